@@ -1,0 +1,1 @@
+"""What decides. A policy sees ``sim.interface`` and nothing else of the simulator."""

@@ -1,0 +1,1 @@
+"""What predicts quality and cost before a query is served."""

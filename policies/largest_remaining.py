@@ -1,0 +1,29 @@
+"""Choose the deployment with the most budget left, by the policy's own estimates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+
+
+class LargestRemaining(Policy):
+    """argmax_i of budget_i less the estimated cost of all queries sent there, ties to the lowest index.
+
+    PORT's Greedy-Cost, KNN-Cost and the counterpart of Roberta-Cost (arXiv 2509.02718, section 5): not the cheapest
+    deployment, as the name suggests. As in the released code a query's estimate is deducted even when it is lost.
+    """
+
+    def __init__(self, estimator: Estimator) -> None:
+        self.estimator = estimator
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Begin with the whole budgets."""
+        self._budgets = setting.budgets
+        self._sent = np.zeros(len(setting.budgets))
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Return the argmax and deduct the estimate."""
+        chosen = int((self._budgets - self._sent).argmax())
+        self._sent[chosen] += query.cost_hat[chosen]
+        return Decision(chosen)

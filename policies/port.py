@@ -1,0 +1,88 @@
+"""PORT as published and as its released code runs it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.optimize import minimize
+
+from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
+
+
+class Port(Policy):
+    """Explore on the first queries, price the budgets once, then take the best quality less price x cost.
+
+    Algorithm 1 of arXiv 2509.02718: the first ceil(eps x horizon) queries go to {skip} + deployments uniformly at
+    random; on their *estimates*
+
+        gamma* = argmin_{0 <= gamma <= 1}  eps sum_i gamma_i B_i + sum_j max_i (alpha quality_hat_ij - gamma_i cost_hat_ij)
+
+    by L-BFGS-B from 1 / n_deployments with a numeric gradient; every later query goes to
+    argmax_i alpha quality_hat_i - gamma*_i cost_hat_i, ties to the lowest index. The inner maximum lacks max(0, .), so
+    without the box the program is unbounded below whenever the budgets cannot serve every query; the code's box makes
+    ``alpha`` matter. There is no skip after exploration and no look at the remaining budget. ``SampledDual`` mends this.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    alpha : float
+        Weight of quality, positive.
+    eps : float
+        Share of queries to explore on, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If alpha or eps is out of range.
+    """
+
+    def __init__(self, estimator: Estimator, alpha: float = 1e-4, eps: float = 0.025) -> None:
+        if not 0 < alpha < math.inf:
+            raise ValueError(f"alpha is {alpha}; it must be positive and finite")
+        check_eps(eps)
+        self.estimator = estimator
+        self._alpha = alpha
+        self._eps = eps
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Draw where the exploring queries go."""
+        self._budgets = setting.budgets
+        self._explore = exploration(setting, self._eps, rng)
+        self._sample: list[Query] = []
+        self._gamma = np.zeros(len(setting.fleet))
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Explore, or take the best priced deployment."""
+        if query.id < len(self._explore):
+            self._sample.append(query)
+            if len(self._sample) == len(self._explore):
+                self._gamma = self._prices()
+            return Decision(self._explore[query.id])
+        return Decision(int((self._alpha * query.quality_hat - query.cost_hat * self._gamma).argmax()))
+
+    def _prices(self) -> FloatArray:
+        quality = self._alpha * np.array([query.quality_hat for query in self._sample])
+        cost = np.array([query.cost_hat for query in self._sample])
+        is_limited = np.isfinite(self._budgets)  # a budget without limit has price 0
+        budgets = np.where(is_limited, self._budgets, 0.0)
+
+        def objective(gamma: FloatArray) -> float:
+            return float(self._eps * (gamma @ budgets) + (quality - cost * gamma).max(axis=1).sum())
+
+        box = [(0, 1 if limited else 0) for limited in is_limited]
+        gamma: FloatArray = minimize(objective, is_limited / len(budgets), method="L-BFGS-B", bounds=box).x
+        return gamma
+
+
+def exploration(setting: Setting, eps: float, rng: np.random.Generator) -> list[int | None]:
+    """Draw uniformly from {skip} + deployments for each of the first ceil(eps x horizon) queries; None is skip."""
+    n_deployments = len(setting.fleet)
+    draws = rng.integers(n_deployments + 1, size=math.ceil(eps * setting.horizon)).tolist()
+    return [None if draw == n_deployments else draw for draw in draws]
+
+
+def check_eps(eps: float) -> None:
+    """Raise ValueError unless eps is in (0, 1)."""
+    if not 0 < eps < 1:
+        raise ValueError(f"eps is {eps}; it must be in (0, 1)")

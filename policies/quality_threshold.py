@@ -1,0 +1,36 @@
+"""Choose the cheapest deployment that is predicted to be good enough."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.interface import Decision, Estimator, Policy, Query, State
+
+
+class QualityThreshold(Policy):
+    """The least cost_hat among deployments with quality_hat >= threshold; the best predicted if none reaches it.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    threshold : float
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the threshold is not in [0, 1].
+    """
+
+    def __init__(self, estimator: Estimator, threshold: float = 0.5) -> None:
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is {threshold}; it must be in [0, 1]")
+        self.estimator = estimator
+        self._threshold = threshold
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Return the cheapest that is good enough."""
+        good = query.quality_hat >= self._threshold
+        if not good.any():
+            return Decision(int(query.quality_hat.argmax()))
+        return Decision(int(np.where(good, query.cost_hat, np.inf).argmin()))

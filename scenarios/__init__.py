@@ -1,0 +1,1 @@
+"""What is simulated: workloads, fleets, budgets, arrivals and orders."""

@@ -1,0 +1,153 @@
+"""How much each deployment may spend: the published splits of one total, and explicit amounts.
+
+A split gives deployment i the share w_i / sum(w) of ``total`` x the cost of serving every test query by the cheapest
+deployment (arXiv 2509.02718, section 5 and released code). The weights w come from history means, never from test rows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.interface import FloatArray
+from sim.scenario import BudgetBasis, unknown
+
+
+@dataclass(frozen=True)
+class Split(ABC):
+    """A total, shared by weights.
+
+    Parameters
+    ----------
+    total : float
+        Multiple of the cheapest deployment's total cost on the test rows.
+    unit : str
+        ``usd`` or ``tokens``.
+    """
+
+    total: float = 1.0
+    unit: str = "usd"
+
+    def __post_init__(self) -> None:
+        """Check the total."""
+        if not 0 <= self.total < float("inf"):
+            raise ValueError(f"budget.total is {self.total}; it must be finite and at least 0")
+
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
+        """Return the budgets (n_deployments,)."""
+        weights = self.weights(basis, rng)
+        return self.total * basis.cheapest_total * weights / weights.sum()
+
+    @abstractmethod
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
+        """Return positive weights (n_deployments,), of any scale."""
+
+
+class Weighted(Split):
+    """Shares proportional to sqrt(mean quality / mean cost)."""
+
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Return the weights."""
+        return np.sqrt(basis.quality_mean / positive_cost(basis))
+
+
+class Cost(Split):
+    """Shares proportional to sqrt(1 / mean cost)."""
+
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Return the weights."""
+        return np.sqrt(1 / positive_cost(basis))
+
+
+class Quality(Split):
+    """Shares proportional to mean quality (the published ``perf``)."""
+
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Return the weights."""
+        return basis.quality_mean
+
+
+class Uniform(Split):
+    """Equal shares."""
+
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Return the weights."""
+        return np.ones(len(basis.names))
+
+
+class Random(Split):
+    """Shares drawn from U(5, 30), anew in each replication."""
+
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
+        """Return the weights."""
+        return rng.uniform(5, 30, len(basis.names))
+
+
+@dataclass(frozen=True)
+class Extreme(Split):
+    """80% for the h least cost-effective deployments (mean quality / mean cost), 20% for the others.
+
+    The published weights: 50 for each of the h, 12.5 h / (n_deployments - h) for each other.
+    """
+
+    h: int = 1
+
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Return the weights."""
+        others = len(basis.names) - self.h
+        if self.h < 1 or others < 1:
+            raise ValueError(f"budget.h is {self.h}; it must be from 1 to {len(basis.names) - 1}, one less than the fleet")
+        least = np.argsort(basis.quality_mean / positive_cost(basis), kind="stable")[: self.h]
+        weights = np.full(len(basis.names), 12.5 * self.h / others)
+        weights[least] = 50.0
+        return weights
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Explicit amounts, one per deployment: in the fleet's order, or by deployment name; ``.inf`` for no budget.
+
+    Parameters
+    ----------
+    amounts_by_deployment : sequence or mapping of float
+    unit : str or sequence of str
+        ``usd`` or ``tokens``, one for all or one per deployment.
+    """
+
+    amounts_by_deployment: Sequence[float] | Mapping[str, float]
+    unit: str | Sequence[str] = "usd"
+
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Return the budgets (n_deployments,)."""
+        given = self.amounts_by_deployment
+        if not isinstance(given, Mapping):
+            return np.array(given, dtype=np.float64)
+        for name in given:
+            if name not in basis.names:
+                raise ValueError(unknown("deployment in the budget", name, basis.names))
+        missing = [name for name in basis.names if name not in given]
+        if missing:
+            raise ValueError(f"the budget names no amount for deployment {missing[0]!r}; give every deployment one")
+        return np.array([given[name] for name in basis.names], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Unlimited:
+    """No budget at all."""
+
+    unit: str = "usd"
+
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Return ``inf`` for each deployment."""
+        return np.full(len(basis.names), np.inf)
+
+
+def positive_cost(basis: BudgetBasis) -> FloatArray:
+    """Return the mean costs; raise ValueError for a free deployment, whose cost-effectiveness is undefined."""
+    if (basis.cost_mean <= 0).any():
+        free = basis.names[int(np.argmin(basis.cost_mean))]
+        raise ValueError(f"{free!r} costs nothing in the history, so this split is undefined: use budget=uniform or amounts")
+    return basis.cost_mean

@@ -1,0 +1,1 @@
+"""One builder of a truth table per kind of data set."""

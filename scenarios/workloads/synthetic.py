@@ -1,0 +1,163 @@
+"""The embedded workload: made-up queries whose models have RouterBench's published mean scores and costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.interface import FloatArray, IntArray
+from sim.workload import Rows, Workload
+
+
+@dataclass(frozen=True)
+class Model:
+    """Published means of one model on RouterBench, and its list price of early 2024."""
+
+    name: str
+    quality: float
+    cost_usd: float
+    input_usd_per_million: float
+    output_usd_per_million: float
+
+
+# Mean score and USD per query: PORT's released code (arXiv 2509.02718). Prices: RouterBench's (arXiv 2403.12031).
+ROUTERBENCH = (
+    Model("WizardLM-13B-V1.2", 0.4321, 7.270e-5, 0.30, 0.30),
+    Model("claude-instant-v1", 0.5984, 2.319e-4, 0.80, 2.40),
+    Model("claude-v1", 0.6306, 2.136e-3, 8.0, 24.0),
+    Model("claude-v2", 0.6356, 2.410e-3, 8.0, 24.0),
+    Model("gpt-3.5-turbo-1106", 0.6166, 2.422e-4, 1.0, 2.0),
+    Model("gpt-4-1106-preview", 0.7811, 3.281e-3, 10.0, 30.0),
+    Model("code-llama-34b-instruct", 0.2026, 1.714e-4, 0.776, 0.776),
+    Model("llama-2-70b-chat", 0.3285, 2.019e-4, 0.90, 0.90),
+    Model("mistral-7b-chat", 0.3085, 4.558e-5, 0.20, 0.20),
+    Model("mixtral-8x7b-chat", 0.5498, 1.342e-4, 0.60, 0.60),
+    Model("Yi-34B-Chat", 0.6478, 1.849e-4, 0.80, 0.80),
+)
+
+N_TOPICS = 12
+MEAN_INPUT_TOKENS = 120  # RouterBench's means imply 220 to 330 tokens a query, input and output together
+DISCRIMINATION = 1.2
+AFFINITY_SD = 0.8
+EMBEDDING_NOISE = 0.9
+
+
+def synthetic(
+    n_queries: int = 10_000, n_history: int = 10_000, n_models: int = 11, dim: int = 64, seed: int = 0
+) -> Workload:
+    """Make a workload of topics x difficulty x output length.
+
+    *Taken from publications*: the eleven models' names, prices, mean scores and mean costs per query; history and test
+    each meet the mean scores to within one query and the mean costs to within 2% (for a few hundred queries or more).
+
+    *Made up*: everything else. Twelve topics of unequal size, each a random direction of the embedding space. A
+    difficulty per query, standard normal, that shifts the embedding along one more direction and lengthens the answer. A
+    two-parameter item-response model: a model answers right if ability - difficulty x 1.2 + its affinity to the topic
+    (normal, sd 0.8) + logistic noise is positive. Log-normal input tokens (mean 120) and output tokens. Scores are 0 or
+    1. Beyond eleven models, variations of catalogue models with other prices and means.
+
+    Parameters
+    ----------
+    n_queries, n_history, n_models, dim : int
+        Sizes; each at least 1, dim at least 2.
+    seed : int
+        Of the whole workload; the same seed and sizes give the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If a size is too small.
+    """
+    for name, size, least in (
+        ("n_queries", n_queries, 1),
+        ("n_history", n_history, 1),
+        ("n_models", n_models, 1),
+        ("dim", dim, 2),
+    ):
+        if size < least:
+            raise ValueError(f"workload.{name} is {size}; it must be at least {least}")
+    rng = np.random.default_rng(seed)
+    models = catalogue(n_models, rng)
+    shared = Shared(
+        topic_share=rng.dirichlet(np.full(N_TOPICS, 4.0)),
+        topic_direction=rng.normal(size=(N_TOPICS, dim)) / np.sqrt(dim),
+        topic_length=rng.normal(0, 0.4, N_TOPICS),
+        difficulty_direction=rng.normal(size=dim) / np.sqrt(dim),
+        affinity=rng.normal(0, AFFINITY_SD, (N_TOPICS, n_models)),
+    )
+    history = draw(shared, models, n_history, rng)
+    return Workload(tuple(model.name for model in models), history, draw(shared, models, n_queries, rng))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What history and test have in common."""
+
+    topic_share: FloatArray
+    topic_direction: FloatArray
+    topic_length: FloatArray
+    difficulty_direction: FloatArray
+    affinity: FloatArray
+
+
+def catalogue(n_models: int, rng: np.random.Generator) -> list[Model]:
+    """Return the first n models of RouterBench, then variations of them."""
+    models = list(ROUTERBENCH[:n_models])
+    while len(models) < n_models:
+        parent = ROUTERBENCH[int(rng.integers(len(ROUTERBENCH)))]
+        price = float(np.exp(rng.normal(0, 0.5)))
+        models.append(
+            Model(
+                name=f"synthetic-{len(models) + 1}",
+                quality=float(np.clip(parent.quality + rng.normal(0, 0.05), 0.05, 0.95)),
+                cost_usd=parent.cost_usd * price,
+                input_usd_per_million=parent.input_usd_per_million * price,
+                output_usd_per_million=parent.output_usd_per_million * price,
+            )
+        )
+    return models
+
+
+def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) -> Rows:
+    """Draw n queries and the outcome of every model on them."""
+    dim = len(shared.difficulty_direction)
+    topic = rng.choice(N_TOPICS, n, p=shared.topic_share)
+    difficulty = rng.normal(size=n)
+    embeddings = rng.normal(0, EMBEDDING_NOISE / np.sqrt(dim), (n, dim)).astype(np.float32)
+    embeddings += shared.topic_direction[topic].astype(np.float32)
+    embeddings += (0.6 * difficulty[:, None] * shared.difficulty_direction).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+
+    log_input = shared.topic_length[topic] + rng.normal(0, 0.5, n)
+    input_tokens = np.maximum(1, np.rint(MEAN_INPUT_TOKENS * np.exp(log_input) / np.exp(log_input).mean()))
+    log_length = shared.topic_length[topic] + 0.4 * difficulty + rng.normal(0, 0.3, n)
+
+    quality = np.empty((n, len(models)))
+    cost_usd = np.empty((n, len(models)))
+    output_tokens = np.empty((n, len(models)), dtype=np.int64)
+    for k, model in enumerate(models):
+        right_above = DISCRIMINATION * difficulty - shared.affinity[topic, k] - rng.logistic(size=n)
+        quality[:, k] = lowest(right_above, round(model.quality * n))
+        length = np.exp(log_length + rng.normal(0, 0.25, n))
+        mean_output = (1e6 * model.cost_usd - model.input_usd_per_million * input_tokens.mean()) / (
+            model.output_usd_per_million
+        )
+        output_tokens[:, k] = np.maximum(1, np.rint(length * mean_output / length.mean()))
+        paid = input_tokens * model.input_usd_per_million + output_tokens[:, k] * model.output_usd_per_million
+        cost_usd[:, k] = paid / 1e6
+    return Rows(
+        embeddings=embeddings,
+        input_tokens=input_tokens.astype(np.int64),
+        quality=quality,
+        cost_usd=cost_usd,
+        output_tokens=output_tokens,
+        source=np.array([f"topic-{t + 1:02d}" for t in range(N_TOPICS)], dtype=object)[topic],
+    )
+
+
+def lowest(thresholds: FloatArray, count: int) -> IntArray:
+    """Return 1 for the ``count`` lowest of the thresholds, else 0: the ability that meets the mean, set exactly."""
+    right = np.zeros(len(thresholds), dtype=np.int64)
+    right[np.argpartition(thresholds, min(count, len(thresholds) - 1))[:count]] = 1
+    return right

@@ -1,0 +1,160 @@
+"""One replication of a scenario, drawn and checked: what a run needs besides the policy. It knows no clock."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
+from sim.scenario import BudgetBasis, Deployment, Scenario, unknown
+from sim.workload import Rows, Workload
+
+UNITS = ("usd", "tokens")
+Array = TypeVar("Array", bound=np.ndarray[Any, Any])
+
+
+def stream(seed: int, replication: int, purpose: str) -> np.random.Generator:
+    """Return the random stream of one purpose in one replication, whatever else is drawn."""
+    return np.random.default_rng(np.random.SeedSequence([seed, replication, zlib.crc32(purpose.encode())]))
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One replication, drawn: all that a run needs besides the policy.
+
+    Parameters
+    ----------
+    fleet : tuple of Deployment
+    setting : Setting
+        What policies know of it.
+    rows : array (n_queries,)
+        The test row of each arrival.
+    times_s : array (n_queries,)
+    features : Features
+        Of all test rows.
+    quality, cost_usd, cost : arrays (n_test, n_deployments)
+        Truth by test row; ``cost`` in the unit of each deployment's budget.
+    output_tokens : array (n_test, n_deployments) or None
+    exhausted : str
+        What a query does whose choice cannot take it: ``lost`` or ``fallback``.
+    """
+
+    fleet: tuple[Deployment, ...]
+    setting: Setting
+    rows: IntArray
+    times_s: FloatArray
+    features: Features
+    quality: FloatArray
+    cost_usd: FloatArray
+    cost: FloatArray
+    output_tokens: IntArray | None
+    exhausted: str = "fallback"
+
+
+def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
+    """Draw one replication; the same (seed, replication) gives the same instance to every policy.
+
+    Raises
+    ------
+    ValueError
+        If the parts do not fit each other: an unknown model, budgets of the wrong length, a unit or a service that
+        needs output tokens where the workload has none.
+    """
+    workload, test, history = scenario.workload, scenario.workload.test, scenario.workload.history
+    fleet = scenario.fleet.deployments(workload.models, stream(seed, replication, "fleet"))
+    columns = check_fleet(fleet, workload)
+    units = (scenario.budget.unit,) * len(fleet) if isinstance(scenario.budget.unit, str) else tuple(scenario.budget.unit)
+    check_units(units, fleet, workload)
+
+    history_cost, cost = cost_in_units(history, columns, units), cost_in_units(test, columns, units)
+    history_quality = take(history.quality, columns)
+    basis = BudgetBasis(
+        names=tuple(deployment.name for deployment in fleet),
+        quality_mean=history_quality.mean(axis=0),
+        cost_mean=history_cost.mean(axis=0),
+        cheapest_total=float(cost.sum(axis=0).min()) if len(set(units)) == 1 else float("nan"),
+    )
+    budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))
+    check_budgets(budgets, fleet)
+
+    rows = scenario.order(test, stream(seed, replication, "order"))
+    setting = Setting(
+        fleet=tuple(DeploymentInfo(d.name, d.model, unit) for d, unit in zip(fleet, units, strict=True)),
+        budgets=frozen(budgets),
+        horizon=len(rows),
+        history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
+    )
+    return Instance(
+        fleet=fleet,
+        setting=setting,
+        rows=frozen(rows),
+        times_s=frozen(scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))),
+        features=Features(test.embeddings, test.input_tokens),
+        quality=take(test.quality, columns),
+        cost_usd=take(test.cost_usd, columns),
+        cost=cost,
+        output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
+        exhausted=scenario.exhausted,
+    )
+
+
+def frozen(array: Array) -> Array:
+    """Return the array, read-only."""
+    array.setflags(write=False)
+    return array
+
+
+def take(truth: Array, columns: Sequence[int]) -> Array:
+    """Return the columns of a truth array, read-only, without a copy when they are all of them in order."""
+    return truth if list(columns) == list(range(truth.shape[1])) else frozen(truth[:, columns])
+
+
+def cost_in_units(rows: Rows, columns: Sequence[int], units: Sequence[str]) -> FloatArray:
+    """Return what each query would take from each budget (n, n_deployments): USD, or input plus output tokens."""
+    if set(units) == {"usd"}:
+        return take(rows.cost_usd, columns)
+    assert rows.output_tokens is not None  # check_units has seen to it
+    tokens = (rows.input_tokens[:, None] + rows.output_tokens[:, columns]).astype(np.float64)
+    return frozen(np.where(np.array(units) == "tokens", tokens, rows.cost_usd[:, columns]))
+
+
+def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
+    """Return the truth column of each deployment; raise ValueError for a fleet that the workload cannot feed."""
+    if not fleet:
+        raise ValueError("the fleet is empty; it needs at least one deployment")
+    names = [deployment.name for deployment in fleet]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two deployments are named {max(names, key=names.count)!r}: deployment names must differ")
+    for deployment in fleet:
+        if deployment.model not in workload.models:
+            raise ValueError(unknown("model", deployment.model, workload.models))
+        if deployment.service.needs_output_tokens and workload.test.output_tokens is None:
+            raise ValueError(
+                f"the service of {deployment.name!r} needs output tokens, and the workload has none: "
+                "add the columns 'MODEL|output_tokens' or use fleet=instant"
+            )
+    return [workload.models.index(deployment.model) for deployment in fleet]
+
+
+def check_units(units: Sequence[str], fleet: Sequence[Deployment], workload: Workload) -> None:
+    """Raise ValueError for a budget unit that does not exist, fit the fleet, or can be charged on this workload."""
+    if len(units) != len(fleet):
+        raise ValueError(f"budget.unit has {len(units)} entries for {len(fleet)} deployments; give one unit, or one each")
+    for unit in units:
+        if unit not in UNITS:
+            raise ValueError(unknown("budget unit", unit, UNITS))
+    if "tokens" in units and (workload.test.output_tokens is None or workload.history.output_tokens is None):
+        raise ValueError("budget.unit=tokens needs output tokens, and the workload has none: add 'MODEL|output_tokens'")
+
+
+def check_budgets(budgets: FloatArray, fleet: Sequence[Deployment]) -> None:
+    """Raise ValueError for budgets of the wrong length, negative or not a number."""
+    if budgets.shape != (len(fleet),):
+        raise ValueError(f"the budget has {budgets.size} amounts for {len(fleet)} deployments; it must have one each")
+    for amount, deployment in zip(budgets, fleet, strict=True):
+        if not amount >= 0:
+            raise ValueError(f"the budget of {deployment.name!r} is {amount}; it must be at least 0")

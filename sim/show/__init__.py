@@ -1,0 +1,1 @@
+"""Answers for eyes, made from traces and summaries only."""

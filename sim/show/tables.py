@@ -1,0 +1,56 @@
+"""Tables for a terminal, from the summary only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.table import Table
+
+from sim.study.statistics import mean_interval
+
+COLUMNS = {
+    "quality": ".1f",
+    "served": ".0f",
+    "declined": ".0f",
+    "exhausted": ".0f",
+    "rejected": ".0f",
+    "cost_usd": ".4g",
+    "quality_per_usd": ".1f",
+    "relative_quality": ".3f",
+    "optimum_ratio": ".3f",
+}
+WITH_INTERVAL = ("quality", "relative_quality")
+
+
+def comparison(summary: pd.DataFrame) -> Table:
+    """Return the mean of each policy over its replications, with 95% half-widths of quality.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        A row per policy and replication; policies stay in their order. A column that no row fills is left out, and so
+        is ``rejected`` where nothing was.
+    """
+    shown = [column for column in COLUMNS if summary[column].notna().any()]
+    if not summary["rejected"].any():
+        shown.remove("rejected")
+    replications = summary["replication"].nunique()
+    arrived = summary["arrived"].mean()
+    of = "1 replication" if replications == 1 else f"means of {replications} replications, +- 95%"
+    table = Table(title=f"{arrived:.0f} queries, {of}", title_justify="left", title_style="bold")
+    table.add_column("policy", no_wrap=True)
+    for column in shown:
+        table.add_column(column, justify="right", no_wrap=True)
+    for policy, rows in summary.groupby("policy", sort=False):
+        table.add_row(str(policy), *(cell(rows[column].tolist(), column) for column in shown))
+    return table
+
+
+def cell(values: Sequence[float], column: str) -> str:
+    """Return the mean as text, with its half-width where the column has one."""
+    mean, half_width = mean_interval(values)
+    text = "-" if mean != mean else format(mean, COLUMNS[column])
+    if column in WITH_INTERVAL and half_width == half_width and half_width > 0:
+        text += f" +- {format(half_width, COLUMNS[column])}"
+    return text

@@ -1,0 +1,1 @@
+"""Questions over runs: experiments, metrics, statistics and hindsight bounds."""

@@ -1,0 +1,86 @@
+"""Hindsight optima: the best assignment within the budgets when every query is known. It needs the truth, hence no Policy.
+
+    max sum_ij quality_ij x_ij   s.t.   sum_j cost_ij x_ij <= B_i,   sum_i x_ij <= 1,   x >= 0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import coo_array, vstack
+
+from sim.interface import Decision, FloatArray, IntArray, Policy, Query, State
+
+DECLINE = -1
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A solved program.
+
+    Parameters
+    ----------
+    value : float
+        Of the linear program. On the truth no plan and no policy within the budgets has more quality; on estimates it
+        bounds nothing.
+    plan : array (n,)
+        Deployment of each query, ``DECLINE`` for none.
+    """
+
+    value: float
+    plan: IntArray
+
+
+def linear_program(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> Bound:
+    """Solve the linear program by HiGHS and give each query to argmax_i x_ij where that is positive.
+
+    Parameters
+    ----------
+    quality, cost : arrays (n, n_deployments)
+    budgets : array (n_deployments,)
+        ``inf`` for no budget.
+
+    Raises
+    ------
+    RuntimeError
+        If HiGHS fails.
+
+    Notes
+    -----
+    A basic solution splits at most n_deployments queries, so the plan is at most that many worse. The published
+    optima are made this way (arXiv 2509.02718, section 5).
+    """
+    n, n_deployments = quality.shape
+    variable = np.arange(quality.size)  # of (query j, deployment i): j * n_deployments + i
+    spent = coo_array((cost.ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size))
+    placed = coo_array((np.ones(quality.size), (variable // n_deployments, variable)), shape=(n, quality.size))
+    result = linprog(
+        -quality.ravel(),
+        A_ub=vstack([spent, placed]).tocsr(),
+        b_ub=np.concatenate([budgets, np.ones(n)]),
+        method="highs",
+    )
+    if result.x is None:
+        raise RuntimeError(f"HiGHS did not solve the linear program: {result.message}")
+    share = result.x.reshape(quality.shape)
+    return Bound(-float(result.fun), np.where(share.max(axis=1) > 0, share.argmax(axis=1), DECLINE))
+
+
+class Replay(Policy):
+    """Carry out a plan, so that a hindsight optimum goes through the same world as every policy.
+
+    Parameters
+    ----------
+    plan : array (n_queries,)
+        Deployment of each arrival, ``DECLINE`` for none.
+    """
+
+    def __init__(self, plan: IntArray) -> None:
+        self._plan = plan.tolist()
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Look it up."""
+        planned = self._plan[query.id]
+        return Decision(None if planned == DECLINE else planned)

@@ -1,0 +1,124 @@
+"""How a deployment serves: Instant and Slots. It knows the clock and tokens, not money, quality or policies.
+
+A service is a frozen set of hyperparameters; ``open`` makes its server for one run. A server has a ``has_room`` flag and
+``begin(job)``, and calls ``finish(job)`` at each completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import simpy
+
+from sim.interface import Query
+
+
+class Job:
+    """A query on its way through one deployment; times are in seconds."""
+
+    __slots__ = ("cost", "deployment", "first_token_at_s", "output_tokens", "query", "started_at_s")
+
+    def __init__(self, query: Query, deployment: int, cost: float, output_tokens: int) -> None:
+        self.query = query
+        self.deployment = deployment
+        self.cost = cost
+        self.output_tokens = output_tokens
+        self.started_at_s = 0.0
+        self.first_token_at_s = 0.0
+
+
+Finish = Callable[[Job], None]
+
+
+class Server(Protocol):
+    """A service at work in one run."""
+
+    has_room: bool
+
+    def begin(self, job: Job) -> None:
+        """Serve the job from now on; only called while ``has_room``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Instant:
+    """Serve at once, without limit: the routing benchmarks' world, which has no clock."""
+
+    needs_output_tokens = False
+
+    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+        """Return the server of one run."""
+        return InstantServer(env, finish)
+
+
+class InstantServer:
+    """Finishes every job in the moment it begins."""
+
+    has_room = True
+
+    def __init__(self, env: simpy.Environment, finish: Finish) -> None:
+        self._env = env
+        self._finish = finish
+
+    def begin(self, job: Job) -> None:
+        """Serve the job."""
+        job.started_at_s = job.first_token_at_s = self._env.now
+        self._finish(job)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Serve up to ``slots`` queries at once, each at its own constant speed.
+
+    A query holds its slot for time_to_first_token_s + output tokens x time_per_output_token_s.
+
+    Raises
+    ------
+    ValueError
+        If there is no slot or a time is negative.
+    """
+
+    slots: int
+    time_to_first_token_s: float
+    time_per_output_token_s: float
+    needs_output_tokens = True
+
+    def __post_init__(self) -> None:
+        """Check the hyperparameters."""
+        if self.slots < 1:
+            raise ValueError(f"slots is {self.slots}; a deployment needs at least 1")
+        for name in ("time_to_first_token_s", "time_per_output_token_s"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and at least 0")
+
+    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+        """Return the server of one run."""
+        return SlotsServer(self, env, finish)
+
+
+class SlotsServer:
+    """Counts busy slots and schedules one completion per job."""
+
+    def __init__(self, service: Slots, env: simpy.Environment, finish: Finish) -> None:
+        self._service = service
+        self._env = env
+        self._finish = finish
+        self._busy = 0
+        self.has_room = True
+
+    def begin(self, job: Job) -> None:
+        """Hold a slot until the last token."""
+        self._busy += 1
+        self.has_room = self._busy < self._service.slots
+        job.started_at_s = self._env.now
+        job.first_token_at_s = self._env.now + self._service.time_to_first_token_s
+        decode_s = job.output_tokens * self._service.time_per_output_token_s
+        done = self._env.timeout(self._service.time_to_first_token_s + decode_s, job)
+        done.callbacks.append(self._end)
+
+    def _end(self, event: simpy.Event) -> None:
+        self._busy -= 1
+        self.has_room = True
+        self._finish(event.value)

@@ -1,0 +1,74 @@
+"""The record of one run: one row per arrival, in columns. It knows what happened and not why."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import pandas as pd
+
+from sim.instance import Instance
+from sim.interface import FloatArray
+
+FATES = ("pending", "served", "declined", "exhausted", "rejected")
+PENDING, SERVED, DECLINED, EXHAUSTED, REJECTED = range(len(FATES))
+NOWHERE = -1
+
+
+class Trace:
+    """Columns of length n_queries, filled in by the world as things happen.
+
+    Attributes
+    ----------
+    arrived_at_s, decided_at_s, started_at_s, first_token_at_s, finished_at_s : double arrays
+        NaN until it happens.
+    deployment : int array
+        Who served the query, or who was chosen first when nobody did; ``NOWHERE`` if the policy declined.
+    fate : int array
+        Index into ``FATES``; no query of a finished run is ``pending``.
+    """
+
+    # Standard-library arrays: as compact as NumPy's, and several times faster to write one element at a time.
+    def __init__(self, n_queries: int) -> None:
+        blank = array("d", [np.nan]) * n_queries
+        self.arrived_at_s = blank[:]
+        self.decided_at_s = blank[:]
+        self.started_at_s = blank[:]
+        self.first_token_at_s = blank[:]
+        self.finished_at_s = blank
+        self.deployment = array("i", [NOWHERE]) * n_queries
+        self.fate = array("b", [PENDING]) * n_queries
+
+
+def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
+    """Return the trace as a table with a row per arrival, the truth of what was served looked up.
+
+    A query that was not served has quality 0, cost 0 and no output tokens.
+    """
+    rows, fate = instance.rows, np.asarray(trace.fate)
+    deployment = np.asarray(trace.deployment)
+    served = fate == SERVED
+    chosen = np.where(served, deployment, 0)
+
+    def outcome(truth: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> FloatArray:
+        return np.where(served, truth[rows, chosen], 0.0)
+
+    tokens = pd.array([pd.NA], dtype="Int64").repeat(len(rows))
+    if instance.output_tokens is not None:
+        tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
+    return pd.DataFrame(
+        {
+            "id": np.arange(len(rows)),
+            "arrived_at_s": np.asarray(trace.arrived_at_s),
+            "deployment": pd.Categorical.from_codes(deployment, [info.name for info in instance.setting.fleet]),
+            "fate": pd.Categorical.from_codes(fate, list(FATES)),
+            "decided_at_s": np.asarray(trace.decided_at_s),
+            "started_at_s": np.asarray(trace.started_at_s),
+            "first_token_at_s": np.asarray(trace.first_token_at_s),
+            "finished_at_s": np.asarray(trace.finished_at_s),
+            "quality": outcome(instance.quality),
+            "cost_usd": outcome(instance.cost_usd),
+            "input_tokens": instance.features.input_tokens[rows],
+            "output_tokens": tokens,
+        }
+    )
