@@ -16,12 +16,15 @@ class Port(Policy):
     Algorithm 1 of arXiv 2509.02718: the first ceil(eps x horizon) queries go to {skip} + deployments uniformly at
     random; on their *estimates*
 
-        gamma* = argmin_{0 <= gamma <= 1}  eps sum_i gamma_i B_i + sum_j max_i (alpha quality_hat_ij - gamma_i cost_hat_ij)
+        gamma* = argmin_{0 <= gamma <= 1}  eps sum_i gamma_i B_i
+                                           + sum_j max_i (alpha quality_hat_ij - gamma_i cost_hat_ij)
 
     by L-BFGS-B from 1 / n_deployments with a numeric gradient; every later query goes to
     argmax_i alpha quality_hat_i - gamma*_i cost_hat_i, ties to the lowest index. The inner maximum lacks max(0, .), so
     without the box the program is unbounded below whenever the budgets cannot serve every query; the code's box makes
-    ``alpha`` matter. There is no skip after exploration and no look at the remaining budget. ``SampledDual`` mends this.
+    ``alpha`` matter, and where L-BFGS-B stops on this kinked function depends on the last bits of its values (see
+    docs/validation.md). There is no skip after exploration and no look at the remaining budget. ``SampledDual`` mends
+    all of this.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ class Port(Policy):
         budgets = np.where(is_limited, self._budgets, 0.0)
 
         def objective(gamma: FloatArray) -> float:
-            return float(self._eps * (gamma @ budgets) + (quality - cost * gamma).max(axis=1).sum())
+            return float(self._eps * np.sum(gamma * budgets) + np.sum(np.max(quality - gamma * cost, axis=1)))
 
         box = [(0, 1 if limited else 0) for limited in is_limited]
         gamma: FloatArray = minimize(objective, is_limited / len(budgets), method="L-BFGS-B", bounds=box).x

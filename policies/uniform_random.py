@@ -11,9 +11,10 @@ class UniformRandom(Policy):
     """Every deployment with the same chance (PORT's baseline Random, arXiv 2509.02718, section 5)."""
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Keep the random stream."""
-        self._choices = rng.integers(len(setting.fleet), size=setting.horizon).tolist()
+        """Draw for every query."""
+        options = [Decision(deployment) for deployment in range(len(setting.fleet))]
+        self._decisions: list[Decision] = [options[draw] for draw in rng.integers(len(options), size=setting.horizon)]
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the query's draw."""
-        return Decision(self._choices[query.id])
+        return self._decisions[query.id]

@@ -44,6 +44,6 @@ class Deterministic:
         """Check the rate."""
         check_rate(self.rate_per_s)
 
-    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002 - nothing is random here
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
         return np.arange(n_queries) / self.rate_per_s

@@ -39,7 +39,8 @@ class Split(ABC):
     def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the budgets (n_deployments,)."""
         weights = self.weights(basis, rng)
-        return self.total * basis.cheapest_total * weights / weights.sum()
+        budgets: FloatArray = self.total * basis.cheapest_total * weights / weights.sum()
+        return budgets
 
     @abstractmethod
     def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
@@ -49,7 +50,7 @@ class Split(ABC):
 class Weighted(Split):
     """Shares proportional to sqrt(mean quality / mean cost)."""
 
-    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the weights."""
         return np.sqrt(basis.quality_mean / positive_cost(basis))
 
@@ -57,7 +58,7 @@ class Weighted(Split):
 class Cost(Split):
     """Shares proportional to sqrt(1 / mean cost)."""
 
-    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the weights."""
         return np.sqrt(1 / positive_cost(basis))
 
@@ -65,7 +66,7 @@ class Cost(Split):
 class Quality(Split):
     """Shares proportional to mean quality (the published ``perf``)."""
 
-    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the weights."""
         return basis.quality_mean
 
@@ -73,7 +74,7 @@ class Quality(Split):
 class Uniform(Split):
     """Equal shares."""
 
-    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the weights."""
         return np.ones(len(basis.names))
 
@@ -95,11 +96,13 @@ class Extreme(Split):
 
     h: int = 1
 
-    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+    def weights(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the weights."""
         others = len(basis.names) - self.h
         if self.h < 1 or others < 1:
-            raise ValueError(f"budget.h is {self.h}; it must be from 1 to {len(basis.names) - 1}, one less than the fleet")
+            raise ValueError(
+                f"budget.h is {self.h}; it must be from 1 to {len(basis.names) - 1}, one less than the fleet"
+            )
         least = np.argsort(basis.quality_mean / positive_cost(basis), kind="stable")[: self.h]
         weights = np.full(len(basis.names), 12.5 * self.h / others)
         weights[least] = 50.0
@@ -120,7 +123,7 @@ class Amounts:
     amounts_by_deployment: Sequence[float] | Mapping[str, float]
     unit: str | Sequence[str] = "usd"
 
-    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the budgets (n_deployments,)."""
         given = self.amounts_by_deployment
         if not isinstance(given, Mapping):
@@ -140,7 +143,7 @@ class Unlimited:
 
     unit: str = "usd"
 
-    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return ``inf`` for each deployment."""
         return np.full(len(basis.names), np.inf)
 
@@ -149,5 +152,7 @@ def positive_cost(basis: BudgetBasis) -> FloatArray:
     """Return the mean costs; raise ValueError for a free deployment, whose cost-effectiveness is undefined."""
     if (basis.cost_mean <= 0).any():
         free = basis.names[int(np.argmin(basis.cost_mean))]
-        raise ValueError(f"{free!r} costs nothing in the history, so this split is undefined: use budget=uniform or amounts")
+        raise ValueError(
+            f"{free!r} costs nothing in the history, so this split is undefined: use budget=uniform or amounts"
+        )
     return basis.cost_mean

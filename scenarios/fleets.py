@@ -49,6 +49,6 @@ class Listed:
 
     members: Sequence[Deployment]
 
-    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:  # noqa: ARG002
+    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet as listed."""
         return tuple(self.members)

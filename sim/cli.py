@@ -134,10 +134,10 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
 def keys(config: DictConfig, prefix: str = "") -> list[str]:
     """Return every dotted key of a configuration."""
     found = []
-    for name, value in OmegaConf.to_container(config, resolve=False).items():  # type: ignore[union-attr]
-        found.append(f"{prefix}{name}")
-        if isinstance(value, dict):
-            found += keys(OmegaConf.create(value), f"{prefix}{name}.")
+    for name, value in config.items_ex(resolve=False):
+        found.append(f"{prefix}{name!s}")
+        if isinstance(value, DictConfig):
+            found += keys(value, f"{prefix}{name!s}.")
     return found
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Deployment, Scenario, unknown
 from sim.workload import Rows, Workload
 
 UNITS = ("usd", "tokens")
-Array = TypeVar("Array", bound=np.ndarray[Any, Any])
+Number = TypeVar("Number", bound=np.generic)
 
 
 def stream(seed: int, replication: int, purpose: str) -> np.random.Generator:
@@ -33,7 +34,9 @@ class Instance:
         What policies know of it.
     rows : array (n_queries,)
         The test row of each arrival.
-    times_s : array (n_queries,)
+    gaps_s : array (n_queries,)
+        Time from the arrival before, the first from 0. Gaps rather than times, because a clock that adds gaps shows
+        exactly their cumulative sum, and not to the last bit the times that they were the differences of.
     features : Features
         Of all test rows.
     quality, cost_usd, cost : arrays (n_test, n_deployments)
@@ -46,7 +49,7 @@ class Instance:
     fleet: tuple[Deployment, ...]
     setting: Setting
     rows: IntArray
-    times_s: FloatArray
+    gaps_s: FloatArray
     features: Features
     quality: FloatArray
     cost_usd: FloatArray
@@ -67,7 +70,9 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     workload, test, history = scenario.workload, scenario.workload.test, scenario.workload.history
     fleet = scenario.fleet.deployments(workload.models, stream(seed, replication, "fleet"))
     columns = check_fleet(fleet, workload)
-    units = (scenario.budget.unit,) * len(fleet) if isinstance(scenario.budget.unit, str) else tuple(scenario.budget.unit)
+    units = (
+        (scenario.budget.unit,) * len(fleet) if isinstance(scenario.budget.unit, str) else tuple(scenario.budget.unit)
+    )
     check_units(units, fleet, workload)
 
     history_cost, cost = cost_in_units(history, columns, units), cost_in_units(test, columns, units)
@@ -82,6 +87,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     check_budgets(budgets, fleet)
 
     rows = scenario.order(test, stream(seed, replication, "order"))
+    times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
     setting = Setting(
         fleet=tuple(DeploymentInfo(d.name, d.model, unit) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
@@ -92,7 +98,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         fleet=fleet,
         setting=setting,
         rows=frozen(rows),
-        times_s=frozen(scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))),
+        gaps_s=frozen(np.diff(times_s, prepend=0.0)),
         features=Features(test.embeddings, test.input_tokens),
         quality=take(test.quality, columns),
         cost_usd=take(test.cost_usd, columns),
@@ -102,15 +108,17 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     )
 
 
-def frozen(array: Array) -> Array:
+def frozen(array: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Return the array, read-only."""
     array.setflags(write=False)
     return array
 
 
-def take(truth: Array, columns: Sequence[int]) -> Array:
+def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Number]:
     """Return the columns of a truth array, read-only, without a copy when they are all of them in order."""
-    return truth if list(columns) == list(range(truth.shape[1])) else frozen(truth[:, columns])
+    if list(columns) == list(range(truth.shape[1])):
+        return truth
+    return frozen(truth[:, columns])
 
 
 def cost_in_units(rows: Rows, columns: Sequence[int], units: Sequence[str]) -> FloatArray:
@@ -143,7 +151,9 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
 def check_units(units: Sequence[str], fleet: Sequence[Deployment], workload: Workload) -> None:
     """Raise ValueError for a budget unit that does not exist, fit the fleet, or can be charged on this workload."""
     if len(units) != len(fleet):
-        raise ValueError(f"budget.unit has {len(units)} entries for {len(fleet)} deployments; give one unit, or one each")
+        raise ValueError(
+            f"budget.unit has {len(units)} entries for {len(fleet)} deployments; give one unit, or one each"
+        )
     for unit in units:
         if unit not in UNITS:
             raise ValueError(unknown("budget unit", unit, UNITS))

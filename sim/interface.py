@@ -24,7 +24,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 class Query(NamedTuple):
-    """One arrival, as the router sees it. (A named tuple: a run makes one per arrival, so construction must be cheap.)
+    """One arrival, as the router sees it; a named tuple, because a run makes one per arrival.
 
     Parameters
     ----------

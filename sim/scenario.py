@@ -27,8 +27,8 @@ class Service(Protocol):
         """Whether the time to serve a query depends on its output tokens."""
         ...
 
-    def open(self, env: Any, finish: Callable[[Any], None]) -> Any:
-        """Return a server for one run, on the clock ``env``, that calls ``finish(job)`` at each completion."""
+    def open(self, env: Any, finish: Callable[[Any, float], None]) -> Any:
+        """Return a server for one run, on the clock ``env``, that calls ``finish(job, now_s)`` at each completion."""
         ...
 
 
@@ -44,7 +44,9 @@ class Deployment:
     def __post_init__(self) -> None:
         """Check the queue."""
         if self.queue_capacity is not None and self.queue_capacity < 0:
-            raise ValueError(f"queue_capacity of {self.name!r} is {self.queue_capacity}; it must be at least 0, or null")
+            raise ValueError(
+                f"queue_capacity of {self.name!r} is {self.queue_capacity}; it must be at least 0, or null"
+            )
 
 
 class FleetRule(Protocol):

@@ -92,13 +92,17 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
     def refuse(bad: BoolArray, values: Any, what: str, right: str) -> None:
         if bad.any():
             row, k = np.argwhere(bad)[0]
-            raise ValueError(f"{what} of model {models[k]!r} is {values[row, k]} in {split} row {row}; it must be {right}")
+            raise ValueError(
+                f"{what} of model {models[k]!r} is {values[row, k]} in {split} row {row}; it must be {right}"
+            )
 
     for name, array in (("quality", rows.quality), ("cost_usd", rows.cost_usd), ("output_tokens", rows.output_tokens)):
         if array is not None and array.shape != (len(rows), len(models)):
             raise ValueError(f"{split} {name} has shape {array.shape}, not {(len(rows), len(models))}")
     if rows.embeddings.ndim != 2 or len(rows.embeddings) != len(rows):
-        raise ValueError(f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query")
+        raise ValueError(
+            f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query"
+        )
     refuse(~((rows.quality >= 0) & (rows.quality <= 1)), rows.quality, "the score", "in [0, 1]")
     refuse(~((rows.cost_usd >= 0) & np.isfinite(rows.cost_usd)), rows.cost_usd, "the cost", "finite and at least 0 USD")
     if rows.output_tokens is not None:

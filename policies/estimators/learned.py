@@ -1,4 +1,4 @@
-"""Estimates from linear models learned on the history (scikit-learn): quality by logistic or ridge, log cost by ridge."""
+"""Estimates from linear models of the history (scikit-learn): quality by logistic or ridge, log cost by ridge."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ QUALITY = ("logistic", "ridge")
 class Learned:
     """Linear models of quality and log cost on the embedding and the log of input tokens.
 
-    It stands in the place of PORT's fine-tuned RoBERTa (arXiv 2509.02718, section 5), which regressed raw dollars; costs
-    of 1e-4 USD leave such a loss without signal, so the cost is learned in logs here and transformed back with the
-    smearing factor mean(exp(residual)) (Duan 1983), which makes the mean right.
+    It stands in the place of PORT's fine-tuned RoBERTa (arXiv 2509.02718, section 5), which regressed raw dollars;
+    costs of 1e-4 USD leave such a loss without signal, so the cost is learned in logs here and transformed back with
+    the smearing factor mean(exp(residual)) (Duan 1983), which makes the mean right.
 
     Parameters
     ----------
@@ -48,7 +48,9 @@ class Learned:
         inputs = scaler.transform(columns(history.features))
         if self.quality == "logistic":
             with threadpool_limits(1):  # many small products: handing them between threads costs more than it saves
-                weights = np.column_stack([logistic(inputs, score, self.inverse_penalty) for score in history.quality.T])
+                weights = np.column_stack(
+                    [logistic(inputs, score, self.inverse_penalty) for score in history.quality.T]
+                )
         else:
             weights = stacked(Ridge(alpha=self.penalty).fit(inputs, history.quality))
         least = np.where(history.cost > 0, history.cost, np.inf).min(axis=0)  # inf for a deployment that is always free

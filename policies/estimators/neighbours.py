@@ -99,10 +99,12 @@ class Neighbours:
 
     def _mean(self, outcome: FloatArray, neighbours: IntArray, similarity: FloatArray) -> FloatArray:
         if self._weights == "uniform":
-            return outcome[neighbours].mean(axis=1)
+            plain: FloatArray = outcome[neighbours].mean(axis=1)
+            return plain
         weight = 1 / np.maximum(1 - similarity, 1e-6)
         weight /= weight.sum(axis=1, keepdims=True)
-        return (outcome[neighbours] * weight[:, :, None]).sum(axis=1)
+        weighted: FloatArray = (outcome[neighbours] * weight[:, :, None]).sum(axis=1)
+        return weighted
 
 
 def search(index: Any, vectors: EmbeddingArray, k: int) -> tuple[FloatArray, IntArray]:

@@ -52,10 +52,10 @@ def synthetic(
     each meet the mean scores to within one query and the mean costs to within 2% (for a few hundred queries or more).
 
     *Made up*: everything else. Twelve topics of unequal size, each a random direction of the embedding space. A
-    difficulty per query, standard normal, that shifts the embedding along one more direction and lengthens the answer. A
-    two-parameter item-response model: a model answers right if ability - difficulty x 1.2 + its affinity to the topic
-    (normal, sd 0.8) + logistic noise is positive. Log-normal input tokens (mean 120) and output tokens. Scores are 0 or
-    1. Beyond eleven models, variations of catalogue models with other prices and means.
+    difficulty per query, standard normal, that shifts the embedding along one more direction and lengthens the answer.
+    An item-response model: a model answers right if ability - difficulty x 1.2 + its affinity to the topic (normal, sd
+    0.8) + logistic noise is positive. Log-normal input tokens (mean 120) and output tokens. Scores are 0 or 1. Beyond
+    eleven models, variations of catalogue models with other prices and means.
 
     Parameters
     ----------

@@ -55,7 +55,8 @@ def read(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             content = pq.read_table(path)
             check_distinct(content.column_names, path)
-            return content.to_pandas()
+            frame: pd.DataFrame = content.to_pandas()
+            return frame
         with path.open(newline="", encoding="utf-8") as lines:
             check_distinct(next(csv.reader(lines), []), path)
         return pd.read_csv(path)

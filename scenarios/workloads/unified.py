@@ -124,7 +124,9 @@ def whole_numbers(frame: pd.DataFrame, column: str) -> IntArray:
     bad = (values < 0) | (values != np.floor(values)) | np.isinf(values)
     if bad.any():
         row = int(np.argmax(bad))
-        raise ValueError(f"{column!r} is {values[row]} in row {row} of the table; it must be a whole number of at least 0")
+        raise ValueError(
+            f"{column!r} is {values[row]} in row {row} of the table; it must be a whole number of at least 0"
+        )
     return values.astype(np.int64)
 
 
@@ -193,4 +195,5 @@ def load_embeddings(frame: pd.DataFrame, path: str | None, embedder: str | None)
             f"embeddings in {path} have shape {vectors.shape} and type {vectors.dtype}; "
             f"they must be floats of shape ({len(frame)}, dim), one row per row of the table"
         )
-    return vectors.astype(np.float32)
+    single: EmbeddingArray = vectors.astype(np.float32)
+    return single

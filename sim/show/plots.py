@@ -60,7 +60,14 @@ def quality(summary: pd.DataFrame) -> Figure:
     policies = summary["policy"].unique().tolist()
     figure, axes = plt.subplots(figsize=(8, height_in(len(policies))))
     sns.barplot(
-        summary, x="quality", y="policy", hue="policy", palette=palette(policies), errorbar=interval, ax=axes, legend=False
+        summary,
+        x="quality",
+        y="policy",
+        hue="policy",
+        palette=palette(policies),
+        errorbar=interval,
+        ax=axes,
+        legend=False,
     )
     means = summary.groupby("policy", sort=False)["quality"].mean()
     tops = summary.groupby("policy", sort=False)["quality"].agg(lambda values: interval(values)[1])
@@ -75,12 +82,20 @@ def cost_quality(summary: pd.DataFrame) -> Figure:
     """Draw mean total quality against mean total cost, a mark per policy."""
     means = summary.groupby("policy", sort=False)[["cost_usd", "quality"]].mean().reset_index()
     figure, axes = plt.subplots(figsize=(8, 5))
+    colours = "colorblind" if len(means) <= 10 else "husl"
     sns.scatterplot(
-        means, x="cost_usd", y="quality", hue="policy", style="policy", palette="colorblind" if len(means) <= 10 else "husl",
-        s=110, edgecolor="black", ax=axes,
-    )  # fmt: skip
-    axes.set(xlabel="total cost (USD)", ylabel=f"total quality (sum of scores), mean of {replications(summary)}")
-    axes.set(xlim=(0, None), ylim=(0, None))
+        means,
+        x="cost_usd",
+        y="quality",
+        hue="policy",
+        style="policy",
+        palette=colours,
+        s=110,
+        edgecolor="black",
+        ax=axes,
+    )
+    axes.set(xlabel="total cost (USD)", ylabel="total quality (sum of scores)", xlim=(0, None), ylim=(0, None))
+    axes.set_title(f"mean of {replications(summary)}", fontsize="small")
     sns.move_legend(axes, "center left", bbox_to_anchor=(1.02, 0.5), title=None, frameon=False)
     return figure
 
@@ -95,9 +110,11 @@ def served(summary: pd.DataFrame) -> Figure:
         if shares[fate].any():
             axes.barh(shares.index, shares[fate], left=left, color=colour, hatch=hatch, edgecolor="white", label=fate)
         left += shares[fate].to_numpy()
-    axes.invert_yaxis()
+    axes.set_ylim(len(means) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel=f"share of {means['arrived'].mean():.0f} arrivals (%), mean of {replications(summary)}", xlim=(0, 100))
+    axes.set(
+        xlabel=f"share of {means['arrived'].mean():.0f} arrivals (%), mean of {replications(summary)}", xlim=(0, 100)
+    )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.1), ncol=4, frameon=False)
     return figure
 
@@ -119,12 +136,21 @@ def spend(requests: Path, budgets: pd.DataFrame, policies: Sequence[str]) -> Fig
     for policy, axes in zip(policies, grid.ravel(), strict=False):
         share = spent_share(table[table["policy"] == policy], budgets, end)
         image = axes.pcolormesh(
-            np.linspace(0, end, TIME_BINS + 1), np.arange(len(budgets) + 1), share * 100, cmap="viridis", vmin=0, vmax=100
+            np.linspace(0, end, TIME_BINS + 1),
+            np.arange(len(budgets) + 1),
+            share * 100,
+            cmap="viridis",
+            vmin=0,
+            vmax=100,
         )
         axes.set_title(policy, fontsize="medium")
         axes.grid(visible=False)
-    grid[0, 0].set_yticks(np.arange(len(budgets)) + 0.5, budgets.index, fontsize=7)
+    grid[0, 0].set_yticks(np.arange(len(budgets)) + 0.5, budgets.index)
     grid[0, 0].invert_yaxis()
+    for axes in grid[:, 0]:
+        axes.tick_params(axis="y", labelsize=7)
+    for panel in range(max(0, len(policies) - n_columns), len(policies)):  # the lowest of each column
+        grid.ravel()[panel].tick_params(axis="x", labelbottom=True)
     figure.supxlabel("simulated time (s)")
     figure.tight_layout()
     figure.colorbar(image, ax=grid, label="settled spend (% of budget)", shrink=0.9, pad=0.02)
@@ -137,7 +163,7 @@ def spent_share(served: pd.DataFrame, budgets: pd.DataFrame, end: float) -> Floa
     unit = served["deployment"].map(budgets["unit"]).astype(str)
     tokens = served["input_tokens"] + served["output_tokens"].fillna(0)
     cost = np.where(unit == "tokens", tokens, served["cost_usd"])
-    row = budgets.index.get_indexer(served["deployment"])
+    row = budgets.index.get_indexer(pd.Index(served["deployment"]))
     time_bin = np.minimum((served["finished_at_s"] / end * TIME_BINS).astype(int), TIME_BINS - 1)
     spent = np.zeros((len(budgets), TIME_BINS))
     np.add.at(spent, (row, time_bin), cost)

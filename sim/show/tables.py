@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -50,7 +51,7 @@ def comparison(summary: pd.DataFrame) -> Table:
 def cell(values: Sequence[float], column: str) -> str:
     """Return the mean as text, with its half-width where the column has one."""
     mean, half_width = mean_interval(values)
-    text = "-" if mean != mean else format(mean, COLUMNS[column])
-    if column in WITH_INTERVAL and half_width == half_width and half_width > 0:
+    text = "-" if math.isnan(mean) else format(mean, COLUMNS[column])
+    if column in WITH_INTERVAL and half_width > 0:
         text += f" +- {format(half_width, COLUMNS[column])}"
     return text

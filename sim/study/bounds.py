@@ -1,6 +1,6 @@
-"""Hindsight optima: the best assignment within the budgets when every query is known. It needs the truth, hence no Policy.
+"""Hindsight optima: the best assignment when every query is known. They need the truth, hence are no policies.
 
-    max sum_ij quality_ij x_ij   s.t.   sum_j cost_ij x_ij <= B_i,   sum_i x_ij <= 1,   x >= 0
+max sum_ij quality_ij x_ij   s.t.   sum_j cost_ij x_ij <= B_i,   sum_i x_ij <= 1,   x >= 0
 """
 
 from __future__ import annotations

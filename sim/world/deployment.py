@@ -7,6 +7,7 @@ from collections import deque
 import simpy
 
 from sim.scenario import Deployment
+from sim.world.counts import Counts
 from sim.world.service import Finish, Job, Server
 
 
@@ -16,46 +17,49 @@ class Station:
     Parameters
     ----------
     deployment : Deployment
+    number : int
+        Its index in the fleet.
+    queued, in_flight : Counts
+        Of the whole fleet; this station keeps its own number up to date.
     env : simpy.Environment
     done : callable
-        Called with each job at its completion, after the next one has begun.
-
-    Attributes
-    ----------
-    queued, in_flight : int
-        Jobs that wait and jobs in service.
+        Called with each job and the time at its completion, after the next one has begun.
     """
 
-    def __init__(self, deployment: Deployment, env: simpy.Environment, done: Finish) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        number: int,
+        queued: Counts,
+        in_flight: Counts,
+        env: simpy.Environment,
+        done: Finish,
+    ) -> None:
+        self._number = number
+        self._queued = queued.write
+        self._in_flight = in_flight.write
         self._done = done
         self._server: Server = deployment.service.open(env, self._finish)
         self._capacity = deployment.queue_capacity
         self._waiting: deque[Job] = deque()
-        self.in_flight = 0
 
-    @property
-    def queued(self) -> int:
-        """Jobs that wait."""
-        return len(self._waiting)
-
-    @property
     def is_full(self) -> bool:
-        """Whether a further job could neither begin nor wait."""
-        return not self._server.has_room and self._capacity is not None and len(self._waiting) >= self._capacity
+        """Return whether a further job could neither begin nor wait."""
+        return self._capacity is not None and not self._server.has_room and len(self._waiting) >= self._capacity
 
-    def take(self, job: Job) -> None:
+    def take(self, job: Job, now_s: float) -> None:
         """Begin the job, or let it wait; only called while not ``is_full``."""
         if self._server.has_room:
-            self._begin(job)
+            self._in_flight[self._number] += 1
+            self._server.begin(job, now_s)
         else:
             self._waiting.append(job)
+            self._queued[self._number] += 1
 
-    def _begin(self, job: Job) -> None:
-        self.in_flight += 1
-        self._server.begin(job)
-
-    def _finish(self, job: Job) -> None:
-        self.in_flight -= 1
+    def _finish(self, job: Job, now_s: float) -> None:
+        self._in_flight[self._number] -= 1
         while self._waiting and self._server.has_room:  # before done, so that nobody overtakes those who wait
-            self._begin(self._waiting.popleft())
-        self._done(job)
+            self._queued[self._number] -= 1
+            self._in_flight[self._number] += 1
+            self._server.begin(self._waiting.popleft(), now_s)
+        self._done(job, now_s)

@@ -8,6 +8,7 @@ view would tell the true cost of a query before it has been served.
 from __future__ import annotations
 
 from sim.interface import FloatArray
+from sim.world.counts import Amounts
 
 
 class Ledger:
@@ -28,9 +29,8 @@ class Ledger:
         self._budgets: list[float] = budgets.tolist()
         self._committed = [0.0] * len(budgets)
         self._settled = [0.0] * len(budgets)
-        self._remaining = budgets.copy()
-        self.remaining = self._remaining.view()
-        self.remaining.setflags(write=False)
+        self._remaining = Amounts(budgets)
+        self.remaining = self._remaining.view
 
     def commit(self, deployment: int, cost: float) -> bool:
         """Take on a cost if committed + cost <= budget; return whether it was."""
@@ -43,4 +43,4 @@ class Ledger:
     def settle(self, deployment: int, cost: float) -> None:
         """Show a committed cost as spent."""
         self._settled[deployment] += cost
-        self._remaining[deployment] = self._budgets[deployment] - self._settled[deployment]
+        self._remaining.write[deployment] = self._budgets[deployment] - self._settled[deployment]

@@ -1,7 +1,7 @@
 """How a deployment serves: Instant and Slots. It knows the clock and tokens, not money, quality or policies.
 
-A service is a frozen set of hyperparameters; ``open`` makes its server for one run. A server has a ``has_room`` flag and
-``begin(job)``, and calls ``finish(job)`` at each completion.
+A service is a frozen set of hyperparameters; ``open`` makes its server for one run. A server has a flag ``has_room``,
+takes a job by ``begin(job, now_s)``, and calls ``finish(job, now_s)`` at each completion.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import simpy
+from simpy.events import Timeout
 
 from sim.interface import Query
 
 
 class Job:
-    """A query on its way through one deployment; times are in seconds."""
+    """A query on its way through one deployment; the server sets ``started_at_s`` and ``first_token_at_s``."""
 
     __slots__ = ("cost", "deployment", "first_token_at_s", "output_tokens", "query", "started_at_s")
+    started_at_s: float
+    first_token_at_s: float
 
     def __init__(self, query: Query, deployment: int, cost: float, output_tokens: int) -> None:
         self.query = query
         self.deployment = deployment
         self.cost = cost
         self.output_tokens = output_tokens
-        self.started_at_s = 0.0
-        self.first_token_at_s = 0.0
 
 
-Finish = Callable[[Job], None]
+Finish = Callable[[Job, float], None]
 
 
 class Server(Protocol):
@@ -37,7 +38,7 @@ class Server(Protocol):
 
     has_room: bool
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job, now_s: float) -> None:
         """Serve the job from now on; only called while ``has_room``."""
         ...
 
@@ -50,7 +51,7 @@ class Instant:
 
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
         """Return the server of one run."""
-        return InstantServer(env, finish)
+        return InstantServer(finish)
 
 
 class InstantServer:
@@ -58,14 +59,13 @@ class InstantServer:
 
     has_room = True
 
-    def __init__(self, env: simpy.Environment, finish: Finish) -> None:
-        self._env = env
+    def __init__(self, finish: Finish) -> None:
         self._finish = finish
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job, now_s: float) -> None:
         """Serve the job."""
-        job.started_at_s = job.first_token_at_s = self._env.now
-        self._finish(job)
+        job.started_at_s = job.first_token_at_s = now_s
+        self._finish(job, now_s)
 
 
 @dataclass(frozen=True)
@@ -108,17 +108,19 @@ class SlotsServer:
         self._busy = 0
         self.has_room = True
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job, now_s: float) -> None:
         """Hold a slot until the last token."""
+        service = self._service
         self._busy += 1
-        self.has_room = self._busy < self._service.slots
-        job.started_at_s = self._env.now
-        job.first_token_at_s = self._env.now + self._service.time_to_first_token_s
-        decode_s = job.output_tokens * self._service.time_per_output_token_s
-        done = self._env.timeout(self._service.time_to_first_token_s + decode_s, job)
+        self.has_room = self._busy < service.slots
+        job.started_at_s = now_s
+        job.first_token_at_s = now_s + service.time_to_first_token_s
+        decode_s = job.output_tokens * service.time_per_output_token_s
+        done = Timeout(self._env, service.time_to_first_token_s + decode_s, job)
         done.callbacks.append(self._end)
 
     def _end(self, event: simpy.Event) -> None:
         self._busy -= 1
         self.has_room = True
-        self._finish(event.value)
+        job: Job = event.value  # type: ignore[assignment]
+        self._finish(job, self._env.now)

@@ -18,9 +18,15 @@ NOWHERE = -1
 class Trace:
     """Columns of length n_queries, filled in by the world as things happen.
 
+    Parameters
+    ----------
+    arrived_at_s : array (n_queries,)
+
     Attributes
     ----------
-    arrived_at_s, decided_at_s, started_at_s, first_token_at_s, finished_at_s : double arrays
+    decided_at_s : double array
+        The time of arrival, unless the query was gathered into a batch.
+    started_at_s, first_token_at_s, finished_at_s : double arrays
         NaN until it happens.
     deployment : int array
         Who served the query, or who was chosen first when nobody did; ``NOWHERE`` if the policy declined.
@@ -29,10 +35,11 @@ class Trace:
     """
 
     # Standard-library arrays: as compact as NumPy's, and several times faster to write one element at a time.
-    def __init__(self, n_queries: int) -> None:
+    def __init__(self, arrived_at_s: FloatArray) -> None:
+        n_queries = len(arrived_at_s)
         blank = array("d", [np.nan]) * n_queries
-        self.arrived_at_s = blank[:]
-        self.decided_at_s = blank[:]
+        self.arrived_at_s = arrived_at_s
+        self.decided_at_s = array("d", arrived_at_s)
         self.started_at_s = blank[:]
         self.first_token_at_s = blank[:]
         self.finished_at_s = blank
@@ -59,9 +66,11 @@ def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "id": np.arange(len(rows)),
-            "arrived_at_s": np.asarray(trace.arrived_at_s),
-            "deployment": pd.Categorical.from_codes(deployment, [info.name for info in instance.setting.fleet]),
-            "fate": pd.Categorical.from_codes(fate, list(FATES)),
+            "arrived_at_s": trace.arrived_at_s,
+            "deployment": pd.Categorical.from_codes(
+                deployment, pd.Index([info.name for info in instance.setting.fleet])
+            ),
+            "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
             "decided_at_s": np.asarray(trace.decided_at_s),
             "started_at_s": np.asarray(trace.started_at_s),
             "first_token_at_s": np.asarray(trace.first_token_at_s),
