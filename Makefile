@@ -1,0 +1,37 @@
+# The two commands of the README: make demo, make test. Everything happens in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test proof benchmark clean
+setup: $(VENV)/.installed
+demo: $(VENV)/.installed
+	$(BIN)/switchyard compare replications=3 out=outputs/demo
+
+test: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+proof: $(VENV)/.tested
+	$(BIN)/pytest -m slow
+
+benchmark: $(VENV)/.tested
+	$(BIN)/python benchmarks/world.py
+	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python benchmarks/million.py
+
+clean:
+	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@

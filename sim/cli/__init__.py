@@ -1,0 +1,1 @@
+"""The command ``switchyard``; nothing outside this package knows Hydra."""

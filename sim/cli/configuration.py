@@ -1,0 +1,102 @@
+"""Hydra configuration: composed, checked key by key, and made into objects. It knows no verb's meaning."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import (
+    ConfigCompositionException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+GROUPS = ("policy", "estimator", "workload", "fleet", "budget", "arrivals", "order", "metric", "experiment")
+
+
+def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
+    """Compose the configuration of a verb, inside Hydra's initialisation.
+
+    Raises
+    ------
+    ValueError
+        For an option, key or type that does not exist, naming what is near, and for a key without a value.
+    """
+    chosen = [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS]
+    try:
+        config = compose(verb, list(overrides))
+        defaults = compose(verb, chosen)
+    except MissingConfigException as error:
+        group, _, option = (error.missing_cfg_file or "").rpartition("/")
+        raise ValueError(f"unknown {group} {option!r}{nearest(option, options(group))}") from error
+    except OverrideParseException as error:
+        raise ValueError(f"cannot read the override {error.override!r}: give KEY=VALUE, as in seed=1") from error
+    except ConfigCompositionException as error:
+        key = str(error).partition("Could not override '")[2].partition("'")[0]
+        if not key:
+            raise
+        known = [*leaves(compose(verb, chosen)), *GROUPS]
+        raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
+    check_values(leaves(config), leaves(defaults))
+    if not config.get("policy"):
+        raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
+    if config.get("estimator"):
+        for policy in config.policy.values():
+            if "estimator" in policy:
+                policy.estimator = config.estimator
+    return config
+
+
+def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Raise ValueError for a key without a value, and for a value that is no number where the default is one."""
+    for key, value in values.items():
+        if value == "???":
+            raise ValueError(f"{key} has no value; give {key}=VALUE")
+        default = defaults.get(key)
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            kinds: tuple[type, ...] = (int,) if isinstance(default, int) else (int, float)
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                kind = "whole number" if kinds == (int,) else "number"
+                raise ValueError(f"{key} is {value!r}; it must be a {kind}, such as {default}")
+
+
+def leaves(config: DictConfig, prefix: str = "") -> dict[str, Any]:
+    """Return every dotted key of a configuration with its value; a group has an empty value."""
+    found: dict[str, Any] = {}
+    for name, value in OmegaConf.to_container(config, resolve=False).items():  # type: ignore[union-attr]
+        found[f"{prefix}{name!s}"] = None if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            found |= leaves(OmegaConf.create(value), f"{prefix}{name!s}.")
+    return found
+
+
+def options(group: str) -> list[str]:
+    """Return the names that a group offers."""
+    return list(GlobalHydra.instance().config_loader().get_group_options(group)) if group else []
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Return a hint at the nearest known words, or at all of them if they are few."""
+    near = difflib.get_close_matches(word, sorted(set(known)), n=3, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; known: {', '.join(known)}" if known and len(known) <= 20 else ""
+
+
+def build(spec: DictConfig, key: str) -> Any:
+    """Make the object that a configuration node describes; raise what its constructor raises."""
+    try:
+        return instantiate(spec, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, ValueError | OSError | ImportError | RuntimeError):
+            raise cause from error
+        raise ValueError(f"cannot make {key}: {str(cause).splitlines()[0]}") from error

@@ -1,0 +1,82 @@
+"""The command line: words in, an exit code out. It knows verbs and errors, not what a verb does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+from hydra import initialize_config_module
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sim.cli.configuration import GROUPS, configure, nearest, options
+from sim.cli.study import study
+
+VERBS = {"run": "one policy on a scenario", "compare": "several policies on the same queries at the same times"}
+USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
+USAGE = """\
+usage: switchyard VERB [--cfg] [--traceback] [KEY=VALUE ...]
+
+verbs:
+{verbs}
+
+options:
+  --cfg        print the configuration and do nothing
+  --traceback  on an error, print where it happened
+  --version    print the version
+
+KEY=VALUE picks an option of a group or sets a key (Hydra's override grammar):
+{groups}
+
+examples:
+  switchyard run policy=port_exact order=random replications=10
+  switchyard compare policy=[random,port,port_exact] budget=uniform budget.total=0.5 out=results
+  switchyard run policy=port estimator=ridge policy.port.eps=0.05
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0 done, 1 failed, 2 not understood."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    flags = {word for word in words if word.startswith("--")} | {"-h" for word in words if word == "-h"}
+    words = [word for word in words if word not in flags]
+    with initialize_config_module("conf", version_base="1.3"):
+        if flags & {"--help", "-h"} or not (words or flags):
+            sys.stdout.write(usage())
+            return 0
+        if "--version" in flags:
+            sys.stdout.write(f"switchyard {metadata.version('llm-switchyard')}\n")
+            return 0
+        unknown_flags = flags - {"--cfg", "--traceback"}
+        if unknown_flags or not words or words[0] not in VERBS:
+            wrong = min(unknown_flags) if unknown_flags else (words[0] if words else "")
+            known = ["--cfg", "--help", "--traceback", "--version"] if unknown_flags else list(VERBS)
+            return complain(f"unknown {'option' if unknown_flags else 'verb'} {wrong!r}{nearest(wrong, known)}", 2)
+        try:
+            config = configure(words[0], words[1:])
+            if "--cfg" in flags:
+                sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
+                return 0
+            study(words[0], config)
+        except KeyboardInterrupt:
+            return complain("stopped; nothing was written", 130)
+        except USER_ERRORS as error:
+            if "--traceback" in flags:
+                raise
+            return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
+    return 0
+
+
+def complain(message: str, code: int) -> int:
+    """Write one line to stderr and return the code."""
+    sys.stderr.write(f"switchyard: {message}\n")
+    return code
+
+
+def usage() -> str:
+    """Return the help, with every group's options."""
+    groups = [f"  {group:<11}{', '.join(options(group))}" for group in GROUPS]
+    verbs = [f"  {verb:<11}{what}" for verb, what in VERBS.items()]
+    return USAGE.format(verbs="\n".join(verbs), groups="\n".join(groups))

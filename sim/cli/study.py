@@ -1,0 +1,97 @@
+"""The verbs run and compare: from a configuration to an output directory and a table."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sim.cli.configuration import build
+from sim.interface import Policy
+from sim.scenario import Scenario
+from sim.show.plots import write_figures
+from sim.show.tables import comparison
+from sim.study.archive import Archive, file_hashes
+from sim.study.experiment import Oracle, runs
+
+
+def study(verb: str, config: DictConfig) -> None:
+    """Carry out a verb: build the scenario, run the policies, write the output directory, print the table."""
+    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    digest = hashlib.sha256(json.dumps({**resolved, "out": None}, sort_keys=True).encode()).hexdigest()  # type: ignore[dict-item]
+    out = Path(config.out or f"outputs/{verb}-{digest[:8]}")
+    with stdout_to_stderr(), stop_on_termination():
+        scenario = Scenario(
+            workload=build(config.workload, "workload"),
+            fleet=build(config.fleet, "fleet"),
+            budget=build(config.budget, "budget"),
+            arrivals=build(config.arrivals, "arrivals"),
+            order=build(config.order, "order"),
+            exhausted=config.exhausted,
+        )
+        policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+        metrics = {str(name): build(spec, f"metric.{name}") for name, spec in config.get("metric", {}).items()}
+        oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
+        manifest = {"verb": verb, "config": resolved, "files": file_hashes(scenario.workload.files)}
+        with Archive(out, manifest) as archive:
+            total = config.replications * (len(policies) + len(set(oracle.names)))
+            with progress(total) as advance:
+                for run in runs(scenario, policies, config.seed, config.replications, oracle, metrics):
+                    archive.add(run)
+                    advance(f"{run.policy}, replication {run.replication}")
+            summary = archive.finish()
+            write_figures(archive.folder)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(comparison(summary))
+    console.print(f"written to {out}", soft_wrap=True)
+
+
+def build_policy(spec: DictConfig, key: str) -> Policy:
+    """Make a policy; raise ValueError if the configuration describes something else."""
+    policy = build(spec, key)
+    if not isinstance(policy, Policy):
+        raise ValueError(f"{key} makes a {type(policy).__name__}, which is not a Policy of sim.interface")
+    return policy
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar on stderr, on a terminal only; yield the function that advances it."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("starting", total=total)
+        yield lambda done: bar.update(task, advance=1, description=done)
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Send what compiled solvers print to stderr, so that stdout holds the table and nothing else."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+@contextlib.contextmanager
+def stop_on_termination() -> Iterator[None]:
+    """Treat SIGTERM as the interrupt key, so that a stopped study cleans up."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
