@@ -15,8 +15,8 @@ from sim.workload import Workload
 RESPONSE = "model_response"
 
 # The functions and classes that rebuild a data frame from its arrays, under the module names of NumPy 1 and 2 and of
-# pandas 1 to 3. None of them runs code from the pickle. A frame whose text pyarrow holds, as in pandas 3, would need raw
-# buffers rebuilt, and is refused; the published file holds text as Python objects.
+# pandas 1 to 3. None of them runs code from the pickle. A frame whose text pyarrow holds, as in pandas 3, would need
+# raw buffers rebuilt, and is refused; the published file holds text as Python objects.
 ADMITTED = {
     ("builtins", "slice"),
     ("_codecs", "encode"),
