@@ -29,6 +29,9 @@ class Instance:
 
     Parameters
     ----------
+    seeds : tuple of int
+        (seed, replication), for the streams of balancers and events.
+    scenario : Scenario
     fleet : tuple of Deployment
     setting : Setting
         What policies know of it.
@@ -42,10 +45,18 @@ class Instance:
     quality, cost_usd, cost : arrays (n_test, n_deployments)
         Truth by test row; ``cost`` in the unit of each deployment's budget.
     output_tokens : array (n_test, n_deployments) or None
-    exhausted : str
-        What a query does whose choice cannot take it: ``lost`` or ``fallback``.
+    priority, due_s : arrays (n_test,) or None
+        Class and time to the deadline of each test row.
+    draws : tuple of array (n_queries, n_numbers) or None
+        For each deployment, the random numbers of its service, by arrival.
+    patience_s : tuple of array (n_queries,) or None
+        For each deployment, how long each arrival would wait there.
+    think_s : array (n_queries,) or None
+        With a closed loop of users: how long each thinks before its next query; arrival times then come of themselves.
     """
 
+    seeds: tuple[int, int]
+    scenario: Scenario
     fleet: tuple[Deployment, ...]
     setting: Setting
     rows: IntArray
@@ -55,7 +66,11 @@ class Instance:
     cost_usd: FloatArray
     cost: FloatArray
     output_tokens: IntArray | None
-    exhausted: str = "fallback"
+    priority: IntArray | None
+    due_s: FloatArray | None
+    draws: tuple[FloatArray | None, ...]
+    patience_s: tuple[FloatArray | None, ...]
+    think_s: FloatArray | None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -87,7 +102,14 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     check_budgets(budgets, fleet)
 
     rows = scenario.order(test, stream(seed, replication, "order"))
+
+    def drawn(deployment: Deployment, purpose: str) -> np.random.Generator:
+        return stream(seed, replication, f"{purpose} {deployment.name}")
+
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
+    think_s = None
+    if hasattr(scenario.arrivals, "think_s"):
+        think_s = scenario.arrivals.think_s(len(rows), stream(seed, replication, "think"))
     setting = Setting(
         fleet=tuple(DeploymentInfo(d.name, d.model, unit) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
@@ -95,6 +117,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
     )
     return Instance(
+        seeds=(seed, replication),
+        scenario=scenario,
         fleet=fleet,
         setting=setting,
         rows=frozen(rows),
@@ -104,8 +128,17 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         cost_usd=take(test.cost_usd, columns),
         cost=cost,
         output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
-        exhausted=scenario.exhausted,
+        priority=test.priority,
+        due_s=test.due_s,
+        draws=tuple(d.service.draw(len(rows), drawn(d, "service")) for d in fleet),
+        patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
+        think_s=think_s,
     )
+
+
+def patience_s(deployment: Deployment, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
+    """Return how long each arrival would wait at a deployment; None for ever."""
+    return None if deployment.patience is None else deployment.patience.draw(n_queries, rng)
 
 
 def frozen(array: npt.NDArray[Number]) -> npt.NDArray[Number]:

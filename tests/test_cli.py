@@ -116,7 +116,7 @@ WRONG = {
     "a negative seed": (["run", "seed=-1"], "seed is -1; it must be at least 0"),
     "no replication": (["run", "replications=0"], "replications is 0; it must be at least 1"),
     "a negative rate": (["run", "arrivals.rate_per_s=-1"], "rate_per_s is -1; it must be positive and finite"),
-    "no slot": (["run", "fleet=slots", "fleet.service.slots=0"], "slots is 0; a deployment needs at least 1"),
+    "no slot": (["run", "fleet=slots", "fleet.service.slots=0"], "slots is 0; a replica needs at least 1"),
     "too few budgets": (
         ["run", "budget=amounts", "budget.amounts_by_deployment=[1,2]"],
         "the budget has 2 amounts for 11 deployments; it must have one each",

@@ -17,7 +17,19 @@ from hydra.errors import (
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-GROUPS = ("policy", "estimator", "workload", "fleet", "budget", "arrivals", "order", "metric", "experiment")
+GROUPS = (
+    "policy",
+    "estimator",
+    "workload",
+    "fleet",
+    "budget",
+    "window",
+    "arrivals",
+    "order",
+    "events",
+    "metric",
+    "experiment",
+)
 
 
 def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
