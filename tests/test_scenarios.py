@@ -314,7 +314,7 @@ def test_a_service_with_a_clock_needs_output_tokens() -> None:
 @pytest.mark.parametrize(
     ("slots", "first_s", "token_s", "message"),
     [
-        (0, 0.5, 0.1, "slots is 0; a deployment needs at least 1"),
+        (0, 0.5, 0.1, "slots is 0; a replica needs at least 1"),
         (1, -0.5, 0.1, "time_to_first_token_s is -0.5"),
         (1, 0.5, float("nan"), "time_per_output_token_s is nan"),
     ],
