@@ -92,10 +92,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     rows = scenario.order(test, stream(seed, replication, "order"))
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
     setting = Setting(
-        fleet=tuple(
-            DeploymentInfo(d.name, d.model, unit, float(getattr(d.service, "slots", math.inf)))
-            for d, unit in zip(fleet, units, strict=True)
-        ),
+        fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
@@ -125,6 +122,12 @@ def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Numb
     if list(columns) == list(range(truth.shape[1])):
         return truth
     return frozen(truth[:, columns])
+
+
+def places(deployment: Deployment) -> float:
+    """Return how many queries a deployment serves at once: the slots of its service; ``inf`` without a limit."""
+    slots = getattr(deployment.service, "slots", None)
+    return math.inf if slots is None else float(slots)
 
 
 def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray:
