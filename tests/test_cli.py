@@ -109,6 +109,10 @@ WRONG = {
     "a word for a number": (["run", "seed=one"], "seed is 'one'; it must be a whole number, such as 0"),
     "a fraction for a count": (["run", "replications=1.5"], "replications is 1.5; it must be a whole number"),
     "a missing path": (["run", "workload=table"], "workload.path has no value; give workload.path=VALUE"),
+    "a missing extra": (
+        ["run", "workload=table", "workload.path=TABLE", "workload.embedder=a-model"],
+        "embedding text needs sentence-transformers: pip install 'llm-switchyard[embed]'",
+    ),
     "a negative seed": (["run", "seed=-1"], "seed is -1; it must be at least 0"),
     "no replication": (["run", "replications=0"], "replications is 0; it must be at least 1"),
     "a negative rate": (["run", "arrivals.rate_per_s=-1"], "rate_per_s is -1; it must be positive and finite"),
@@ -135,16 +139,19 @@ WRONG = {
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_mistake_gets_one_clear_line_and_leaves_nothing(
-    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words, message = WRONG[what]
-    code = main([*words, f"out={tmp_path / 'o'}"])
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    table = tmp_path / "table.csv"
+    table.write_text("prompt,split,m,m|total_cost\nwhat?,history,1,0.1\nwhy?,test,0,0.1\n")
+    code = main([*(word.replace("TABLE", str(table)) for word in words), f"out={tmp_path / 'o'}"])
     printed, errors = capsys.readouterr()
     assert code != 0
     assert printed == ""
     assert message in errors
     assert len(errors.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [table]
 
 
 def test_a_foreign_directory_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

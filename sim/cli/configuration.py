@@ -95,7 +95,7 @@ def build(spec: DictConfig, key: str) -> Any:
         return instantiate(spec, _convert_="all")
     except InstantiationException as error:
         cause: BaseException = error
-        while cause.__cause__ is not None:
+        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             cause = cause.__cause__
         if isinstance(cause, ValueError | OSError | ImportError | RuntimeError):
             raise cause from error
