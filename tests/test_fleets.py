@@ -13,6 +13,7 @@ from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from policies.least_loaded import LeastLoaded
 from scenarios.arrivals import Deterministic
 from scenarios.budgets import Unlimited
 from scenarios.fleets import Catalogue, Listed
@@ -22,8 +23,11 @@ from scenarios.workloads.synthetic import ROUTERBENCH, synthetic
 from sim.cli.main import main
 from sim.instance import Instance, realise
 from sim.scenario import Deployment, FleetRule, Scenario, check_provenance
+from sim.study.experiment import EstimateCache
 from sim.workload import Rows, Workload
 from sim.world.service import Instant
+from sim.world.trace import frame
+from sim.world.world import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUES = ("hosted_api", "routerbench_2024", "selfhosted_a100", "selfhosted_h100", "sprout_2024")
@@ -116,6 +120,35 @@ def test_the_smallest_self_hosted_entries_meet_the_two_speeds_that_they_were_mad
         base_s, each_s, slots = (service[key] for key in ("iteration_base_s", "iteration_per_sequence_s", "slots"))
         assert 1 / (base_s + each_s) == pytest.approx(alone, rel=0.005)
         assert slots / (base_s + slots * each_s) == pytest.approx(saturated, rel=0.005)
+
+
+@pytest.mark.skipif(not exists("sim.world.batching"), reason="the service Batching is missing")
+@pytest.mark.parametrize(
+    ("catalogue", "number", "input_tokens", "expected_per_s"),
+    [
+        ("selfhosted_h100", 0, 0, 3200 / 512),  # RouteSim, saturated
+        ("selfhosted_a100", 0, 0, 2400 / 512),
+        ("selfhosted_h100", 1, 512, 17.0),  # BLIS, Qwen3-14B with 512 and 512 tokens
+    ],
+)
+def test_an_overloaded_replica_serves_at_the_published_rate(
+    catalogue: str, number: int, input_tokens: int, expected_per_s: float
+) -> None:
+    entry, n_queries = entries(catalogue)[number], 3000
+    rows = Rows(
+        embeddings=np.zeros((n_queries, 1), np.float32),
+        input_tokens=np.full(n_queries, input_tokens),
+        quality=np.ones((n_queries, 1)),
+        cost_usd=np.zeros((n_queries, 1)),
+        output_tokens=np.full((n_queries, 1), 512),
+    )
+    fleet = Listed([Deployment(entry["name"], "m", instantiate(entry["service"]))])
+    workload = Workload(("m",), rows, rows)
+    instance = realise(Scenario(workload, fleet, Unlimited(), Deterministic(60.0), given), 0, 0)
+    estimates = EstimateCache().get(None, instance)
+    requests = frame(simulate("all", LeastLoaded(), instance, estimates, np.random.default_rng(0)), instance)
+    finished_at_s = np.sort(requests["finished_at_s"])
+    assert 2000 / (finished_at_s[2500] - finished_at_s[500]) == pytest.approx(expected_per_s, rel=0.05)
 
 
 # --- provenance -------------------------------------------------------------------------------------------------------
