@@ -39,9 +39,9 @@ class CheapestAvailable(Policy):
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the cheapest that is not saturated, or the least loaded."""
-        open_ones = candidates(state)
-        unsaturated = open_ones[state.queued[open_ones] <= self._max_queued]
-        if not unsaturated.size:
+        open_ones, queued, cost = candidates(state), state.queued.tolist(), query.cost_hat.tolist()
+        unsaturated = [k for k in open_ones if queued[k] <= self._max_queued]
+        if not unsaturated:
             return Decision(least_loaded_of(open_ones, state, self._places))
-        cheapest_first = unsaturated[query.cost_hat[unsaturated].argsort(kind="stable")].tolist()
+        cheapest_first = sorted(unsaturated, key=cost.__getitem__)
         return Decision(cheapest_first[0], cheapest_first[1:])

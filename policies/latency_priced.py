@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from policies.load import candidates, places_now, places_of
-from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, Feedback, Policy, Query, Setting, State
 
 
 class LatencyPriced(Policy):
@@ -68,22 +68,25 @@ class LatencyPriced(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Know of no service time."""
         self._places = places_of(setting)
-        self._service_s = np.zeros(len(setting.fleet))
+        self._service_s = [0.0] * len(setting.fleet)
         self._is_known = [False] * len(setting.fleet)
         self._found: dict[int, tuple[int, float]] = {}  # query id -> where it was sent, 1 + ahead / c there
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmax, or decline."""
-        turns = self._turns(state)
-        value = query.quality_hat - self._price_per_usd * query.cost_hat - self._price_per_s * turns * self._service_s
-        open_ones = candidates(state)
-        if self._decline:
-            open_ones = open_ones[value[open_ones] > 0]
-            if not open_ones.size:
-                return Decision(None)
-        best_first = open_ones[(-value[open_ones]).argsort(kind="stable")].tolist()
+        queued, in_flight = state.queued.tolist(), state.in_flight.tolist()
+        turns = [waiting_turns(*seen) for seen in zip(self._places, queued, in_flight, strict=True)]
+        quality, cost, service_s = query.quality_hat.tolist(), query.cost_hat.tolist(), self._service_s
+        value = [
+            quality[k] - self._price_per_usd * cost[k] - self._price_per_s * turns[k] * service_s[k]
+            for k in range(len(turns))
+        ]
+        open_ones = [k for k in candidates(state) if value[k] > 0 or not self._decline]
+        if not open_ones:
+            return Decision(None)
+        best_first = sorted(open_ones, key=value.__getitem__, reverse=True)  # stable: ties keep the order of the fleet
         chosen = best_first[0]
-        self._found[query.id] = (chosen, 1.0 + float(turns[chosen]))
+        self._found[query.id] = (chosen, 1.0 + turns[chosen])
         return Decision(chosen, best_first[1:])
 
     def learn(self, feedback: Feedback) -> None:
@@ -94,9 +97,12 @@ class LatencyPriced(Policy):
             self._service_s[chosen] += weight * (feedback.latency_s / services - self._service_s[chosen])
             self._is_known[chosen] = True
 
-    def _turns(self, state: State) -> FloatArray:
-        """Return ahead / c (n_deployments,): the wait in service times."""
-        places = places_now(state, self._places)
-        ahead = np.maximum(0.0, state.queued + 1 - np.maximum(0.0, places - state.in_flight))
-        turns: FloatArray = ahead / places
-        return turns
+
+def waiting_turns(places: float, queued: int, in_flight: int) -> float:
+    """Return ahead / c: the wait in service times.
+
+    >>> waiting_turns(2, queued=3, in_flight=2), waiting_turns(2, queued=0, in_flight=1)
+    (2.0, 0.0)
+    """
+    servers = places_now(places, queued, in_flight)
+    return max(0.0, queued + 1 - max(0.0, servers - in_flight)) / servers

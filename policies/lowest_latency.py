@@ -47,7 +47,7 @@ class LowestLatency(Policy):
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin."""
-        chosen = min(candidates(state).tolist(), key=lambda k: (self._latency_s[k], self._sent[k]))
+        chosen = min(candidates(state), key=lambda k: (self._latency_s[k], self._sent[k]))
         self._sent[chosen] += 1
         return Decision(chosen)
 

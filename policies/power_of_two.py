@@ -26,8 +26,8 @@ class PowerOfTwo(Policy):
         n_open = len(open_ones)
         first, second = self._rng.random(2).tolist()  # drawn even for one, so that an outage shifts no later draw
         if n_open == 1:
-            return Decision(int(open_ones[0]))
+            return Decision(open_ones[0])
         a = int(first * n_open)
         b = int(second * (n_open - 1))
         b += b >= a
-        return Decision(least_loaded_of([int(open_ones[a]), int(open_ones[b])], state, self._places))
+        return Decision(least_loaded_of([open_ones[a], open_ones[b]], state, self._places))

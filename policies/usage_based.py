@@ -28,7 +28,7 @@ class UsageBased(Policy):
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin and count the input tokens."""
         self._turn_to(state.now_s // MINUTE_S)
-        chosen = min(candidates(state).tolist(), key=self._used_tokens.__getitem__)
+        chosen = min(candidates(state), key=self._used_tokens.__getitem__)
         self._used_tokens[chosen] += query.input_tokens
         return Decision(chosen)
 
