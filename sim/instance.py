@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     )
     check_units(units, fleet, workload)
 
-    history_cost, cost = cost_in_units(history, columns, units), cost_in_units(test, columns, units)
+    history_usd, cost_usd = cost_in_usd(history, columns, fleet), cost_in_usd(test, columns, fleet)
+    history_cost = cost_in_units(history, history_usd, columns, units)
+    cost = cost_in_units(test, cost_usd, columns, units)
     history_quality = take(history.quality, columns)
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
@@ -111,7 +114,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     if hasattr(scenario.arrivals, "think_s"):
         think_s = scenario.arrivals.think_s(len(rows), stream(seed, replication, "think"))
     setting = Setting(
-        fleet=tuple(DeploymentInfo(d.name, d.model, unit) for d, unit in zip(fleet, units, strict=True)),
+        fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
@@ -125,7 +128,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         gaps_s=frozen(np.diff(times_s, prepend=0.0)),
         features=Features(test.embeddings, test.input_tokens),
         quality=take(test.quality, columns),
-        cost_usd=take(test.cost_usd, columns),
+        cost_usd=cost_usd,
         cost=cost,
         output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
         priority=test.priority,
@@ -154,13 +157,34 @@ def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Numb
     return frozen(truth[:, columns])
 
 
-def cost_in_units(rows: Rows, columns: Sequence[int], units: Sequence[str]) -> FloatArray:
+def places(deployment: Deployment) -> float:
+    """Return how many queries a deployment serves at once: slots x replicas; ``inf`` without a limit."""
+    slots = getattr(deployment.service, "slots", None)
+    return math.inf if slots is None else float(slots * deployment.replicas)
+
+
+def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray:
+    """Return what each query costs at each deployment (n, n_deployments): at its prices, or as the workload says.
+
+    At prices: (input tokens x input price + output tokens x output price) / 1e6.
+    """
+    cost_usd = take(rows.cost_usd, columns)
+    for k, deployment in enumerate(fleet):
+        price_in, price_out = deployment.price_input_usd_per_million, deployment.price_output_usd_per_million
+        if price_in is not None and price_out is not None:
+            assert rows.output_tokens is not None  # check_fleet has seen to it
+            cost_usd = cost_usd if cost_usd.flags.writeable else cost_usd.copy()
+            cost_usd[:, k] = (rows.input_tokens * price_in + rows.output_tokens[:, columns[k]] * price_out) / 1e6
+    return frozen(cost_usd)
+
+
+def cost_in_units(rows: Rows, cost_usd: FloatArray, columns: Sequence[int], units: Sequence[str]) -> FloatArray:
     """Return what each query would take from each budget (n, n_deployments): USD, or input plus output tokens."""
     if set(units) == {"usd"}:
-        return take(rows.cost_usd, columns)
+        return cost_usd
     assert rows.output_tokens is not None  # check_units has seen to it
     tokens = (rows.input_tokens[:, None] + rows.output_tokens[:, columns]).astype(np.float64)
-    return frozen(np.where(np.array(units) == "tokens", tokens, rows.cost_usd[:, columns]))
+    return frozen(np.where(np.array(units) == "tokens", tokens, cost_usd))
 
 
 def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
@@ -177,6 +201,12 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
             raise ValueError(
                 f"the service of {deployment.name!r} needs output tokens, and the workload has none: "
                 "add the columns 'MODEL|output_tokens' or use fleet=instant"
+            )
+        is_priced = deployment.price_output_usd_per_million is not None
+        if is_priced and (workload.test.output_tokens is None or workload.history.output_tokens is None):
+            raise ValueError(
+                f"{deployment.name!r} has a price per token, and the workload has no output tokens: "
+                "add the columns 'MODEL|output_tokens' or leave the price out"
             )
     return [workload.models.index(deployment.model) for deployment in fleet]
 

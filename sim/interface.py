@@ -141,11 +141,22 @@ class History:
 
 @dataclass(frozen=True)
 class DeploymentInfo:
-    """The public description of one deployment: its name, the model behind it and its budget's unit."""
+    """The public description of one deployment.
+
+    Parameters
+    ----------
+    name, model : str
+        The deployment and the model behind it.
+    unit : str
+        Of its budget: ``usd`` or ``tokens``.
+    places : float
+        How many queries it serves at once; ``inf`` for no limit.
+    """
 
     name: str
     model: str
     unit: str
+    places: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def test_an_autoscaler_bound_that_cannot_be_is_refused() -> None:
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
-        ("'a' has 0 replicas", {"replicas": 0}),
+        ("replicas of 'a' is 0", {"replicas": 0}),
         ("timeout_s of 'a' is -1", {"timeout_s": -1}),
         ("queue_capacity of 'a' is -2", {"queue_capacity": -2}),
     ],
