@@ -19,6 +19,7 @@ from scipy import stats
 from scenarios.arrivals.batches import Batches, Sessions
 from scenarios.arrivals.modulated import Mmpp, index_of_dispersion, stationary_rate_per_s
 from scenarios.arrivals.nonhomogeneous import FlashCrowd, Piecewise, Sinusoidal
+from scenarios.arrivals.rates import invert
 from scenarios.arrivals.renewal import Deterministic, Gamma, Poisson, Weibull
 from sim.interface import FloatArray
 from sim.scenario import Arrivals
@@ -171,6 +172,16 @@ def test_the_inversion_is_exact(name: str) -> None:
     np.testing.assert_allclose(cumulative(draw(process, 5000)), draw(Poisson(1), 5000), rtol=1e-9)
 
 
+def test_inverting_a_cumulative_rate_by_hand() -> None:
+    # 2 per second for 3 s, silence for 1 s, then 10 per second: the 6th unit is due when the silence ends.
+    units, starts_s, rates = np.array([0.0, 2, 5, 6, 16]), np.array([0.0, 3, 4]), np.array([2.0, 0, 10])
+    assert invert(units, starts_s, rates, np.zeros(3)).tolist() == [0, 1, 2.5, 4, 5]
+    # A rate of 2 t has the integral t^2: 9 units by 3 s. It falls from 6 to 2 until 5 s, 8 units; then it stays at 2.
+    slopes = np.array([2.0, -2, 0])
+    falling = invert(np.array([4.0, 9, 14, 17, 21]), np.array([0.0, 3, 5]), np.array([0.0, 6, 2]), slopes)
+    assert falling.tolist() == [2, 3, 4, 5, 7]
+
+
 def test_nothing_arrives_in_a_piece_of_rate_0() -> None:
     phase_s = draw(Piecewise([2, 0, 10], [3, 1, 2])) % 6
     assert not ((phase_s > 3 + 1e-6) & (phase_s < 4 - 1e-6)).any()
@@ -242,6 +253,15 @@ def test_rate_and_index_of_dispersion_meet_their_formulas(name: str) -> None:
         assert counts.var() / counts.mean() == pytest.approx(index_of_dispersion(process, window_s), rel=0.04)
 
 
+def test_the_states_follow_each_other_in_a_cycle() -> None:
+    # Silence is followed by the fast state (gaps of 1 ms), never by the slow one (gaps of 20 ms).
+    gaps_s = gaps(draw(Mmpp([1000, 50, 0], [1, 1, 1]), 200_000))
+    after_silence_s = gaps_s[1:][gaps_s[:-1] > 0.3]
+    assert len(after_silence_s) > 100
+    # Four standard errors of the mean of exponential gaps.
+    assert after_silence_s.mean() == pytest.approx(0.001, rel=4 / np.sqrt(len(after_silence_s)))
+
+
 def test_a_modulated_process_is_stationary_from_time_0_on() -> None:
     process = Mmpp([40, 1], [1, 9])
     counts = [int((draw(process, 60, seed) < 1).sum()) for seed in range(4000)]
@@ -303,11 +323,11 @@ def test_turns_of_a_lone_session_are_exponential_gaps_apart() -> None:
 
 
 def test_sessions_warm_up_as_their_docstring_says() -> None:
-    rate_per_s, turns, gap_s = 3.0, 4.0, 5.0
+    rate_per_s, turns, gap_s = 3.0, 4.0, 20.0
     process = Sessions(rate_per_s, turns, gap_s)
-    runs = [draw(process, 2000, seed) for seed in range(200)]  # about 170 s each
+    runs = [draw(process, 1000, seed) for seed in range(400)]  # about 130 s each
     w = turns * gap_s
-    for t in (2.0, 20.0, 100.0):
+    for t in (5.0, 40.0, 100.0):
         expected = rate_per_s * (turns * t - (turns - 1) * w * (1 - np.exp(-t / w)))
         counts = np.array([(times_s < t).sum() for times_s in runs])
         assert counts.mean() == pytest.approx(expected, abs=4 * counts.std() / np.sqrt(len(runs)))

@@ -95,9 +95,7 @@ class Sessions:
             begin_s = now_s + np.cumsum(rng.exponential(1 / self.rate_per_s, n_sessions))
             turns = counts(self.mean_turns, n_sessions, rng)
             first = np.cumsum(turns) - turns
-            gap_s = rng.exponential(self.mean_gap_s, turns.sum())
-            gap_s[first] = 0.0
-            elapsed_s = np.cumsum(gap_s)
+            elapsed_s = np.cumsum(rng.exponential(self.mean_gap_s, turns.sum()))
             turn_s = np.repeat(begin_s - elapsed_s[first], turns) + elapsed_s
             turn_s[first] = begin_s  # exactly, as the comparison above needs it
             times_s, now_s = np.concatenate([times_s, turn_s]), float(begin_s[-1])
