@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import repeat
 
 import numpy as np
@@ -72,7 +72,7 @@ class World:
         self._over = self._env.event()
         self._think_s = None if instance.think_s is None else iter(instance.think_s.tolist())
         self._processes = list(self._open_processes())
-        self._is_immediate = scenario.decision_s == 0 and not scenario.measure_decisions
+        self._take: Callable[[Query], None] = self._decide_at_once
         learns = type(policy).learn is not Policy.learn
         watches_ends = bool(self._processes) or self._think_s is not None
         self.dispatcher = Dispatcher(
@@ -84,6 +84,7 @@ class World:
             self._count_end if watches_ends else None,
         )
         self._views = self.dispatcher.views
+        self._carry_out = self.dispatcher.carry_out
 
     def run(self) -> Trace:
         """Run from the first arrival to the last completion."""
@@ -92,6 +93,10 @@ class World:
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} in reset: {error}") from error
         self._gate = self._policy.gate
+        if self._gate.size > 1:
+            self._take = self._gather
+        elif self._scenario.decision_s > 0 or self._scenario.measure_decisions:
+            self._take = self._decide_alone
         for process in self._processes:
             self._env.process(process)
         if self._think_s is None:
@@ -143,11 +148,7 @@ class World:
 
     # --- decisions ----------------------------------------------------------------------------------------------------
 
-    def _take(self, query: Query) -> None:
-        if self._gate.size > 1:
-            self._gather(query)
-            return
-        began = 0.0 if self._is_immediate else time.perf_counter()
+    def _decide_at_once(self, query: Query) -> None:
         try:
             # The constructor of a named tuple takes twice as long.
             decision = self._decide(query, tuple.__new__(State, (query.arrived_at_s, *self._views)))
@@ -155,10 +156,12 @@ class World:
             raise self._blame(f"raised {type(error).__name__} on query {query.id}: {error}") from error
         if type(decision) is not Decision:
             raise self._blame(f"returned {decision!r} for query {query.id}; it must be a Decision")
-        if self._is_immediate:
-            self.dispatcher.carry_out(query, decision, query.arrived_at_s)
-        else:
-            self._carry_out_later([query], [decision], time.perf_counter() - began)
+        self._carry_out(query, decision, query.arrived_at_s)
+
+    def _decide_alone(self, query: Query) -> None:
+        """Decide on one query, in its own time."""
+        self._gathered.append(query)
+        self._decide_gathered()
 
     def _gather(self, query: Query) -> None:
         self._gathered.append(query)
@@ -174,7 +177,8 @@ class World:
     def _decide_gathered(self) -> None:
         queries, self._gathered = self._gathered, []
         self._batches += 1
-        span = f"queries {queries[0].id} to {queries[-1].id}"
+        first, last = queries[0].id, queries[-1].id
+        span = f"query {first}" if first == last else f"queries {first} to {last}"
         began = time.perf_counter()
         try:
             decisions = self._policy.decide_batch(queries, State(self._env.now, *self._views))
@@ -194,7 +198,7 @@ class World:
         def carry_out(_: simpy.Event | None) -> None:
             for query, decision in zip(queries, decisions, strict=True):
                 self.trace.decided_at_s[query.id] = self._env.now
-                self.dispatcher.carry_out(query, decision, self._env.now)
+                self._carry_out(query, decision, self._env.now)
 
         if delay_s == 0:
             carry_out(None)
