@@ -43,7 +43,7 @@ RECIPES = {
     "A policy": "policies/cheapest.py",
     "An arrival process": "scenarios/arrivals.py",
     "A data set": "scenarios/workloads/coin.py",
-    "A metric": "sim/study/metrics/totals.py",
+    "A metric": "sim/study/metrics/counting.py",
 }
 
 

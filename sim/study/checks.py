@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.interface import FloatArray, IntArray
-from sim.study.metrics.totals import ended_at_s, is_served, numbers
+from sim.study.metrics.counting import ended_at_s, is_served, numbers
 from sim.study.series import average_number, rows_of_fleet, stage
 
 TOLERANCE = 1e-9  # relative, of sums

@@ -16,7 +16,7 @@ from sim.study.bounds import Bound, Replay, linear_program
 from sim.study.checks import check
 from sim.study.fleet import fleet_table
 from sim.study.metrics import Metric, counts, evaluate, totals
-from sim.study.metrics.totals import ratio
+from sim.study.metrics.counting import ratio
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.world.trace import frame
 from sim.world.world import simulate

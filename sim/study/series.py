@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray, IntArray
+from sim.study.metrics.counting import ended_at_s, numbers
 from sim.study.metrics.load import of_fleet
-from sim.study.metrics.totals import ended_at_s, numbers
 
 
 def even_edges(requests: pd.DataFrame, n_bins: int) -> FloatArray:

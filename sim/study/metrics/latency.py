@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray
-from sim.study.metrics.totals import is_served, numbers
+from sim.study.metrics.counting import is_served, numbers
 
 
 def first_token_s(requests: pd.DataFrame) -> FloatArray:

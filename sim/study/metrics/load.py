@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray
-from sim.study.metrics.totals import is_served, makespan_s, numbers, ratio
+from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio
 
 
 def cost_per_1000_arrivals_usd(requests: pd.DataFrame) -> float:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio
 from sim.study.metrics.latency import first_token_s, latency_s, per_token_s
-from sim.study.metrics.totals import is_served, makespan_s, numbers, ratio
 
 
 @dataclass(frozen=True)

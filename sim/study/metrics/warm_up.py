@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from sim.study.metrics.counting import is_served, numbers
 from sim.study.metrics.latency import latency_s
-from sim.study.metrics.totals import is_served, numbers
 from sim.study.statistics import mser5
 
 MSER5 = "mser5"

@@ -43,11 +43,6 @@ def totals(requests: pd.DataFrame) -> dict[str, float]:
     return {"quality": quality, "cost_usd": cost_usd, "quality_per_usd": ratio(quality, cost_usd)}
 
 
-def fate_share(requests: pd.DataFrame, fates: tuple[str, ...]) -> float:
-    """Return the share of all arrivals that met one of the fates; NaN if nothing arrived."""
-    return ratio(float(requests["fate"].isin(list(fates)).sum()), len(requests))
-
-
 def is_served(requests: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return which arrivals were served (n_queries,)."""
     return (requests["fate"] == "served").to_numpy(dtype=np.bool_)
