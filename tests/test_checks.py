@@ -49,6 +49,7 @@ def test_a_record_without_times_of_ends_and_attempts_passes() -> None:
 
 WRONG: dict[str, tuple[pd.DataFrame, str]] = {
     "a query twice": (changed(1, id=0), "query 0 is in the record twice"),
+    "a query missing": (record(*ROWS[:2], *ROWS[3:]), "query 3 is in the record twice, or one before it is missing"),
     "no fate": (changed(3, fate=None), "query 3 has no fate"),
     "pending": (changed(5, fate="pending"), "query 5 is still pending"),
     "no decision": (changed(5, decided_at_s=math.nan), "query 5 has no decided_at_s"),
@@ -94,8 +95,8 @@ def test_a_budget_that_was_exceeded_names_the_deployment() -> None:
         check(requests, fleet(budget=[62.0, math.inf], unit=["tokens", "usd"]))
 
 
-def test_a_budget_that_may_be_overshot_is_not_checked() -> None:
-    check(record(*ROWS), fleet(budget=[0.0029, math.inf], overshoots=[True, False]))
+def test_a_budget_that_may_be_exceeded_is_not_checked() -> None:
+    check(record(*ROWS), fleet(budget=[0.0029, math.inf], may_exceed=[True, False]))
 
 
 def test_littles_law_and_the_utilisation_law_by_hand() -> None:

@@ -132,7 +132,9 @@ def test_rent_is_replicas_times_price_times_hours() -> None:
     assert load.rent_per_hour_usd(requests, rented) == 12.0
     assert load.rent_usd(requests, rented) == pytest.approx(6.0)
     assert load.rent_per_1000_arrivals_usd(requests, rented) == pytest.approx(3000.0)
-    assert math.isnan(load.rent_usd(requests, fleet()))
+    assert load.rent_usd(requests, fleet()) == 0  # without an hourly price there is no rent
+    open_for = rented.assign(replica_seconds=[900.0, 5.0])
+    assert load.rent_usd(requests, open_for) == pytest.approx(1.0)  # a quarter of an hour of one replica
 
 
 def test_energy_is_output_tokens_times_joules_of_the_deployment_that_served() -> None:
@@ -177,6 +179,11 @@ def test_mser5_cuts_the_climb_and_keeps_the_plateau() -> None:
     assert kept["id"].iloc[-1] == 499
 
 
+def test_mser5_leaves_a_record_of_few_served_queries_whole() -> None:
+    requests = record(*FOUR, refused(4, 4, "rejected"))
+    assert warm_up.discard_warm_up(requests, "mser5").equals(requests)
+
+
 @pytest.mark.parametrize("wrong", ["mser", "100%", "-1%", -1, math.inf, True, "ten%"])
 def test_a_warm_up_that_cannot_be_read_is_refused(wrong: float | str) -> None:
     with pytest.raises(ValueError, match="it must be null, seconds from 0 on, a share below 100%"):
@@ -196,7 +203,7 @@ def test_every_group_of_metrics_runs_and_its_keys_are_columns(tmp_path: Path) ->
     assert summary["p50_latency_s"] <= summary["p50_latency_of_arrivals_s"]
     assert summary["mean_per_token_s"] > 0.02  # the fleet's 0.02 s for each token, over one token fewer
     assert 0 < summary["slo_attainment"] <= summary["slo_attainment_of_served"] <= 1
-    assert math.isnan(summary["rent_usd"])
+    assert summary["rent_usd"] == 0
     assert math.isnan(summary["energy_j"])
     assert {"latency.png", "utilisation.png"} <= {path.name for path in (tmp_path / "o" / "figures").iterdir()}
 

@@ -33,8 +33,7 @@ def check(requests: pd.DataFrame, fleet: pd.DataFrame) -> None:
     requests : DataFrame
         A row per arrival, whatever its fate.
     fleet : DataFrame
-        A row per deployment. One whose ``overshoots`` is true may spend more than its budget by what was in flight
-        (the column may be missing), so its budget is not checked.
+        A row per deployment. The budget of one whose ``may_exceed`` is true is not checked (the column may be missing).
     """
     if requests.empty:
         return
@@ -57,8 +56,8 @@ def blame(requests: pd.DataFrame, wrong: npt.NDArray[np.bool_], what: str, *colu
 
 def check_fates(requests: pd.DataFrame) -> None:
     """Raise RuntimeError unless every query is in the record once, with one fate that is not ``pending``."""
-    ids = requests["id"].to_numpy()
-    blame(requests, np.append(False, ids[1:] <= ids[:-1]), "is in the record twice or out of order")
+    misplaced = requests["id"].to_numpy() != np.arange(len(requests))
+    blame(requests, misplaced, "is in the record twice, or one before it is missing")
     blame(requests, requests["fate"].isna().to_numpy(), "has no fate")
     blame(requests, (requests["fate"] == "pending").to_numpy(dtype=np.bool_), "is still pending")
 
@@ -95,7 +94,7 @@ def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) 
     if (fleet["unit"] == "tokens").any():
         tokens = tokens + np.nan_to_num(numbers(requests, "output_tokens"))
     for row, (name, unit, budget) in enumerate(zip(fleet["deployment"], fleet["unit"], fleet["budget"], strict=True)):
-        if not np.isfinite(budget) or ("overshoots" in fleet and bool(fleet["overshoots"].iloc[row])):
+        if not np.isfinite(budget) or ("may_exceed" in fleet and bool(fleet["may_exceed"].iloc[row])):
             continue
         spent = float((tokens if unit == "tokens" else cost_usd)[served & (where == row)].sum())
         if spent > budget * (1 + TOLERANCE):

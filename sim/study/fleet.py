@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from sim.instance import Instance
+from sim.scenario import Deployment
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:
@@ -13,24 +14,39 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``replicas``; ``places``, how many
-        queries it can serve at once (slots x replicas, ``inf`` for any number); ``price_per_hour_usd`` of one replica
-        and ``energy_j_per_token`` of output, NaN where the fleet does not say.
+        ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``may_exceed``, whether spending may end
+        above that budget, because estimates are reserved or budgets change during the run; ``replicas``; ``places``,
+        how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
+        ``price_per_hour_usd`` of one replica and ``energy_j_per_token`` of output, NaN where the fleet does not say.
     """
     setting = instance.setting
-    replicas = [int(getattr(deployment, "replicas", 1)) for deployment in instance.fleet]
-    slots = [float(getattr(deployment.service, "slots", "inf")) for deployment in instance.fleet]
     return pd.DataFrame(
         {
             "deployment": [info.name for info in setting.fleet],
             "model": [info.model for info in setting.fleet],
             "unit": [info.unit for info in setting.fleet],
             "budget": setting.budgets,
-            "replicas": replicas,
-            "places": [n * each for n, each in zip(replicas, slots, strict=True)],
+            "may_exceed": may_exceed(instance),
+            "replicas": [getattr(deployment, "replicas", 1) for deployment in instance.fleet],
+            "places": [places(deployment) for deployment in instance.fleet],
             "price_per_hour_usd": [stated(deployment, "price_per_hour_usd") for deployment in instance.fleet],
             "energy_j_per_token": [stated(deployment, "energy_j_per_token") for deployment in instance.fleet],
         }
+    )
+
+
+def places(deployment: Deployment) -> float:
+    """Return how many queries a deployment can serve at once."""
+    if getattr(deployment, "autoscaler", None) is not None:
+        return float("nan")
+    return float(getattr(deployment.service, "slots", "inf")) * int(getattr(deployment, "replicas", 1))
+
+
+def may_exceed(instance: Instance) -> bool:
+    """Return whether a deployment may end above its budget without anything being wrong."""
+    scenario = getattr(instance, "scenario", None)
+    return scenario is not None and bool(
+        scenario.reserve == "estimate" or scenario.window is not None or scenario.events
     )
 
 

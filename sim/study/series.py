@@ -46,7 +46,7 @@ def over_time(requests: pd.DataFrame, fleet: pd.DataFrame, edges_s: FloatArray) 
     DataFrame
         A row per deployment and bin, in the order of both: ``deployment``, ``from_s``, ``until_s``; time averages
         ``in_service`` (the batch size, of all replicas together), ``queued``, and ``utilisation`` (in service / places,
-        NaN without a limit); ``arrivals_per_s``, of queries whose record names the deployment; ``spent_usd``, of
+        NaN without a known limit); ``arrivals_per_s``, of queries whose record names the deployment; ``spent_usd``, of
         queries that ended up to ``until_s``. A query that was tried more than once counts as its record says, which is
         its last try.
     """

@@ -20,23 +20,25 @@ def cost_per_1000_served_usd(requests: pd.DataFrame) -> float:
 
 
 def rent_per_hour_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
-    """Return sum_i replicas_i x price per replica-hour_i; NaN if no deployment has such a price.
+    """Return sum_i replicas_i x price per replica-hour_i, with the replicas of the fleet table.
 
-    Replicas are those of the fleet table. A deployment without an hourly price is not rented.
+    A deployment without an hourly price is not rented, so it adds nothing.
     """
-    price_per_hour_usd = of_fleet(fleet, "price_per_hour_usd")
-    if np.isnan(price_per_hour_usd).all():
-        return float("nan")
-    return float(np.nansum(of_fleet(fleet, "replicas") * price_per_hour_usd))
+    return float(np.nansum(of_fleet(fleet, "replicas") * of_fleet(fleet, "price_per_hour_usd")))
 
 
 def rent_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
-    """Return the rent of all replicas from the first arrival to the last end; NaN if no deployment has a rent."""
+    """Return the rent of all replicas from the first arrival to the last end; NaN if nothing arrived.
+
+    If the fleet table has ``replica_seconds`` (the time that replicas were open), it is the rent of those.
+    """
+    if "replica_seconds" in fleet:
+        return float(np.nansum(of_fleet(fleet, "replica_seconds") * of_fleet(fleet, "price_per_hour_usd"))) / 3600
     return rent_per_hour_usd(requests, fleet) * makespan_s(requests) / 3600
 
 
 def rent_per_1000_arrivals_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
-    """Return the rent of all replicas per 1,000 arrivals; NaN if there is neither."""
+    """Return the rent of all replicas per 1,000 arrivals; NaN if nothing arrived."""
     return ratio(1000 * rent_usd(requests, fleet), len(requests))
 
 

@@ -22,7 +22,7 @@ def discard_warm_up(requests: pd.DataFrame, until: float | str | None) -> pd.Dat
     until : float, str or None
         None: nothing is left out. A number: arrivals before this time in seconds are. ``"10%"``: the first tenth of all
         arrivals is (rounded down). ``"mser5"``: the queries are that arrived before the first served one that MSER-5
-        keeps, on the latencies of served queries in order of arrival (White 1997, Simulation 69:323).
+        keeps, on the latencies of served queries in order of arrival; nothing is if fewer than 10 were served.
 
     Raises
     ------
@@ -34,8 +34,8 @@ def discard_warm_up(requests: pd.DataFrame, until: float | str | None) -> pd.Dat
         return requests
     if until == MSER5:
         served = np.flatnonzero(is_served(requests))
-        cut = mser5(latency_s(requests))
-        return requests.iloc[served[cut] if 0 < cut < len(served) else 0 :]
+        cut = mser5(latency_s(requests)) if len(served) >= 10 else 0
+        return requests.iloc[served[cut] :] if cut > 0 else requests
     if isinstance(until, str):
         return requests.iloc[int(len(requests) * float(until.removesuffix("%")) / 100) :]
     return requests[numbers(requests, "arrived_at_s") >= until]
