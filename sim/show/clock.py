@@ -70,11 +70,11 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
         panels, (first_token_s, latency_s), ("time to first token", "end to end"), strict=True
     ):
         values = {policy: np.sort(measure(run)) for policy, run in runs.items()}
-        for number, (policy, run) in enumerate(runs.items()):
-            curve(axes, values[policy], len(run), number, policy)
         smallest = min((float(times[0]) for times in values.values() if len(times)), default=0.0)
+        largest = max((float(times[-1]) for times in values.values() if len(times)), default=0.0)
+        for number, (policy, run) in enumerate(runs.items()):
+            curve(axes, values[policy], len(run), largest, number, policy)
         if smallest > 0:
-            largest = max(float(times[-1]) for times in values.values() if len(times))
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if largest < 1000 * smallest else (1,)))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -95,13 +95,13 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def curve(axes: Axes, times_s: FloatArray, n_arrivals: int, number: int, label: str) -> None:
+def curve(axes: Axes, times_s: FloatArray, n_arrivals: int, until_s: float, number: int, label: str) -> None:
     """Draw one distribution of sorted times (n_served,); colour, dash and marker all depend on its number."""
     share = np.arange(1, len(times_s) + 1) / n_arrivals * 100
     shown = np.unique(np.linspace(0, len(times_s) - 1, MAX_POINTS).astype(int)) if len(times_s) else np.arange(0)
     axes.step(
-        times_s[shown],
-        share[shown],
+        np.append(times_s[shown], until_s),
+        np.append(share[shown], share[-1] if len(share) else 0.0),
         where="post",
         label=label,
         color=sns.color_palette("colorblind")[number % 10],
