@@ -1,7 +1,6 @@
 """A record that cannot be true is refused, with the query or the deployment that shows it."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from scenarios.workloads.synthetic import synthetic
 from sim.scenario import BudgetRule, Scenario, Service
 from sim.study.checks import check, littles_law, utilisation_law
 from sim.study.experiment import compare
-from sim.world.service import Finish, Instant, Job, Server, Slots
+from sim.world.service import Finish, Instant, InstantServer, Job, Server, Slots
 from tests.configured import configured_policy
 from tests.records import Row, fleet, record, refused, served
 
@@ -132,25 +131,21 @@ def test_what_the_world_records_passes(service: Service, budget: BudgetRule) -> 
     assert len(compare(scenario(service, budget), policies)) == 2
 
 
-@dataclass(frozen=True)
-class Backdated:
+class Backdated(Instant):
     """A service with a mistake: it says that every query started a second before it did."""
-
-    needs_output_tokens = False
 
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
         return BackdatedServer(finish)
 
 
-class BackdatedServer:
-    has_room = True
-
+class BackdatedServer(InstantServer):
     def __init__(self, finish: Finish) -> None:
-        self._finish = finish
+        super().__init__(finish)
+        self.end = finish
 
     def begin(self, job: Job, now_s: float) -> None:
         job.started_at_s = job.first_token_at_s = now_s - 1
-        self._finish(job, now_s)
+        self.end(job, now_s)
 
 
 def test_a_service_with_a_mistake_stops_the_experiment_with_policy_and_query() -> None:

@@ -140,6 +140,7 @@ def runs(
             except RuntimeError as error:
                 raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
             measured = discard_warm_up(requests, warm_up)
+            used = fleet.assign(replica_seconds=trace.replica_seconds)
             figures = totals(requests)
             if name == APPROXIMATE:
                 approximate = figures["quality"]
@@ -151,7 +152,7 @@ def runs(
                 **figures,
                 "relative_quality": ratio(figures["quality"], approximate),
                 "optimum_ratio": ratio(figures["quality"], optimum),
-                **{column: evaluate(metric, measured, fleet) for column, metric in metrics.items()},
+                **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
                 "wall_s": wall_s,
             }
             yield Run(name, replication, requests, summary, instance, fleet)
