@@ -86,8 +86,12 @@ class Archive:
         """Make the hidden directory."""
         self._out.parent.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f".{self._out.name}.", suffix=".partial", dir=self._out.parent))
-        self.folder.chmod(0o755)
-        self._requests = pq.ParquetWriter(self.folder / "requests.parquet", SCHEMA)
+        try:
+            self.folder.chmod(0o755)
+            self._requests = pq.ParquetWriter(self.folder / "requests.parquet", SCHEMA)
+        except BaseException:  # also an interrupt, for which __exit__ would not be called
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         return self
 
     def add(self, run: Run) -> None:
