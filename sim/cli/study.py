@@ -52,7 +52,7 @@ def study(verb: str, config: DictConfig) -> None:
         with Archive(out, manifest) as archive:
             total = config.replications * (len(policies) + len(set(oracle.names)))
             with progress(total) as advance:
-                for run in runs(scenario, policies, config.seed, config.replications, oracle, metrics):
+                for run in runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up):
                     archive.add(run)
                     advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()

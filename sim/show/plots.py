@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
+from sim.show.clock import clock_figures
 from sim.study.statistics import mean_interval
 
 ORACLES = ("approximate_optimum", "optimum")
@@ -22,17 +23,19 @@ TIME_BINS = 60
 
 
 def write_figures(folder: Path) -> None:
-    """Write ``figures/*.png`` into an output directory from its summary, budgets and requests."""
+    """Write ``figures/*.png`` into an output directory from its summary, fleet and requests."""
     summary = pd.read_csv(folder / "summary.csv")
-    budgets = pd.read_csv(folder / "budgets.csv")
+    budgets = pd.read_csv(folder / "fleet.csv")
     (folder / "figures").mkdir()
     mpl.use("Agg")
+    policies = summary["policy"].unique().tolist()
     with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
         for name, figure in (
             ("quality", quality(summary)),
             ("cost_quality", cost_quality(summary)),
             ("served", served(summary)),
-            ("spend", spend(folder / "requests.parquet", budgets, summary["policy"].unique().tolist())),
+            ("spend", spend(folder / "requests.parquet", budgets, policies)),
+            *clock_figures(folder / "requests.parquet", budgets, policies),
         ):
             figure.savefig(folder / "figures" / f"{name}.png", dpi=150, bbox_inches="tight")
             plt.close(figure)

@@ -80,14 +80,18 @@ class Archive:
         self._out = out
         self._manifest = manifest
         self._summary: list[dict[str, Any]] = []
-        self._budgets: dict[int, pd.DataFrame] = {}
+        self._fleets: dict[int, pd.DataFrame] = {}
 
     def __enter__(self) -> Archive:
         """Make the hidden directory."""
         self._out.parent.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f".{self._out.name}.", suffix=".partial", dir=self._out.parent))
-        self.folder.chmod(0o755)
-        self._requests = pq.ParquetWriter(self.folder / "requests.parquet", SCHEMA)
+        try:
+            self.folder.chmod(0o755)
+            self._requests = pq.ParquetWriter(self.folder / "requests.parquet", SCHEMA)
+        except BaseException:  # also an interrupt, for which __exit__ would not be called
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         return self
 
     def add(self, run: Run) -> None:
@@ -95,23 +99,15 @@ class Archive:
         table = run.requests.assign(policy=run.policy, replication=run.replication)
         self._requests.write_table(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False))
         self._summary.append(run.summary)
-        setting = run.instance.setting
-        self._budgets[run.replication] = pd.DataFrame(
-            {
-                "replication": run.replication,
-                "deployment": [info.name for info in setting.fleet],
-                "model": [info.model for info in setting.fleet],
-                "unit": [info.unit for info in setting.fleet],
-                "budget": setting.budgets,
-            }
-        )
+        self._fleets[run.replication] = run.fleet.assign(replication=run.replication)
 
     def finish(self) -> pd.DataFrame:
         """Write all but the figures; return the summary."""
         self._requests.close()
         summary = pd.DataFrame(self._summary)
         summary.to_csv(self.folder / "summary.csv", index=False)
-        pd.concat(self._budgets.values()).to_csv(self.folder / "budgets.csv", index=False)
+        fleets = pd.concat(self._fleets.values()).set_index("replication")
+        fleets.to_csv(self.folder / "fleet.csv")
         manifest = {
             **self._manifest,
             "versions": {package: metadata.version(package) for package in PACKAGES},
