@@ -90,15 +90,20 @@ windows: st.SearchStrategy[Window | TokenBucket | None] = st.one_of(
 )
 
 
+open_loop = st.builds(Poisson, st.floats(1, 50))
+closed_loop = st.builds(ClosedLoop, st.integers(1, 9), st.floats(0, 1))
+
+
 @st.composite
 def instances(draw: st.DrawFn) -> Instance:
     window = draw(windows)
+    spreads = isinstance(window, TokenBucket) or (window is not None and window.spread)
     outcomes = ["lost", "fallback"] if window is None else ["lost", "fallback", "wait"]
     scenario = Scenario(
         workload=WORKLOAD,
         fleet=draw(fleets),
         budget=draw(st.builds(Weighted, st.floats(0, 2)) | st.builds(Uniform, st.floats(0, 2)) | st.just(Unlimited())),
-        arrivals=draw(st.builds(Poisson, st.floats(1, 50)) | st.builds(ClosedLoop, st.integers(1, 9), st.floats(0, 1))),
+        arrivals=draw(open_loop if spreads else open_loop | closed_loop),
         order=shuffled,
         exhausted=draw(st.sampled_from(outcomes)),
         events=draw(events),

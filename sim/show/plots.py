@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
 from sim.show.clock import clock_figures
+from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
 
 ORACLES = ("approximate_optimum", "optimum")
-FATES = ("served", "declined", "exhausted", "rejected")
+HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**")  # one per fate, for eyes and printers without colour
 TIME_BINS = 60
 
 
@@ -109,7 +110,7 @@ def served(summary: pd.DataFrame) -> Figure:
     shares = means[list(FATES)].div(means["arrived"], axis=0) * 100
     figure, axes = plt.subplots(figsize=(8, height_in(len(means))))
     left = np.zeros(len(shares))
-    for fate, colour, hatch in zip(FATES, sns.color_palette("colorblind", 4), ("", "//", "..", "xx"), strict=True):
+    for fate, colour, hatch in zip(FATES, sns.color_palette("colorblind", len(FATES)), HATCHES, strict=True):
         if shares[fate].any():
             axes.barh(shares.index, shares[fate], left=left, color=colour, hatch=hatch, edgecolor="white", label=fate)
         left += shares[fate].to_numpy()

@@ -16,13 +16,13 @@ from simpy.events import Timeout
 
 from sim.instance import Instance, frozen
 from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
-from sim.scenario import Event, TokenBucket, Window
+from sim.scenario import Event
 from sim.world.dispatch import Dispatcher
+from sim.world.renewal import renewals
 from sim.world.service import Job
 from sim.world.trace import Trace
 
 BLOCK = 4096
-FLOW_STEP = 0.01  # token buckets fill in steps of this share of their burst
 END = (0.0, None)
 
 
@@ -58,7 +58,7 @@ class World:
         self._policy = policy
         self._decide = policy.decide
         self._instance = instance
-        self._scenario = scenario = instance.scenario
+        self._scenario = instance.scenario
         self._rng = rng
         self._env = simpy.Environment()
         self._upcoming = arrivals(instance, estimates)
@@ -230,7 +230,7 @@ class World:
         for number, event in enumerate(scenario.events):
             yield self._run_event(event, np.random.default_rng([*instance.seeds, 1 + number]))
         if scenario.window is not None:
-            yield self._renew_budgets(scenario.window)
+            yield self._renew_budgets()
         if scenario.state_refresh_s is not None:
             yield self._refresh_state(scenario.state_refresh_s)
         for number, deployment in enumerate(instance.fleet):
@@ -245,14 +245,11 @@ class World:
         assert autoscaler is not None
         yield from autoscaler.run(self.dispatcher.fleet[number], self._env)
 
-    def _renew_budgets(self, window: Window | TokenBucket) -> Generator[simpy.Event, None, None]:
-        while True:
-            if isinstance(window, Window):
-                yield self._env.timeout(window.length_s)
-                self.dispatcher.renew_budgets()
-            else:
-                yield self._env.timeout(window.burst_s * FLOW_STEP)
-                self.dispatcher.let_budgets_flow()
+    def _renew_budgets(self) -> Generator[simpy.Event, None, None]:
+        dispatcher = self.dispatcher
+        yield from renewals(
+            self._instance, dispatcher.ledger, self._env, dispatcher.offer_waiting, dispatcher.stop_waiting
+        )
 
     def _refresh_state(self, period_s: float) -> Generator[simpy.Event, None, None]:
         while True:
