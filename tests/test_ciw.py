@@ -1,5 +1,6 @@
 """Per-customer waits equal those of Ciw, and of two textbook recursions, on identical arrivals and services."""
 
+import importlib.util
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 
 from sim.interface import FloatArray
+from sim.study.laboratory import BATCHING, shared
 from sim.study.single import Arriving, serve
+from sim.study.theory.conditions import System
+from sim.world.distributions import Exponential
 from sim.world.timed import Timed
 
 N_CUSTOMERS = 20_000
@@ -77,3 +81,24 @@ def test_several_servers_waits_follow_the_recursion_of_kiefer_and_wolfowitz(serv
         waits.append(found[0])
         found = sorted(max(0.0, work - gap_s) for work in [found[0] + service_s, *found[1:]])
     assert np.abs(np.array(waits) - waits_in_the_world(servers)).max() < 1e-9
+
+
+@pytest.mark.skipif(importlib.util.find_spec(BATCHING) is None, reason=f"{BATCHING} is not there")
+@pytest.mark.parametrize("places", [None, 4])
+def test_departures_from_a_shared_server_equal_those_of_ciws_processor_sharing_node(places: int | None) -> None:
+    # Work in whole tokens of 1 ms; a batch of b takes b ms for a token each.
+    system = System("", Exponential(1.25), Exponential(1.0), places, shared=True)
+    rng = np.random.default_rng(1)
+    gaps_s = rng.exponential(1.25, N_CUSTOMERS)
+    tokens = np.maximum(1, np.rint(rng.exponential(1000.0, N_CUSTOMERS))).astype(np.int64)
+    ours = serve(shared(system), Arriving(np.cumsum(gaps_s)), N_CUSTOMERS, output_tokens=tokens)
+    network = ciw.create_network(
+        arrival_distributions=[ciw.dists.Sequential([*gaps_s.tolist(), float("inf")])],
+        service_distributions=[ciw.dists.Sequential((tokens * 1e-3).tolist())],
+        number_of_servers=[float("inf") if places is None else places],
+    )
+    simulation = ciw.Simulation(network, node_class=ciw.PSNode)
+    simulation.simulate_until_max_customers(N_CUSTOMERS, method="Finish")
+    left_at_s = {record.id_number - 1: record.exit_date for record in simulation.get_all_records()}
+    theirs = np.array([left_at_s[k] for k in range(N_CUSTOMERS)])
+    assert np.abs(theirs - ours["finished_at_s"].to_numpy()).max() < 1e-9

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from sim.interface import FloatArray
-from sim.study.statistics import batch_means, batch_means_interval, mean_interval, mser5, paired_difference
+from sim.study.statistics import (
+    batch_means,
+    batch_means_interval,
+    mean_interval,
+    mser5,
+    paired_difference,
+    quantile_interval,
+)
 
 
 def test_the_interval_of_three_values_is_students() -> None:
@@ -58,7 +65,6 @@ def test_mser5_needs_ten_values() -> None:
 def test_batches_are_equal_stretches_and_the_oldest_remainder_is_left_out() -> None:
     values = [99.0, 0.0, 2.0, 1.0, 3.0, 2.0, 4.0]
     assert batch_means(values, 3).tolist() == [1, 2, 3]
-    assert batch_means(values, 3, np.max).tolist() == [2, 3, 4]
     assert batch_means_interval(values, n_batches=3) == pytest.approx((2.0, 4.302653 / 3**0.5))
 
 
@@ -91,6 +97,20 @@ def test_intervals_over_replications_cover_the_mean_wait_95_times_in_100() -> No
     # 1,000 studies of 20 replications of 400 customers each.
     means = stationary_waits(0.5, 20_000, 400, np.random.default_rng(7)).mean(axis=0)
     assert 0.93 <= coverage([mean_interval(study) for study in means.reshape(1_000, 20)], 1.0) <= 0.97
+
+
+def test_the_interval_of_a_quantile_is_that_of_the_share_below_it() -> None:
+    # 0 to 99 in 10 batches that alternate: 25 of 50 values up to the median in each, so its interval has no width.
+    even, odd = np.arange(0.0, 100.0, 2), np.arange(1.0, 100.0, 2)
+    assert quantile_interval(np.concatenate([even, odd]), 0.5, n_batches=2) == (49.5, 0.0)
+    # In order, the share up to the median is 1 and 0: the interval is everything.
+    assert quantile_interval(np.arange(100.0), 0.5, n_batches=2) == (49.5, 49.5)
+
+
+def test_intervals_of_the_99th_percentile_of_wait_cover_it_95_times_in_100() -> None:
+    # P(W > t) = 0.5 exp(-t / 2): the percentile is 2 ln 50. One in 100 waits, and these come together: longer runs.
+    waits = stationary_waits(0.5, 1_000, 12_000, np.random.default_rng(9))
+    assert 0.93 <= coverage([quantile_interval(run, 0.99, 20) for run in waits.T], 2 * np.log(50)) <= 0.97
 
 
 def test_waits_that_begin_in_the_stationary_state_have_the_mean_of_theory() -> None:

@@ -78,6 +78,7 @@ def serve(
     patience: Distribution | None = None,
     output_tokens: IntArray | None = None,
     seed: int = 0,
+    replication: int = 0,
 ) -> pd.DataFrame:
     """Send customers through one deployment and return its requests, a row per customer in order of arrival.
 
@@ -94,7 +95,7 @@ def serve(
         How long a customer waits at most; None for ever.
     output_tokens : array (n_customers,) or None
         The length of each, where the service needs one.
-    seed : int
+    seed, replication : int
 
     Raises
     ------
@@ -120,9 +121,11 @@ def serve(
             raise ValueError("a deployment has no patience in this version")
         extra["patience"] = patience
     fleet = One(Deployment(name, MODEL, service, queue_capacity, **extra))
-    instance = realise(Scenario(Workload((MODEL,), rows, rows), fleet, Free(), arrivals, order), seed, replication=0)
+    instance = realise(Scenario(Workload((MODEL,), rows, rows), fleet, Free(), arrivals, order), seed, replication)
     policy = Replay(np.zeros(n_customers, dtype=np.int64))
-    trace = simulate("first", policy, instance, EstimateCache().get(None, instance), stream(seed, 0, "policy"))
+    trace = simulate(
+        "first", policy, instance, EstimateCache().get(None, instance), stream(seed, replication, "policy")
+    )
     return frame(trace, instance)
 
 

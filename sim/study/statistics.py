@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import t as student
@@ -91,10 +91,8 @@ def mser5(values: Sequence[float] | FloatArray) -> int:
     return int(np.argmin(error[: n_batches // 2 + 1])) * MSER_BATCH
 
 
-def batch_means(
-    values: Sequence[float] | FloatArray, n_batches: int, statistic: Callable[[FloatArray], float] = np.mean
-) -> FloatArray:
-    """Return a statistic of each of ``n_batches`` equal stretches (n_batches,), without the oldest values left over.
+def batch_means(values: Sequence[float] | FloatArray, n_batches: int) -> FloatArray:
+    """Return the means of ``n_batches`` equal stretches (n_batches,); the oldest values left over are in none.
 
     Raises
     ------
@@ -105,8 +103,39 @@ def batch_means(
     if not 2 <= n_batches <= len(array):
         raise ValueError(f"n_batches is {n_batches}; it must be from 2 to the number of values, {len(array)}")
     size = len(array) // n_batches
-    stretches = array[len(array) - size * n_batches :].reshape(n_batches, size)
-    return np.array([statistic(stretch) for stretch in stretches])
+    means: FloatArray = array[len(array) - size * n_batches :].reshape(n_batches, size).mean(axis=1)
+    return means
+
+
+def quantile_interval(
+    values: Sequence[float] | FloatArray, probability: float, n_batches: int = 20, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return a quantile of one long run and the half-width of its interval.
+
+    The share of values up to the quantile q has an interval p +- h by batch means; the quantiles at p - h and p + h are
+    the ends of that of q, and the half-width is half their distance. The mean of the batches' own quantiles would be
+    biased, because a batch holds few values beyond its quantile and these come together.
+
+    Parameters
+    ----------
+    values : array (n,)
+        In order of time, the warm-up left out.
+    probability : float
+        In (0, 1); quantiles are by linear interpolation.
+    n_batches : int
+    confidence : float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 batches or fewer values than batches.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    quantile = float(np.quantile(array, probability))
+    _, half_width = batch_means_interval((array <= quantile).astype(np.float64), n_batches, confidence)
+    ends = np.clip([probability - half_width, probability + half_width], 0, 1)
+    low, high = np.quantile(array, ends)
+    return quantile, float(high - low) / 2
 
 
 def batch_means_interval(

@@ -9,7 +9,7 @@ import simpy
 
 from sim.interface import FloatArray
 from sim.world.distributions import Distribution
-from sim.world.service import Finish, Job, Server, SlotsServer, check_slots
+from sim.world.service import Finish, Job, Server, SlotsServer, check_context, check_slots
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Timed:
     Raises
     ------
     ValueError
-        If there is no slot.
+        If there is no slot, or the context is not positive.
     """
 
     slots: int
@@ -40,6 +40,7 @@ class Timed:
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
         check_slots(self.slots)
+        check_context(self.context_tokens)
 
     def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
         """Return one duration per arrival (n_queries, 1), s."""
@@ -51,6 +52,6 @@ class Timed:
 
 
 def drawn_s(job: Job) -> tuple[float, float]:
-    """Return the time to first and to last token of a job: both what was drawn for it."""
+    """Return the time to the first token of a job, which is what was drawn for it, and none from there to the last."""
     assert job.draws is not None  # Timed.draw gave every arrival one
-    return job.draws[0], job.draws[0]
+    return job.draws[0], 0.0

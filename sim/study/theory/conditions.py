@@ -81,22 +81,22 @@ def sharing(system: System) -> str | None:
 
 def one_server(system: System) -> str | None:
     """Require one server."""
-    return None if system.servers == 1 else f"there are {system.servers or 'unlimited'} servers, not 1"
+    return None if system.servers == 1 else "there is not one server"
 
 
 def some_servers(system: System) -> str | None:
     """Require a limited number of servers."""
-    return "servers are unlimited" if system.servers is None else None
+    return "the number of servers is not limited" if system.servers is None else None
 
 
 def unlimited_servers(system: System) -> str | None:
     """Require a server for everyone."""
-    return None if system.servers is None else f"servers are limited to {system.servers}"
+    return None if system.servers is None else "the number of servers is limited"
 
 
 def any_queue(system: System) -> str | None:
     """Require a queue without limit."""
-    return None if system.queue_capacity is None else f"at most {system.queue_capacity} may wait"
+    return None if system.queue_capacity is None else "the queue is limited"
 
 
 def no_queue(system: System) -> str | None:

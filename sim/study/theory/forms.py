@@ -26,7 +26,7 @@ from sim.study.theory.conditions import (
     unlimited_servers,
 )
 
-P99 = 0.99
+P99, PERCENTILE = 0.99, "P99 of wait, s"
 Condition = Callable[[System], str | None]
 """From a system to the reason why a form does not apply to it, None if there is none."""
 
@@ -39,9 +39,9 @@ class Form:
     conditions: tuple[Condition, ...]
     figures: Callable[[System], dict[str, float]]
 
-    def refusal(self, system: System) -> str | None:
-        """Return the first reason why the form does not apply, None if it does."""
-        return next((reason for reason in (condition(system) for condition in self.conditions) if reason), None)
+    def refusals(self, system: System) -> list[str]:
+        """Return every reason why the form does not apply; none if it does."""
+        return [reason for reason in (condition(system) for condition in self.conditions) if reason]
 
 
 QUEUE = (alone, in_turn, patient, any_queue)
@@ -52,7 +52,7 @@ def mmc(system: System) -> dict[str, float]:
     arguments = (system.rate_per_s, system.service.mean_s, system.servers or 1)
     return {
         "mean wait, s": markovian.mmc_mean_wait_s(*arguments),
-        "P99 of wait, s": markovian.mmc_wait_quantile_s(*arguments, P99),
+        PERCENTILE: markovian.mmc_wait_quantile_s(*arguments, P99),
         "share that waits": markovian.erlang_c(system.load, system.servers or 1),
     }
 
@@ -69,7 +69,7 @@ def gm1(system: System) -> dict[str, float]:
     sigma = general.gm1_sigma(transform, system.gap.mean_s, system.service.mean_s)
     return {
         "mean wait, s": general.gm1_mean_wait_s(sigma, system.service.mean_s),
-        "P99 of wait, s": general.gm1_wait_quantile_s(sigma, system.service.mean_s, P99),
+        PERCENTILE: general.gm1_wait_quantile_s(sigma, system.service.mean_s, P99),
         "share that waits": sigma,
     }
 
