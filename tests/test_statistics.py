@@ -100,17 +100,23 @@ def test_intervals_over_replications_cover_the_mean_wait_95_times_in_100() -> No
 
 
 def test_the_interval_of_a_quantile_is_that_of_the_share_below_it() -> None:
-    # 0 to 99 in 10 batches that alternate: 25 of 50 values up to the median in each, so its interval has no width.
+    # Even numbers, then odd ones: half of each batch is up to the median, so its interval has no width.
     even, odd = np.arange(0.0, 100.0, 2), np.arange(1.0, 100.0, 2)
-    assert quantile_interval(np.concatenate([even, odd]), 0.5, n_batches=2) == (49.5, 0.0)
-    # In order, the share up to the median is 1 and 0: the interval is everything.
-    assert quantile_interval(np.arange(100.0), 0.5, n_batches=2) == (49.5, 49.5)
+    assert quantile_interval(np.concatenate([even, odd]), 0.5, n_batches=2) == (49.5, 49.5, 49.5)
+    # In order, the share up to the median is 1 and then 0: nothing bounds it.
+    assert quantile_interval(np.arange(100.0), 0.5, n_batches=2) == (49.5, -np.inf, np.inf)
+    # Of two batches of 100, 52 and 48 are up to the median: 0.5 +- 12.706 x 0.02, by t with one degree of freedom.
+    numbers = np.arange(200.0)
+    batches = np.concatenate([numbers[:52], numbers[100:148], numbers[52:100], numbers[148:]])
+    _, low, high = quantile_interval(batches, 0.5, n_batches=2)
+    assert [low, high] == pytest.approx([99.5 - 199 * 12.7062 * 0.02, 99.5 + 199 * 12.7062 * 0.02], abs=1e-3)
 
 
 def test_intervals_of_the_99th_percentile_of_wait_cover_it_95_times_in_100() -> None:
-    # P(W > t) = 0.5 exp(-t / 2): the percentile is 2 ln 50. One in 100 waits, and these come together: longer runs.
+    # P(W > t) = 0.5 exp(-t / 2): the percentile is 2 ln 50. One in 100 waits longer, and these come together.
     waits = stationary_waits(0.5, 1_000, 12_000, np.random.default_rng(9))
-    assert 0.93 <= coverage([quantile_interval(run, 0.99, 20) for run in waits.T], 2 * np.log(50)) <= 0.97
+    intervals = [quantile_interval(run, 0.99, 20)[1:] for run in waits.T]
+    assert 0.93 <= np.mean([low <= 2 * np.log(50) <= high for low, high in intervals]) <= 0.97
 
 
 def test_waits_that_begin_in_the_stationary_state_have_the_mean_of_theory() -> None:

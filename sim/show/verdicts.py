@@ -18,8 +18,7 @@ def verdicts(table: pd.DataFrame) -> Table:
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("verdict")
     for row in claims.to_dict("records"):
-        low, high = row["simulated"] - row["half_width"], row["simulated"] + row["half_width"]
-        interval = f"{low:.5g} to {high:.5g}"
+        interval = f"{row['low']:.5g} to {row['high']:.5g}"
         figures = (f"{row['theory']:.5g}", f"{row['simulated']:.5g}", interval)
         shown.add_row(row["system"], row["form"], row["figure"], *figures, row["verdict"])
     return shown

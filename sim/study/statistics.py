@@ -109,12 +109,13 @@ def batch_means(values: Sequence[float] | FloatArray, n_batches: int) -> FloatAr
 
 def quantile_interval(
     values: Sequence[float] | FloatArray, probability: float, n_batches: int = 20, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Return a quantile of one long run and the half-width of its interval.
+) -> tuple[float, float, float]:
+    """Return a quantile of one long run and the two ends of its interval.
 
-    The share of values up to the quantile q has an interval p +- h by batch means; the quantiles at p - h and p + h are
-    the ends of that of q, and the half-width is half their distance. The mean of the batches' own quantiles would be
-    biased, because a batch holds few values beyond its quantile and these come together.
+    The share of values up to the quantile has an interval probability +- h by batch means; the quantiles at its ends
+    are the ends of the interval. Where the share may be 1 or 0, nothing bounds the quantile, and the end is infinite.
+    The mean of the batches' own quantiles would be biased: a batch holds few values beyond its quantile, and these come
+    together.
 
     Parameters
     ----------
@@ -133,9 +134,12 @@ def quantile_interval(
     array = np.asarray(values, dtype=np.float64)
     quantile = float(np.quantile(array, probability))
     _, half_width = batch_means_interval((array <= quantile).astype(np.float64), n_batches, confidence)
-    ends = np.clip([probability - half_width, probability + half_width], 0, 1)
-    low, high = np.quantile(array, ends)
-    return quantile, float(high - low) / 2
+    low, high = probability - half_width, probability + half_width
+    return (
+        quantile,
+        float(np.quantile(array, low)) if low > 0 else float("-inf"),
+        float(np.quantile(array, high)) if high < 1 else float("inf"),
+    )
 
 
 def batch_means_interval(
