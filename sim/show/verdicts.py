@@ -7,7 +7,13 @@ from rich.table import Table
 
 
 def verdicts(table: pd.DataFrame) -> Table:
-    """Return a line per claim, and in the title how many are inside their 95% interval."""
+    """Return a line per claim, and in the title how many are inside their 95% interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As ``sim.study.validate.validate`` returns it.
+    """
     claims = table[table["passed"].notna()]
     inside, failed = int((claims["verdict"] == "inside").sum()), int((~claims["passed"].astype(bool)).sum())
     title = f"{len(claims)} figures: {inside} inside their 95% interval, {failed} beyond what chance allows for so many"
