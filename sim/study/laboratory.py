@@ -13,7 +13,7 @@ import pandas as pd
 from sim.instance import stream
 from sim.interface import FloatArray, IntArray
 from sim.scenario import Service
-from sim.study.single import Arriving, Renewal, knows_patience, serve
+from sim.study.single import Arriving, Renewal, serve
 from sim.study.theory.conditions import System
 from sim.world.distributions import Constant, Exponential, Gamma, Hyperexponential, Lognormal
 from sim.world.timed import Timed
@@ -29,8 +29,6 @@ def missing(system: System) -> str | None:
     """Return what the world lacks to run a system, None if nothing."""
     if system.shared and importlib.util.find_spec(BATCHING) is None:
         return f"not run: {BATCHING} is not there"
-    if system.patience is not None and not knows_patience():
-        return "not run: deployments have no patience"
     return None
 
 

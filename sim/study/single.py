@@ -6,8 +6,7 @@ A query here is a customer: it has no text, no price and, unless tokens are give
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -100,7 +99,7 @@ def serve(
     Raises
     ------
     ValueError
-        If deployments know no patience, or the service does not fit the customers.
+        If the service does not fit the customers.
     """
     # With tokens there is a row per customer; without, all are the same row.
     n_rows = 1 if output_tokens is None else n_customers
@@ -115,20 +114,10 @@ def serve(
     def order(_: Rows, __: np.random.Generator) -> IntArray:
         return np.arange(n_customers) % n_rows
 
-    extra: dict[str, Any] = {}
-    if patience is not None:
-        if not knows_patience():
-            raise ValueError("a deployment has no patience in this version")
-        extra["patience"] = patience
-    fleet = One(Deployment(name, MODEL, service, queue_capacity, **extra))
+    fleet = One(Deployment(name, MODEL, service, queue_capacity, patience=patience))
     instance = realise(Scenario(Workload((MODEL,), rows, rows), fleet, Free(), arrivals, order), seed, replication)
     policy = Replay(np.zeros(n_customers, dtype=np.int64))
     trace = simulate(
         "first", policy, instance, EstimateCache().get(None, instance), stream(seed, replication, "policy")
     )
     return frame(trace, instance)
-
-
-def knows_patience() -> bool:
-    """Return whether deployments have a patience."""
-    return "patience" in {field.name for field in fields(Deployment)}
