@@ -13,8 +13,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sim.cli.configuration import GROUPS, configure, nearest, options
 from sim.cli.study import study
+from sim.cli.validate import validate
 
-VERBS = {"run": "one policy on a scenario", "compare": "several policies on the same queries at the same times"}
+VERBS = {
+    "run": "one policy on a scenario",
+    "compare": "several policies on the same queries at the same times",
+    "validate": "closed forms of queueing theory beside simulated figures",
+}
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
 usage: switchyard VERB [--cfg] [--traceback] [KEY=VALUE ...]
@@ -59,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
                 return 0
+            if words[0] == "validate":
+                return validate(config)
             study(words[0], config)
         except KeyboardInterrupt:
             return complain("stopped; nothing was written", 130)
