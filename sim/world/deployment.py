@@ -43,13 +43,13 @@ class Station:
         self._capacity = deployment.queue_capacity
         self._waiting: deque[Job] = deque()
 
-    def is_full(self) -> bool:
+    def is_full(self, job: Job) -> bool:
         """Return whether a further job could neither begin nor wait."""
-        return self._capacity is not None and not self._server.has_room and len(self._waiting) >= self._capacity
+        return self._capacity is not None and len(self._waiting) >= self._capacity and not self._server.admits(job)
 
     def take(self, job: Job, now_s: float) -> None:
         """Begin the job, or let it wait; only called while not ``is_full``."""
-        if self._server.has_room:
+        if not self._waiting and self._server.admits(job):
             self._in_flight[self._number] += 1
             self._server.begin(job, now_s)
         else:
@@ -58,7 +58,9 @@ class Station:
 
     def _finish(self, job: Job, now_s: float) -> None:
         self._in_flight[self._number] -= 1
-        while self._waiting and self._server.has_room:  # before done, so that nobody overtakes those who wait
+        while self._waiting and self._server.admits(
+            self._waiting[0]
+        ):  # before done, so that nobody overtakes those who wait
             self._queued[self._number] -= 1
             self._in_flight[self._number] += 1
             self._server.begin(self._waiting.popleft(), now_s)

@@ -1,12 +1,12 @@
 """How a deployment serves: Instant and Slots. It knows the clock and tokens, not money, quality or policies.
 
-A service is a frozen set of hyperparameters; ``open`` makes its server for one run. A server has a flag ``has_room``,
-takes a job by ``begin(job, now_s)``, and calls ``finish(job, now_s)`` at each completion.
+A service is a frozen set of hyperparameters; ``open`` makes its server for one run. A server says by ``admits(job)``
+whether a job can begin, takes it by ``begin(job, now_s)``, and calls ``finish(job, now_s)`` at each completion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,15 +19,18 @@ from sim.interface import Query
 class Job:
     """A query on its way through one deployment; the server sets ``started_at_s`` and ``first_token_at_s``."""
 
-    __slots__ = ("cost", "deployment", "first_token_at_s", "output_tokens", "query", "started_at_s")
+    __slots__ = ("cost", "deployment", "draws", "first_token_at_s", "output_tokens", "query", "started_at_s")
     started_at_s: float
     first_token_at_s: float
 
-    def __init__(self, query: Query, deployment: int, cost: float, output_tokens: int) -> None:
+    def __init__(
+        self, query: Query, deployment: int, cost: float, output_tokens: int, draws: Sequence[float] | None = None
+    ) -> None:
         self.query = query
         self.deployment = deployment
         self.cost = cost
         self.output_tokens = output_tokens
+        self.draws = draws
 
 
 Finish = Callable[[Job, float], None]
@@ -36,10 +39,20 @@ Finish = Callable[[Job, float], None]
 class Server(Protocol):
     """A service at work in one run."""
 
-    has_room: bool
+    def admits(self, job: Job) -> bool:
+        """Return whether the job can begin now."""
+        ...
 
     def begin(self, job: Job, now_s: float) -> None:
-        """Serve the job from now on; only called while ``has_room``."""
+        """Serve the job from now on; only called after ``admits``."""
+        ...
+
+    def cancel(self, job: Job, now_s: float) -> None:
+        """Take the job out of service; its ``finish`` is never called."""
+        ...
+
+    def slow_down(self, factor: float, now_s: float) -> None:
+        """Take ``factor`` times as long as normal for everything from now on."""
         ...
 
 
@@ -57,10 +70,18 @@ class Instant:
 class InstantServer:
     """Finishes every job in the moment it begins."""
 
-    has_room = True
-
     def __init__(self, finish: Finish) -> None:
         self._finish = finish
+
+    def admits(self, job: Job) -> bool:
+        """Return True."""
+        return True
+
+    def cancel(self, job: Job, now_s: float) -> None:
+        """Do nothing: no job is ever in service."""
+
+    def slow_down(self, factor: float, now_s: float) -> None:
+        """Do nothing: factor times no time."""
 
     def begin(self, job: Job, now_s: float) -> None:
         """Serve the job."""
@@ -106,13 +127,23 @@ class SlotsServer:
         self._env = env
         self._finish = finish
         self._busy = 0
-        self.has_room = True
+
+    def admits(self, job: Job) -> bool:
+        """Return whether a slot is free."""
+        return self._busy < self._service.slots
+
+    def cancel(self, job: Job, now_s: float) -> None:
+        """Not yet."""
+        raise NotImplementedError
+
+    def slow_down(self, factor: float, now_s: float) -> None:
+        """Not yet."""
+        raise NotImplementedError
 
     def begin(self, job: Job, now_s: float) -> None:
         """Hold a slot until the last token."""
         service = self._service
         self._busy += 1
-        self.has_room = self._busy < service.slots
         job.started_at_s = now_s
         job.first_token_at_s = now_s + service.time_to_first_token_s
         decode_s = job.output_tokens * service.time_per_output_token_s
@@ -121,6 +152,5 @@ class SlotsServer:
 
     def _end(self, event: simpy.Event) -> None:
         self._busy -= 1
-        self.has_room = True
         job: Job = event.value  # type: ignore[assignment]
         self._finish(job, self._env.now)

@@ -162,14 +162,15 @@ class World:
         number = query.id
         row = self._rows[number]
         station = self._stations[deployment]
-        if station.is_full():
-            return REJECTED
         cost = self._cost[row, deployment]
+        tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
+        job = Job(query, deployment, cost, tokens)
+        if station.is_full(job):
+            return REJECTED
         if not self._ledger.commit(deployment, cost):
             return EXHAUSTED
-        tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
         self.trace.deployment[number] = deployment
-        station.take(Job(query, deployment, cost, tokens), now_s)
+        station.take(job, now_s)
         return None
 
     def _complete(self, job: Job, now_s: float) -> None:
