@@ -15,7 +15,7 @@ import numpy as np
 from policies.estimators.neighbours import HnswNeighbours
 from policies.port import Port
 from policies.sampled_dual import SampledDual
-from scenarios.arrivals import Poisson
+from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given

@@ -13,7 +13,7 @@ import numpy as np
 import simpy
 
 from policies.uniform_random import UniformRandom
-from scenarios.arrivals import Poisson
+from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given

@@ -73,14 +73,17 @@ def assign(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: floa
         If HiGHS finds none.
     """
     n, n_deployments = quality.shape
+    scale = np.maximum(cost.max(axis=0), np.finfo(np.float64).tiny)  # HiGHS lets a row be exceeded by 1e-6, absolute
     variable = np.arange(quality.size)  # of (query j, deployment i): j * n_deployments + i
-    spent = coo_array((cost.ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size))
+    spent = coo_array(
+        ((cost / scale).ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size)
+    )
     placed = coo_array((np.ones(quality.size), (variable // n_deployments, variable)), shape=(n, quality.size))
     result = milp(
         -quality.ravel(),
         integrality=np.ones(quality.size),
         bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(spent, ub=np.maximum(budgets, 0)), LinearConstraint(placed, ub=1)],
+        constraints=[LinearConstraint(spent, ub=np.maximum(budgets, 0) / scale), LinearConstraint(placed, ub=1)],
         options={"mip_rel_gap": gap},
     )
     if result.x is None:

@@ -39,6 +39,10 @@ class Split(ABC):
     def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the budgets (n_deployments,)."""
         weights = self.weights(basis, rng)
+        if not weights.sum() > 0:
+            raise ValueError(
+                "every deployment has quality 0 in the history, so this split is undefined: use budget=uniform"
+            )
         budgets: FloatArray = self.total * basis.cheapest_total * weights / weights.sum()
         return budgets
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
-from sim.scenario import Deployment, Service, unknown
+from scenarios.prices import current_price
+from sim.scenario import TOKEN_PRICES, Deployment, Service, unknown
+
+PRICES = ("listed", "current")
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,91 @@ class Listed:
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet as listed."""
         return tuple(self.members)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Deployments with the models, speeds and prices that somebody published, put to the models of a workload.
+
+    Parameters
+    ----------
+    entries : sequence of Deployment
+        Each names its own model and says where its numbers are from.
+    models : mapping of str to str or None, or None
+        For an entry's name, the workload's model that answers there, or None to leave the entry out. An entry that is
+        not mentioned serves the workload's model of its own model's name.
+    prices : str
+        ``listed``, the entries' own; or ``current``, list prices from the package genai-prices for each entry that
+        lists a price per token.
+    listings : mapping of str to str, or None
+        For an entry's name, what genai-prices calls it, as ``provider/model``; without it, the entry's model at
+        whatever provider the package finds.
+    as_of : str or None
+        The day of current prices, such as ``2026-08-21``, so that a run can be repeated; None for today.
+
+    Raises
+    ------
+    ValueError
+        If ``models`` or ``listings`` mention an entry that does not exist, ``prices`` or ``as_of`` cannot be read, or
+        a current price is not known.
+    ImportError
+        If current prices are wanted and genai-prices is not installed.
+    """
+
+    entries: Sequence[Deployment]
+    models: Mapping[str, str | None] | None = None
+    prices: str = "listed"
+    listings: Mapping[str, str] | None = None
+    as_of: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        names = [entry.name for entry in self.entries]
+        for name in (*(self.models or ()), *(self.listings or ())):
+            if name not in names:
+                raise ValueError(unknown("fleet entry", name, names))
+        if self.prices not in PRICES:
+            raise ValueError(unknown("fleet.prices", self.prices, PRICES))
+        for name, listing in (self.listings or {}).items():
+            if not all(listing.partition("/")):
+                raise ValueError(f"the listing of {name!r} is {listing!r}; it must be provider/model")
+        if self.as_of is not None:
+            day_of(self.as_of)
+
+    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
+        """Return the entries that are not left out, each with its model of the workload."""
+        mapping = self.models or {}
+        members = []
+        for entry in self.entries:
+            model = mapping.get(entry.name, entry.model)
+            if model is None:
+                continue
+            if model not in models:
+                raise ValueError(
+                    f"fleet entry {entry.name!r}: {unknown('model', model, models)}; "
+                    "fleet.models can put the entry to a model of the workload, or to null to leave it out"
+                )
+            members.append(replace(self._priced(entry), model=model))
+        return tuple(members)
+
+    def _priced(self, entry: Deployment) -> Deployment:
+        if self.prices == "listed" or entry.price_input_usd_per_million is None:
+            return entry
+        provider, _, model = (self.listings or {}).get(entry.name, f"/{entry.model}").partition("/")
+        day = date.today() if self.as_of is None else day_of(self.as_of)
+        price = current_price(model, provider or None, day)
+        origin = {"source": price.source, "as_of": day.isoformat(), "confidence": "medium"}
+        return replace(
+            entry,
+            price_input_usd_per_million=price.input_usd_per_million,
+            price_output_usd_per_million=price.output_usd_per_million,
+            provenance={**(entry.provenance or {}), **dict.fromkeys(TOKEN_PRICES, origin)},
+        )
+
+
+def day_of(text: str) -> date:
+    """Return the day; raise ValueError if there is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"as_of is {text!r}; it must be a day such as 2026-08-21") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ class Instance:
 
     Parameters
     ----------
+    seeds : tuple of int
+        (seed, replication), for the streams of balancers and events.
+    scenario : Scenario
     fleet : tuple of Deployment
     setting : Setting
         What policies know of it.
@@ -42,10 +46,18 @@ class Instance:
     quality, cost_usd, cost : arrays (n_test, n_deployments)
         Truth by test row; ``cost`` in the unit of each deployment's budget.
     output_tokens : array (n_test, n_deployments) or None
-    exhausted : str
-        What a query does whose choice cannot take it: ``lost`` or ``fallback``.
+    priority, due_s : arrays (n_test,) or None
+        Class and time to the deadline of each test row.
+    draws : tuple of array (n_queries, n_numbers) or None
+        For each deployment, the random numbers of its service, by arrival.
+    patience_s : tuple of array (n_queries,) or None
+        For each deployment, how long each arrival would wait there.
+    think_s : array (n_queries,) or None
+        With a closed loop of users: how long each thinks before its next query; arrival times then come of themselves.
     """
 
+    seeds: tuple[int, int]
+    scenario: Scenario
     fleet: tuple[Deployment, ...]
     setting: Setting
     rows: IntArray
@@ -55,7 +67,11 @@ class Instance:
     cost_usd: FloatArray
     cost: FloatArray
     output_tokens: IntArray | None
-    exhausted: str = "fallback"
+    priority: IntArray | None
+    due_s: FloatArray | None
+    draws: tuple[FloatArray | None, ...]
+    patience_s: tuple[FloatArray | None, ...]
+    think_s: FloatArray | None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -75,7 +91,9 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     )
     check_units(units, fleet, workload)
 
-    history_cost, cost = cost_in_units(history, columns, units), cost_in_units(test, columns, units)
+    history_usd, cost_usd = cost_in_usd(history, columns, fleet), cost_in_usd(test, columns, fleet)
+    history_cost = cost_in_units(history, history_usd, columns, units)
+    cost = cost_in_units(test, cost_usd, columns, units)
     history_quality = take(history.quality, columns)
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
@@ -87,25 +105,43 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     check_budgets(budgets, fleet)
 
     rows = scenario.order(test, stream(seed, replication, "order"))
+
+    def drawn(deployment: Deployment, purpose: str) -> np.random.Generator:
+        return stream(seed, replication, f"{purpose} {deployment.name}")
+
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
+    think_s = None
+    if hasattr(scenario.arrivals, "think_s"):
+        think_s = scenario.arrivals.think_s(len(rows), stream(seed, replication, "think"))
     setting = Setting(
-        fleet=tuple(DeploymentInfo(d.name, d.model, unit) for d, unit in zip(fleet, units, strict=True)),
+        fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
     )
     return Instance(
+        seeds=(seed, replication),
+        scenario=scenario,
         fleet=fleet,
         setting=setting,
         rows=frozen(rows),
         gaps_s=frozen(np.diff(times_s, prepend=0.0)),
         features=Features(test.embeddings, test.input_tokens),
         quality=take(test.quality, columns),
-        cost_usd=take(test.cost_usd, columns),
+        cost_usd=cost_usd,
         cost=cost,
         output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
-        exhausted=scenario.exhausted,
+        priority=test.priority,
+        due_s=test.due_s,
+        draws=tuple(d.service.draw(len(rows), drawn(d, "service")) for d in fleet),
+        patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
+        think_s=think_s,
     )
+
+
+def patience_s(deployment: Deployment, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
+    """Return how long each arrival would wait at a deployment; None for ever."""
+    return None if deployment.patience is None else deployment.patience.draw(n_queries, rng)
 
 
 def frozen(array: npt.NDArray[Number]) -> npt.NDArray[Number]:
@@ -121,13 +157,34 @@ def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Numb
     return frozen(truth[:, columns])
 
 
-def cost_in_units(rows: Rows, columns: Sequence[int], units: Sequence[str]) -> FloatArray:
+def places(deployment: Deployment) -> float:
+    """Return how many queries a deployment serves at once: slots x replicas; ``inf`` without a limit."""
+    slots = getattr(deployment.service, "slots", None)
+    return math.inf if slots is None else float(slots * deployment.replicas)
+
+
+def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray:
+    """Return what each query costs at each deployment (n, n_deployments): at its prices, or as the workload says.
+
+    At prices: (input tokens x input price + output tokens x output price) / 1e6.
+    """
+    cost_usd = take(rows.cost_usd, columns)
+    for k, deployment in enumerate(fleet):
+        price_in, price_out = deployment.price_input_usd_per_million, deployment.price_output_usd_per_million
+        if price_in is not None and price_out is not None:
+            assert rows.output_tokens is not None  # check_fleet has seen to it
+            cost_usd = cost_usd if cost_usd.flags.writeable else cost_usd.copy()
+            cost_usd[:, k] = (rows.input_tokens * price_in + rows.output_tokens[:, columns[k]] * price_out) / 1e6
+    return frozen(cost_usd)
+
+
+def cost_in_units(rows: Rows, cost_usd: FloatArray, columns: Sequence[int], units: Sequence[str]) -> FloatArray:
     """Return what each query would take from each budget (n, n_deployments): USD, or input plus output tokens."""
     if set(units) == {"usd"}:
-        return take(rows.cost_usd, columns)
+        return cost_usd
     assert rows.output_tokens is not None  # check_units has seen to it
     tokens = (rows.input_tokens[:, None] + rows.output_tokens[:, columns]).astype(np.float64)
-    return frozen(np.where(np.array(units) == "tokens", tokens, rows.cost_usd[:, columns]))
+    return frozen(np.where(np.array(units) == "tokens", tokens, cost_usd))
 
 
 def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
@@ -144,6 +201,12 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
             raise ValueError(
                 f"the service of {deployment.name!r} needs output tokens, and the workload has none: "
                 "add the columns 'MODEL|output_tokens' or use fleet=instant"
+            )
+        is_priced = deployment.price_output_usd_per_million is not None
+        if is_priced and (workload.test.output_tokens is None or workload.history.output_tokens is None):
+            raise ValueError(
+                f"{deployment.name!r} has a price per token, and the workload has no output tokens: "
+                "add the columns 'MODEL|output_tokens' or leave the price out"
             )
     return [workload.models.index(deployment.model) for deployment in fleet]
 

@@ -36,6 +36,10 @@ class Query(NamedTuple):
     input_tokens : int
     quality_hat, cost_hat : arrays (n_deployments,)
         The policy's estimator's predictions; the means of the history if the policy has no estimator.
+    priority : int
+        Class of the query, 0 the most urgent; 0 for all where the workload has none.
+    deadline_s : float
+        When the answer is due; ``inf`` where the workload has no deadlines.
     """
 
     id: int
@@ -44,6 +48,8 @@ class Query(NamedTuple):
     input_tokens: int
     quality_hat: FloatArray
     cost_hat: FloatArray
+    priority: int = 0
+    deadline_s: float = math.inf
 
 
 class State(NamedTuple):
@@ -135,11 +141,22 @@ class History:
 
 @dataclass(frozen=True)
 class DeploymentInfo:
-    """The public description of one deployment: its name, the model behind it and its budget's unit."""
+    """The public description of one deployment.
+
+    Parameters
+    ----------
+    name, model : str
+        The deployment and the model behind it.
+    unit : str
+        Of its budget: ``usd`` or ``tokens``.
+    places : float
+        How many queries it serves at once; ``inf`` for no limit.
+    """
 
     name: str
     model: str
     unit: str
+    places: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,10 @@ class Rows:
         Needed by token budgets and by services with a clock.
     source : array (n,) of str or None
         Topic or data set of each query.
+    priority : array (n,) of int or None
+        Class of each query, 0 the most urgent.
+    due_s : array (n,) or None
+        Time from arrival to each query's deadline.
     """
 
     embeddings: EmbeddingArray
@@ -34,6 +38,8 @@ class Rows:
     cost_usd: FloatArray
     output_tokens: IntArray | None = None
     source: np.ndarray[Any, np.dtype[Any]] | None = None
+    priority: IntArray | None = None
+    due_s: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""

@@ -100,7 +100,7 @@ def test_without_an_out_the_directory_is_named_after_the_configuration(
 
 WRONG = {
     "a policy's name": (["run", "policy=prt"], "unknown policy 'prt'; did you mean port?"),
-    "a group's option": (["run", "workload=tabel"], "unknown workload 'tabel'; did you mean table?"),
+    "a group's option": (["run", "workload=tabel"], "unknown workload 'tabel'; did you mean table or trace?"),
     "a group": (["run", "polcy=port"], "unknown key 'polcy'; did you mean policy"),
     "a key": (["run", "policy.port.alfa=2"], "unknown key 'policy.port.alfa'; did you mean policy.port.alpha"),
     "a verb": (["rn"], "unknown verb 'rn'; did you mean run?"),
@@ -109,10 +109,14 @@ WRONG = {
     "a word for a number": (["run", "seed=one"], "seed is 'one'; it must be a whole number, such as 0"),
     "a fraction for a count": (["run", "replications=1.5"], "replications is 1.5; it must be a whole number"),
     "a missing path": (["run", "workload=table"], "workload.path has no value; give workload.path=VALUE"),
+    "a missing extra": (
+        ["run", "workload=table", "workload.path=TABLE", "workload.embedder=a-model"],
+        "embedding text needs sentence-transformers: pip install 'llm-switchyard[embed]'",
+    ),
     "a negative seed": (["run", "seed=-1"], "seed is -1; it must be at least 0"),
     "no replication": (["run", "replications=0"], "replications is 0; it must be at least 1"),
     "a negative rate": (["run", "arrivals.rate_per_s=-1"], "rate_per_s is -1; it must be positive and finite"),
-    "no slot": (["run", "fleet=slots", "fleet.service.slots=0"], "slots is 0; a deployment needs at least 1"),
+    "no slot": (["run", "fleet=slots", "fleet.service.slots=0"], "slots is 0; a replica needs at least 1"),
     "too few budgets": (
         ["run", "budget=amounts", "budget.amounts_by_deployment=[1,2]"],
         "the budget has 2 amounts for 11 deployments; it must have one each",
@@ -135,16 +139,19 @@ WRONG = {
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_mistake_gets_one_clear_line_and_leaves_nothing(
-    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words, message = WRONG[what]
-    code = main([*words, f"out={tmp_path / 'o'}"])
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    table = tmp_path / "table.csv"
+    table.write_text("prompt,split,m,m|total_cost\nwhat?,history,1,0.1\nwhy?,test,0,0.1\n")
+    code = main([*(word.replace("TABLE", str(table)) for word in words), f"out={tmp_path / 'o'}"])
     printed, errors = capsys.readouterr()
     assert code != 0
     assert printed == ""
     assert message in errors
     assert len(errors.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [table]
 
 
 def test_a_foreign_directory_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

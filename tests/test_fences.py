@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.arrivals import Poisson
+from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Unlimited, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import shuffled

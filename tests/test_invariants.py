@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.arrivals import Deterministic, Poisson
+from scenarios.arrivals.renewal import Deterministic, Poisson
 from scenarios.budgets import Uniform, Unlimited, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given as given_order

@@ -41,7 +41,7 @@ def test_links_lead_somewhere(document: str) -> None:
 
 RECIPES = {
     "A policy": "policies/cheapest.py",
-    "An arrival process": "scenarios/arrivals.py",
+    "An arrival process": "scenarios/arrivals/bursts.py",
     "A data set": "scenarios/workloads/coin.py",
     "A metric": "sim/study/metrics.py",
 }

@@ -5,75 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from scenarios.budgets import Amounts, Unlimited
-from scenarios.fleets import Listed
-from scenarios.orders import given
-from sim.instance import realise
-from sim.interface import Decision, Feedback, FloatArray, Gate, Policy, Query, Setting, State
-from sim.scenario import BudgetRule, Deployment, Scenario, Service
-from sim.study.experiment import EstimateCache
-from sim.workload import Rows, Workload
-from sim.world.service import Instant, Slots
-from sim.world.trace import frame
-from sim.world.world import simulate
-
-
-@dataclass(frozen=True)
-class At:
-    """Arrivals at given times."""
-
-    times: tuple[float, ...]
-
-    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
-        return np.array(self.times)
-
-
-@dataclass
-class Scripted(Policy):
-    """Decide as written, and note what was seen."""
-
-    script: Sequence[object]
-    gate: Gate = Gate()  # noqa: RUF009 - immutable
-    states: list[tuple[float, list[int], list[int], list[float]]] = field(default_factory=list)
-    learned: list[Feedback] = field(default_factory=list)
-
-    def decide(self, query: Query, state: State) -> Decision:
-        seen = (state.now_s, state.queued.tolist(), state.in_flight.tolist(), state.remaining.tolist())
-        self.states.append(seen)
-        step = self.script[query.id]
-        return step if isinstance(step, Decision) else Decision(step)  # type: ignore[arg-type]
-
-    def learn(self, feedback: Feedback) -> None:
-        self.learned.append(feedback)
-
-
-def run(
-    policy: Policy,
-    times: Sequence[float],
-    *,
-    service: Service = Instant(),  # noqa: B008 - a frozen dataclass
-    budget: BudgetRule = Unlimited(),  # noqa: B008 - likewise
-    queue_capacity: int | None = None,
-    exhausted: str = "fallback",
-    tokens: Sequence[int] | None = None,
-) -> pd.DataFrame:
-    """Serve one query per time, each worth 0.5 for 1 USD on deployment a and 1.0 for 2 USD on deployment b."""
-    n = len(times)
-    rows = Rows(
-        embeddings=np.eye(n, 2, dtype=np.float32),
-        input_tokens=np.full(n, 10),
-        quality=np.tile([0.5, 1.0], (n, 1)),
-        cost_usd=np.tile([1.0, 2.0], (n, 1)),
-        output_tokens=np.repeat(np.array(tokens or [100] * n)[:, None], 2, axis=1),
-    )
-    fleet = Listed([Deployment(name, name, service, queue_capacity) for name in ("a", "b")])
-    scenario = Scenario(Workload(("a", "b"), rows, rows), fleet, budget, At(tuple(times)), given, exhausted)
-    instance = realise(scenario, seed=0, replication=0)
-    estimates = EstimateCache().get(None, instance)
-    return frame(simulate("scripted", policy, instance, estimates, np.random.default_rng(0)), instance)
+from scenarios.budgets import Amounts
+from sim.interface import Decision, Feedback, Gate, Policy, Query, Setting, State
+from sim.world.service import Slots
+from tests.scripted import Scripted, run
 
 
 def test_an_instant_deployment_serves_at_the_moment_of_arrival() -> None:

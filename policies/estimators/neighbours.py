@@ -117,6 +117,11 @@ def search(index: Any, vectors: EmbeddingArray, k: int) -> tuple[FloatArray, Int
     faiss.cvar.distance_compute_blas_threshold = len(vectors) + 1
     try:
         similarity, neighbours = index.search(vectors, k)
+        lost = (neighbours < 0).any(axis=1)  # a graph of many duplicates may reach fewer than k rows
+        if lost.any():
+            exact = faiss.IndexFlatIP(vectors.shape[1])
+            exact.add(index.reconstruct_n(0, index.ntotal))
+            similarity[lost], neighbours[lost] = exact.search(vectors[lost], k)
     finally:
         faiss.cvar.distance_compute_blas_threshold = threshold
     return similarity.astype(np.float64), neighbours

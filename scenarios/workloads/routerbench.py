@@ -15,7 +15,8 @@ from sim.workload import Workload
 RESPONSE = "model_response"
 
 # The functions and classes that rebuild a data frame from its arrays, under the module names of NumPy 1 and 2 and of
-# pandas 1 to 3. None of them runs code from the pickle.
+# pandas 1 to 3. None of them runs code from the pickle. A frame whose text pyarrow holds, as in pandas 3, would need
+# raw buffers rebuilt, and is refused; the published file holds text as Python objects.
 ADMITTED = {
     ("builtins", "slice"),
     ("_codecs", "encode"),
@@ -46,6 +47,7 @@ RENAMED = {
     "numpy.core.multiarray": "numpy._core.multiarray",
     "numpy.core.numeric": "numpy._core.numeric",
     "__builtin__": "builtins",
+    "copy_reg": "copyreg",
 }
 
 
@@ -94,7 +96,9 @@ class FrameUnpickler(pickle.Unpickler):
         """Return an admitted function or class; raise UnpicklingError, naming it, for any other."""
         module = RENAMED.get(module, module)
         if (module, name) not in ADMITTED:
-            raise pickle.UnpicklingError(f"it would call {module}.{name}, which is not part of a data frame")
+            raise pickle.UnpicklingError(
+                f"it would call {module}.{name}, which is not among the types that rebuild a data frame"
+            )
         return super().find_class(module, name)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from sim.interface import FloatArray, IntArray
+from sim.interface import EmbeddingArray, FloatArray, IntArray
 from sim.workload import Rows, Workload
 
 
@@ -79,13 +80,7 @@ def synthetic(
             raise ValueError(f"workload.{name} is {size}; it must be at least {least}")
     rng = np.random.default_rng(seed)
     models = catalogue(n_models, rng)
-    shared = Shared(
-        topic_share=rng.dirichlet(np.full(N_TOPICS, 4.0)),
-        topic_direction=rng.normal(size=(N_TOPICS, dim)) / np.sqrt(dim),
-        topic_length=rng.normal(0, 0.4, N_TOPICS),
-        difficulty_direction=rng.normal(size=dim) / np.sqrt(dim),
-        affinity=rng.normal(0, AFFINITY_SD, (N_TOPICS, n_models)),
-    )
+    shared = draw_shared(n_models, dim, rng)
     history = draw(shared, models, n_history, rng)
     return Workload(tuple(model.name for model in models), history, draw(shared, models, n_queries, rng))
 
@@ -119,8 +114,32 @@ def catalogue(n_models: int, rng: np.random.Generator) -> list[Model]:
     return models
 
 
-def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) -> Rows:
-    """Draw n queries and the outcome of every model on them."""
+def draw_shared(n_models: int, dim: int, rng: np.random.Generator) -> Shared:
+    """Draw what history and test have in common."""
+    return Shared(
+        topic_share=rng.dirichlet(np.full(N_TOPICS, 4.0)),
+        topic_direction=rng.normal(size=(N_TOPICS, dim)) / np.sqrt(dim),
+        topic_length=rng.normal(0, 0.4, N_TOPICS),
+        difficulty_direction=rng.normal(size=dim) / np.sqrt(dim),
+        affinity=rng.normal(0, AFFINITY_SD, (N_TOPICS, n_models)),
+    )
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked: topic and difficulty (n,), and the embeddings (n, dim) that show both under noise."""
+
+    topic: IntArray
+    difficulty: FloatArray
+    embeddings: EmbeddingArray
+
+    def names(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """Return the topics' names (n,)."""
+        return np.array([f"topic-{t + 1:02d}" for t in range(N_TOPICS)], dtype=object)[self.topic]
+
+
+def ask(shared: Shared, n: int, rng: np.random.Generator) -> Questions:
+    """Draw n queries, without their lengths."""
     dim = len(shared.difficulty_direction)
     topic = rng.choice(N_TOPICS, n, p=shared.topic_share)
     difficulty = rng.normal(size=n)
@@ -128,7 +147,21 @@ def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) 
     embeddings += shared.topic_direction[topic].astype(np.float32)
     embeddings += (0.6 * difficulty[:, None] * shared.difficulty_direction).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return Questions(topic, difficulty, embeddings)
 
+
+def scores(shared: Shared, questions: Questions, k: int, mean_quality: float, rng: np.random.Generator) -> IntArray:
+    """Draw the scores (n,), 0 or 1, of the k-th model; their mean is mean_quality to within one query."""
+    n = len(questions.topic)
+    affinity = shared.affinity[questions.topic, k]
+    right_above = DISCRIMINATION * questions.difficulty - affinity - rng.logistic(size=n)
+    return lowest(right_above, round(mean_quality * n))
+
+
+def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) -> Rows:
+    """Draw n queries and the outcome of every model on them."""
+    questions = ask(shared, n, rng)
+    topic, difficulty = questions.topic, questions.difficulty
     log_input = shared.topic_length[topic] + rng.normal(0, 0.5, n)
     input_tokens = np.maximum(1, np.rint(MEAN_INPUT_TOKENS * np.exp(log_input) / np.exp(log_input).mean()))
     log_length = shared.topic_length[topic] + 0.4 * difficulty + rng.normal(0, 0.3, n)
@@ -137,8 +170,7 @@ def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) 
     cost_usd = np.empty((n, len(models)))
     output_tokens = np.empty((n, len(models)), dtype=np.int64)
     for k, model in enumerate(models):
-        right_above = DISCRIMINATION * difficulty - shared.affinity[topic, k] - rng.logistic(size=n)
-        quality[:, k] = lowest(right_above, round(model.quality * n))
+        quality[:, k] = scores(shared, questions, k, model.quality, rng)
         length = np.exp(log_length + rng.normal(0, 0.25, n))
         mean_output = (1e6 * model.cost_usd - model.input_usd_per_million * input_tokens.mean()) / (
             model.output_usd_per_million
@@ -147,12 +179,12 @@ def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) 
         paid = input_tokens * model.input_usd_per_million + output_tokens[:, k] * model.output_usd_per_million
         cost_usd[:, k] = paid / 1e6
     return Rows(
-        embeddings=embeddings,
+        embeddings=questions.embeddings,
         input_tokens=input_tokens.astype(np.int64),
         quality=quality,
         cost_usd=cost_usd,
         output_tokens=output_tokens,
-        source=np.array([f"topic-{t + 1:02d}" for t in range(N_TOPICS)], dtype=object)[topic],
+        source=questions.names(),
     )
 
 

@@ -60,7 +60,14 @@ def read(path: Path) -> pd.DataFrame:
         with path.open(newline="", encoding="utf-8") as lines:
             check_distinct(next(csv.reader(lines), []), path)
         return pd.read_csv(path)
-    except (pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (
+        pa.ArrowException,
+        OSError,
+        csv.Error,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeError,
+    ) as error:
         kind = "Parquet" if path.suffix == ".parquet" else "CSV"
         raise ValueError(f"cannot read {path} as {kind}: {str(error).splitlines()[0]}") from error
 

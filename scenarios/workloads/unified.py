@@ -7,6 +7,7 @@ USD, optional ``m|output_tokens``.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,6 +97,8 @@ def find_models(columns: Sequence[str], frame: pd.DataFrame, models: Sequence[st
         for model in models:
             if model not in priced:
                 raise ValueError(unknown("model", model, priced))
+        if not models:
+            raise ValueError(f"workload.models is empty; name at least one of {', '.join(priced)}, or null for all")
         return list(models)
     for column in columns:
         bare = "|" not in column and column not in NOT_MODELS and column not in priced
@@ -114,7 +117,9 @@ def numbers(frame: pd.DataFrame, column: str) -> FloatArray:
     values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isnan(values).any():
         row = int(np.argmax(np.isnan(values)))
-        raise ValueError(f"{column!r} is {frame[column].iloc[row]!r} in row {row} of the table; it must be a number")
+        raise ValueError(
+            f"{column!r} is {str(frame[column].iloc[row])!r} in row {row} of the table; it must be a number"
+        )
     return values
 
 
@@ -188,8 +193,10 @@ def load_embeddings(frame: pd.DataFrame, path: str | None, embedder: str | None)
         return embed(prompts(frame).tolist(), embedder)
     try:
         vectors = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"cannot read {path} as a .npy array: {error}") from error
+    if not isinstance(vectors, np.ndarray):
+        raise ValueError(f"{path} is an archive of arrays; give one array, as numpy.save writes it")
     if vectors.ndim != 2 or len(vectors) != len(frame) or not np.issubdtype(vectors.dtype, np.floating):
         raise ValueError(
             f"embeddings in {path} have shape {vectors.shape} and type {vectors.dtype}; "

@@ -17,7 +17,19 @@ from hydra.errors import (
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-GROUPS = ("policy", "estimator", "workload", "fleet", "budget", "arrivals", "order", "metric", "experiment")
+GROUPS = (
+    "policy",
+    "estimator",
+    "workload",
+    "fleet",
+    "budget",
+    "window",
+    "arrivals",
+    "order",
+    "events",
+    "metric",
+    "experiment",
+)
 
 
 def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
@@ -95,7 +107,7 @@ def build(spec: DictConfig, key: str) -> Any:
         return instantiate(spec, _convert_="all")
     except InstantiationException as error:
         cause: BaseException = error
-        while cause.__cause__ is not None:
+        while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             cause = cause.__cause__
         if isinstance(cause, ValueError | OSError | ImportError | RuntimeError):
             raise cause from error

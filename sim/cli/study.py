@@ -37,6 +37,13 @@ def study(verb: str, config: DictConfig) -> None:
             arrivals=build(config.arrivals, "arrivals"),
             order=build(config.order, "order"),
             exhausted=config.exhausted,
+            events=[build(spec, f"events.{name}") for name, spec in (config.get("events") or {}).items()],
+            window=build(config.window, "window") if config.get("window") else None,
+            reserve=config.reserve,
+            retry=build(config.retry, "retry"),
+            state_refresh_s=config.state_refresh_s,
+            decision_s=config.decision_s,
+            measure_decisions=config.measure_decisions,
         )
         policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
         metrics = {str(name): build(spec, f"metric.{name}") for name, spec in config.get("metric", {}).items()}

@@ -32,6 +32,8 @@ SCHEMA = pa.schema(
         ("started_at_s", pa.float64()),
         ("first_token_at_s", pa.float64()),
         ("finished_at_s", pa.float64()),
+        ("ended_at_s", pa.float64()),
+        ("attempts", pa.int32()),
         ("quality", pa.float64()),
         ("cost_usd", pa.float64()),
         ("input_tokens", pa.int64()),

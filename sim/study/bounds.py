@@ -56,10 +56,11 @@ def linear_program(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -
     variable = np.arange(quality.size)  # of (query j, deployment i): j * n_deployments + i
     spent = coo_array((cost.ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size))
     placed = coo_array((np.ones(quality.size), (variable // n_deployments, variable)), shape=(n, quality.size))
+    is_limited = np.isfinite(budgets)
     result = linprog(
         -quality.ravel(),
-        A_ub=vstack([spent, placed]).tocsr(),
-        b_ub=np.concatenate([budgets, np.ones(n)]),
+        A_ub=vstack([spent.tocsr()[is_limited], placed]).tocsr(),
+        b_ub=np.concatenate([budgets[is_limited], np.ones(n)]),
         method="highs",
     )
     if result.x is None:

@@ -1,4 +1,7 @@
-"""Numbers per deployment that the world writes and policies read. It knows neither."""
+"""Numbers per deployment that the world writes and policies read. It knows neither.
+
+``write`` takes them one by one; ``view`` (n_deployments,) is read-only and follows.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from sim.instance import frozen
-from sim.interface import FloatArray, IntArray
+from sim.interface import BoolArray, FloatArray, IntArray
 
 
 class Counts:
-    """Whole numbers: ``write`` them one by one; ``view`` (n_deployments,) is read-only and follows."""
+    """Whole numbers, from 0."""
 
     # One element of a standard-library array is written several times faster than one of a NumPy array.
     def __init__(self, n_deployments: int) -> None:
@@ -20,8 +23,16 @@ class Counts:
         self.view: IntArray = frozen(np.frombuffer(self.write, dtype=np.int64))
 
 
+class Flags:
+    """True or false, from True."""
+
+    def __init__(self, n_deployments: int) -> None:
+        self.write = array("b", [1]) * n_deployments
+        self.view: BoolArray = frozen(np.frombuffer(self.write, dtype=np.bool_))
+
+
 class Amounts:
-    """The same for amounts, from given starting values."""
+    """Real numbers, from given values."""
 
     def __init__(self, start: Iterable[float]) -> None:
         self.write = array("d", start)

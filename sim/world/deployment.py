@@ -1,14 +1,20 @@
-"""A queue in front of a server, first come first served. It knows jobs and waiting, not money or policies."""
+"""One deployment at work: replicas behind a balancer, limits on waiting and on time, outages. It knows no money."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
 
+import numpy as np
 import simpy
+from simpy.events import Timeout
 
+from sim.interface import FloatArray
 from sim.scenario import Deployment
-from sim.world.counts import Counts
-from sim.world.service import Finish, Job, Server
+from sim.world.balancer import LeastLoaded
+from sim.world.replica import Replica
+from sim.world.service import Job
+from sim.world.trace import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG
 
 
 class Station:
@@ -19,49 +25,168 @@ class Station:
     deployment : Deployment
     number : int
         Its index in the fleet.
-    queued, in_flight : Counts
-        Of the whole fleet; this station keeps its own number up to date.
+    counts : tuple
+        The fleet's numbers, which this station keeps up to date: waiting, in service, whether available.
     env : simpy.Environment
     done : callable
         Called with each job and the time at its completion, after the next one has begun.
+    lost : callable
+        Called with each job that was taken and then lost, its fate and the time.
+    patience_s : array (n_queries,) or None
+        How long each query will wait here before it leaves.
+    rng : Generator
+        For the balancer.
     """
 
     def __init__(
         self,
         deployment: Deployment,
         number: int,
-        queued: Counts,
-        in_flight: Counts,
+        counts: tuple[Any, Any, Any],
         env: simpy.Environment,
-        done: Finish,
+        done: Callable[[Job, float], None],
+        lost: Callable[[Job, int, float], None],
+        patience_s: FloatArray | None,
+        rng: np.random.Generator,
     ) -> None:
+        queued, in_flight, self._available = counts
+        self._deployment = deployment
         self._number = number
-        self._queued = queued.write
-        self._in_flight = in_flight.write
+        self._counts = (queued, in_flight, number)
+        self._env = env
         self._done = done
-        self._server: Server = deployment.service.open(env, self._finish)
+        self._lost = lost
+        self._patience_s = patience_s
         self._capacity = deployment.queue_capacity
-        self._waiting: deque[Job] = deque()
+        self._context_tokens = deployment.service.context_tokens
+        self._timeout_s = deployment.timeout_s
+        self._has_clocks = self._timeout_s is not None or patience_s is not None
+        self._balancer = (deployment.balancer or LeastLoaded()).open(rng)
+        self._factor = 1.0
+        self._is_up = True
+        self._is_member = True
+        self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
+        self.replicas: list[Replica] = []
+        self.starting = 0  # replicas that are paid for and do not serve yet
+        self.replica_seconds = 0.0
+        self._counted_at_s = 0.0
+        for _ in range(deployment.replicas):
+            self.add_replica()
 
-    def is_full(self, job: Job) -> bool:
-        """Return whether a further job could neither begin nor wait."""
-        return self._capacity is not None and len(self._waiting) >= self._capacity and not self._server.admits(job)
+    # --- jobs ---------------------------------------------------------------------------------------------------------
 
-    def take(self, job: Job, now_s: float) -> None:
-        """Begin the job, or let it wait; only called while not ``is_full``."""
-        if not self._waiting and self._server.admits(job):
-            self._in_flight[self._number] += 1
-            self._server.begin(job, now_s)
-        else:
-            self._waiting.append(job)
-            self._queued[self._number] += 1
+    def offer(self, job: Job, now_s: float) -> int | None:
+        """Begin the job or let it wait; return None if it was taken, else the fate that the refusal would be."""
+        if not self._available[self._number]:
+            return FAILED
+        if self._context_tokens is not None and job.query.input_tokens + job.output_tokens > self._context_tokens:
+            return TOO_LONG
+        replica = self.replicas[0]
+        if len(self.replicas) > 1:
+            replica = self._balancer.choose([replica for replica in self.replicas if replica.accepts])
+        if self._has_clocks:
+            self._home[job] = replica
+        if not replica.begin(job, now_s):
+            if self._capacity is not None and self._counts[0][self._number] >= self._capacity:
+                self._home.pop(job, None)
+                return REJECTED
+            replica.wait(job)
+            if self._patience_s is not None:
+                patience = Timeout(self._env, float(self._patience_s[job.query.id]), job)
+                patience.callbacks.append(self._lose_patience)
+        if self._timeout_s is not None:
+            Timeout(self._env, self._timeout_s, job).callbacks.append(self._time_out)
+        return None
 
-    def _finish(self, job: Job, now_s: float) -> None:
-        self._in_flight[self._number] -= 1
-        while self._waiting and self._server.admits(
-            self._waiting[0]
-        ):  # before done, so that nobody overtakes those who wait
-            self._queued[self._number] -= 1
-            self._in_flight[self._number] += 1
-            self._server.begin(self._waiting.popleft(), now_s)
+    def _lose_patience(self, event: simpy.Event) -> None:
+        job: Job = event.value  # type: ignore[assignment]
+        if job.is_waiting:
+            self._give_up(job, ABANDONED)
+
+    def _time_out(self, event: simpy.Event) -> None:
+        job: Job = event.value  # type: ignore[assignment]
+        if not job.is_gone:
+            self._give_up(job, TIMED_OUT)
+
+    def _give_up(self, job: Job, fate: int) -> None:
+        self._home.pop(job).remove(job, self._env.now)
+        self._lost(job, fate, self._env.now)
+
+    def _complete(self, job: Job, now_s: float) -> None:
+        del self._home[job]
         self._done(job, now_s)
+
+    # --- replicas -----------------------------------------------------------------------------------------------------
+
+    def add_replica(self) -> None:
+        """Open one more replica."""
+        self._count_replica_time()
+        deployment = self._deployment
+        done = self._complete if self._has_clocks else self._done
+        replica = Replica(deployment.service, deployment.discipline, self._env, done, self._counts)
+        replica.server.slow_down(self._factor, self._env.now)
+        self.replicas.append(replica)
+
+    def start_replica(self, cold_start_s: float) -> Generator[simpy.Event, None, None]:
+        """Pay for one more replica now, and open it after its cold start, as a SimPy process."""
+        self._count_replica_time()
+        self.starting += 1
+        yield self._env.timeout(cold_start_s)
+        self._count_replica_time()
+        self.starting -= 1
+        self.add_replica()
+
+    def retire_replica(self) -> None:
+        """Let the least loaded replica accept nothing more, and close it when it is empty."""
+        accepting = [replica for replica in self.replicas if replica.accepts]
+        if len(accepting) > 1:
+            min(accepting, key=lambda replica: replica.load).accepts = False
+        self.close_empty()
+
+    def close_empty(self) -> None:
+        """Close the retired replicas that have nothing left to do."""
+        self._count_replica_time()
+        self.replicas = [replica for replica in self.replicas if replica.accepts or replica.load]
+
+    def _count_replica_time(self) -> None:
+        self.replica_seconds += (len(self.replicas) + self.starting) * (self._env.now - self._counted_at_s)
+        self._counted_at_s = self._env.now
+
+    def total_replica_seconds(self) -> float:
+        """Return the time that replicas were open so far, summed over them."""
+        self._count_replica_time()
+        return self.replica_seconds
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def fail(self) -> None:
+        """Go down: every job here is lost."""
+        self._set_up(False)
+        for replica in self.replicas:
+            for job in replica.clear(self._env.now):
+                self._home.pop(job, None)
+                self._lost(job, FAILED, self._env.now)
+
+    def repair(self) -> None:
+        """Come up again."""
+        self._set_up(True)
+
+    def slow_down(self, factor: float) -> None:
+        """Take ``factor`` times as long as normal from now on; 1 restores."""
+        self._factor = factor
+        for replica in self.replicas:
+            replica.server.slow_down(factor, self._env.now)
+
+    def leave(self) -> None:
+        """Accept nothing more; what is here is still served."""
+        self._is_member = False
+        self._set_up(self._is_up)
+
+    def join(self) -> None:
+        """Accept queries (again)."""
+        self._is_member = True
+        self._set_up(self._is_up)
+
+    def _set_up(self, is_up: bool) -> None:
+        self._is_up = is_up
+        self._available[self._number] = self._is_up and self._is_member

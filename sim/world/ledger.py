@@ -1,11 +1,13 @@
-"""Money: what each deployment may spend, has promised and has paid. It knows amounts, not queries.
+"""Money: what each deployment may spend, has promised and has paid. It knows amounts and times, not queries.
 
-Two views of the same budget. *Committed* cost counts from the moment a query is taken on, at its true cost, and
-enforces the budget. *Settled* cost counts from its completion, and is all that a policy sees: showing the committed
-view would tell the true cost of a query before it has been served.
+Two views of the same budget. *Committed* cost counts from the moment a query is taken on, and enforces the budget.
+*Settled* cost counts from its completion, and is all that a policy sees: showing the committed view would tell the true
+cost of a query before it has been served.
 """
 
 from __future__ import annotations
+
+import math
 
 from sim.interface import FloatArray
 from sim.world.counts import Amounts
@@ -17,20 +19,31 @@ class Ledger:
     Parameters
     ----------
     budgets : array (n_deployments,)
-        ``inf`` for no budget.
+        For the whole run, or for one window; ``inf`` for no budget.
+    inflow_per_s : array (n_deployments,) or None
+        For token buckets: what flows in each second, up to ``budgets``, from full buckets on.
 
     Attributes
     ----------
     remaining : array (n_deployments,)
         Budget less settled cost; read-only, updated in place.
+    window : int
+        How often the budgets have been renewed.
+    overshoot : list of float
+        The most by which each budget was exceeded, when true costs were above what had been committed for them.
     """
 
-    def __init__(self, budgets: FloatArray) -> None:
+    def __init__(self, budgets: FloatArray, inflow_per_s: FloatArray | None = None) -> None:
+        self._share: list[float] = budgets.tolist()
         self._budgets: list[float] = budgets.tolist()
+        self._inflow_per_s: list[float] | None = None if inflow_per_s is None else inflow_per_s.tolist()
+        self._flowed_at_s = 0.0
         self._committed = [0.0] * len(budgets)
         self._settled = [0.0] * len(budgets)
         self._remaining = Amounts(budgets)
         self.remaining = self._remaining.view
+        self.window = 0
+        self.overshoot = [0.0] * len(budgets)
 
     def commit(self, deployment: int, cost: float) -> bool:
         """Take on a cost if committed + cost <= budget; return whether it was."""
@@ -40,7 +53,51 @@ class Ledger:
         self._committed[deployment] = committed
         return True
 
-    def settle(self, deployment: int, cost: float) -> None:
-        """Show a committed cost as spent."""
+    def release(self, deployment: int, cost: float, window: int) -> None:
+        """Give back what was committed for a query that was not served."""
+        if window == self.window:
+            self._committed[deployment] -= cost
+
+    def settle(self, deployment: int, committed: float, cost: float, window: int) -> None:
+        """Show a cost as spent, in the place of what was committed for it; earlier windows are closed and forgotten."""
+        if window != self.window:
+            return
+        if cost != committed:
+            self._committed[deployment] += cost - committed
+            over = self._committed[deployment] - self._budgets[deployment]
+            self.overshoot[deployment] = max(self.overshoot[deployment], over)
         self._settled[deployment] += cost
         self._remaining.write[deployment] = self._budgets[deployment] - self._settled[deployment]
+
+    def could_ever_pay(self, deployment: int, cost: float, rollover: bool) -> bool:
+        """Return whether a later renewal can pay this cost."""
+        return cost <= self._share[deployment] or (rollover and self._share[deployment] > 0)
+
+    def renew(self, rollover: bool) -> None:
+        """Begin the next window, with what was left of this one or without."""
+        self.window += 1
+        for deployment, share in enumerate(self._share):
+            left = self._budgets[deployment] - self._committed[deployment] if rollover else 0.0
+            self._budgets[deployment] = share if math.isinf(share) else share + max(0.0, left)
+            self._committed[deployment] = self._settled[deployment] = 0.0
+            self._remaining.write[deployment] = self._budgets[deployment]
+
+    def flow_in(self, now_s: float) -> None:
+        """Let token buckets fill up to now."""
+        if self._inflow_per_s is None or now_s <= self._flowed_at_s:
+            return
+        for deployment, inflow in enumerate(self._inflow_per_s):
+            added = min(inflow * (now_s - self._flowed_at_s), self._room(deployment))
+            self._budgets[deployment] += added
+            self._remaining.write[deployment] += added
+        self._flowed_at_s = now_s
+
+    def _room(self, deployment: int) -> float:
+        """Return how much may flow in before the bucket is full."""
+        level = self._budgets[deployment] - self._committed[deployment]
+        return max(0.0, self._share[deployment] - level)
+
+    def top_up(self, deployment: int, amount: float) -> None:
+        """Add to a budget."""
+        self._budgets[deployment] += amount
+        self._remaining.write[deployment] += amount

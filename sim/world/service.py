@@ -1,7 +1,6 @@
-"""How a deployment serves: Instant and Slots. It knows the clock and tokens, not money, quality or policies.
+"""How a replica serves: the contract, Instant and Slots. It knows the clock and tokens, not money, quality or policies.
 
-A service is a frozen set of hyperparameters; ``open`` makes its server for one run. A server says by ``admits(job)``
-whether a job can begin, takes it by ``begin(job, now_s)``, and calls ``finish(job, now_s)`` at each completion.
+A service is a frozen set of hyperparameters; ``open`` makes its server for one replica of one run.
 """
 
 from __future__ import annotations
@@ -10,49 +9,93 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import simpy
 from simpy.events import Timeout
 
-from sim.interface import Query
+from sim.interface import Decision, FloatArray, Query
+
+ANYWHERE = Decision(None)
 
 
 class Job:
-    """A query on its way through one deployment; the server sets ``started_at_s`` and ``first_token_at_s``."""
+    """A query on its way through one deployment.
 
-    __slots__ = ("cost", "deployment", "draws", "first_token_at_s", "output_tokens", "query", "started_at_s")
+    Attributes
+    ----------
+    query, deployment, output_tokens
+        What is served, where, and how long its answer will be (the truth: policies never see a job).
+    cost, committed, window
+        What it costs in the budget's unit, what has been committed for it, and in which budget window.
+    decision : Decision
+        What its policy decided.
+    draws : sequence of float or None
+        The query's random numbers for this deployment, if its service draws any.
+    started_at_s, first_token_at_s : float
+        Set by the server.
+    is_waiting, is_gone : bool
+        Whether it is in a queue; whether it has left the deployment, served or not.
+    """
+
+    __slots__ = (
+        "committed",
+        "cost",
+        "decision",
+        "deployment",
+        "draws",
+        "first_token_at_s",
+        "is_gone",
+        "is_waiting",
+        "output_tokens",
+        "query",
+        "started_at_s",
+        "window",
+    )
     started_at_s: float
     first_token_at_s: float
 
     def __init__(
-        self, query: Query, deployment: int, cost: float, output_tokens: int, draws: Sequence[float] | None = None
+        self,
+        query: Query,
+        deployment: int,
+        cost: float,
+        output_tokens: int,
+        draws: Sequence[float] | None = None,
+        decision: Decision = ANYWHERE,
+        committed: float = 0.0,
+        window: int = 0,
     ) -> None:
+        self.decision = decision
+        self.committed = committed
+        self.window = window
         self.query = query
         self.deployment = deployment
         self.cost = cost
         self.output_tokens = output_tokens
         self.draws = draws
+        self.is_waiting = self.is_gone = False
 
 
 Finish = Callable[[Job, float], None]
 
 
 class Server(Protocol):
-    """A service at work in one run."""
+    """A service at work in one replica of one run; it calls ``finish(job, now_s)`` at each completion."""
 
     def admits(self, job: Job) -> bool:
-        """Return whether the job can begin now."""
+        """Return whether the job could begin now."""
         ...
 
     def begin(self, job: Job, now_s: float) -> None:
-        """Serve the job from now on; only called after ``admits``."""
+        """Serve the job from now on; only called when it is admitted."""
         ...
 
     def cancel(self, job: Job, now_s: float) -> None:
-        """Take the job out of service; its ``finish`` is never called."""
+        """Take a job out of service; its finish is never called."""
         ...
 
     def slow_down(self, factor: float, now_s: float) -> None:
-        """Take ``factor`` times as long as normal for everything from now on."""
+        """Take ``factor`` times as long as normal for everything from now on; 1 restores."""
         ...
 
 
@@ -61,9 +104,14 @@ class Instant:
     """Serve at once, without limit: the routing benchmarks' world, which has no clock."""
 
     needs_output_tokens = False
+    context_tokens: int | None = None
+
+    def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
+        """Return None: nothing is random."""
+        return None
 
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
-        """Return the server of one run."""
+        """Return the server of one replica."""
         return InstantServer(finish)
 
 
@@ -77,16 +125,16 @@ class InstantServer:
         """Return True."""
         return True
 
-    def cancel(self, job: Job, now_s: float) -> None:
-        """Do nothing: no job is ever in service."""
-
-    def slow_down(self, factor: float, now_s: float) -> None:
-        """Do nothing: factor times no time."""
-
     def begin(self, job: Job, now_s: float) -> None:
         """Serve the job."""
         job.started_at_s = job.first_token_at_s = now_s
         self._finish(job, now_s)
+
+    def cancel(self, job: Job, now_s: float) -> None:
+        """Do nothing: no job is ever in service."""
+
+    def slow_down(self, factor: float, now_s: float) -> None:
+        """Do nothing: nothing takes time."""
 
 
 @dataclass(frozen=True)
@@ -98,59 +146,99 @@ class Slots:
     Raises
     ------
     ValueError
-        If there is no slot or a time is negative.
+        If there is no slot, a time is negative, or the context is not positive.
     """
 
     slots: int
     time_to_first_token_s: float
     time_per_output_token_s: float
+    context_tokens: int | None = None
     needs_output_tokens = True
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        if self.slots < 1:
-            raise ValueError(f"slots is {self.slots}; a deployment needs at least 1")
+        check_slots(self.slots)
+        check_context(self.context_tokens)
         for name in ("time_to_first_token_s", "time_per_output_token_s"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and at least 0")
 
+    def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
+        """Return None: nothing is random."""
+        return None
+
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
-        """Return the server of one run."""
-        return SlotsServer(self, env, finish)
+        """Return the server of one replica."""
+
+        def durations_s(job: Job) -> tuple[float, float]:
+            return self.time_to_first_token_s, job.output_tokens * self.time_per_output_token_s
+
+        return SlotsServer(self.slots, durations_s, env, finish)
 
 
 class SlotsServer:
-    """Counts busy slots and schedules one completion per job."""
+    """Counts busy slots and schedules one completion per job.
 
-    def __init__(self, service: Slots, env: simpy.Environment, finish: Finish) -> None:
-        self._service = service
+    Parameters
+    ----------
+    slots : int
+    durations_s : callable
+        From a job to its time to the first token and from there to the last, at normal speed.
+    """
+
+    def __init__(
+        self, slots: int, durations_s: Callable[[Job], tuple[float, float]], env: simpy.Environment, finish: Finish
+    ) -> None:
+        self._slots = slots
+        self._durations_s = durations_s
         self._env = env
         self._finish = finish
-        self._busy = 0
+        self._factor = 1.0
+        self._ends: dict[Job, tuple[float, simpy.Event]] = {}  # when each job in service will end, by its event
 
     def admits(self, job: Job) -> bool:
         """Return whether a slot is free."""
-        return self._busy < self._service.slots
-
-    def cancel(self, job: Job, now_s: float) -> None:
-        """Not yet."""
-        raise NotImplementedError
-
-    def slow_down(self, factor: float, now_s: float) -> None:
-        """Not yet."""
-        raise NotImplementedError
+        return len(self._ends) < self._slots
 
     def begin(self, job: Job, now_s: float) -> None:
         """Hold a slot until the last token."""
-        service = self._service
-        self._busy += 1
+        first_s, rest_s = self._durations_s(job)
         job.started_at_s = now_s
-        job.first_token_at_s = now_s + service.time_to_first_token_s
-        decode_s = job.output_tokens * service.time_per_output_token_s
-        done = Timeout(self._env, service.time_to_first_token_s + decode_s, job)
-        done.callbacks.append(self._end)
+        job.first_token_at_s = now_s + first_s * self._factor
+        self._schedule(job, now_s, (first_s + rest_s) * self._factor)
+
+    def cancel(self, job: Job, now_s: float) -> None:
+        """Free the job's slot."""
+        del self._ends[job]
+
+    def slow_down(self, factor: float, now_s: float) -> None:
+        """Stretch what is left of every job in service."""
+        change = factor / self._factor
+        self._factor = factor
+        for job, (end_s, _) in list(self._ends.items()):
+            if job.first_token_at_s > now_s:
+                job.first_token_at_s = now_s + (job.first_token_at_s - now_s) * change
+            self._schedule(job, now_s, (end_s - now_s) * change)
+
+    def _schedule(self, job: Job, now_s: float, left_s: float) -> None:
+        event = Timeout(self._env, left_s, job)
+        event.callbacks.append(self._end)
+        self._ends[job] = (now_s + left_s, event)
 
     def _end(self, event: simpy.Event) -> None:
-        self._busy -= 1
         job: Job = event.value  # type: ignore[assignment]
-        self._finish(job, self._env.now)
+        if self._ends.get(job, (0.0, None))[1] is event:  # otherwise it was cancelled or put off
+            del self._ends[job]
+            self._finish(job, self._env.now)
+
+
+def check_slots(slots: int) -> None:
+    """Raise ValueError unless there is a slot."""
+    if slots < 1:
+        raise ValueError(f"slots is {slots}; a replica needs at least 1")
+
+
+def check_context(context_tokens: int | None) -> None:
+    """Raise ValueError unless a context limit is positive or absent."""
+    if context_tokens is not None and context_tokens < 1:
+        raise ValueError(f"context_tokens is {context_tokens}; it must be at least 1, or null for no limit")

@@ -10,8 +10,18 @@ import pandas as pd
 from sim.instance import Instance
 from sim.interface import FloatArray
 
-FATES = ("pending", "served", "declined", "exhausted", "rejected")
-PENDING, SERVED, DECLINED, EXHAUSTED, REJECTED = range(len(FATES))
+FATES = (
+    "pending",
+    "served",
+    "declined",  # by the policy
+    "exhausted",  # no budget
+    "rejected",  # no room to wait
+    "too_long",  # for the context
+    "abandoned",  # left the queue
+    "timed_out",
+    "failed",  # the deployment was or went down
+)
+PENDING, SERVED, DECLINED, EXHAUSTED, REJECTED, TOO_LONG, ABANDONED, TIMED_OUT, FAILED = range(len(FATES))
 NOWHERE = -1
 
 
@@ -28,8 +38,17 @@ class Trace:
         The time of arrival, unless the query was gathered into a batch.
     started_at_s, first_token_at_s, finished_at_s : double arrays
         NaN until it happens.
+    ended_at_s : double array
+        When a query that was taken on and lost was lost; NaN for every other.
+    attempts : int array
+        How often the query was offered.
+    price : double array
+        What its cost is multiplied by.
     deployment : int array
         Who served the query, or who was chosen first when nobody did; ``NOWHERE`` if the policy declined.
+    replica_seconds, overshoot : list of float
+        For each deployment, at the end of the run: the time that replicas were open, summed over them, and the most by
+        which the budget was exceeded.
     fate : int array
         Index into ``FATES``; no query of a finished run is ``pending``.
     """
@@ -38,13 +57,18 @@ class Trace:
     def __init__(self, arrived_at_s: FloatArray) -> None:
         n_queries = len(arrived_at_s)
         blank = array("d", [np.nan]) * n_queries
-        self.arrived_at_s = arrived_at_s
+        self.arrived_at_s = array("d", arrived_at_s)
         self.decided_at_s = array("d", arrived_at_s)
         self.started_at_s = blank[:]
         self.first_token_at_s = blank[:]
-        self.finished_at_s = blank
+        self.finished_at_s = blank[:]
+        self.ended_at_s = blank
+        self.attempts = array("i", [1]) * n_queries
+        self.price = array("d", [1.0]) * n_queries
         self.deployment = array("i", [NOWHERE]) * n_queries
         self.fate = array("b", [PENDING]) * n_queries
+        self.replica_seconds: list[float] = []
+        self.overshoot: list[float] = []
 
 
 def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
@@ -60,23 +84,27 @@ def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
     def outcome(truth: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> FloatArray:
         return np.where(served, truth[rows, chosen], 0.0)
 
+    decided_at_s, finished_at_s = np.asarray(trace.decided_at_s), np.asarray(trace.finished_at_s)
+    ended_at_s = np.where(served, finished_at_s, np.asarray(trace.ended_at_s))
     tokens = pd.array([pd.NA], dtype="Int64").repeat(len(rows))
     if instance.output_tokens is not None:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
     return pd.DataFrame(
         {
             "id": np.arange(len(rows)),
-            "arrived_at_s": trace.arrived_at_s,
+            "arrived_at_s": np.asarray(trace.arrived_at_s),
             "deployment": pd.Categorical.from_codes(
                 deployment, pd.Index([info.name for info in instance.setting.fleet])
             ),
             "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
-            "decided_at_s": np.asarray(trace.decided_at_s),
+            "decided_at_s": decided_at_s,
             "started_at_s": np.asarray(trace.started_at_s),
             "first_token_at_s": np.asarray(trace.first_token_at_s),
-            "finished_at_s": np.asarray(trace.finished_at_s),
+            "finished_at_s": finished_at_s,
+            "ended_at_s": np.where(np.isnan(ended_at_s), decided_at_s, ended_at_s),
+            "attempts": np.asarray(trace.attempts),
             "quality": outcome(instance.quality),
-            "cost_usd": outcome(instance.cost_usd),
+            "cost_usd": outcome(instance.cost_usd) * np.asarray(trace.price),
             "input_tokens": instance.features.input_tokens[rows],
             "output_tokens": tokens,
         }

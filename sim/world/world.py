@@ -1,12 +1,13 @@
-"""One run: arrival -> decide -> commit -> queue -> serve -> settle -> record -> learn. It holds clock and truth.
+"""One run: arrival -> decide -> commit -> queue -> serve -> settle -> record -> learn. It holds clock and policy.
 
 SimPy runs it through callbacks on timeouts; a process per query would be several times slower.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Generator, Iterator
 from itertools import repeat
 
 import numpy as np
@@ -15,13 +16,13 @@ from simpy.events import Timeout
 
 from sim.instance import Instance, frozen
 from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
-from sim.world.counts import Counts
-from sim.world.deployment import Station
-from sim.world.ledger import Ledger
+from sim.scenario import Event, TokenBucket, Window
+from sim.world.dispatch import Dispatcher
 from sim.world.service import Job
-from sim.world.trace import DECLINED, EXHAUSTED, REJECTED, SERVED, Trace
+from sim.world.trace import Trace
 
 BLOCK = 4096
+FLOW_STEP = 0.01  # token buckets fill in steps of this share of their burst
 END = (0.0, None)
 
 
@@ -57,29 +58,32 @@ class World:
         self._policy = policy
         self._decide = policy.decide
         self._instance = instance
+        self._scenario = scenario = instance.scenario
         self._rng = rng
         self._env = simpy.Environment()
         self._upcoming = arrivals(instance, estimates)
         self._following: Query | None = None
         self._gathered: list[Query] = []
         self._batches = 0
-        self._rows: list[int] = instance.rows.tolist()
-        # Element by element, a memoryview reads twice as fast as the array behind it, and gives Python numbers.
-        self._cost = instance.cost.data
         self._quality = instance.quality.data
-        self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
-        self._use_fallbacks = instance.exhausted == "fallback"
-        self._learns = type(policy).learn is not Policy.learn
-        self._ledger = Ledger(instance.setting.budgets)
-        self._n_deployments = len(instance.fleet)
-        self._queued, self._in_flight = Counts(len(instance.fleet)), Counts(len(instance.fleet))
-        available = frozen(np.ones(len(instance.fleet), dtype=np.bool_))
-        self._views = (self._queued.view, self._in_flight.view, self._ledger.remaining, available)
-        self._stations = [
-            Station(deployment, k, self._queued, self._in_flight, self._env, self._complete)
-            for k, deployment in enumerate(instance.fleet)
-        ]
+        self._rows: list[int] = instance.rows.tolist()
         self.trace = Trace(np.cumsum(instance.gaps_s))
+        self._left = len(self._rows)
+        self._over = self._env.event()
+        self._think_s = None if instance.think_s is None else iter(instance.think_s.tolist())
+        self._processes = list(self._open_processes())
+        self._is_immediate = scenario.decision_s == 0 and not scenario.measure_decisions
+        learns = type(policy).learn is not Policy.learn
+        watches_ends = bool(self._processes) or self._think_s is not None
+        self.dispatcher = Dispatcher(
+            name,
+            instance,
+            self._env,
+            self.trace,
+            self._learn if learns else None,
+            self._count_end if watches_ends else None,
+        )
+        self._views = self.dispatcher.views
 
     def run(self) -> Trace:
         """Run from the first arrival to the last completion."""
@@ -88,117 +92,177 @@ class World:
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} in reset: {error}") from error
         self._gate = self._policy.gate
-        self._arrive(None)
-        self._env.run()
+        for process in self._processes:
+            self._env.process(process)
+        if self._think_s is None:
+            self._arrive(None)
+        else:
+            self._admit_users()
+        self._env.run(until=self._over if self._processes else None)
+        self.trace.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
+        self.trace.overshoot = self.dispatcher.ledger.overshoot
         return self.trace
 
+    # --- arrivals -----------------------------------------------------------------------------------------------------
+
     def _arrive(self, _: simpy.Event | None) -> None:
-        """Expect the next query, then decide on the one that was expected, if this is not the beginning."""
+        """Expect the next query, then take the one that was expected, if this is not the beginning."""
         query = self._following
         gap_s, self._following = next(self._upcoming, END)
         if self._following is not None:
             Timeout(self._env, gap_s).callbacks.append(self._arrive)
-        if query is None:
-            return
+        if query is not None:
+            self._take(query)
+
+    def _admit_users(self) -> None:
+        """Let every user of a closed loop think for the first time."""
+        users: int = self._scenario.arrivals.users  # type: ignore[attr-defined]
+        if self._gate.size > users and math.isinf(self._gate.window_s):
+            raise self._blame(
+                f"waits for {self._gate.size} queries and there are {users} users: give its gate a window_s"
+            )
+        _, self._following = next(self._upcoming, END)
+        for _ in range(users):
+            self._think()
+
+    def _think(self) -> None:
+        """Let one user think about the next query, if there is one."""
+        assert self._think_s is not None
+        think_s = next(self._think_s, None)
+        if think_s is not None:
+            Timeout(self._env, float(think_s)).callbacks.append(self._ask)
+
+    def _ask(self, _: simpy.Event) -> None:
+        """Take the next query of whichever user has thought enough."""
+        query = self._following
+        assert query is not None
+        self._following = next(self._upcoming, END)[1]
+        now_s = self._env.now
+        self.trace.arrived_at_s[query.id] = self.trace.decided_at_s[query.id] = now_s
+        self._take(query._replace(arrived_at_s=now_s, deadline_s=now_s + query.deadline_s))
+
+    # --- decisions ----------------------------------------------------------------------------------------------------
+
+    def _take(self, query: Query) -> None:
         if self._gate.size > 1:
             self._gather(query)
             return
+        began = 0.0 if self._is_immediate else time.perf_counter()
         try:
-            decision = self._decide(query, self._state(query.arrived_at_s))
+            # The constructor of a named tuple takes twice as long.
+            decision = self._decide(query, tuple.__new__(State, (query.arrived_at_s, *self._views)))
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} on query {query.id}: {error}") from error
-        self._carry_out(query, decision, query.arrived_at_s)
+        if type(decision) is not Decision:
+            raise self._blame(f"returned {decision!r} for query {query.id}; it must be a Decision")
+        if self._is_immediate:
+            self.dispatcher.carry_out(query, decision, query.arrived_at_s)
+        else:
+            self._carry_out_later([query], [decision], time.perf_counter() - began)
 
     def _gather(self, query: Query) -> None:
         self._gathered.append(query)
         if len(self._gathered) == self._gate.size or self._following is None:
             self._decide_gathered()
         elif len(self._gathered) == 1 and self._gate.window_s < float("inf"):
-            self._env.timeout(self._gate.window_s, self._batches).callbacks.append(self._close_window)
+            Timeout(self._env, self._gate.window_s, self._batches).callbacks.append(self._close_window)
 
     def _close_window(self, event: simpy.Event) -> None:
         if event.value == self._batches:  # otherwise that batch was full before its window ended
             self._decide_gathered()
 
     def _decide_gathered(self) -> None:
-        queries, self._gathered, now_s = self._gathered, [], self._env.now
+        queries, self._gathered = self._gathered, []
         self._batches += 1
         span = f"queries {queries[0].id} to {queries[-1].id}"
+        began = time.perf_counter()
         try:
-            decisions = self._policy.decide_batch(queries, self._state(now_s))
+            decisions = self._policy.decide_batch(queries, State(self._env.now, *self._views))
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} on {span}: {error}") from error
         if len(decisions) != len(queries):
             raise self._blame(f"returned {len(decisions)} decisions for {len(queries)} queries ({span})")
         for query, decision in zip(queries, decisions, strict=True):
-            self.trace.decided_at_s[query.id] = now_s
-            self._carry_out(query, decision, now_s)
+            if type(decision) is not Decision:
+                raise self._blame(f"returned {decision!r} for query {query.id}; it must be a Decision")
+        self._carry_out_later(queries, decisions, time.perf_counter() - began)
 
-    def _state(self, now_s: float) -> State:
-        return tuple.__new__(State, (now_s, *self._views))  # faster than its constructor
+    def _carry_out_later(self, queries: list[Query], decisions: list[Decision], took_s: float) -> None:
+        """Carry out decisions once the time that they take has passed."""
+        delay_s = took_s if self._scenario.measure_decisions else self._scenario.decision_s
 
-    def _carry_out(self, query: Query, decision: Decision, now_s: float) -> None:
-        if type(decision) is not Decision:
-            raise self._blame(f"returned {decision!r} for query {query.id}; it must be a Decision")
-        choice, fallbacks = decision
-        if choice is None:
-            self.trace.fate[query.id] = DECLINED
-            return
-        refusal = self._offer(query, choice, now_s)
-        if refusal is None:
-            return
-        for fallback in fallbacks if self._use_fallbacks else ():
-            if self._offer(query, fallback, now_s) is None:
-                return
-        self.trace.deployment[query.id] = choice
-        self.trace.fate[query.id] = refusal
+        def carry_out(_: simpy.Event | None) -> None:
+            for query, decision in zip(queries, decisions, strict=True):
+                self.trace.decided_at_s[query.id] = self._env.now
+                self.dispatcher.carry_out(query, decision, self._env.now)
 
-    def _offer(self, query: Query, choice: int, now_s: float) -> int | None:
-        """Hand the query to a deployment; return None if it was taken, else the fate that the refusal would be."""
-        deployment = choice if type(choice) is int else index(choice)
-        if not 0 <= deployment < self._n_deployments:
-            right = f"it must be an index from 0 to {self._n_deployments - 1}, or None to decline"
-            raise self._blame(f"chose deployment {choice!r} for query {query.id}; {right}")
-        number = query.id
-        row = self._rows[number]
-        station = self._stations[deployment]
-        cost = self._cost[row, deployment]
-        tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
-        job = Job(query, deployment, cost, tokens)
-        if station.is_full(job):
-            return REJECTED
-        if not self._ledger.commit(deployment, cost):
-            return EXHAUSTED
-        self.trace.deployment[number] = deployment
-        station.take(job, now_s)
-        return None
+        if delay_s == 0:
+            carry_out(None)
+        else:
+            Timeout(self._env, delay_s).callbacks.append(carry_out)
 
-    def _complete(self, job: Job, now_s: float) -> None:
-        query, trace = job.query, self.trace
-        number = query.id
-        self._ledger.settle(job.deployment, job.cost)
-        trace.fate[number] = SERVED
-        trace.started_at_s[number] = job.started_at_s
-        trace.first_token_at_s[number] = job.first_token_at_s
-        trace.finished_at_s[number] = now_s
-        if self._learns:
-            quality = self._quality[self._rows[number], job.deployment]
-            feedback = Feedback(query, job.deployment, quality, job.cost, now_s - query.arrived_at_s)
-            try:
-                self._policy.learn(feedback)
-            except Exception as error:
-                raise self._blame(f"raised {type(error).__name__} learning from query {number}: {error}") from error
+    # --- outcomes -----------------------------------------------------------------------------------------------------
+
+    def _learn(self, job: Job, now_s: float) -> None:
+        query = job.query
+        quality = self._quality[self._rows[query.id], job.deployment]
+        feedback = Feedback(query, job.deployment, quality, job.cost, now_s - query.arrived_at_s)
+        try:
+            self._policy.learn(feedback)
+        except Exception as error:
+            raise self._blame(f"raised {type(error).__name__} learning from query {query.id}: {error}") from error
+
+    def _count_end(self, _: float) -> None:
+        self._left -= 1
+        if self._left == 0 and self._processes:
+            self._over.succeed()
+        if self._think_s is not None:
+            self._think()
+
+    # --- what goes on by itself ---------------------------------------------------------------------------------------
+
+    def _open_processes(self) -> Iterator[Generator[simpy.Event, None, None]]:
+        scenario, instance = self._scenario, self._instance
+        for number, event in enumerate(scenario.events):
+            yield self._run_event(event, np.random.default_rng([*instance.seeds, 1 + number]))
+        if scenario.window is not None:
+            yield self._renew_budgets(scenario.window)
+        if scenario.state_refresh_s is not None:
+            yield self._refresh_state(scenario.state_refresh_s)
+        for number, deployment in enumerate(instance.fleet):
+            if deployment.autoscaler is not None:
+                yield self._autoscale(number)
+
+    def _run_event(self, event: Event, rng: np.random.Generator) -> Generator[simpy.Event, None, None]:
+        yield from event.run(self.dispatcher, rng)
+
+    def _autoscale(self, number: int) -> Generator[simpy.Event, None, None]:
+        autoscaler = self._instance.fleet[number].autoscaler
+        assert autoscaler is not None
+        yield from autoscaler.run(self.dispatcher.fleet[number], self._env)
+
+    def _renew_budgets(self, window: Window | TokenBucket) -> Generator[simpy.Event, None, None]:
+        while True:
+            if isinstance(window, Window):
+                yield self._env.timeout(window.length_s)
+                self.dispatcher.renew_budgets()
+            else:
+                yield self._env.timeout(window.burst_s * FLOW_STEP)
+                self.dispatcher.let_budgets_flow()
+
+    def _refresh_state(self, period_s: float) -> Generator[simpy.Event, None, None]:
+        while True:
+            queued, in_flight, remaining, available = self.dispatcher.views
+            self._views = (
+                frozen(queued.copy()),
+                frozen(in_flight.copy()),
+                frozen(remaining.copy()),
+                frozen(available.copy()),
+            )
+            yield self._env.timeout(period_s)
 
     def _blame(self, what: str) -> RuntimeError:
         return RuntimeError(f"policy {self._name!r} {what}")
-
-
-def index(choice: object) -> int:
-    """Return any integer type as an int; -1, which is no deployment, for what is not a whole number."""
-    try:
-        return operator.index(choice)  # type: ignore[arg-type]
-    except TypeError:
-        return -1
 
 
 def arrivals(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, Query]]:
@@ -209,14 +273,16 @@ def arrivals(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, 
     features, times_s = instance.features, np.cumsum(instance.gaps_s)
     for start in range(0, len(instance.rows), BLOCK):
         block = slice(start, start + BLOCK)
-        rows = instance.rows[block]
+        rows, now_s = instance.rows[block], times_s[block]
         fields = zip(
             range(start, start + len(rows)),
-            times_s[block].tolist(),
+            now_s.tolist(),
             frozen(features.embeddings[rows]),
             features.input_tokens[rows].tolist(),
             frozen(estimates.quality[rows]),
             frozen(estimates.cost[rows]),
+            repeat(0, len(rows)) if instance.priority is None else instance.priority[rows].tolist(),
+            repeat(math.inf, len(rows)) if instance.due_s is None else (now_s + instance.due_s[rows]).tolist(),
             strict=True,
         )
         yield from zip(instance.gaps_s[block].tolist(), map(tuple.__new__, repeat(Query), fields), strict=True)

@@ -1,0 +1,113 @@
+"""Queries that belong together: several at once, or turn by turn. It knows no completions; no turn waits for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from scenarios.arrivals.rates import check_positive
+from sim.interface import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Poisson batches of queries that arrive at one instant; the last batch is cut at n_queries.
+
+    Parameters
+    ----------
+    rate_per_s : float
+        Of batches, positive; queries arrive at rate_per_s x mean_size.
+    mean_size : float
+        At least 1.
+    fixed : bool
+        Whether every batch has exactly mean_size queries, a whole number. If not, sizes are geometric on 1, 2, ...
+
+    Raises
+    ------
+    ValueError
+        If the rate or the size cannot be right.
+    """
+
+    rate_per_s: float
+    mean_size: float
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        """Check rate and size."""
+        check_positive("rate_per_s", self.rate_per_s)
+        check_mean_count("mean_size", self.mean_size)
+        if self.fixed and self.mean_size != int(self.mean_size):
+            raise ValueError(f"mean_size is {self.mean_size}; it must be a whole number if every size is fixed")
+
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return the times (n_queries,)."""
+        sizes = np.full(n_queries, int(self.mean_size)) if self.fixed else counts(self.mean_size, n_queries, rng)
+        n_batches = int(np.searchsorted(np.cumsum(sizes), n_queries)) + 1
+        batch_s = np.cumsum(rng.exponential(1 / self.rate_per_s, n_batches))
+        return np.repeat(batch_s, sizes[:n_batches])[:n_queries]
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Conversations that begin as a Poisson process; their turns, superposed and sorted, are the queries.
+
+    A session has a geometric number of turns (1, 2, ...) with exponential gaps between them. Gaps are drawn, not caused
+    by answers: this is open loop. The first n_queries turns of all sessions are kept.
+
+    At time 0 no session is under way. So the rate of queries begins at rate_per_s and rises to rate_per_s x mean_turns
+    with the time constant w = mean_turns x mean_gap_s: it is rate_per_s [1 + (mean_turns - 1) (1 - e^(-t / w))],
+    because a session of age s has a next turn pending with probability (1 - 1/mean_turns) e^(-s / w). After 5 w the
+    rate is within 1% of its limit; statistics of the steady state should leave that out.
+
+    Parameters
+    ----------
+    rate_per_s : float
+        Of sessions, positive.
+    mean_turns : float
+        At least 1.
+    mean_gap_s : float
+        From one turn of a session to the next, positive.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be right.
+    """
+
+    rate_per_s: float
+    mean_turns: float
+    mean_gap_s: float
+
+    def __post_init__(self) -> None:
+        """Check rate, turns and gap."""
+        check_positive("rate_per_s", self.rate_per_s)
+        check_mean_count("mean_turns", self.mean_turns)
+        check_positive("mean_gap_s", self.mean_gap_s)
+
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return the times (n_queries,)."""
+        n_sessions = ceil(n_queries / self.mean_turns) + 1
+        times_s, now_s = np.empty(0), 0.0
+        # No turn of a session yet to come is before the last begin, so n_queries turns up to there are the first ones.
+        while np.count_nonzero(times_s <= now_s) < n_queries:
+            begin_s = now_s + np.cumsum(rng.exponential(1 / self.rate_per_s, n_sessions))
+            turns = counts(self.mean_turns, n_sessions, rng)
+            first = np.cumsum(turns) - turns
+            elapsed_s = np.cumsum(rng.exponential(self.mean_gap_s, turns.sum()))
+            turn_s = np.repeat(begin_s - elapsed_s[first], turns) + elapsed_s
+            turn_s[first] = begin_s  # exactly, as the comparison above needs it
+            times_s, now_s = np.concatenate([times_s, turn_s]), float(begin_s[-1])
+        return np.sort(times_s)[:n_queries]
+
+
+def counts(mean: float, n: int, rng: np.random.Generator) -> IntArray:
+    """Return geometric numbers (n,) on 1, 2, ... with this mean."""
+    return rng.geometric(1 / mean, n)
+
+
+def check_mean_count(name: str, mean: float) -> None:
+    """Raise ValueError unless a mean of counts from 1 on is possible."""
+    if not 1 <= mean < float("inf"):
+        raise ValueError(f"{name} is {mean}; it must be at least 1 and finite")

@@ -1,0 +1,152 @@
+"""Poisson processes whose rate is a known function of time, by exact inversion of the cumulative rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenarios.arrivals.rates import check_not_negative, check_pairs, check_positive, in_order, invert, unit_points
+from sim.interface import FloatArray
+
+
+@dataclass(frozen=True)
+class Piecewise:
+    """A rate that is constant in pieces.
+
+    Parameters
+    ----------
+    rates_per_s, durations_s : sequences of float, (n_pieces,)
+        Rates of at least 0, one of them positive; positive durations.
+    cyclic : bool
+        Whether the pieces begin again after the last. If not, the last rate stays for ever and must be positive.
+
+    Raises
+    ------
+    ValueError
+        If the lists differ in length or are empty, or a rate or duration cannot be right.
+    """
+
+    rates_per_s: Sequence[float]
+    durations_s: Sequence[float]
+    cyclic: bool = True
+
+    def __post_init__(self) -> None:
+        """Check rates and durations."""
+        check_pairs("rates_per_s", self.rates_per_s, "durations_s", self.durations_s)
+        for j, (rate, duration_s) in enumerate(zip(self.rates_per_s, self.durations_s, strict=True)):
+            check_not_negative(f"rates_per_s[{j}]", rate)
+            check_positive(f"durations_s[{j}]", duration_s)
+        if max(self.rates_per_s) == 0:
+            raise ValueError(f"rates_per_s is {list(self.rates_per_s)}; at least one rate must be positive")
+        if not self.cyclic and self.rates_per_s[-1] == 0:
+            raise ValueError("the last of rates_per_s is 0; it must be positive, as it stays for ever without cyclic")
+
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return the times (n_queries,)."""
+        rates, durations_s = np.array(self.rates_per_s, dtype=np.float64), np.array(self.durations_s, dtype=np.float64)
+        units = unit_points(n_queries, rng)
+        cycles = np.zeros(n_queries)
+        if self.cyclic:
+            cycles, units = np.divmod(units, rates @ durations_s)
+        starts_s = np.concatenate([[0.0], np.cumsum(durations_s[:-1])])
+        busy = int(np.flatnonzero(rates)[-1]) + 1  # a silent last piece gets no arrivals, but invert needs a rate there
+        return in_order(cycles * durations_s.sum() + invert(units, starts_s[:busy], rates[:busy], np.zeros(busy)))
+
+
+@dataclass(frozen=True)
+class Sinusoidal:
+    """A rate that swings as by day and night: mean_rate_per_s (1 + a sin(2 pi t / period_s + phase_rad)).
+
+    Its integral Lambda(t) is inverted within one period by bisection, to 2^-50 of the period.
+
+    Parameters
+    ----------
+    mean_rate_per_s, period_s : float
+        Positive.
+    relative_amplitude : float
+        a, from 0 (Poisson) to 1 (the rate touches 0).
+    phase_rad : float
+        0 starts at the mean and rises; pi / 2 starts at the peak, -pi / 2 in the trough.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be right.
+    """
+
+    mean_rate_per_s: float
+    relative_amplitude: float
+    period_s: float
+    phase_rad: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check rate, amplitude, period and phase."""
+        check_positive("mean_rate_per_s", self.mean_rate_per_s)
+        check_positive("period_s", self.period_s)
+        if not 0 <= self.relative_amplitude <= 1:
+            raise ValueError(f"relative_amplitude is {self.relative_amplitude}; it must be from 0 to 1")
+        if not np.isfinite(self.phase_rad):
+            raise ValueError(f"phase_rad is {self.phase_rad}; it must be finite")
+
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return the times (n_queries,)."""
+        angular = 2 * np.pi / self.period_s
+        swing = self.mean_rate_per_s * self.relative_amplitude / angular
+        cycles, units = np.divmod(unit_points(n_queries, rng), self.mean_rate_per_s * self.period_s)
+        low_s, high_s = np.zeros(n_queries), np.full(n_queries, self.period_s)
+        for _ in range(50):
+            middle_s = (low_s + high_s) / 2
+            waves = np.cos(self.phase_rad) - np.cos(angular * middle_s + self.phase_rad)
+            late = self.mean_rate_per_s * middle_s + swing * waves > units
+            low_s, high_s = np.where(late, low_s, middle_s), np.where(late, middle_s, high_s)
+        return in_order(cycles * self.period_s + (low_s + high_s) / 2)
+
+
+@dataclass(frozen=True)
+class FlashCrowd:
+    """A steady rate, a crowd that comes, stays and goes, and the steady rate again; linear in between.
+
+    The rate is base_rate_per_s until at_s, reaches base_rate_per_s x peak_factor ramp_s later, stays there for hold_s
+    and is back at the base after decay_s more.
+
+    Parameters
+    ----------
+    base_rate_per_s : float
+        Positive.
+    peak_factor : float
+        At least 1.
+    at_s, ramp_s, hold_s, decay_s : float
+        At least 0; a ramp or decay of 0 is a jump.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be right.
+    """
+
+    base_rate_per_s: float
+    peak_factor: float
+    at_s: float
+    ramp_s: float
+    hold_s: float
+    decay_s: float
+
+    def __post_init__(self) -> None:
+        """Check the rate, the factor and the times."""
+        check_positive("base_rate_per_s", self.base_rate_per_s)
+        if not 1 <= self.peak_factor < float("inf"):
+            raise ValueError(f"peak_factor is {self.peak_factor}; it must be at least 1 and finite")
+        for name in ("at_s", "ramp_s", "hold_s", "decay_s"):
+            check_not_negative(name, getattr(self, name))
+
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return the times (n_queries,)."""
+        base, peak = self.base_rate_per_s, self.base_rate_per_s * self.peak_factor
+        starts_s = np.cumsum([0.0, self.at_s, self.ramp_s, self.hold_s, self.decay_s])
+        rise = (peak - base) / self.ramp_s if self.ramp_s else 0.0
+        fall = (base - peak) / self.decay_s if self.decay_s else 0.0
+        rates = np.array([base, base, peak, peak, base])
+        slopes = np.array([0.0, rise, 0.0, fall, 0.0])
+        return in_order(invert(unit_points(n_queries, rng), starts_s, rates, slopes))

@@ -1,0 +1,92 @@
+"""Recorded arrival times, at their own speed or another. What the queries were is the workload's business.
+
+``scenarios.workloads.trace`` reads token counts from the same file; with ``order=given`` both replay together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from scenarios.arrivals.rates import check_positive
+from scenarios.workloads.table import read
+from scenarios.workloads.unified import numbers
+from sim.interface import FloatArray
+from sim.scenario import unknown
+
+COLUMN = "arrival_s"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The times in the column ``arrival_s`` of a CSV or Parquet file, in seconds from 0 on.
+
+    Parameters
+    ----------
+    path : str
+    rate_scale : float
+        Positive; every gap, also the one from 0 to the first query, is divided by it.
+    loop : bool
+        Whether the trace begins again after its end, as often as needed: its first query then follows its last one
+        after one mean gap, (last - first) / (rows - 1), so every round of n rows takes n mean gaps and the rate stays.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, has no such column, or a time is no number, negative or before the one above it; if
+        rate_scale is not positive; if a trace to be looped spans no time. From ``times_s``, if the file has fewer rows
+        than there are queries and is not looped.
+    OSError
+        If there is no such file.
+    """
+
+    path: str
+    rate_scale: float = 1.0
+    loop: bool = False
+    recorded_s: FloatArray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Read the file and check the times, once."""
+        check_positive("rate_scale", self.rate_scale)
+        recorded_s = read_times_s(self.path)
+        if self.loop and recorded_s[-1] == recorded_s[0]:
+            raise ValueError(f"{self.path} spans no time; to be looped it needs two different times")
+        recorded_s.setflags(write=False)
+        object.__setattr__(self, "recorded_s", recorded_s)
+
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return the times (n_queries,); nothing is drawn."""
+        n_rows = len(self.recorded_s)
+        if not self.loop:
+            if n_queries > n_rows:
+                raise ValueError(
+                    f"{self.path} has {n_rows} arrivals for {n_queries} queries; "
+                    "use fewer queries, or let it begin again with arrivals.loop=true"
+                )
+            return self.recorded_s[:n_queries] / self.rate_scale
+        rounds, row = np.divmod(np.arange(n_queries), n_rows)
+        mean_gap_s = (self.recorded_s[-1] - self.recorded_s[0]) / (n_rows - 1)
+        looped_s: FloatArray = (rounds * (n_rows * mean_gap_s) + self.recorded_s[row]) / self.rate_scale
+        return looped_s
+
+
+def read_times_s(path: str) -> FloatArray:
+    """Return the times (n_rows,) in a file; raise ValueError for the first that cannot be right."""
+    frame = read(Path(path))
+    if COLUMN not in frame.columns:
+        raise ValueError(f"{path}: " + unknown("column", COLUMN, [str(column) for column in frame.columns]))
+    if len(frame) == 0:
+        raise ValueError(f"{path} has no rows; a trace needs at least one")
+    times_s = np.array(numbers(frame, COLUMN))
+    for row, time_s in ((0, times_s[0]), (len(times_s) - 1, times_s[-1])):
+        if not 0 <= time_s < float("inf"):
+            raise ValueError(f"{COLUMN!r} is {time_s} in row {row} of {path}; it must be at least 0 and finite")
+    back = np.flatnonzero(times_s[1:] < times_s[:-1])
+    if len(back):
+        row = int(back[0]) + 1
+        raise ValueError(
+            f"{COLUMN!r} is {times_s[row]} in row {row} of {path}, after {times_s[row - 1]}; times must not decrease"
+        )
+    return times_s

@@ -1,0 +1,171 @@
+"""What happens to the fleet while queries arrive. It turns the controls of a running world and knows nothing of it.
+
+``deployment`` is a name, or None for every deployment. Work in flight at an outage is lost: those queries are failed or
+retried, never forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.scenario import Controls
+
+
+def check(event: object, *names: str, positive: bool = False) -> None:
+    """Raise ValueError unless the named numbers of an event are finite and at least 0, or positive."""
+    for name in names:
+        value = getattr(event, name)
+        if not 0 <= value < float("inf") or (positive and value == 0):
+            right = "positive" if positive else "at least 0"
+            raise ValueError(f"{name} of a {type(event).__name__} is {value}; it must be {right} and finite")
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Down from ``at_s`` for ``for_s`` seconds."""
+
+    at_s: float
+    for_s: float
+    deployment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the times."""
+        check(self, "at_s", "for_s")
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Fail, then repair."""
+        stations = controls.stations(self.deployment)
+        yield controls.env.timeout(self.at_s)
+        for station in stations:
+            station.fail()
+        yield controls.env.timeout(self.for_s)
+        for station in stations:
+            station.repair()
+
+
+@dataclass(frozen=True)
+class RandomOutages:
+    """Exponential times up and down, by turns, from up."""
+
+    mean_up_s: float
+    mean_down_s: float
+    deployment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the times."""
+        check(self, "mean_up_s", "mean_down_s", positive=True)
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Fail and repair for ever; with no name, all deployments together."""
+        stations = controls.stations(self.deployment)
+        while True:
+            yield controls.env.timeout(rng.exponential(self.mean_up_s))
+            for station in stations:
+                station.fail()
+            yield controls.env.timeout(rng.exponential(self.mean_down_s))
+            for station in stations:
+                station.repair()
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Everything takes ``factor`` times as long, from ``at_s`` for ``for_s`` seconds."""
+
+    at_s: float
+    for_s: float
+    factor: float
+    deployment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check(self, "at_s", "for_s")
+        check(self, "factor", positive=True)
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Slow down, then restore."""
+        stations = controls.stations(self.deployment)
+        yield controls.env.timeout(self.at_s)
+        for station in stations:
+            station.slow_down(self.factor)
+        yield controls.env.timeout(self.for_s)
+        for station in stations:
+            station.slow_down(1.0)
+
+
+@dataclass(frozen=True)
+class PriceChange:
+    """Queries cost ``factor`` times as much as in the workload, from ``at_s`` on."""
+
+    at_s: float
+    factor: float
+    deployment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check(self, "at_s", "factor")
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Change the price."""
+        controls.stations(self.deployment)
+        yield controls.env.timeout(self.at_s)
+        controls.change_price(self.deployment, self.factor)
+
+
+@dataclass(frozen=True)
+class TopUp:
+    """Add ``amount`` to a deployment's budget, in its unit, at ``at_s``."""
+
+    at_s: float
+    amount: float
+    deployment: str
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check(self, "at_s", "amount")
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Add the amount."""
+        controls.stations(self.deployment)
+        yield controls.env.timeout(self.at_s)
+        controls.top_up(self.deployment, self.amount)
+
+
+@dataclass(frozen=True)
+class Joins:
+    """A deployment that is not there before ``at_s``."""
+
+    at_s: float
+    deployment: str
+
+    def __post_init__(self) -> None:
+        """Check the time."""
+        check(self, "at_s")
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Keep it out, then let it in."""
+        (station,) = controls.stations(self.deployment)
+        station.leave()
+        yield controls.env.timeout(self.at_s)
+        station.join()
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """A deployment that accepts nothing more from ``at_s`` on; what it has is still served."""
+
+    at_s: float
+    deployment: str
+
+    def __post_init__(self) -> None:
+        """Check the time."""
+        check(self, "at_s")
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Take it out."""
+        (station,) = controls.stations(self.deployment)
+        yield controls.env.timeout(self.at_s)
+        station.leave()

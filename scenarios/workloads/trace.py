@@ -1,0 +1,146 @@
+"""Real token counts with made-up questions: a workload from a trace of a serving system. It reads no arrival times.
+
+``scenarios.arrivals.replay`` reads times from the same file; with ``order=given`` both replay together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, draw_shared, scores
+from scenarios.workloads.table import read
+from scenarios.workloads.unified import whole_numbers
+from sim.interface import IntArray
+from sim.scenario import unknown
+from sim.workload import Rows, Workload
+
+INPUT, OUTPUT = "input_tokens", "output_tokens"
+
+
+@dataclass(frozen=True)
+class PricedModel:
+    """A model's mean score in [0, 1] and its prices in USD per million tokens.
+
+    Raises
+    ------
+    ValueError
+        If the score or a price cannot be right.
+    """
+
+    name: str
+    quality: float
+    input_usd_per_million: float
+    output_usd_per_million: float
+
+    def __post_init__(self) -> None:
+        """Check score and prices."""
+        if not 0 <= self.quality <= 1:
+            raise ValueError(f"the mean score of model {self.name!r} is {self.quality}; it must be in [0, 1]")
+        for price in (self.input_usd_per_million, self.output_usd_per_million):
+            if not 0 <= price < float("inf"):
+                raise ValueError(f"a price of model {self.name!r} is {price}; it must be finite and at least 0 USD")
+
+
+def trace(
+    path: str,
+    models: Sequence[PricedModel] | None = None,
+    n_queries: int | None = None,
+    n_history: int = 8000,
+    loop: bool = False,
+    dim: int = 64,
+    seed: int = 0,
+) -> Workload:
+    """Give the requests of a trace, in the file's order, made-up questions that models answer.
+
+    *Real*: the input and output tokens of every test query, as recorded, row by row. The models' prices and mean scores
+    are as given (by default RouterBench's eleven, see ``scenarios.workloads.synthetic``).
+
+    *Made up*: everything else. Every model is taken to write the output tokens that the one recorded model wrote, and a
+    cost is tokens times list price. Topics, difficulties, embeddings and scores are those of the synthetic workload,
+    drawn independently of the token counts: an embedding says something about who will be right, nothing about lengths.
+    History queries have the token counts of rows of the trace drawn at random with replacement, so history knows the
+    trace's distribution of lengths. When the trace begins again (loop), its lengths repeat and its questions are new.
+
+    Parameters
+    ----------
+    path : str
+        A CSV or Parquet file with the columns ``input_tokens`` and ``output_tokens``.
+    models : sequence of PricedModel or None
+        None for RouterBench's eleven.
+    n_queries : int or None
+        The first n rows; None for all. More than there are only with loop.
+    n_history, dim : int
+        History queries, at least 1; dimensions of the embeddings, at least 2.
+    loop : bool
+        Whether the trace begins again after its last row, as often as needed.
+    seed : int
+        Of all that is made up; token counts of the test rows do not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, lacks a column or holds a count that cannot be right; if a size is too small, or too
+        large without loop; if there are no models.
+    OSError
+        If there is no such file.
+    """
+    tokens = read_tokens(path)
+    n_rows = len(tokens[0])
+    n_queries = n_rows if n_queries is None else n_queries
+    for name, size, least in (("n_queries", n_queries, 1), ("n_history", n_history, 1), ("dim", dim, 2)):
+        if size < least:
+            raise ValueError(f"workload.{name} is {size}; it must be at least {least}")
+    if n_queries > n_rows and not loop:
+        raise ValueError(
+            f"workload.n_queries is {n_queries} and {path} has {n_rows} rows; "
+            "use fewer, or let the trace begin again with workload.loop=true"
+        )
+    if models is None:
+        models = [
+            PricedModel(model.name, model.quality, model.input_usd_per_million, model.output_usd_per_million)
+            for model in ROUTERBENCH
+        ]
+    rng = np.random.default_rng(seed)
+    shared = draw_shared(len(models), dim, rng)
+    history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
+    test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
+    return Workload(tuple(model.name for model in models), history, test, files=(Path(path),))
+
+
+def draw(
+    shared: Shared,
+    models: Sequence[PricedModel],
+    tokens: tuple[IntArray, IntArray],
+    chosen: IntArray,
+    rng: np.random.Generator,
+) -> Rows:
+    """Draw questions and scores for the chosen rows (n,) of the trace, whose tokens are arrays (n_rows,)."""
+    input_tokens, output_tokens = tokens[0][chosen], tokens[1][chosen]
+    questions = ask(shared, len(chosen), rng)
+    paid = [
+        input_tokens * model.input_usd_per_million + output_tokens * model.output_usd_per_million for model in models
+    ]
+    quality = [scores(shared, questions, k, model.quality, rng) for k, model in enumerate(models)]
+    return Rows(
+        embeddings=questions.embeddings,
+        input_tokens=input_tokens,
+        quality=np.array(quality, dtype=np.float64).reshape(len(models), len(chosen)).T,
+        cost_usd=np.array(paid).reshape(len(models), len(chosen)).T / 1e6,
+        output_tokens=np.tile(output_tokens[:, None], len(models)),
+        source=questions.names(),
+    )
+
+
+def read_tokens(path: str) -> tuple[IntArray, IntArray]:
+    """Return input and output tokens, each (n_rows,), of a trace."""
+    frame = read(Path(path))
+    for column in (INPUT, OUTPUT):
+        if column not in frame.columns:
+            raise ValueError(f"{path}: " + unknown("column", column, [str(name) for name in frame.columns]))
+    if len(frame) == 0:
+        raise ValueError(f"{path} has no rows; a trace needs at least one")
+    return whole_numbers(frame, INPUT), whole_numbers(frame, OUTPUT)

@@ -1,0 +1,265 @@
+"""From a decision to a fate: commit, offer, fall back, wait, retry, settle. It knows truth and money, and no policy."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import simpy
+from simpy.events import Timeout
+
+from sim.instance import Instance, stream
+from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
+from sim.scenario import TokenBucket, Window, unknown
+from sim.world.counts import Counts, Flags
+from sim.world.deployment import Station
+from sim.world.ledger import Ledger
+from sim.world.service import Job
+from sim.world.trace import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
+
+RETRIED = (REJECTED, ABANDONED, TIMED_OUT, FAILED)
+
+
+class Dispatcher:
+    """The fleet and the ledger of one run.
+
+    Parameters
+    ----------
+    name : str
+        The policy's name, for error messages.
+    instance : Instance
+    env : simpy.Environment
+    trace : Trace
+    on_served : callable
+        Called with each finished job and the time.
+    on_end : callable or None
+        Called with the time whenever a query has met its fate.
+
+    Attributes
+    ----------
+    fleet : list of Station
+    ledger : Ledger
+    views : tuple of array (n_deployments,)
+        What policies may see: waiting, in service, remaining budgets, availability; read-only, and always current.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        instance: Instance,
+        env: simpy.Environment,
+        trace: Trace,
+        on_served: Callable[[Job, float], None] | None,
+        on_end: Callable[[float], None] | None,
+    ) -> None:
+        scenario, n_deployments = instance.scenario, len(instance.fleet)
+        self.env = env
+        self._name = name
+        self._instance = instance
+        self._trace = trace
+        self._on_served = on_served
+        self._on_end = on_end
+        self._n_deployments = n_deployments
+        self._rows: list[int] = instance.rows.tolist()
+        # Element by element, a memoryview reads twice as fast as the array behind it, and gives Python numbers.
+        self._cost = instance.cost.data
+        self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
+        self._draws = instance.draws
+        self._price = [1.0] * n_deployments
+        self._use_fallbacks = scenario.exhausted != "lost"
+        self._reserve_estimate = scenario.reserve == "estimate"
+        self._is_plain = not self._reserve_estimate and all(drawn is None for drawn in instance.draws)
+        self._retry = scenario.retry
+        self._window = scenario.window
+        self._is_final = scenario.retry.attempts == 1 and scenario.exhausted != "wait"
+        self._waiting: list[tuple[Query, Decision]] = []
+        self.ledger = open_ledger(instance)
+        queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
+        counts = (queued.write, in_flight.write, available.write)
+        self.views: tuple[IntArray, IntArray, FloatArray, BoolArray] = (
+            queued.view,
+            in_flight.view,
+            self.ledger.remaining,
+            available.view,
+        )
+        self.fleet = [
+            Station(
+                deployment,
+                k,
+                counts,
+                env,
+                self._complete,
+                self._lose,
+                instance.patience_s[k],
+                stream(*instance.seeds, f"balancer {deployment.name}"),
+            )
+            for k, deployment in enumerate(instance.fleet)
+        ]
+
+    # --- decisions ----------------------------------------------------------------------------------------------------
+
+    def carry_out(self, query: Query, decision: Decision, now_s: float) -> None:
+        """Offer the query to its choices in turn.
+
+        Raises
+        ------
+        RuntimeError
+            If a choice is no deployment.
+        """
+        choice, fallbacks = decision
+        if choice is None:
+            self._trace.fate[query.id] = DECLINED
+            if self._on_end is not None:
+                self._on_end(now_s)
+            return
+        refusal = self._offer(query, decision, choice, now_s)
+        if refusal is None:
+            return
+        if fallbacks and self._use_fallbacks:
+            for fallback in fallbacks:
+                if self._offer(query, decision, fallback, now_s) is None:
+                    return
+        self._trace.deployment[query.id] = choice
+        self._refuse(query, decision, refusal, now_s)
+
+    def _offer(self, query: Query, decision: Decision, choice: int, now_s: float) -> int | None:
+        """Hand the query to a deployment; return None if it was taken, else the fate that the refusal would be."""
+        deployment = choice if type(choice) is int else index(choice)
+        if not 0 <= deployment < self._n_deployments:
+            right = f"it must be an index from 0 to {self._n_deployments - 1}, or None to decline"
+            raise RuntimeError(f"policy {self._name!r} chose deployment {choice!r} for query {query.id}; {right}")
+        number, trace, ledger = query.id, self._trace, self.ledger
+        row = self._rows[number]
+        cost: float = self._cost[row, deployment]
+        committed = cost
+        draws = None
+        if not self._is_plain:
+            cost *= self._price[deployment]
+            trace.price[number] = self._price[deployment]
+            committed = float(query.cost_hat[deployment]) if self._reserve_estimate else cost
+            drawn = self._draws[deployment]
+            draws = None if drawn is None else drawn[number]
+        if not ledger.commit(deployment, committed):
+            return EXHAUSTED
+        tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
+        trace.deployment[number] = deployment
+        job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window)
+        refusal = self.fleet[deployment].offer(job, now_s)
+        if refusal is not None:
+            ledger.release(deployment, committed, ledger.window)
+        return refusal
+
+    def _refuse(self, query: Query, decision: Decision, refusal: int, now_s: float) -> None:
+        """Record a fate, unless the query tries again."""
+        if self._is_final or not self._tries_again(query, decision, refusal, now_s):
+            self._trace.fate[query.id] = refusal
+            if self._on_end is not None:
+                self._on_end(now_s)
+
+    def _tries_again(self, query: Query, decision: Decision, refusal: int, now_s: float) -> bool:
+        """Plan a retry or let the query wait for the next budget window; return whether it does either."""
+        self._trace.ended_at_s[query.id] = now_s
+        attempts = self._trace.attempts[query.id]
+        if refusal in RETRIED and attempts < self._retry.attempts:
+            pause_s = self._retry.backoff_s * self._retry.multiplier ** (attempts - 1)
+            Timeout(self.env, pause_s, (query, decision)).callbacks.append(self._try_again)
+            return True
+        if refusal == EXHAUSTED and self._may_wait(query, decision):
+            self._waiting.append((query, decision))
+            return True
+        return False
+
+    def _try_again(self, event: simpy.Event) -> None:
+        query, decision = event.value  # type: ignore[misc]
+        self._trace.attempts[query.id] += 1
+        self.carry_out(query, decision, self.env.now)
+
+    def _may_wait(self, query: Query, decision: Decision) -> bool:
+        if self._instance.scenario.exhausted != "wait" or decision.deployment is None:
+            return False
+        cost = self._cost[self._rows[query.id], decision.deployment] * self._price[decision.deployment]
+        if self._reserve_estimate:
+            cost = float(query.cost_hat[decision.deployment])
+        rollover = isinstance(self._window, Window) and self._window.rollover
+        return self.ledger.could_ever_pay(decision.deployment, cost, rollover)
+
+    # --- outcomes -----------------------------------------------------------------------------------------------------
+
+    def _complete(self, job: Job, now_s: float) -> None:
+        trace, number = self._trace, job.query.id
+        self.ledger.settle(job.deployment, job.committed, job.cost, job.window)
+        trace.fate[number] = SERVED
+        trace.started_at_s[number] = job.started_at_s
+        trace.first_token_at_s[number] = job.first_token_at_s
+        trace.finished_at_s[number] = now_s
+        if self._on_served is not None:
+            self._on_served(job, now_s)
+        if self._on_end is not None:
+            self._on_end(now_s)
+
+    def _lose(self, job: Job, fate: int, now_s: float) -> None:
+        """Take note of a job that was taken and then lost; nothing is charged for it."""
+        self.ledger.release(job.deployment, job.committed, job.window)
+        self._trace.ended_at_s[job.query.id] = now_s
+        self._refuse(job.query, job.decision, fate, now_s)
+
+    # --- controls -----------------------------------------------------------------------------------------------------
+
+    def stations(self, deployment: str | None) -> Sequence[Station]:
+        """Return the deployment of that name, at work; all of them for None."""
+        if deployment is None:
+            return self.fleet
+        return [self.fleet[self._number(deployment)]]
+
+    def top_up(self, deployment: str, amount: float) -> None:
+        """Add to a budget."""
+        self.ledger.top_up(self._number(deployment), amount)
+
+    def change_price(self, deployment: str | None, factor: float) -> None:
+        """Multiply what queries cost by a factor from now on."""
+        self._is_plain = False
+        for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
+            self._price[k] = factor
+
+    def renew_budgets(self) -> None:
+        """Begin the next budget window, and offer those who waited for it."""
+        assert isinstance(self._window, Window)
+        self.ledger.renew(self._window.rollover)
+        self._offer_waiting()
+
+    def let_budgets_flow(self) -> None:
+        """Fill token buckets up to now, and offer those who waited for it."""
+        self.ledger.flow_in(self.env.now)
+        self._offer_waiting()
+
+    def _offer_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for query, decision in waiting:
+            self.carry_out(query, decision, self.env.now)
+
+    def _number(self, deployment: str) -> int:
+        names = [info.name for info in self._instance.setting.fleet]
+        if deployment not in names:
+            raise ValueError(unknown("deployment of an event", deployment, names))
+        return names.index(deployment)
+
+
+def open_ledger(instance: Instance) -> Ledger:
+    """Return the ledger of a run, with the budgets of one window where there are windows."""
+    budgets, window = instance.setting.budgets, instance.scenario.window
+    span_s = float(instance.gaps_s[1:].sum())
+    if isinstance(window, TokenBucket):
+        inflow = budgets / span_s if span_s > 0 else budgets
+        return Ledger(np.minimum(inflow * window.burst_s, budgets), inflow)
+    if isinstance(window, Window) and window.spread and span_s > 0:
+        return Ledger(budgets * min(1.0, window.length_s / span_s))
+    return Ledger(budgets)
+
+
+def index(choice: object) -> int:
+    """Return any integer type as an int; -1, which is no deployment, for what is not a whole number."""
+    try:
+        return operator.index(choice)  # type: ignore[arg-type]
+    except TypeError:
+        return -1

@@ -1,0 +1,323 @@
+"""Estimators: one contract for all that conf/estimator describes, then what each one promises."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from sklearn.neighbors import NearestNeighbors
+
+from policies.estimators.learned import Learned
+from policies.estimators.neighbours import ExactNeighbours, HnswNeighbours
+from sim.interface import EmbeddingArray, Estimates, Estimator, Features, FloatArray, History, IntArray
+
+CONFIGURED = sorted((Path(__file__).resolve().parents[1] / "conf" / "estimator").glob("*.yaml"))
+NEIGHBOURS: list[Estimator] = [
+    ExactNeighbours(),
+    ExactNeighbours(weights="distance"),
+    HnswNeighbours(),
+    HnswNeighbours(weights="distance"),
+]
+LEARNED = [Learned("logistic"), Learned("ridge")]
+
+
+def random_features(n: int, dim: int, rng: np.random.Generator) -> Features:
+    """Features with normal embeddings and 1 to 499 input tokens."""
+    return Features(rng.normal(size=(n, dim)).astype(np.float32), rng.integers(1, 500, n))
+
+
+def random_history(n: int, dim: int = 8, n_deployments: int = 3, seed: int = 0) -> History:
+    """A history without any relation between features and outcomes."""
+    rng = np.random.default_rng(seed)
+    features = random_features(n, dim, rng)
+    return History(features, rng.random((n, n_deployments)), rng.uniform(1e-5, 1e-3, (n, n_deployments)))
+
+
+def history_of(embeddings: EmbeddingArray, quality: FloatArray, cost: FloatArray | None = None) -> History:
+    """A history with these embeddings and outcomes, every query of one token."""
+    tokens = np.ones(len(embeddings), dtype=np.int64)
+    return History(Features(embeddings, tokens), quality, np.ones_like(quality) if cost is None else cost)
+
+
+def chosen(features: Features, rows: IntArray) -> Features:
+    """These rows of the features, in this order."""
+    return Features(features.embeddings[rows], features.input_tokens[rows])
+
+
+def row_by_row(predict: Callable[[Features], Estimates], features: Features) -> Estimates:
+    """The predictions of every query on its own."""
+    alone = [predict(chosen(features, np.array([row]))) for row in range(len(features.input_tokens))]
+    return Estimates(np.vstack([one.quality for one in alone]), np.vstack([one.cost for one in alone]))
+
+
+def assert_same(left: Estimates, right: Estimates, rtol: float) -> None:
+    """Both quality and cost agree."""
+    np.testing.assert_allclose(left.quality, right.quality, rtol=rtol)
+    np.testing.assert_allclose(left.cost, right.cost, rtol=rtol)
+
+
+# --- the contract
+
+
+@pytest.fixture(params=CONFIGURED, ids=lambda path: path.stem)
+def estimator(request: pytest.FixtureRequest) -> Estimator:
+    """Each estimator as conf/estimator describes it."""
+    configured: Estimator = instantiate(OmegaConf.load(request.param))
+    return configured
+
+
+def test_predictions_have_a_row_per_query_and_a_column_per_deployment(estimator: Estimator) -> None:
+    estimates = estimator.fit(random_history(100, n_deployments=4)).predict(random_history(7).features)
+    assert estimates.quality.shape == estimates.cost.shape == (7, 4)
+    assert ((estimates.quality >= 0) & (estimates.quality <= 1)).all()
+    assert (estimates.cost > 0).all()
+
+
+def test_permuted_queries_get_permuted_predictions(estimator: Estimator) -> None:
+    predictor, features = estimator.fit(random_history(200)), random_history(40, seed=1).features
+    order = np.random.default_rng(2).permutation(40)
+    straight, permuted = predictor.predict(features), predictor.predict(chosen(features, order))
+    assert_same(permuted, Estimates(straight.quality[order], straight.cost[order]), rtol=1e-9)
+
+
+def test_later_queries_do_not_change_the_predictions_of_earlier_ones(estimator: Estimator) -> None:
+    predictor = estimator.fit(random_history(200))
+    features, others = random_history(40, seed=1).features, random_history(40, seed=2).features
+    changed = Features(
+        np.vstack([features.embeddings[:25], others.embeddings[25:]]),
+        np.concatenate([features.input_tokens[:25], others.input_tokens[25:]]),
+    )
+    before, after = predictor.predict(features), predictor.predict(changed)
+    assert_same(Estimates(*(part[:25] for part in before)), Estimates(*(part[:25] for part in after)), rtol=1e-9)
+    assert not np.allclose(before.quality[25:], after.quality[25:])
+
+
+def test_the_same_history_gives_the_same_predictions(estimator: Estimator) -> None:
+    history, features = random_history(200), random_history(40, seed=1).features
+    first, second = estimator.fit(history).predict(features), estimator.fit(history).predict(features)
+    assert np.array_equal(first.quality, second.quality)
+    assert np.array_equal(first.cost, second.cost)
+
+
+def test_predicting_leaves_the_history_and_the_queries_as_they_were(estimator: Estimator) -> None:
+    history, features = random_history(50), random_history(10, seed=1).features
+    estimator.fit(history).predict(features)
+    assert np.array_equal(history.features.embeddings, random_history(50).features.embeddings)
+    assert np.array_equal(history.cost, random_history(50).cost)
+    assert np.array_equal(features.embeddings, random_history(10, seed=1).features.embeddings)
+
+
+def test_equal_hyperparameters_are_equal_and_hash_equal(estimator: Estimator) -> None:
+    twin = type(estimator)(**vars(estimator))
+    assert estimator == twin
+    assert hash(estimator) == hash(twin)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ExactNeighbours(k=5), ExactNeighbours(k=6)),
+        (ExactNeighbours(), HnswNeighbours()),
+        (HnswNeighbours(ef_search=50), HnswNeighbours(ef_search=51)),
+        (Learned("logistic"), Learned("ridge")),
+    ],
+)
+def test_other_hyperparameters_are_not_equal(one: Estimator, other: Estimator) -> None:
+    assert one != other
+
+
+# --- neighbours
+
+
+@pytest.mark.parametrize("estimator", NEIGHBOURS, ids=repr)
+def test_neighbours_of_many_queries_are_those_of_each_alone_to_the_last_bit(estimator: Estimator) -> None:
+    predictor, features = estimator.fit(random_history(500)), random_history(60, seed=1).features
+    bulk, single = predictor.predict(features), row_by_row(predictor.predict, features)
+    assert np.array_equal(bulk.quality, single.quality)
+    assert np.array_equal(bulk.cost, single.cost)
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_exact_neighbours_are_those_of_scikit_learn(weights: str) -> None:
+    history, features = random_history(300), random_history(50, seed=1).features
+    oracle = NearestNeighbors(n_neighbors=7, metric="cosine", algorithm="brute").fit(history.features.embeddings)
+    distance, neighbours = oracle.kneighbors(features.embeddings)
+    weight = np.ones_like(distance) if weights == "uniform" else 1 / distance
+    weight /= weight.sum(axis=1, keepdims=True)
+    expected = Estimates(
+        np.einsum("jn,jni->ji", weight, history.quality[neighbours]),
+        np.einsum("jn,jni->ji", weight, history.cost[neighbours]),
+    )
+    estimates = ExactNeighbours(k=7, weights=weights).fit(history).predict(features)
+    assert_same(estimates, expected, rtol=1e-5)  # distances are in single precision
+
+
+def test_the_mean_of_two_neighbours_by_hand() -> None:
+    # Cosines with (1, 0): 1, 0.8 and -1, whatever the lengths; so the first two are the nearest.
+    embeddings = np.array([[2, 0], [4, 3], [-1, 0]], dtype=np.float32)
+    history = history_of(embeddings, np.array([[1.0], [0.5], [0.0]]), np.array([[2.0], [4.0], [100.0]]))
+    query = Features(np.array([[0.1, 0]], dtype=np.float32), np.ones(1, dtype=np.int64))
+    for estimator in (ExactNeighbours(k=2), HnswNeighbours(k=2)):
+        assert_same(estimator.fit(history).predict(query), Estimates(np.array([[0.75]]), np.array([[3.0]])), rtol=1e-6)
+
+
+def test_distance_weights_by_hand() -> None:
+    # Cosines with (1, 0): 0.8 and 0.6, so the weights are 1 / 0.2 = 5 and 1 / 0.4 = 2.5, that is 2/3 and 1/3.
+    embeddings = np.array([[4, 3], [3, 4]], dtype=np.float32)
+    history = history_of(embeddings, np.array([[0.9], [0.3]]), np.array([[3.0], [6.0]]))
+    query = Features(np.array([[1, 0]], dtype=np.float32), np.ones(1, dtype=np.int64))
+    estimates = ExactNeighbours(k=2, weights="distance").fit(history).predict(query)
+    assert_same(estimates, Estimates(np.array([[0.7]]), np.array([[4.0]])), rtol=1e-5)
+
+
+def test_with_distance_weights_a_query_seen_before_gets_its_own_outcome() -> None:
+    history = random_history(100)
+    estimates = ExactNeighbours(k=5, weights="distance").fit(history).predict(history.features)
+    np.testing.assert_allclose(estimates.quality, history.quality, atol=1e-3)
+
+
+def test_all_neighbours_are_the_mean_of_the_history() -> None:
+    history = random_history(60)
+    for estimator in (ExactNeighbours(k=60), HnswNeighbours(k=60)):
+        estimates = estimator.fit(history).predict(random_history(5, seed=1).features)
+        np.testing.assert_allclose(estimates.quality, np.tile(history.quality.mean(axis=0), (5, 1)), rtol=1e-12)
+
+
+def test_an_embedding_of_zeros_still_gets_a_prediction() -> None:
+    query = Features(np.zeros((1, 8), dtype=np.float32), np.ones(1, dtype=np.int64))
+    for estimator in NEIGHBOURS:
+        assert np.isfinite(estimator.fit(random_history(50)).predict(query).quality).all()
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_the_graph_agrees_with_exact_search_on_95_percent_of_queries(weights: str) -> None:
+    history, features = random_history(3000, dim=16), random_history(400, dim=16, seed=1).features
+    exact = ExactNeighbours(weights=weights).fit(history).predict(features)
+    graph = HnswNeighbours(weights=weights).fit(history).predict(features)
+    agree = np.isclose(exact.quality, graph.quality, rtol=1e-6).all(axis=1)
+    assert agree.mean() >= 0.95
+
+
+def test_a_graph_that_finds_too_few_neighbours_does_not_count_another_row_instead() -> None:
+    # Two prompts, 200 times each: the 200 nearest to the first prompt are right, the last row of the history is wrong.
+    embeddings = np.repeat(np.eye(2, dtype=np.float32), 200, axis=0)
+    history = history_of(embeddings, np.repeat([[1.0], [0.0]], 200, axis=0))
+    first = chosen(history.features, np.array([0]))
+    assert ExactNeighbours(k=200).fit(history).predict(first).quality.tolist() == [[1.0]]
+    assert HnswNeighbours(k=200).fit(history).predict(first).quality.tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize("kind", [ExactNeighbours, HnswNeighbours])
+@pytest.mark.parametrize("k", [0, -1, 21])
+def test_a_k_that_the_history_cannot_fill_is_refused(
+    kind: type[ExactNeighbours] | type[HnswNeighbours], k: int
+) -> None:
+    with pytest.raises(ValueError, match=f"k is {k} for a history of 20 rows; it must be from 1 to 20"):
+        kind(k=k).fit(random_history(20))
+
+
+@pytest.mark.parametrize("kind", [ExactNeighbours, HnswNeighbours])
+def test_weights_that_do_not_exist_are_refused(kind: type[ExactNeighbours] | type[HnswNeighbours]) -> None:
+    with pytest.raises(ValueError, match="weights is 'gaussian'; it must be one of uniform, distance"):
+        kind(weights="gaussian").fit(random_history(20))
+
+
+# --- learned
+
+
+def planted(n: int, seed: int) -> History:
+    """Chances and costs that follow the embedding: the chance linearly, the cost exponentially."""
+    rng = np.random.default_rng(seed)
+    features = random_features(n, 6, rng)
+    slope = np.random.default_rng(99).normal(size=(6, 2))  # the same relation in every history
+    signal = features.embeddings @ slope / np.linalg.norm(slope, axis=0)
+    right = rng.random((n, 2)) < np.clip(0.5 + 0.2 * signal, 0, 1)
+    cost = 1e-4 * np.exp(0.5 * signal + rng.normal(0, 0.5, (n, 2)))
+    return History(features, right.astype(np.float64), cost)
+
+
+@pytest.mark.parametrize("estimator", LEARNED, ids=repr)
+def test_learned_predictions_of_many_queries_are_those_of_each_alone(estimator: Learned) -> None:
+    predictor, features = estimator.fit(random_history(200)), random_history(40, seed=1).features
+    assert_same(predictor.predict(features), row_by_row(predictor.predict, features), rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimator", LEARNED, ids=repr)
+def test_a_planted_relation_is_found(estimator: Learned) -> None:
+    past, new = planted(2000, seed=1), planted(2000, seed=2)
+    estimates = estimator.fit(past).predict(new.features)
+    # The signal holds 0.04 of the variance 0.25 of a right answer, and half of the variance of the log cost; the mean
+    # of the history would leave all of it.
+    wrong = np.mean((estimates.quality - new.quality) ** 2, axis=0)
+    assert (wrong < 0.95 * np.mean((past.quality.mean(axis=0) - new.quality) ** 2, axis=0)).all()
+    dear = np.mean(np.log(estimates.cost / new.cost) ** 2, axis=0)
+    assert (dear < 0.75 * np.log(new.cost).var(axis=0)).all()
+
+
+@pytest.mark.parametrize("estimator", LEARNED, ids=repr)
+def test_learned_costs_have_the_right_mean_although_they_are_learned_in_logs(estimator: Learned) -> None:
+    past, new = planted(4000, seed=1), planted(4000, seed=2)
+    estimates = estimator.fit(past).predict(new.features)
+    # Noise of 0.5 in the log: without the smearing factor the mean would be exp(-0.125) of it, 12% too low.
+    np.testing.assert_allclose(estimates.cost.mean(axis=0), new.cost.mean(axis=0), rtol=0.06)
+
+
+def test_logistic_quality_of_a_constant_score_is_that_score_kept_off_0_and_1() -> None:
+    history = random_history(30, n_deployments=4)
+    constant = History(history.features, np.tile([0.0, 0.3, 0.5, 1.0], (30, 1)), history.cost)
+    estimates = Learned("logistic").fit(constant).predict(random_history(5, seed=1).features)
+    np.testing.assert_allclose(estimates.quality, np.tile([0.01, 0.3, 0.5, 0.99], (5, 1)), rtol=1e-9)
+
+
+def test_a_fractional_score_counts_as_that_share_of_a_right_answer() -> None:
+    rng = np.random.default_rng(0)
+    features = random_features(400, 4, rng)
+    is_high = features.embeddings[:, 0] > 0
+    thirds = np.where(is_high, 0.75, 0.25)[:, None]
+    # Three right and one wrong of four equal queries carry the same information as one with the score 3/4.
+    fourfold = Features(np.repeat(features.embeddings, 4, axis=0), np.repeat(features.input_tokens, 4))
+    answers = np.where(is_high[:, None], [1, 1, 1, 0], [1, 0, 0, 0]).reshape(-1, 1).astype(np.float64)
+    shared = Learned(inverse_penalty=0.04).fit(History(features, thirds, np.ones((400, 1))))
+    counted = Learned(inverse_penalty=0.01).fit(History(fourfold, answers, np.ones((1600, 1))))
+    left, right = shared.predict(features).quality, counted.predict(features).quality
+    np.testing.assert_allclose(left, right, rtol=1e-3)  # the solver's tolerance
+    assert left[is_high].mean() > 0.6
+    assert left[~is_high].mean() < 0.4
+
+
+def test_ridge_quality_stays_in_the_range_of_scores() -> None:
+    position = np.linspace(-1, 1, 50)
+    history = history_of(position[:, None].astype(np.float32), (position[:, None] > 0).astype(np.float64))
+    far = Features(np.array([[-9], [9]], dtype=np.float32), np.ones(2, dtype=np.int64))
+    assert Learned("ridge", penalty=1.0).fit(history).predict(far).quality.tolist() == [[0.0], [1.0]]
+
+
+@pytest.mark.parametrize("estimator", LEARNED, ids=repr)
+def test_a_deployment_that_is_always_free_is_predicted_to_be_free(estimator: Learned) -> None:
+    history = random_history(50, n_deployments=2)
+    free = History(history.features, history.quality, history.cost * [0.0, 1.0])
+    cost = estimator.fit(free).predict(random_history(9, seed=1).features).cost
+    assert (cost[:, 0] == 0).all()
+    assert (cost[:, 1] > 0).all()
+
+
+@pytest.mark.parametrize("estimator", LEARNED, ids=repr)
+def test_a_deployment_that_is_sometimes_free_has_a_finite_cost(estimator: Learned) -> None:
+    history = random_history(50, n_deployments=1)
+    cost = np.where(np.arange(50)[:, None] % 2 == 0, 0.0, history.cost)
+    predicted = estimator.fit(History(history.features, history.quality, cost)).predict(history.features).cost
+    assert (predicted > 0).all()
+    assert (predicted <= 2e-3).all()  # costs reach 1e-3
+
+
+def test_a_quality_model_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="quality is 'forest'; it must be one of logistic, ridge"):
+        Learned("forest").fit(random_history(20))
+
+
+@pytest.mark.parametrize("estimator", LEARNED, ids=repr)
+def test_one_row_is_too_little_to_learn_from(estimator: Learned) -> None:
+    with pytest.raises(ValueError, match="history has 1 row; a learned estimator needs at least 2"):
+        estimator.fit(random_history(1))

@@ -1,0 +1,160 @@
+"""Outages, degradation, prices, top-ups, fleets that change, and budgets that renew themselves."""
+
+import pytest
+
+from scenarios.budgets import Amounts
+from scenarios.events import Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
+from sim.interface import Decision
+from sim.scenario import Event, Retry, TokenBucket, Window
+from sim.world.service import Slots
+from tests.scripted import Scripted, run
+
+ONE_AT_A_TIME = Slots(1, 0.0, 0.01)  # 100 output tokens take 1 s
+
+
+def test_an_outage_fails_what_is_in_service_what_waits_and_what_comes() -> None:
+    requests = run(Scripted([0] * 4), [0.0, 0.1, 0.7, 2.0], service=ONE_AT_A_TIME, events=[Outage(at_s=0.5, for_s=1.0)])
+    assert requests["fate"].tolist() == ["failed", "failed", "failed", "served"]
+    assert requests["ended_at_s"].tolist() == pytest.approx([0.5, 0.5, 0.7, 3.0])
+    assert requests["cost_usd"].tolist() == [0, 0, 0, 1]
+
+
+def test_failed_work_is_retried_where_retries_are_allowed() -> None:
+    retry = Retry(attempts=3, backoff_s=0.8, multiplier=1)
+    requests = run(Scripted([0]), [0.0], service=ONE_AT_A_TIME, events=[Outage(0.5, 1.0)], retry=retry)
+    # Lost at 0.5 s, refused at 1.3 s, begun at 2.1 s.
+    assert requests["attempts"].tolist() == [3]
+    assert requests["finished_at_s"].tolist() == pytest.approx([3.1])
+
+
+def test_an_outage_frees_the_budget_of_what_it_lost() -> None:
+    requests = run(
+        Scripted([0, 0]), [0.0, 2.0], service=ONE_AT_A_TIME, events=[Outage(0.5, 1.0)], budget=Amounts([1.0, 0.0])
+    )
+    assert requests["fate"].tolist() == ["failed", "served"]
+
+
+def test_an_outage_of_one_deployment_leaves_the_other_alone_and_is_seen() -> None:
+    policy = Scripted([0, 1])
+    requests = run(policy, [0.0, 0.1], service=ONE_AT_A_TIME, events=[Outage(0.05, 1.0, deployment="a")])
+    assert requests["fate"].tolist() == ["failed", "served"]
+
+
+def test_a_fallback_takes_what_is_down() -> None:
+    requests = run(
+        Scripted([Decision(0, fallbacks=(1,))]), [0.7], service=ONE_AT_A_TIME, events=[Outage(0.5, 1.0, "a")]
+    )
+    assert requests["deployment"].tolist() == ["b"]
+
+
+def test_degradation_stretches_what_is_in_service_and_what_begins() -> None:
+    # Half is done when everything takes three times as long, from 0.5 s to 1.4 s: 0.3 s more of work by then, and the
+    # last 0.2 s at normal speed.
+    requests = run(Scripted([0]), [0.0], service=ONE_AT_A_TIME, events=[Degradation(0.5, 0.9, factor=3)])
+    assert requests["finished_at_s"].tolist() == pytest.approx([1.6])
+
+
+def test_prices_change_for_what_is_taken_from_then_on() -> None:
+    requests = run(Scripted([0, 0]), [0.0, 2.0], events=[PriceChange(at_s=1.0, factor=0.5)])
+    assert requests["cost_usd"].tolist() == [1.0, 0.5]
+
+
+def test_a_top_up_pays_for_more() -> None:
+    budget = Amounts([1.0, 0.0])
+    requests = run(Scripted([0, 0, 0]), [0.0, 1.0, 2.0], budget=budget, events=[TopUp(1.5, amount=1.0, deployment="a")])
+    assert requests["fate"].tolist() == ["served", "exhausted", "served"]
+
+
+def test_deployments_join_and_leave() -> None:
+    events: list[Event] = [Joins(1.0, "b"), Leaves(2.0, "b")]
+    requests = run(Scripted([1, 1, 1]), [0.5, 1.5, 2.5], service=ONE_AT_A_TIME, events=events)
+    assert requests["fate"].tolist() == ["failed", "served", "failed"]
+
+
+def test_random_outages_end_with_the_run_and_are_the_same_for_every_policy() -> None:
+    times = [0.1 * n for n in range(200)]
+    events = [RandomOutages(mean_up_s=3.0, mean_down_s=1.0)]
+    first, second = (run(Scripted([k] * 200), times, service=Slots(50, 0.0, 0.001), events=events) for k in (0, 1))
+    assert 0 < (first["fate"] == "failed").sum() < 200
+    assert first["fate"].tolist() == second["fate"].tolist()
+
+
+def test_an_event_names_a_deployment_that_exists() -> None:
+    with pytest.raises(ValueError, match="unknown deployment of an event 'aa'"):
+        run(Scripted([0]), [0.0], events=[Outage(1.0, 1.0, deployment="aa")])
+
+
+def test_numbers_of_events_are_checked() -> None:
+    with pytest.raises(ValueError, match="at_s of a Outage is -1"):
+        Outage(-1, 1)
+    with pytest.raises(ValueError, match="factor of a Degradation is 0; it must be positive"):
+        Degradation(0, 1, 0)
+
+
+# --- budgets over time ------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_per_window_begins_anew() -> None:
+    window = Window(length_s=10, spread=False)
+    requests = run(Scripted([0] * 4), [1.0, 2.0, 11.0, 12.0], budget=Amounts([1.5, 0]), window=window)
+    assert requests["fate"].tolist() == ["served", "exhausted", "served", "exhausted"]
+
+
+def test_what_is_left_rolls_over() -> None:
+    window = Window(length_s=10, rollover=True, spread=False)
+    requests = run(Scripted([0] * 3), [1.0, 11.0, 12.0], budget=Amounts([1.5, 0]), window=window)
+    assert requests["fate"].tolist() == ["served"] * 3  # 0.5 left + 1.5 pay for two
+
+
+def test_a_budget_for_the_run_is_spread_over_its_windows() -> None:
+    # 4 USD over 40 s are 1 USD for each 10 s.
+    requests = run(Scripted([0] * 4), [0.0, 1.0, 11.0, 40.0], budget=Amounts([4.0, 0]), window=Window(10))
+    assert requests["fate"].tolist() == ["served", "exhausted", "served", "served"]
+
+
+def test_a_query_can_wait_for_the_next_window() -> None:
+    window = Window(length_s=10, spread=False)
+    requests = run(Scripted([0] * 3), [1.0, 2.0, 3.0], budget=Amounts([1.5, 0]), window=window, exhausted="wait")
+    assert requests["started_at_s"].tolist() == [1.0, 10.0, 20.0]
+
+
+def test_nobody_waits_for_a_budget_that_no_window_will_have() -> None:
+    window = Window(length_s=10, spread=False)
+    requests = run(Scripted([0, 0]), [1.0, 2.0], budget=Amounts([0.5, 0]), window=window, exhausted="wait")
+    assert requests["fate"].tolist() == ["exhausted", "exhausted"]
+
+
+def test_a_token_bucket_fills_evenly() -> None:
+    # 10 USD over 10 s flow in at 1 USD a second; the bucket holds 2 USD and is full in the beginning.
+    times = [0.0, 0.0, 0.0, 1.5, 10.0]
+    requests = run(Scripted([0] * 5), times, budget=Amounts([10.0, 0]), window=TokenBucket(burst_s=2))
+    assert requests["fate"].tolist() == ["served", "served", "exhausted", "served", "served"]
+
+
+def test_a_reservation_by_estimate_may_be_overshot() -> None:
+    # Estimates are the history means, 1 USD, but the price has doubled: 2 reservations fit into 2 USD, and cost 4.
+    requests = run(
+        Scripted([0, 0, 0]),
+        [1.0, 1.1, 5.0],
+        service=ONE_AT_A_TIME,
+        budget=Amounts([2.0, 0]),
+        reserve="estimate",
+        events=[PriceChange(0.5, factor=2)],
+    )
+    assert requests["fate"].tolist() == ["served", "served", "exhausted"]
+    assert requests["cost_usd"].sum() == 4.0
+
+
+# --- what a router really sees ----------------------------------------------------------------------------------------
+
+
+def test_a_stale_state_is_refreshed_every_so_often() -> None:
+    policy = Scripted([0] * 3)
+    run(policy, [0.1, 0.9, 1.1], service=Slots(9, 0.0, 0.05), state_refresh_s=1.0)
+    assert [in_flight for _, _, in_flight, _ in policy.states] == [[0, 0], [0, 0], [2, 0]]
+
+
+def test_a_decision_takes_its_time() -> None:
+    requests = run(Scripted([0, 0]), [0.0, 1.0], service=ONE_AT_A_TIME, decision_s=0.2)
+    assert requests["decided_at_s"].tolist() == pytest.approx([0.2, 1.2])
+    assert requests["finished_at_s"].tolist() == pytest.approx([1.2, 2.2])
