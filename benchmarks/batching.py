@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 from simpy.events import Timeout
 
-from sim.interface import FloatArray, Query
+from sim.interface import Query
 from sim.world.batching import TIE_TOKENS, Batching
 from sim.world.service import Job
 
@@ -27,9 +27,9 @@ RIVALS_UP_TO = 10_000
 
 def jobs_of(times_s: Sequence[float], inputs: Sequence[int], outputs: Sequence[float]) -> list[Job]:
     """Return a job for each request, as the world would make it."""
-    empty = np.zeros(0)
+    embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
     return [
-        Job(Query(k, time_s, empty, tokens, empty, empty), 0, 0.0, output)  # type: ignore[arg-type]
+        Job(Query(k, time_s, embedding, tokens, estimates, estimates), 0, 0.0, output)  # type: ignore[arg-type]
         for k, (time_s, tokens, output) in enumerate(zip(times_s, inputs, outputs, strict=True))
     ]
 

@@ -43,10 +43,10 @@ def serve(service: Opens, requests: Sequence[Request], actions: Sequence[tuple[f
     env = simpy.Environment()
     outcomes = [Outcome() for _ in requests]
     waiting: deque[Job] = deque()
-    empty = np.zeros(0)
+    embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
     jobs = [
         Job(
-            Query(k, request.arrival_s, empty, request.input_tokens, empty, empty),
+            Query(k, request.arrival_s, embedding, request.input_tokens, estimates, estimates),
             0,
             0.0,
             request.output_tokens,  # type: ignore[arg-type]  # fractions of a token are work too
@@ -68,7 +68,7 @@ def serve(service: Opens, requests: Sequence[Request], actions: Sequence[tuple[f
         begin_waiting(env.now)
 
     def act(event: simpy.Event) -> None:
-        event.value(server, jobs, env.now)  # type: ignore[operator]
+        event.value(server, jobs, env.now)  # type: ignore[misc]
         begin_waiting(env.now)
 
     server = service.open(env, finish)

@@ -12,9 +12,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.cli.configuration import GROUPS, configure, nearest, options
+from sim.cli.fit import fit_service
 from sim.cli.study import study
 
-VERBS = {"run": "one policy on a scenario", "compare": "several policies on the same queries at the same times"}
+VERBS = {
+    "run": "one policy on a scenario",
+    "compare": "several policies on the same queries at the same times",
+    "fit": "service parameters from measured requests",
+}
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
 usage: switchyard VERB [--cfg] [--traceback] [KEY=VALUE ...]
@@ -34,6 +39,7 @@ examples:
   switchyard run policy=port_exact order=random replications=10
   switchyard compare policy=[random,port,port_exact] budget=uniform budget.total=0.5 out=results
   switchyard run policy=port estimator=ridge policy.port.eps=0.05
+  switchyard fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted
 """
 
 
@@ -59,7 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
                 return 0
-            study(words[0], config)
+            if words[0] == "fit":
+                fit_service(config)
+            else:
+                study(words[0], config)
         except KeyboardInterrupt:
             return complain("stopped; nothing was written", 130)
         except USER_ERRORS as error:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,16 +16,15 @@ import simpy
 from scipy.optimize import minimize
 from simpy.events import Timeout
 
-from sim.interface import FloatArray, IntArray, Query
+from sim.interface import FloatArray, Query
 from sim.scenario import Service
+from sim.study.measured import FIGURES, LATENCIES, Measured, figure, latencies
 from sim.world.paged import PagedBatching
 from sim.world.service import Job
 
-TIMES = ("arrival_s", "first_token_s", "last_token_s")
-TOKENS = ("input_tokens", "output_tokens")
-LATENCIES = ("end_to_end_s", "time_to_first_token_s", "time_per_output_token_s")
 HUBER = 0.1  # a request whose latency is off by more than about 10% weighs linearly
 FIRST_TOKEN_WEIGHT = 0.3  # a short one depends on where in an iteration its request came, which is noise here
+SPREADS = (0.4, -0.4, 0.3, -0.2)  # of the first simplex of each round, in logarithms; a single round often stalls
 PARAMETERS = (
     "iteration_base_s",
     "iteration_per_sequence_s",
@@ -35,17 +33,6 @@ PARAMETERS = (
     "prefill_per_token_s",
     "overhead_s",
 )
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Requests in order of arrival: arrays (n_requests,)."""
-
-    arrival_s: FloatArray
-    first_token_s: FloatArray
-    last_token_s: FloatArray
-    input_tokens: IntArray
-    output_tokens: IntArray
 
 
 @dataclass(frozen=True)
@@ -63,9 +50,15 @@ class Limits:
     in_step: bool | None = None
 
     def __post_init__(self) -> None:
-        """Check the number of replicas; the rest is checked by the service."""
-        if self.replicas < 1:
-            raise ValueError(f"replicas is {self.replicas}; it must be at least 1")
+        """Check that each is a positive whole number, or None where that is allowed."""
+        for name in ("slots", "kv_tokens", "batched_tokens", "replicas"):
+            value = getattr(self, name)
+            if (value is None and name != "replicas") or (type(value) is int and value >= 1):
+                continue
+            right = "a whole number, at least 1" + (", or null for no limit" if name != "replicas" else "")
+            raise ValueError(f"{name} is {value!r}; it must be {right}")
+        if self.in_step not in (None, True, False):
+            raise ValueError(f"in_step is {self.in_step!r}; it must be true, false, or null to try both")
 
     def couplings(self) -> tuple[bool, ...]:
         """Return what to try."""
@@ -75,13 +68,15 @@ class Limits:
 
     def service(self, values: Sequence[float], *, in_step: bool) -> PagedBatching:
         """Return one replica's service, or that of all if they go in step."""
-        return PagedBatching(
+        known = PagedBatching(
             slots=self.slots,
+            iteration_base_s=1.0,
+            iteration_per_sequence_s=0.0,
             batched_tokens=self.batched_tokens,
             kv_tokens=self.kv_tokens,
             ranks=self.replicas if in_step else 1,
-            **dict(zip(PARAMETERS, map(float, values), strict=True)),
         )
+        return replace(known, **dict(zip(PARAMETERS, values, strict=True)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -96,47 +91,15 @@ class Fit:
     n_fitted: int
 
 
-def read(path: Path) -> Measured:
-    """Read measured requests from CSV or Parquet.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or holds no number, if there are fewer than four rows, or if times are out of order.
-    OSError
-        If there is no such file.
-    """
-    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    missing = [name for name in (*TIMES, *TOKENS) if name not in table]
-    if missing:
-        raise ValueError(f"{path} has no column {missing[0]!r}; needed are {', '.join((*TIMES, *TOKENS))}")
-    if len(table) < 4:
-        raise ValueError(f"{path} has {len(table)} rows; a fit and its check need at least 4")
-    for name in (*TIMES, *TOKENS):
-        if not pd.api.types.is_numeric_dtype(table[name]) or not np.isfinite(table[name].astype(np.float64)).all():
-            raise ValueError(f"column {name!r} of {path} must hold finite numbers in every row")
-    times = [table[name].to_numpy(np.float64) for name in TIMES]
-    tokens = [table[name].to_numpy(np.int64) for name in TOKENS]
-    if (np.diff(times[0]) < 0).any():
-        row = int(np.argmax(np.diff(times[0]) < 0)) + 1
-        raise ValueError(f"arrival_s of {path} decreases at row {row}; rows must be in order of arrival")
-    late = (times[0] >= times[1]) | (times[1] > times[2])
-    if late.any():
-        raise ValueError(f"row {int(late.argmax())} of {path} must have arrival_s < first_token_s <= last_token_s")
-    if (tokens[0] < 1).any() or (tokens[1] < 1).any():
-        raise ValueError(f"{path} has a request without tokens; input_tokens and output_tokens must be at least 1")
-    return Measured(*times, *tokens)
-
-
 def simulate(service: Service, copies: int, measured: Measured) -> tuple[FloatArray, FloatArray]:
     """Return simulated first-token and last-token times (n_requests,), all requests served first come first served.
 
-    A request joins the copy with the least 4 x waiting + in flight, as vLLM's balancer scores them.
+    A request joins the copy with the fewest waiting and in flight, as the default balancer of a deployment has it.
     """
     env = simpy.Environment()
-    empty = np.zeros(0)
+    embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
     jobs = [
-        Job(Query(k, arrival_s, empty, size, empty, empty), 0, 0.0, output)
+        Job(Query(k, arrival_s, embedding, size, estimates, estimates), 0, 0.0, output)
         for k, (arrival_s, size, output) in enumerate(
             zip(
                 measured.arrival_s.tolist(),
@@ -151,7 +114,7 @@ def simulate(service: Service, copies: int, measured: Measured) -> tuple[FloatAr
 
     def arrive(event: simpy.Event) -> None:
         job: Job = event.value  # type: ignore[assignment]
-        min(lines, key=lambda line: 4 * len(line.waiting) + line.in_flight).take(job, env.now)
+        min(lines, key=lambda line: len(line.waiting) + line.in_flight).take(job, env.now)
 
     for job in jobs:
         Timeout(env, job.query.arrived_at_s - jobs[0].query.arrived_at_s, job).callbacks.append(arrive)
@@ -185,23 +148,11 @@ class Line:
         self._begin(now_s)
 
 
-def latencies(measured: Measured, first_token_s: FloatArray, last_token_s: FloatArray) -> pd.DataFrame:
-    """Return end to end, to the first token, and per further token (NaN where there is none), a row per request."""
-    further = np.where(measured.output_tokens > 1, measured.output_tokens - 1.0, np.nan)
-    columns = (
-        last_token_s - measured.arrival_s,
-        first_token_s - measured.arrival_s,
-        (last_token_s - first_token_s) / further,
-    )
-    return pd.DataFrame(dict(zip(LATENCIES, columns, strict=True)))
-
-
 def disagreement(measured: pd.DataFrame, simulated: pd.DataFrame) -> float:
-    """Return what the fit minimises, the sum over the three latencies of
+    """Return what the fit minimises.
 
-    weight x mean h(log(simulated / measured)) + (relative error of the mean)^2 + (relative error of the p95)^2
-
-    with h(r) = 2 d^2 (sqrt(1 + (r / d)^2) - 1), which is r^2 for small r (pseudo-Huber, d = ``HUBER``).
+    The sum over the three latencies of: weight x mean h(log(simulated / measured)), the squared relative error of the
+    mean, and that of the p95; h(r) = 2 d^2 (sqrt(1 + (r / d)^2) - 1) is r^2 for small r (pseudo-Huber, d = ``HUBER``).
     """
     total = 0.0
     for name in LATENCIES:
@@ -213,14 +164,8 @@ def disagreement(measured: pd.DataFrame, simulated: pd.DataFrame) -> float:
         ratio = np.log(np.maximum(b, 1e-9) / np.maximum(a, 1e-9))
         weight = FIRST_TOKEN_WEIGHT if name == "time_to_first_token_s" else 1.0
         total += weight * 2 * HUBER**2 * float(np.mean(np.sqrt(1 + (ratio / HUBER) ** 2) - 1))
-        for figure in (np.mean, p95):
-            total += (float(figure(b)) / float(figure(a)) - 1) ** 2
+        total += sum((figure(of, b) / figure(of, a) - 1) ** 2 for of in FIGURES)
     return total
-
-
-def p95(values: FloatArray) -> float:
-    """Return the 95th percentile, linearly interpolated."""
-    return float(np.quantile(values, 0.95))
 
 
 def start(measured: pd.DataFrame, requests: Measured) -> FloatArray:
@@ -236,8 +181,8 @@ def start(measured: pd.DataFrame, requests: Measured) -> FloatArray:
     )
 
 
-def fit(requests: Measured, limits: Limits, evaluations: int = 400, advance: Callable[[], None] | None = None) -> Fit:
-    """Fit by Nelder-Mead on the logarithms of the parameters, restarted once where it stopped.
+def fit(requests: Measured, limits: Limits, evaluations: int = 600, advance: Callable[[], None] | None = None) -> Fit:
+    """Fit by rounds of Nelder-Mead on the logarithms of the parameters, each from where the last one stopped.
 
     Raises
     ------
@@ -256,13 +201,13 @@ def fit(requests: Measured, limits: Limits, evaluations: int = 400, advance: Cal
         def loss(logs: FloatArray, in_step: bool = in_step, copies: int = copies) -> float:
             if advance is not None:
                 advance()
-            service = limits.service(np.exp(logs), in_step=in_step)
+            service = limits.service(np.exp(logs).tolist(), in_step=in_step)
             return disagreement(half, latencies(requests, *simulate(service, copies, requests))[:n_fitted])
 
         point = np.log(start(half, requests))
-        for share in (0.6, 0.4):
-            options = {"maxfev": int(share * evaluations), "xatol": 1e-3, "fatol": 1e-7, "adaptive": True}
-            simplex = np.vstack([point, point + 0.4 * np.eye(len(point))])
+        for spread in SPREADS:
+            simplex = np.vstack([point, point + spread * np.eye(len(point))])
+            options = {"maxfev": evaluations // len(SPREADS), "xatol": 1e-3, "fatol": 1e-7, "adaptive": True}
             found = minimize(loss, point, method="Nelder-Mead", options={**options, "initial_simplex": simplex})
             point = found.x
         if best is None or found.fun < best[0]:
@@ -276,14 +221,19 @@ def fit(requests: Measured, limits: Limits, evaluations: int = 400, advance: Cal
 
 
 def table(fitted: Fit) -> pd.DataFrame:
-    """Return mean and p95 of each latency, measured and simulated, on the fitted half and on the held-out one."""
-    halves = {"fitted": slice(0, fitted.n_fitted), "held out": slice(fitted.n_fitted, None)}
-    rows = []
-    for half, rows_of in halves.items():
-        for name in LATENCIES:
-            a, b = fitted.measured[name][rows_of].dropna(), fitted.simulated[name][rows_of].dropna()
-            for figure, of in (("mean", np.mean), ("p95", p95)):
-                x, y = float(of(a.to_numpy())), float(of(b.to_numpy()))
-                rows.append({"half": half, "metric": name, "figure": figure, "measured": x, "simulated": y})
+    """Return each latency's mean and p95, measured and simulated, a row per half, latency and figure."""
+    halves = {"fitted": slice(0, fitted.n_fitted), "held_out": slice(fitted.n_fitted, None)}
+    rows = [
+        {
+            "half": half,
+            "metric": metric,
+            "figure": name,
+            "measured": figure(name, fitted.measured[metric].to_numpy()[chosen]),
+            "simulated": figure(name, fitted.simulated[metric].to_numpy()[chosen]),
+        }
+        for half, chosen in halves.items()
+        for metric in LATENCIES
+        for name in FIGURES
+    ]
     frame = pd.DataFrame(rows)
     return frame.assign(relative_error=frame["simulated"] / frame["measured"] - 1)

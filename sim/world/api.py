@@ -16,7 +16,7 @@ import simpy
 from simpy.events import Timeout
 
 from sim.interface import FloatArray
-from sim.world.batching import check_counts, check_factor, check_times
+from sim.world.checks import check_counts, check_factor, check_times
 from sim.world.service import Finish, Job
 
 MINUTE_S = 60.0
@@ -34,7 +34,7 @@ class Api:
         The limits, on input + output tokens; None for none. A request of more tokens than a minute's allowance begins
         when its bucket is full and leaves a debt.
     time_to_first_token_s, time_per_output_token_s : float
-        Medians of two lognormal distributions; a request draws its own of each. The second counts from the second token.
+        Medians of two lognormal distributions; a request draws its own of each. The second is per later token.
     first_token_log_sd, output_token_log_sd : float
         Standard deviations of their logarithms; 0 for no randomness.
     when_limited : str

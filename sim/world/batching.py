@@ -6,8 +6,8 @@ V + w. A change of the batch changes the clock's speed and no target, so there i
 and O(log b) work per change; no event stands for an iteration.
 
 A prefill is compute that the batch waits for: first come, first served, V stands still for the input tokens times
-``prefill_per_token_s``. What is still to be prefilled is one number, and needs no event either. Then the request's first
-iteration gives its first token.
+``prefill_per_token_s``. What is still to be prefilled is one number, and needs no event either. Then the request's
+first iteration gives its first token.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from heapq import heapify, heappop, heappush
 import simpy
 from simpy.events import Timeout
 
+from sim.world.checks import check_counts, check_factor, check_times
 from sim.world.service import Finish, Job
 
 INFINITY = float("inf")
@@ -76,27 +77,6 @@ class Batching:
     def open(self, env: simpy.Environment, finish: Finish) -> BatchingServer:
         """Return the server of one run."""
         return BatchingServer(self, env, finish)
-
-
-def check_counts(service: object, *names: str) -> None:
-    """Raise ValueError for an attribute that is neither None nor at least 1."""
-    for name in names:
-        value = getattr(service, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1, or null for no limit")
-
-
-def check_times(service: object, *names: str) -> None:
-    """Raise ValueError for an attribute that is negative or not finite."""
-    for name in names:
-        if not 0 <= getattr(service, name) < float("inf"):
-            raise ValueError(f"{name} is {getattr(service, name)}; it must be finite and at least 0")
-
-
-def check_factor(factor: float) -> None:
-    """Raise ValueError unless a slow-down is positive and finite."""
-    if not 0 < factor < float("inf"):
-        raise ValueError(f"factor is {factor}; it must be positive and finite")
 
 
 class BatchingServer:
@@ -220,8 +200,7 @@ class BatchingServer:
             return
         wait_s = (self._batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
         if now_s + wait_s < self._armed_s:  # else the pending event comes too early, and sets the next
-            if wait_s < 0.0:
-                wait_s = 0.0  # by rounding
+            wait_s = max(wait_s, 0.0)  # by rounding
             self._armed_s = now_s + wait_s
             self._armed = event = Timeout(self._env, wait_s)
             event.callbacks.append(self._leave)

@@ -1,4 +1,4 @@
-"""One engine's batch, counted in iterations: who joins, is prefilled, decodes, is preempted, leaves. It has no clock."""
+"""One engine's batch, counted in iterations: joining, prefill, decoding, preemption, leaving. It has no clock."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ class Engine:
     def fits(self, tokens: int) -> bool:
         """Return whether a prompt can join; the first always can."""
         size, costs = self.size, self._costs
-        return size == 0 or (
-            size < costs.slots and self._held_tokens + len(self._decoding) + tokens <= costs.kv_tokens
-        )
+        return size == 0 or (size < costs.slots and self._held_tokens + len(self._decoding) + tokens <= costs.kv_tokens)
 
     def join(self, member: Member) -> None:
         """Take a request into the batch, to be prefilled with what it had made before."""

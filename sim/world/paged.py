@@ -1,8 +1,8 @@
 """Continuous batching as vLLM does it, exact to the iteration. It knows the clock and tokens, not money or policies.
 
-Beyond ``Batching``: requests join at the end of an iteration; prompts are prefilled in chunks that share iterations with
-decoding; an iteration takes longer with more tokens in the key-value cache; and the cache is not reserved for output, so
-it can run full, and then the request that joined last is preempted and later prefilled again.
+Beyond ``Batching``: requests join at the end of an iteration; prompts are prefilled in chunks that share iterations
+with decoding; an iteration takes longer with more tokens in the key-value cache; and the cache is not reserved for
+output, so it can run full, and then the request that joined last is preempted and later prefilled again.
 
 An iteration with b decoding requests, m tokens in the cache and c prompt tokens takes
 
@@ -22,7 +22,7 @@ from math import ceil, sqrt
 import simpy
 from simpy.events import Timeout
 
-from sim.world.batching import check_counts, check_factor, check_times
+from sim.world.checks import check_counts, check_factor, check_times
 from sim.world.engine import INFINITY, Costs, Engine, Member
 from sim.world.service import Finish, Job
 
@@ -61,8 +61,9 @@ class PagedBatching:
 
     Notes
     -----
-    The schedule is that of vLLM's first engine core with chunked prefill (Kwon et al. 2023, arXiv 2309.06180; Agrawal et
-    al. 2024, arXiv 2403.02310): decoding first, then prompts in order of arrival; the last to join is preempted.
+    The schedule is vLLM's (Kwon et al. 2023, arXiv 2309.06180, section 4.5) with the chunked prefill of Sarathi-Serve
+    (Agrawal et al. 2024, arXiv 2403.02310): decoding first, then prompts in order of arrival; the last to join is
+    preempted, and its cache is computed anew.
     """
 
     slots: int | None
