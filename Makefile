@@ -19,6 +19,7 @@ proof: $(VENV)/.tested
 
 benchmark: $(VENV)/.tested
 	$(BIN)/python benchmarks/world.py
+	$(BIN)/python benchmarks/batching.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python benchmarks/million.py
 

@@ -164,9 +164,9 @@ def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Numb
 
 
 def places(deployment: Deployment) -> float:
-    """Return how many queries a deployment serves at once: slots x replicas; ``inf`` without a limit."""
+    """Return how many queries a deployment serves at once: slots x engines x replicas; ``inf`` without a limit."""
     slots = getattr(deployment.service, "slots", None)
-    return math.inf if slots is None else float(slots * deployment.replicas)
+    return math.inf if slots is None else float(slots * getattr(deployment.service, "ranks", 1) * deployment.replicas)
 
 
 def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray:

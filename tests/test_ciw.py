@@ -1,6 +1,5 @@
 """Per-customer waits equal those of Ciw, and of two textbook recursions, on identical arrivals and services."""
 
-import importlib.util
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from sim.interface import FloatArray
-from sim.study.laboratory import BATCHING, shared
+from sim.study.laboratory import shared
 from sim.study.single import Arriving, serve
 from sim.study.theory.conditions import System
 from sim.world.distributions import Exponential
@@ -83,7 +82,6 @@ def test_several_servers_waits_follow_the_recursion_of_kiefer_and_wolfowitz(serv
     assert np.abs(np.array(waits) - waits_in_the_world(servers)).max() < 1e-9
 
 
-@pytest.mark.skipif(importlib.util.find_spec(BATCHING) is None, reason=f"{BATCHING} is not there")
 @pytest.mark.parametrize("places", [None, 4])
 def test_departures_from_a_shared_server_equal_those_of_ciws_processor_sharing_node(places: int | None) -> None:
     # Work in whole tokens of 1 ms; a batch of b takes b ms for a token each.

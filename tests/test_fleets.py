@@ -63,15 +63,8 @@ def configured_fleet(name: str) -> FleetRule:
     with initialize_config_module("conf", version_base="1.3"):
         config = OmegaConf.to_container(compose("run", [f"fleet={name}"]).fleet)
     assert isinstance(config, dict)
-    for entry in config["entries"]:
-        if not exists(entry["service"]["_target_"].rpartition(".")[0]):
-            entry["service"] = {"_target_": "sim.world.service.Instant"}
     fleet: FleetRule = instantiate(OmegaConf.create(config), _convert_="all")
     return fleet
-
-
-def exists(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 # --- every catalogue --------------------------------------------------------------------------------------------------
@@ -123,7 +116,6 @@ def test_the_smallest_self_hosted_entries_meet_the_two_speeds_that_they_were_mad
         assert slots / (base_s + slots * each_s) == pytest.approx(saturated, rel=0.005)
 
 
-@pytest.mark.skipif(not exists("sim.world.batching"), reason="the service Batching is missing")
 @pytest.mark.parametrize(
     ("catalogue", "number", "input_tokens", "expected_per_s"),
     [
@@ -339,7 +331,6 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.
 # --- through the command ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not (exists("sim.world.api") and exists("sim.world.batching")), reason="Api or Batching is missing")
 @pytest.mark.parametrize("name", ["hosted_api", "routerbench_2024", "selfhosted_a100", "selfhosted_h100"])
 def test_a_catalogue_runs_on_the_default_workload(name: str, tmp_path: Path) -> None:
     small = ["workload.n_queries=100", "workload.n_history=100", "policy=least_loaded", "oracle.names=[]"]

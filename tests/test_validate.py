@@ -1,6 +1,5 @@
 """The verb validate, and the claims that it checks: small runs through the real world."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sim.cli.main import main
-from sim.study.laboratory import BATCHING, customers, found, missing, standard
+from sim.study.laboratory import customers, found, standard
 from sim.study.theory.conditions import System
 from sim.study.theory.forms import FORMS
 from sim.study.validate import Claim, judged, validate
@@ -127,20 +126,11 @@ def test_too_few_customers_for_the_batches_are_refused() -> None:
         validate([QUEUE], 100)
 
 
-@pytest.mark.skipif(importlib.util.find_spec(BATCHING) is None, reason=f"{BATCHING} is not there")
 def test_a_shared_server_gives_every_customer_its_share() -> None:
     shared = [system for system in standard() if system.shared]
     claims = validate(shared, 30_000).dropna(subset=["passed"])
     assert claims["passed"].all()
     assert set(claims["form"]) == {"M/G/1-PS", "limited PS"}
-
-
-@pytest.mark.skipif(importlib.util.find_spec(BATCHING) is not None, reason="the world can run everything")
-def test_what_the_world_cannot_run_is_said_and_not_failed() -> None:
-    unable = [system for system in standard() if missing(system)]
-    table = validate(unable, 1_000)
-    assert table["passed"].isna().all()
-    assert all("not run: " in verdict for verdict in table.loc[table["unmet"] == 0, "verdict"])
 
 
 def test_the_verb_writes_its_table_and_says_where(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

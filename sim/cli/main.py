@@ -12,13 +12,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.cli.configuration import GROUPS, configure, nearest, options
+from sim.cli.fit import fit_service
 from sim.cli.study import study
 from sim.cli.validate import validate
 
 VERBS = {
-    "run": "one policy on a scenario",
-    "compare": "several policies on the same queries at the same times",
-    "validate": "closed forms of queueing theory beside simulated figures",
+    "run": ("one policy on a scenario", study),
+    "compare": ("several policies on the same queries at the same times", study),
+    "validate": ("closed forms of queueing theory beside simulated figures", validate),
+    "fit": ("service parameters from measured requests", fit_service),
 }
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
@@ -39,6 +41,7 @@ examples:
   switchyard run policy=port_exact order=random replications=10
   switchyard compare policy=[random,port,port_exact] budget=uniform budget.total=0.5 out=results
   switchyard run policy=port estimator=ridge policy.port.eps=0.05
+  switchyard fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted
 """
 
 
@@ -64,16 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
                 return 0
-            if words[0] == "validate":
-                return validate(config)
-            study(words[0], config)
+            return VERBS[words[0]][1](words[0], config)
         except KeyboardInterrupt:
             return complain("stopped; nothing was written", 130)
         except USER_ERRORS as error:
             if "--traceback" in flags:
                 raise
             return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
-    return 0
 
 
 def complain(message: str, code: int) -> int:
@@ -85,5 +85,5 @@ def complain(message: str, code: int) -> int:
 def usage() -> str:
     """Return the help, with every group's options."""
     groups = [f"  {group:<11}{', '.join(options(group))}" for group in GROUPS]
-    verbs = [f"  {verb:<11}{what}" for verb, what in VERBS.items()]
+    verbs = [f"  {verb:<11}{what}" for verb, (what, _) in VERBS.items()]
     return USAGE.format(verbs="\n".join(verbs), groups="\n".join(groups))

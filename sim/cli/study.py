@@ -25,7 +25,7 @@ from sim.study.archive import Archive, file_hashes
 from sim.study.experiment import Oracle, runs
 
 
-def study(verb: str, config: DictConfig) -> None:
+def study(verb: str, config: DictConfig) -> int:
     """Carry out a verb: build the scenario, run the policies, write the output directory, print the table."""
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
@@ -59,6 +59,7 @@ def study(verb: str, config: DictConfig) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(comparison(summary))
     console.print(f"written to {out}", soft_wrap=True)
+    return 0
 
 
 def destination(verb: str, config: DictConfig) -> tuple[dict[str, Any], Path]:

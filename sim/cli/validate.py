@@ -18,15 +18,15 @@ from sim.study.laboratory import standard
 from sim.study.theory.conditions import System
 
 
-def validate(config: DictConfig) -> int:
+def validate(verb: str, config: DictConfig) -> int:
     """Check closed forms, write the output directory, print the tables; return 1 if a form fails."""
-    resolved, out = destination("validate", config)
+    resolved, out = destination(verb, config)
     systems = [own(config)] if config.system else chosen(config.systems)
     n_customers = config.quick_customers if config.quick else config.customers
     with stop_on_termination(), Directory(out) as directory, progress(len(systems)) as advance:
         table = theory.validate(systems, n_customers, n_batches=config.batches, seed=config.seed, done=advance)
         table.to_csv(directory.folder / "validate.csv", index=False)
-        directory.write_manifest({"verb": "validate", "config": resolved})
+        directory.write_manifest({"verb": verb, "config": resolved})
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(verdicts(table))
     console.print(reasons(table))

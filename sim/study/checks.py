@@ -108,7 +108,7 @@ def check_places(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -
     """
     starts_s, ends_s, row = stage(requests, where, "service")
     for k, (name, places) in enumerate(zip(fleet["deployment"], fleet["places"], strict=True)):
-        if not np.isfinite(places):
+        if not np.isfinite(places) or ("may_overlap" in fleet and bool(fleet["may_overlap"].iloc[k])):
             continue
         here = row == k
         c, starts, ends = int(places), np.sort(starts_s[here]), np.sort(ends_s[here])

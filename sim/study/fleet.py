@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 
-from sim.deployment import Deployment
-from sim.instance import Instance
+from sim.instance import Instance, places
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:
@@ -17,9 +19,10 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``may_exceed``, whether spending may end
         above that budget, because estimates are reserved or budgets change during the run; ``replicas``; ``places``,
         how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
+        ``may_overlap``, whether the record may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``energy_j_per_token`` of output, NaN where the fleet does not say.
     """
-    setting = instance.setting
+    setting, fleet = instance.setting, instance.fleet
     return pd.DataFrame(
         {
             "deployment": [info.name for info in setting.fleet],
@@ -27,28 +30,16 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "unit": [info.unit for info in setting.fleet],
             "budget": setting.budgets,
             "may_exceed": may_exceed(instance),
-            "replicas": [deployment.replicas for deployment in instance.fleet],
-            "places": [places(deployment) for deployment in instance.fleet],
-            "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in instance.fleet],
-            "energy_j_per_token": [energy_j_per_token(deployment) for deployment in instance.fleet],
+            "replicas": [deployment.replicas for deployment in fleet],
+            "places": [places(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
+            "may_overlap": [getattr(deployment.service, "may_overlap", False) for deployment in fleet],
+            "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
+            "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
         }
     )
-
-
-def places(deployment: Deployment) -> float:
-    """Return how many queries a deployment can serve at once."""
-    if deployment.autoscaler is not None:
-        return float("nan")
-    return float(getattr(deployment.service, "slots", "inf")) * deployment.replicas  # only some services have slots
 
 
 def may_exceed(instance: Instance) -> bool:
     """Return whether a deployment may end above its budget without anything being wrong."""
     scenario = instance.scenario
     return scenario.reserve == "estimate" or scenario.window is not None or len(scenario.events) > 0
-
-
-def energy_j_per_token(deployment: Deployment) -> float:
-    """Return the energy of one output token, NaN if the fleet does not say."""
-    value = getattr(deployment, "energy_j_per_token", None)
-    return float("nan") if value is None else float(value)

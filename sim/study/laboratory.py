@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import zlib
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -15,21 +12,14 @@ from sim.instance import stream
 from sim.interface import FloatArray, IntArray
 from sim.study.single import Arriving, Renewal, serve
 from sim.study.theory.conditions import System
+from sim.world.batching import Batching
 from sim.world.distributions import Constant, Exponential, Gamma, Hyperexponential, Lognormal
 from sim.world.timed import Timed
 
-BATCHING = "sim.world.batching"
 TOKEN_S = 1e-3
 """Work on a shared server is counted in tokens of this many seconds, rounded, and at least one."""
 MANY = 10**9
 """More places than there are customers."""
-
-
-def missing(system: System) -> str | None:
-    """Return what the world lacks to run a system, None if nothing."""
-    if system.shared and importlib.util.find_spec(BATCHING) is None:
-        return f"not run: {BATCHING} is not there"
-    return None
 
 
 def customers(system: System, n_customers: int, seed: int) -> pd.DataFrame:
@@ -82,8 +72,7 @@ def timed(system: System) -> Service:
 
 def shared(system: System) -> Service:
     """Return a server whose speed its customers share: batching with an iteration time proportional to the batch."""
-    batching: Callable[..., Service] = importlib.import_module(BATCHING).Batching
-    return batching(
+    return Batching(
         slots=system.servers,
         iteration_base_s=0.0,
         iteration_per_sequence_s=TOKEN_S,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray
-from sim.study.laboratory import customers, found, missing
+from sim.study.laboratory import customers, found
 from sim.study.statistics import batch_means_interval, quantile_interval
 from sim.study.theory.conditions import System
 from sim.study.theory.forms import FORMS, P99, PERCENTILE
@@ -138,17 +138,16 @@ def claimed(systems: Sequence[System], *, with_percentile: bool) -> tuple[list[C
     claims: list[Claim] = []
     refused: list[dict[str, object]] = []
     for system in systems:
-        lacking = missing(system)
         for form in FORMS:
             reasons = form.refusals(system)
-            if not reasons and lacking is None:
+            if not reasons:
                 claims += [
                     Claim(system, form.name, figure, theory)
                     for figure, theory in form.figures(system).items()
                     if with_percentile or figure != PERCENTILE
                 ]
             else:
-                verdict = "; ".join(reasons) or lacking
+                verdict = "; ".join(reasons)
                 refused.append({"system": system.name, "form": form.name, "unmet": len(reasons), "verdict": verdict})
     return claims, refused
 

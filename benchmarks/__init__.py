@@ -1,0 +1,1 @@
+"""Ratios between loops, measured in one run; printed, never asserted."""

@@ -1,0 +1,54 @@
+"""The figure of a fit, from its tables only: latencies measured against simulated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+TITLES = {
+    "end_to_end_s": "end to end (s)",
+    "time_to_first_token_s": "time to first token (s)",
+    "time_per_output_token_s": "time per output token (s)",
+}
+
+
+def write_figure(path: Path, measured: pd.DataFrame, simulated: pd.DataFrame, n_fitted: int) -> None:
+    """Write the figure as PNG."""
+    mpl.use("Agg")
+    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
+        figure = measured_against_simulated(measured, simulated, n_fitted)
+        figure.savefig(path, dpi=150, bbox_inches="tight")
+        plt.close(figure)
+
+
+def measured_against_simulated(measured: pd.DataFrame, simulated: pd.DataFrame, n_fitted: int) -> Figure:
+    """Draw, for each latency, its distribution above and its course over the requests below.
+
+    Parameters
+    ----------
+    measured, simulated : DataFrame
+        A column per latency, a row per request in order of arrival.
+    n_fitted : int
+        How many of them were fitted; the others, right of the dashed line, are predictions. Distributions are of those.
+    """
+    figure, axes = plt.subplots(2, len(TITLES), figsize=(13, 7))
+    blue, orange = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[3]
+    shares = np.linspace(0, 1, len(measured) - n_fitted)
+    for column, (metric, title) in enumerate(TITLES.items()):
+        above, below = axes[0, column], axes[1, column]
+        for table, label, colour, style in ((measured, "measured", blue, "-"), (simulated, "simulated", orange, "--")):
+            values = table[metric].to_numpy()
+            above.plot(np.sort(values[n_fitted:]), shares, style, color=colour, label=label, linewidth=2)
+            below.plot(values, "o" if label == "measured" else "x", color=colour, label=label, markersize=3.5)
+        above.set(xlabel=title, ylabel="share of held-out requests" if column == 0 else "", ylim=(0, 1))
+        below.axvline(n_fitted - 0.5, color="black", linestyle="--", linewidth=1)
+        below.set(xlabel="request, in order of arrival", ylabel=title, ylim=(0, None))
+    axes[0, 0].legend(frameon=False)
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,82 @@
+"""Measured requests: read, checked, and made into latencies. It knows a table, not a simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sim.interface import FloatArray, IntArray
+
+TIMES = ("arrival_s", "first_token_s", "last_token_s")
+TOKENS = ("input_tokens", "output_tokens")
+LATENCIES = ("end_to_end_s", "time_to_first_token_s", "time_per_output_token_s")
+FIGURES = ("mean", "p95")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Requests in order of arrival: arrays (n_requests,)."""
+
+    arrival_s: FloatArray
+    first_token_s: FloatArray
+    last_token_s: FloatArray
+    input_tokens: IntArray
+    output_tokens: IntArray
+
+
+def read(path: Path) -> Measured:
+    """Read measured requests from CSV or Parquet.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or holds no number, if there are fewer than four rows, or if times are out of order.
+    OSError
+        If there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; give the table of measured requests")
+    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    missing = [name for name in (*TIMES, *TOKENS) if name not in table]
+    if missing:
+        raise ValueError(f"{path} has no column {missing[0]!r}; needed are {', '.join((*TIMES, *TOKENS))}")
+    if len(table) < 4:
+        raise ValueError(f"{path} has {len(table)} rows; a fit and its check need at least 4")
+    for name in (*TIMES, *TOKENS):
+        if not pd.api.types.is_numeric_dtype(table[name]) or not np.isfinite(table[name].astype(np.float64)).all():
+            raise ValueError(f"column {name!r} of {path} must hold finite numbers in every row")
+    times = [table[name].to_numpy(np.float64) for name in TIMES]
+    tokens = [table[name].to_numpy(np.int64) for name in TOKENS]
+    if (np.diff(times[0]) < 0).any():
+        row = int(np.argmax(np.diff(times[0]) < 0)) + 1
+        raise ValueError(f"arrival_s of {path} decreases at row {row}; rows must be in order of arrival")
+    late = (times[0] >= times[1]) | (times[1] > times[2])
+    if late.any():
+        raise ValueError(f"row {int(late.argmax())} of {path} must have arrival_s < first_token_s <= last_token_s")
+    if (tokens[0] < 1).any() or (tokens[1] < 1).any():
+        raise ValueError(f"{path} has a request without tokens; input_tokens and output_tokens must be at least 1")
+    return Measured(*times, *tokens)
+
+
+def latencies(measured: Measured, first_token_s: FloatArray, last_token_s: FloatArray) -> pd.DataFrame:
+    """Return end to end, to the first token, and per further token (NaN where there is none), a row per request."""
+    further = np.where(measured.output_tokens > 1, measured.output_tokens - 1.0, np.nan)
+    columns = (
+        last_token_s - measured.arrival_s,
+        first_token_s - measured.arrival_s,
+        (last_token_s - first_token_s) / further,
+    )
+    return pd.DataFrame(dict(zip(LATENCIES, columns, strict=True)))
+
+
+def figure(name: str, values: FloatArray) -> float:
+    """Return the mean, or the 95th percentile (linear interpolation), of the values there are.
+
+    >>> figure("p95", np.arange(101.0))
+    95.0
+    """
+    there = values[np.isfinite(values)]
+    return float(there.mean() if name == "mean" else np.quantile(there, 0.95))
