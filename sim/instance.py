@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
-from sim.scenario import BudgetBasis, Deployment, Scenario, unknown
+from sim.scenario import BudgetBasis, Deployment, Scenario, TokenBucket, unknown
 from sim.workload import Rows, Workload
 
 UNITS = ("usd", "tokens")
@@ -112,6 +112,10 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
     think_s = None
     if hasattr(scenario.arrivals, "think_s"):
+        if isinstance(scenario.window, TokenBucket) or (scenario.window is not None and scenario.window.spread):
+            raise ValueError(
+                "a closed loop has no arrival times to spread a budget over: use a window with window.spread=false"
+            )
         think_s = scenario.arrivals.think_s(len(rows), stream(seed, replication, "think"))
     setting = Setting(
         fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),

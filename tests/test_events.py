@@ -2,6 +2,7 @@
 
 import pytest
 
+from scenarios.arrivals.closed import ClosedLoop
 from scenarios.budgets import Amounts
 from scenarios.events import Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from sim.interface import Decision
@@ -116,6 +117,18 @@ def test_a_query_can_wait_for_the_next_window() -> None:
     window = Window(length_s=10, spread=False)
     requests = run(Scripted([0] * 3), [1.0, 2.0, 3.0], budget=Amounts([1.5, 0]), window=window, exhausted="wait")
     assert requests["started_at_s"].tolist() == [1.0, 10.0, 20.0]
+
+
+def test_waiting_ends_when_the_budget_of_the_run_has_been_given_out() -> None:
+    # 2 USD over 20 s are 1 USD for each 10 s: the second query waits for 10 s, the third for a window that never comes.
+    requests = run(Scripted([0] * 3), [0.0, 1.0, 20.0], budget=Amounts([2.0, 0]), window=Window(10), exhausted="wait")
+    assert requests["fate"].tolist() == ["served", "served", "exhausted"]
+    assert requests["started_at_s"].tolist()[:2] == [0.0, 10.0]
+
+
+def test_a_budget_cannot_be_spread_over_arrivals_that_are_not_known() -> None:
+    with pytest.raises(ValueError, match="a closed loop has no arrival times to spread a budget over"):
+        run(Scripted([0]), ClosedLoop(users=1, mean_think_s=1), n_queries=1, window=Window(10))
 
 
 def test_nobody_waits_for_a_budget_that_no_window_will_have() -> None:

@@ -32,7 +32,9 @@ def test_make_demo_runs_the_command_that_the_readme_says() -> None:
     assert demo.group(1) in commands("README.md")
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/validation.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/validation.md", "docs/metrics.md"]
+)
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\(\s*([^)\s]+)\s*\)", path.read_text()):
@@ -43,7 +45,7 @@ RECIPES = {
     "A policy": "policies/cheapest.py",
     "An arrival process": "scenarios/arrivals/bursts.py",
     "A data set": "scenarios/workloads/coin.py",
-    "A metric": "sim/study/metrics.py",
+    "A metric": "sim/study/metrics/counting.py",
 }
 
 

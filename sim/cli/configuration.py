@@ -56,7 +56,7 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         known = [*leaves(compose(verb, chosen)), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
     check_values(leaves(config), leaves(defaults))
-    if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
+    if "workload" in config and not config.get("policy"):
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("estimator"):
         for policy in config.policy.values():

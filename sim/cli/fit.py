@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from importlib import metadata
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,8 +13,8 @@ from rich.table import Table
 
 from sim.cli.study import progress, stop_on_termination
 from sim.show.fitted import write_figure
-from sim.study.archive import PACKAGES, file_hashes, git_commit
-from sim.study.directory import whole_directory
+from sim.study.archive import file_hashes
+from sim.study.directory import Directory
 from sim.study.fit import PARAMETERS, Limits, fit, table
 from sim.study.fleet_yaml import fleet_yaml
 from sim.study.measured import read
@@ -28,7 +27,8 @@ def fit_service(config: DictConfig) -> None:
     out, path = Path(config.out or f"outputs/fit-{digest[:8]}"), Path(config.requests)
     limits = Limits(config.slots, config.kv_tokens, config.batched_tokens, config.replicas, config.in_step)
     requests = read(path)
-    with stop_on_termination(), whole_directory(out) as folder:
+    with stop_on_termination(), Directory(out) as directory:
+        folder = directory.folder
         with progress(config.evaluations * len(limits.couplings())) as advance:
             fitted = fit(requests, limits, config.evaluations, lambda: advance("fitting"))
         residuals = table(fitted)
@@ -47,15 +47,9 @@ def fit_service(config: DictConfig) -> None:
             )
         )
         write_figure(folder / "fit.png", fitted.measured, fitted.simulated, fitted.n_fitted)
-        manifest = {
-            "verb": "fit",
-            "config": resolved,
-            "files": file_hashes((path,)),
-            "loss": fitted.loss,
-            "versions": {package: metadata.version(package) for package in PACKAGES},
-            "git_commit": git_commit(),
-        }
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        directory.write_manifest(
+            {"verb": "fit", "config": resolved, "files": file_hashes((path,)), "loss": fitted.loss}
+        )
     shown = Table(title="simulated over measured", title_justify="left", title_style="bold")
     for column in ("half", "metric", "figure", "measured", "simulated", "error"):
         shown.add_column(column, justify="left" if column in ("half", "metric", "figure") else "right")

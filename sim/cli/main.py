@@ -14,11 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 from sim.cli.configuration import GROUPS, configure, nearest, options
 from sim.cli.fit import fit_service
 from sim.cli.study import study
+from sim.cli.validate import validate
 
 VERBS = {
     "run": "one policy on a scenario",
     "compare": "several policies on the same queries at the same times",
     "fit": "service parameters from measured requests",
+    "validate": "closed forms of queueing theory beside simulated figures",
 }
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
@@ -65,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
                 return 0
+            if words[0] == "validate":
+                return validate(config)
             if words[0] == "fit":
                 fit_service(config)
             else:

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -26,9 +27,7 @@ from sim.study.experiment import Oracle, runs
 
 def study(verb: str, config: DictConfig) -> None:
     """Carry out a verb: build the scenario, run the policies, write the output directory, print the table."""
-    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    digest = hashlib.sha256(json.dumps({**resolved, "out": None}, sort_keys=True).encode()).hexdigest()  # type: ignore[dict-item]
-    out = Path(config.out or f"outputs/{verb}-{digest[:8]}")
+    resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
         scenario = Scenario(
             workload=build(config.workload, "workload"),
@@ -52,7 +51,7 @@ def study(verb: str, config: DictConfig) -> None:
         with Archive(out, manifest) as archive:
             total = config.replications * (len(policies) + len(set(oracle.names)))
             with progress(total) as advance:
-                for run in runs(scenario, policies, config.seed, config.replications, oracle, metrics):
+                for run in runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up):
                     archive.add(run)
                     advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
@@ -60,6 +59,13 @@ def study(verb: str, config: DictConfig) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(comparison(summary))
     console.print(f"written to {out}", soft_wrap=True)
+
+
+def destination(verb: str, config: DictConfig) -> tuple[dict[str, Any], Path]:
+    """Return the configuration as plain values, and where its results go."""
+    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    digest = hashlib.sha256(json.dumps({**resolved, "out": None}, sort_keys=True).encode()).hexdigest()
+    return resolved, Path(config.out or f"outputs/{verb}-{digest[:8]}")
 
 
 def build_policy(spec: DictConfig, key: str) -> Policy:

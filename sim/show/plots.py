@@ -14,25 +14,29 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
+from sim.show.clock import clock_figures
+from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
 
 ORACLES = ("approximate_optimum", "optimum")
-FATES = ("served", "declined", "exhausted", "rejected")
+HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**")  # one per fate, for eyes and printers without colour
 TIME_BINS = 60
 
 
 def write_figures(folder: Path) -> None:
-    """Write ``figures/*.png`` into an output directory from its summary, budgets and requests."""
+    """Write ``figures/*.png`` into an output directory from its summary, fleet and requests."""
     summary = pd.read_csv(folder / "summary.csv")
-    budgets = pd.read_csv(folder / "budgets.csv")
+    budgets = pd.read_csv(folder / "fleet.csv")
     (folder / "figures").mkdir()
     mpl.use("Agg")
+    policies = summary["policy"].unique().tolist()
     with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
         for name, figure in (
             ("quality", quality(summary)),
             ("cost_quality", cost_quality(summary)),
             ("served", served(summary)),
-            ("spend", spend(folder / "requests.parquet", budgets, summary["policy"].unique().tolist())),
+            ("spend", spend(folder / "requests.parquet", budgets, policies)),
+            *clock_figures(folder / "requests.parquet", budgets, policies),
         ):
             figure.savefig(folder / "figures" / f"{name}.png", dpi=150, bbox_inches="tight")
             plt.close(figure)
@@ -106,7 +110,7 @@ def served(summary: pd.DataFrame) -> Figure:
     shares = means[list(FATES)].div(means["arrived"], axis=0) * 100
     figure, axes = plt.subplots(figsize=(8, height_in(len(means))))
     left = np.zeros(len(shares))
-    for fate, colour, hatch in zip(FATES, sns.color_palette("colorblind", 4), ("", "//", "..", "xx"), strict=True):
+    for fate, colour, hatch in zip(FATES, sns.color_palette("colorblind", len(FATES)), HATCHES, strict=True):
         if shares[fate].any():
             axes.barh(shares.index, shares[fate], left=left, color=colour, hatch=hatch, edgecolor="white", label=fate)
         left += shares[fate].to_numpy()

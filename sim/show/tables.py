@@ -8,19 +8,18 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
+from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
 
 COLUMNS = {
     "quality": ".1f",
-    "served": ".0f",
-    "declined": ".0f",
-    "exhausted": ".0f",
-    "rejected": ".0f",
+    **dict.fromkeys(FATES, ".0f"),
     "cost_usd": ".4g",
     "quality_per_usd": ".1f",
     "relative_quality": ".3f",
     "optimum_ratio": ".3f",
 }
+RARE = FATES[3:]  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
 
 
@@ -31,11 +30,10 @@ def comparison(summary: pd.DataFrame) -> Table:
     ----------
     summary : DataFrame
         A row per policy and replication; policies stay in their order. A column that no row fills is left out, and so
-        is ``rejected`` where nothing was.
+        are the rarer fates where nothing met them.
     """
     shown = [column for column in COLUMNS if summary[column].notna().any()]
-    if not summary["rejected"].any():
-        shown.remove("rejected")
+    shown = [column for column in shown if column not in RARE or summary[column].any()]
     replications = summary["replication"].nunique()
     arrived = summary["arrived"].mean()
     of = "1 replication" if replications == 1 else f"means of {replications} replications, +- 95%"

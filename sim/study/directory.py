@@ -1,35 +1,95 @@
-"""An output directory that appears under its name only when it is whole. It knows files, not what is in them."""
+"""An output directory that appears under its name only when it is whole. It knows files, not what they say."""
 
 from __future__ import annotations
 
-import contextlib
+import json
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+PACKAGES = (
+    "faiss-cpu",
+    "hydra-core",
+    "llm-switchyard",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "seaborn",
+    "simpy",
+)
 
 
-@contextlib.contextmanager
-def whole_directory(out: Path) -> Iterator[Path]:
-    """Yield a hidden directory beside ``out`` that takes its name at the end; an error leaves nothing.
+class Directory:
+    """A hidden directory beside ``out`` that is renamed at the end; an error leaves nothing.
+
+    Parameters
+    ----------
+    out : Path
+
+    Attributes
+    ----------
+    folder : Path
+        Where the files are until then.
 
     Raises
     ------
     FileExistsError
-        If ``out`` holds files that no command of ours wrote.
+        If ``out`` holds files that no study wrote.
     """
-    if out.exists() and not (out / "manifest.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} exists and is not an output of switchyard; choose another with out=DIR")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
-    folder.chmod(0o755)
-    try:
-        yield folder
-        old = folder.with_suffix(".old")
-        if out.exists():
-            out.rename(old)
-        folder.rename(out)
+
+    def __init__(self, out: Path) -> None:
+        if out.exists() and not (out / "manifest.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+            raise FileExistsError(f"{out} exists and is not an output of switchyard; choose another with out=DIR")
+        self._out = out
+
+    def __enter__(self) -> Directory:
+        """Make the hidden directory."""
+        self._out.parent.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f".{self._out.name}.", suffix=".partial", dir=self._out.parent))
+        self.folder.chmod(0o755)
+        return self
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write ``manifest.json``: what is given, the versions of what it was made with, and the git commit."""
+        whole = {
+            **manifest,
+            "versions": {package: metadata.version(package) for package in PACKAGES},
+            "git_commit": git_commit(),
+        }
+        (self.folder / "manifest.json").write_text(json.dumps(whole, indent=2, sort_keys=True) + "\n")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Put the directory in its place, or remove it after an error."""
+        if error is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        old = self.folder.with_suffix(".old")
+        if self._out.exists():
+            self._out.rename(old)
+        self.folder.rename(self._out)
         shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+
+
+def git_commit() -> str | None:
+    """Return the commit of the checkout that this code runs from, with ``+changes`` if it has any; None elsewhere."""
+    here = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != here:
+            return None  # installed somewhere inside another project's checkout
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

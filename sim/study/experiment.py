@@ -13,7 +13,11 @@ from sim.instance import Instance, frozen, realise, stream
 from sim.interface import DeploymentInfo, Estimates, Estimator, Policy
 from sim.scenario import Scenario, unknown
 from sim.study.bounds import Bound, Replay, linear_program
-from sim.study.metrics import Metric, counts, totals
+from sim.study.checks import check
+from sim.study.fleet import fleet_table
+from sim.study.metrics import Metric, counts, evaluate, totals
+from sim.study.metrics.counting import ratio
+from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.world.trace import frame
 from sim.world.world import simulate
 
@@ -44,13 +48,14 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Run:
-    """One policy's replication: its requests, its row of the summary, and the instance that it ran on."""
+    """One policy's replication: its requests, its row of the summary, its instance and its fleet's table."""
 
     policy: str
     replication: int
     requests: pd.DataFrame
     summary: dict[str, float | int | str]
     instance: Instance
+    fleet: pd.DataFrame
 
 
 def compare(
@@ -61,10 +66,14 @@ def compare(
     replications: int = 1,
     oracle: Oracle | None = None,
     metrics: Mapping[str, Metric] | None = None,
+    warm_up: float | str | None = None,
 ) -> pd.DataFrame:
     """Return the summary of ``runs``, one row per policy and replication."""
     return pd.DataFrame(
-        [run.summary for run in runs(scenario, policies, seed, replications, oracle or Oracle(()), metrics or {})]
+        [
+            run.summary
+            for run in runs(scenario, policies, seed, replications, oracle or Oracle(()), metrics or {}, warm_up)
+        ]
     )
 
 
@@ -75,6 +84,7 @@ def runs(
     replications: int,
     oracle: Oracle,
     metrics: Mapping[str, Metric],
+    warm_up: float | str | None = None,
 ) -> Iterator[Run]:
     """Run every policy on every replication, the oracles first; queries and times are the same for all policies.
 
@@ -88,13 +98,15 @@ def runs(
         ``optimum_ratio``; without them those columns are NaN.
     metrics : mapping of str to callable
         Further columns of the summary.
+    warm_up : float, str or None
+        Which arrivals the metrics leave out, see ``discard_warm_up``; all other columns are over all arrivals.
 
     Raises
     ------
     ValueError
-        If the seed, the number of replications or the scenario cannot be.
+        If the seed, the number of replications, the warm-up or the scenario cannot be.
     RuntimeError
-        If a policy raises or decides something that cannot be.
+        If a policy raises or decides something that cannot be, or a record fails its check.
     """
     if seed < 0:
         raise ValueError(f"seed is {seed}; it must be at least 0")
@@ -103,9 +115,11 @@ def runs(
     for name in policies:
         if name in oracle.names:
             raise ValueError(f"a policy is named {name!r}, as an oracle is; rename it")
+    check_warm_up(warm_up)
     estimates, bounds = EstimateCache(), BoundCache()
     for replication in range(replications):
         instance = realise(scenario, seed, replication)
+        fleet = fleet_table(instance)
         optima = {
             name: bounds.get(name, instance, estimates.get(oracle.estimator, instance))
             for name in (APPROXIMATE, OPTIMUM)
@@ -121,6 +135,12 @@ def runs(
             trace = simulate(name, policy, instance, predicted, rng)
             wall_s = time.perf_counter() - began
             requests = frame(trace, instance)
+            try:
+                check(requests, fleet)
+            except RuntimeError as error:
+                raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
+            measured = discard_warm_up(requests, warm_up)
+            used = fleet.assign(replica_seconds=trace.replica_seconds)
             figures = totals(requests)
             if name == APPROXIMATE:
                 approximate = figures["quality"]
@@ -132,15 +152,10 @@ def runs(
                 **figures,
                 "relative_quality": ratio(figures["quality"], approximate),
                 "optimum_ratio": ratio(figures["quality"], optimum),
-                **{column: metric(requests) for column, metric in metrics.items()},
+                **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
                 "wall_s": wall_s,
             }
-            yield Run(name, replication, requests, summary, instance)
-
-
-def ratio(numerator: float, denominator: float) -> float:
-    """Return the quotient, NaN if the denominator is not positive."""
-    return numerator / denominator if denominator > 0 else float("nan")
+            yield Run(name, replication, requests, summary, instance, fleet)
 
 
 class EstimateCache:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import simpy
 from simpy.events import Timeout
 
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
-from sim.scenario import TokenBucket, Window, unknown
+from sim.scenario import unknown
 from sim.world.counts import Counts, Flags
 from sim.world.deployment import Station
-from sim.world.ledger import Ledger
+from sim.world.renewal import open_ledger
 from sim.world.service import Job
 from sim.world.trace import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
 
@@ -71,8 +71,8 @@ class Dispatcher:
         self._reserve_estimate = scenario.reserve == "estimate"
         self._is_plain = not self._reserve_estimate and all(drawn is None for drawn in instance.draws)
         self._retry = scenario.retry
-        self._window = scenario.window
-        self._is_final = scenario.retry.attempts == 1 and scenario.exhausted != "wait"
+        self._may_wait = scenario.exhausted == "wait"
+        self._is_final = scenario.retry.attempts == 1 and not self._may_wait
         self._waiting: list[tuple[Query, Decision]] = []
         self.ledger = open_ledger(instance)
         queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
@@ -165,7 +165,7 @@ class Dispatcher:
             pause_s = self._retry.backoff_s * self._retry.multiplier ** (attempts - 1)
             Timeout(self.env, pause_s, (query, decision)).callbacks.append(self._try_again)
             return True
-        if refusal == EXHAUSTED and self._may_wait(query, decision):
+        if refusal == EXHAUSTED and self._waits(query, decision):
             self._waiting.append((query, decision))
             return True
         return False
@@ -175,14 +175,15 @@ class Dispatcher:
         self._trace.attempts[query.id] += 1
         self.carry_out(query, decision, self.env.now)
 
-    def _may_wait(self, query: Query, decision: Decision) -> bool:
-        if self._instance.scenario.exhausted != "wait" or decision.deployment is None:
+    def _waits(self, query: Query, decision: Decision) -> bool:
+        """Return whether the query's first choice could be paid from one whole window."""
+        if not self._may_wait or decision.deployment is None:
             return False
-        cost = self._cost[self._rows[query.id], decision.deployment] * self._price[decision.deployment]
         if self._reserve_estimate:
             cost = float(query.cost_hat[decision.deployment])
-        rollover = isinstance(self._window, Window) and self._window.rollover
-        return self.ledger.could_ever_pay(decision.deployment, cost, rollover)
+        else:
+            cost = self._cost[self._rows[query.id], decision.deployment] * self._price[decision.deployment]
+        return cost <= self.ledger.share[decision.deployment]
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
@@ -200,8 +201,11 @@ class Dispatcher:
 
     def _lose(self, job: Job, fate: int, now_s: float) -> None:
         """Take note of a job that was taken and then lost; nothing is charged for it."""
+        trace, number = self._trace, job.query.id
         self.ledger.release(job.deployment, job.committed, job.window)
-        self._trace.ended_at_s[job.query.id] = now_s
+        trace.ended_at_s[number] = now_s
+        trace.started_at_s[number] = job.started_at_s
+        trace.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
         self._refuse(job.query, job.decision, fate, now_s)
 
     # --- controls -----------------------------------------------------------------------------------------------------
@@ -222,39 +226,22 @@ class Dispatcher:
         for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
             self._price[k] = factor
 
-    def renew_budgets(self) -> None:
-        """Begin the next budget window, and offer those who waited for it."""
-        assert isinstance(self._window, Window)
-        self.ledger.renew(self._window.rollover)
-        self._offer_waiting()
-
-    def let_budgets_flow(self) -> None:
-        """Fill token buckets up to now, and offer those who waited for it."""
-        self.ledger.flow_in(self.env.now)
-        self._offer_waiting()
-
-    def _offer_waiting(self) -> None:
+    def offer_waiting(self) -> None:
+        """Offer those who wait for a budget again."""
         waiting, self._waiting = self._waiting, []
         for query, decision in waiting:
             self.carry_out(query, decision, self.env.now)
+
+    def stop_waiting(self) -> None:
+        """Let nobody wait for a budget any more."""
+        self._may_wait = False
+        self.offer_waiting()
 
     def _number(self, deployment: str) -> int:
         names = [info.name for info in self._instance.setting.fleet]
         if deployment not in names:
             raise ValueError(unknown("deployment of an event", deployment, names))
         return names.index(deployment)
-
-
-def open_ledger(instance: Instance) -> Ledger:
-    """Return the ledger of a run, with the budgets of one window where there are windows."""
-    budgets, window = instance.setting.budgets, instance.scenario.window
-    span_s = float(instance.gaps_s[1:].sum())
-    if isinstance(window, TokenBucket):
-        inflow = budgets / span_s if span_s > 0 else budgets
-        return Ledger(np.minimum(inflow * window.burst_s, budgets), inflow)
-    if isinstance(window, Window) and window.spread and span_s > 0:
-        return Ledger(budgets * min(1.0, window.length_s / span_s))
-    return Ledger(budgets)
 
 
 def index(choice: object) -> int:

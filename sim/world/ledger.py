@@ -27,6 +27,8 @@ class Ledger:
     ----------
     remaining : array (n_deployments,)
         Budget less settled cost; read-only, updated in place.
+    share : list of float
+        What a new window begins with, or a bucket holds.
     window : int
         How often the budgets have been renewed.
     overshoot : list of float
@@ -34,7 +36,7 @@ class Ledger:
     """
 
     def __init__(self, budgets: FloatArray, inflow_per_s: FloatArray | None = None) -> None:
-        self._share: list[float] = budgets.tolist()
+        self.share: list[float] = budgets.tolist()
         self._budgets: list[float] = budgets.tolist()
         self._inflow_per_s: list[float] | None = None if inflow_per_s is None else inflow_per_s.tolist()
         self._flowed_at_s = 0.0
@@ -69,14 +71,10 @@ class Ledger:
         self._settled[deployment] += cost
         self._remaining.write[deployment] = self._budgets[deployment] - self._settled[deployment]
 
-    def could_ever_pay(self, deployment: int, cost: float, rollover: bool) -> bool:
-        """Return whether a later renewal can pay this cost."""
-        return cost <= self._share[deployment] or (rollover and self._share[deployment] > 0)
-
     def renew(self, rollover: bool) -> None:
         """Begin the next window, with what was left of this one or without."""
         self.window += 1
-        for deployment, share in enumerate(self._share):
+        for deployment, share in enumerate(self.share):
             left = self._budgets[deployment] - self._committed[deployment] if rollover else 0.0
             self._budgets[deployment] = share if math.isinf(share) else share + max(0.0, left)
             self._committed[deployment] = self._settled[deployment] = 0.0
@@ -95,7 +93,7 @@ class Ledger:
     def _room(self, deployment: int) -> float:
         """Return how much may flow in before the bucket is full."""
         level = self._budgets[deployment] - self._committed[deployment]
-        return max(0.0, self._share[deployment] - level)
+        return max(0.0, self.share[deployment] - level)
 
     def top_up(self, deployment: int, amount: float) -> None:
         """Add to a budget."""

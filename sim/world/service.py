@@ -5,6 +5,7 @@ A service is a frozen set of hyperparameters; ``open`` makes its server for one 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,7 +33,7 @@ class Job:
     draws : sequence of float or None
         The query's random numbers for this deployment, if its service draws any.
     started_at_s, first_token_at_s : float
-        Set by the server.
+        Set by the server; NaN before.
     is_waiting, is_gone : bool
         Whether it is in a queue; whether it has left the deployment, served or not.
     """
@@ -51,8 +52,6 @@ class Job:
         "started_at_s",
         "window",
     )
-    started_at_s: float
-    first_token_at_s: float
 
     def __init__(
         self,
@@ -74,6 +73,7 @@ class Job:
         self.output_tokens = output_tokens
         self.draws = draws
         self.is_waiting = self.is_gone = False
+        self.started_at_s = self.first_token_at_s = math.nan
 
 
 Finish = Callable[[Job, float], None]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import repeat
 
 import numpy as np
@@ -16,13 +16,13 @@ from simpy.events import Timeout
 
 from sim.instance import Instance, frozen
 from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
-from sim.scenario import Event, TokenBucket, Window
+from sim.scenario import Event
 from sim.world.dispatch import Dispatcher
+from sim.world.renewal import renewals
 from sim.world.service import Job
 from sim.world.trace import Trace
 
 BLOCK = 4096
-FLOW_STEP = 0.01  # token buckets fill in steps of this share of their burst
 END = (0.0, None)
 
 
@@ -58,7 +58,7 @@ class World:
         self._policy = policy
         self._decide = policy.decide
         self._instance = instance
-        self._scenario = scenario = instance.scenario
+        self._scenario = instance.scenario
         self._rng = rng
         self._env = simpy.Environment()
         self._upcoming = arrivals(instance, estimates)
@@ -72,7 +72,7 @@ class World:
         self._over = self._env.event()
         self._think_s = None if instance.think_s is None else iter(instance.think_s.tolist())
         self._processes = list(self._open_processes())
-        self._is_immediate = scenario.decision_s == 0 and not scenario.measure_decisions
+        self._take: Callable[[Query], None] = self._decide_at_once
         learns = type(policy).learn is not Policy.learn
         watches_ends = bool(self._processes) or self._think_s is not None
         self.dispatcher = Dispatcher(
@@ -84,6 +84,7 @@ class World:
             self._count_end if watches_ends else None,
         )
         self._views = self.dispatcher.views
+        self._carry_out = self.dispatcher.carry_out
 
     def run(self) -> Trace:
         """Run from the first arrival to the last completion."""
@@ -92,6 +93,10 @@ class World:
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} in reset: {error}") from error
         self._gate = self._policy.gate
+        if self._gate.size > 1:
+            self._take = self._gather
+        elif self._scenario.decision_s > 0 or self._scenario.measure_decisions:
+            self._take = self._decide_alone
         for process in self._processes:
             self._env.process(process)
         if self._think_s is None:
@@ -143,11 +148,7 @@ class World:
 
     # --- decisions ----------------------------------------------------------------------------------------------------
 
-    def _take(self, query: Query) -> None:
-        if self._gate.size > 1:
-            self._gather(query)
-            return
-        began = 0.0 if self._is_immediate else time.perf_counter()
+    def _decide_at_once(self, query: Query) -> None:
         try:
             # The constructor of a named tuple takes twice as long.
             decision = self._decide(query, tuple.__new__(State, (query.arrived_at_s, *self._views)))
@@ -155,10 +156,12 @@ class World:
             raise self._blame(f"raised {type(error).__name__} on query {query.id}: {error}") from error
         if type(decision) is not Decision:
             raise self._blame(f"returned {decision!r} for query {query.id}; it must be a Decision")
-        if self._is_immediate:
-            self.dispatcher.carry_out(query, decision, query.arrived_at_s)
-        else:
-            self._carry_out_later([query], [decision], time.perf_counter() - began)
+        self._carry_out(query, decision, query.arrived_at_s)
+
+    def _decide_alone(self, query: Query) -> None:
+        """Decide on one query, in its own time."""
+        self._gathered.append(query)
+        self._decide_gathered()
 
     def _gather(self, query: Query) -> None:
         self._gathered.append(query)
@@ -174,7 +177,8 @@ class World:
     def _decide_gathered(self) -> None:
         queries, self._gathered = self._gathered, []
         self._batches += 1
-        span = f"queries {queries[0].id} to {queries[-1].id}"
+        first, last = queries[0].id, queries[-1].id
+        span = f"query {first}" if first == last else f"queries {first} to {last}"
         began = time.perf_counter()
         try:
             decisions = self._policy.decide_batch(queries, State(self._env.now, *self._views))
@@ -194,7 +198,7 @@ class World:
         def carry_out(_: simpy.Event | None) -> None:
             for query, decision in zip(queries, decisions, strict=True):
                 self.trace.decided_at_s[query.id] = self._env.now
-                self.dispatcher.carry_out(query, decision, self._env.now)
+                self._carry_out(query, decision, self._env.now)
 
         if delay_s == 0:
             carry_out(None)
@@ -226,7 +230,7 @@ class World:
         for number, event in enumerate(scenario.events):
             yield self._run_event(event, np.random.default_rng([*instance.seeds, 1 + number]))
         if scenario.window is not None:
-            yield self._renew_budgets(scenario.window)
+            yield self._renew_budgets()
         if scenario.state_refresh_s is not None:
             yield self._refresh_state(scenario.state_refresh_s)
         for number, deployment in enumerate(instance.fleet):
@@ -241,14 +245,11 @@ class World:
         assert autoscaler is not None
         yield from autoscaler.run(self.dispatcher.fleet[number], self._env)
 
-    def _renew_budgets(self, window: Window | TokenBucket) -> Generator[simpy.Event, None, None]:
-        while True:
-            if isinstance(window, Window):
-                yield self._env.timeout(window.length_s)
-                self.dispatcher.renew_budgets()
-            else:
-                yield self._env.timeout(window.burst_s * FLOW_STEP)
-                self.dispatcher.let_budgets_flow()
+    def _renew_budgets(self) -> Generator[simpy.Event, None, None]:
+        dispatcher = self.dispatcher
+        yield from renewals(
+            self._instance, dispatcher.ledger, self._env, dispatcher.offer_waiting, dispatcher.stop_waiting
+        )
 
     def _refresh_state(self, period_s: float) -> Generator[simpy.Event, None, None]:
         while True:

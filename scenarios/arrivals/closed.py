@@ -1,0 +1,44 @@
+"""Users who wait for an answer, think, and ask again: arrivals that depend on how fast they are served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.interface import FloatArray
+
+
+@dataclass(frozen=True)
+class ClosedLoop:
+    """A fixed number of users; each thinks for an exponential time, asks, and thinks again once its query has ended.
+
+    Parameters
+    ----------
+    users : int
+    mean_think_s : float
+        0 asks again at once.
+
+    Raises
+    ------
+    ValueError
+        If there is no user or the time is negative.
+    """
+
+    users: int
+    mean_think_s: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.users < 1:
+            raise ValueError(f"users is {self.users}; it must be at least 1")
+        if not 0 <= self.mean_think_s < float("inf"):
+            raise ValueError(f"mean_think_s is {self.mean_think_s}; it must be finite and at least 0")
+
+    def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return zeros (n_queries,): the world makes the times."""
+        return np.zeros(n_queries)
+
+    def think_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
+        """Return how long the user thinks before each query (n_queries,)."""
+        return rng.exponential(self.mean_think_s, n_queries)

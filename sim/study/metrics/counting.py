@@ -1,0 +1,76 @@
+"""What every figure of a run stands on: fates, totals, spans. It knows the table of requests, no policy and no world.
+
+Every figure is over all arrivals unless its name or docstring says otherwise. To add one, write a function of the table
+and name it in a YAML of the group ``metric``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sim.interface import FloatArray
+
+Metric = Callable[..., float]
+"""A function ``(requests)`` or ``(requests, fleet)`` of tables, to a number; NaN where it has none.
+
+``requests`` has a row per arrival; ``fleet`` a row per deployment, for functions with a parameter of that name.
+"""
+
+FATES = ("served", "declined", "exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed")
+
+
+def evaluate(metric: Metric, requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return the figure, handing over the fleet if the metric has a parameter of that name."""
+    if "fleet" in inspect.signature(metric).parameters:
+        return metric(requests, fleet=fleet)
+    return metric(requests)
+
+
+def counts(requests: pd.DataFrame) -> dict[str, int]:
+    """Return how many arrived, and how many met each fate."""
+    fates = requests["fate"].value_counts()
+    return {"arrived": len(requests), **{fate: int(fates.get(fate, 0)) for fate in FATES}}
+
+
+def totals(requests: pd.DataFrame) -> dict[str, float]:
+    """Return total quality, total cost and quality per dollar (NaN if nothing was spent)."""
+    quality, cost_usd = float(requests["quality"].sum()), float(requests["cost_usd"].sum())
+    return {"quality": quality, "cost_usd": cost_usd, "quality_per_usd": ratio(quality, cost_usd)}
+
+
+def is_served(requests: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which arrivals were served (n_queries,)."""
+    return (requests["fate"] == "served").to_numpy(dtype=np.bool_)
+
+
+def numbers(requests: pd.DataFrame, column: str) -> FloatArray:
+    """Return a column (n_queries,), NaN where it has no value."""
+    return requests[column].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def ended_at_s(requests: pd.DataFrame) -> FloatArray:
+    """Return when each fate was settled (n_queries,).
+
+    Records without that column know two cases: a served query ends with its last token, another when it is decided.
+    """
+    if "ended_at_s" in requests:
+        return numbers(requests, "ended_at_s")
+    finished_at_s = numbers(requests, "finished_at_s")
+    return np.where(np.isnan(finished_at_s), numbers(requests, "decided_at_s"), finished_at_s)
+
+
+def makespan_s(requests: pd.DataFrame) -> float:
+    """Return the time from the first arrival to the last end, whatever its fate; NaN if nothing arrived."""
+    if requests.empty:
+        return float("nan")
+    return float(np.nanmax(ended_at_s(requests)) - numbers(requests, "arrived_at_s").min())
+
+
+def ratio(numerator: float, denominator: float) -> float:
+    """Return the quotient, NaN if the denominator is not positive."""
+    return numerator / denominator if denominator > 0 else float("nan")

@@ -1,0 +1,69 @@
+"""What serving takes: money per query, rent of replicas, energy. It knows the record and the fleet table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sim.interface import FloatArray
+from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio
+
+
+def cost_per_1000_arrivals_usd(requests: pd.DataFrame) -> float:
+    """Return what queries were charged, in USD per 1,000 arrivals (rent of replicas aside); NaN if nothing arrived."""
+    return ratio(1000 * float(requests["cost_usd"].sum()), len(requests))
+
+
+def cost_per_1000_served_usd(requests: pd.DataFrame) -> float:
+    """Return what all queries were charged, in USD per 1,000 served (rent aside); NaN if none was."""
+    return ratio(1000 * float(requests["cost_usd"].sum()), float(is_served(requests).sum()))
+
+
+def rent_per_hour_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return sum_i replicas_i x price per replica-hour_i, with the replicas of the fleet table.
+
+    A deployment without an hourly price is not rented, so it adds nothing.
+    """
+    return float(np.nansum(of_fleet(fleet, "replicas") * of_fleet(fleet, "price_per_hour_usd")))
+
+
+def rent_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return the rent of all replicas from the first arrival to the last end; NaN if nothing arrived.
+
+    If the fleet table has ``replica_seconds`` (the time that replicas were open), it is the rent of those.
+    """
+    if "replica_seconds" in fleet:
+        return float(np.nansum(of_fleet(fleet, "replica_seconds") * of_fleet(fleet, "price_per_hour_usd"))) / 3600
+    return rent_per_hour_usd(requests, fleet) * makespan_s(requests) / 3600
+
+
+def rent_per_1000_arrivals_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return the rent of all replicas per 1,000 arrivals; NaN if nothing arrived."""
+    return ratio(1000 * rent_usd(requests, fleet), len(requests))
+
+
+def energy_j(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return the energy of all served output tokens, sum_j output tokens_j x J per token of its deployment.
+
+    NaN if a deployment that served gives no J per token or the workload no output tokens: a part is not the total.
+    """
+    served = is_served(requests)
+    row = pd.Index(fleet["deployment"]).get_indexer(pd.Index(requests["deployment"][served]))
+    return float((numbers(requests, "output_tokens")[served] * of_fleet(fleet, "energy_j_per_token")[row]).sum())
+
+
+def energy_per_arrival_j(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return energy over all arrivals."""
+    return ratio(energy_j(requests, fleet), len(requests))
+
+
+def energy_per_served_j(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return energy over served queries."""
+    return ratio(energy_j(requests, fleet), float(is_served(requests).sum()))
+
+
+def of_fleet(fleet: pd.DataFrame, column: str) -> FloatArray:
+    """Return a column of the fleet table (n_deployments,), NaN where it is missing."""
+    if column not in fleet:
+        return np.full(len(fleet), np.nan)
+    return fleet[column].to_numpy(dtype=np.float64, na_value=np.nan)
