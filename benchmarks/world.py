@@ -18,9 +18,10 @@ from scenarios.budgets import Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given
 from scenarios.workloads.synthetic import synthetic
+from sim.deployment import Service
 from sim.instance import realise, stream
 from sim.interface import Estimates
-from sim.scenario import Scenario, Service
+from sim.scenario import Scenario
 from sim.world.service import Instant, Slots
 from sim.world.world import simulate
 

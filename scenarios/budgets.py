@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.interface import FloatArray
-from sim.scenario import BudgetBasis, unknown
+from sim.messages import unknown
+from sim.scenario import BudgetBasis
 
 
 @dataclass(frozen=True)

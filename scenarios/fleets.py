@@ -9,7 +9,8 @@ from datetime import date
 import numpy as np
 
 from scenarios.prices import current_price
-from sim.scenario import TOKEN_PRICES, Deployment, Service, unknown
+from sim.deployment import TOKEN_PRICES, Deployment, Service
+from sim.messages import unknown
 
 PRICES = ("listed", "current")
 

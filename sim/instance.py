@@ -11,8 +11,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from sim.deployment import Deployment
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
-from sim.scenario import BudgetBasis, Deployment, Scenario, TokenBucket, unknown
+from sim.messages import unknown
+from sim.scenario import BudgetBasis, Scenario, TokenBucket
 from sim.workload import Rows, Workload
 
 UNITS = ("usd", "tokens")

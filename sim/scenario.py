@@ -6,161 +6,18 @@ replication of it all.
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from sim.deployment import Deployment
 from sim.interface import FloatArray, IntArray
 from sim.workload import Rows, Workload
 
 EXHAUSTED = ("lost", "fallback", "wait")
 RESERVE = ("true_cost", "estimate")
-TOKEN_PRICES = ("price_input_usd_per_million", "price_output_usd_per_million")
-PROVENANCE = ("source", "as_of", "confidence")
-CONFIDENCES = ("high", "medium", "low", "assumed")
-
-
-class Service(Protocol):
-    """How a deployment serves, as hyperparameters; ``sim.world.service`` has the implementations."""
-
-    @property
-    def needs_output_tokens(self) -> bool:
-        """Whether the time to serve a query depends on its output tokens."""
-        ...
-
-    @property
-    def context_tokens(self) -> int | None:
-        """The most input and output tokens of one query; None for no limit."""
-        ...
-
-    def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
-        """Return random numbers (n_queries, n), a row per arrival and the same for every policy; None for none."""
-        ...
-
-    def open(self, env: Any, finish: Callable[[Any, float], None]) -> Any:
-        """Return a replica's server, on the clock ``env``; it calls ``finish(job, now_s)`` at each completion."""
-        ...
-
-
-class Distribution(Protocol):
-    """Random durations; ``sim.world.distributions`` has the implementations."""
-
-    def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """Return n durations in seconds."""
-        ...
-
-
-class Balancer(Protocol):
-    """Which replica of a deployment takes a query; ``sim.world.balancer`` has the implementations."""
-
-    def open(self, rng: np.random.Generator) -> Any:
-        """Return the state of one deployment in one run."""
-        ...
-
-
-class Autoscaler(Protocol):
-    """How many replicas a deployment has over time; ``sim.world.autoscaler`` has the implementation."""
-
-    def run(self, station: Any, env: Any) -> Generator[Any, Any, Any]:
-        """Add and retire replicas of a station, as a SimPy process."""
-        ...
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """One place that serves a model.
-
-    Parameters
-    ----------
-    name, model : str
-        Of the deployment, and of the workload's model that answers there.
-    service : Service
-        How each replica serves.
-    queue_capacity : int or None
-        How many queries may wait, over all replicas; None for any number.
-    replicas : int
-        How many there are in the beginning.
-    balancer : Balancer or None
-        Which replica takes a query; None for the least loaded.
-    discipline : callable or None
-        Ranks those who wait, the lowest first (``sim.world.queue``); None for first come, first served.
-    patience : Distribution or None
-        How long a query waits before it leaves (``abandoned``).
-    timeout_s : float or None
-        How long a query may take here before it is stopped with its work lost (``timed_out``); it is not charged.
-    autoscaler : Autoscaler or None
-    price_input_usd_per_million, price_output_usd_per_million : float or None
-        Price of tokens; a query then costs what its true tokens cost here. Without them, what the workload says.
-    price_per_hour_usd : float
-        Of one replica.
-    energy_j_per_token : float or None
-        Per output token.
-    provenance : mapping of str to mapping, or None
-        For each number, by its path (``service.slots``): its ``source``, ``as_of`` and ``confidence`` (one of
-        ``CONFIDENCES``), and optionally ``range`` (the two ends of what sources say) and ``note``.
-
-    Raises
-    ------
-    ValueError
-        For a number out of range, one token price without the other, or provenance that does not say enough.
-    """
-
-    name: str
-    model: str
-    service: Service
-    queue_capacity: int | None = None
-    replicas: int = 1
-    balancer: Balancer | None = None
-    discipline: Callable[[Any], float] | None = None
-    patience: Distribution | None = None
-    timeout_s: float | None = None
-    autoscaler: Autoscaler | None = None
-    price_input_usd_per_million: float | None = None
-    price_output_usd_per_million: float | None = None
-    price_per_hour_usd: float = 0.0
-    energy_j_per_token: float | None = None
-    provenance: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
-
-    def __post_init__(self) -> None:
-        """Check every number, and that provenance is whole."""
-        if self.queue_capacity is not None and self.queue_capacity < 0:
-            raise ValueError(
-                f"queue_capacity of {self.name!r} is {self.queue_capacity}; it must be at least 0, or null"
-            )
-        if self.replicas < 1:
-            raise ValueError(f"replicas of {self.name!r} is {self.replicas}; it must be at least 1")
-        if self.timeout_s is not None and not self.timeout_s > 0:
-            raise ValueError(f"timeout_s of {self.name!r} is {self.timeout_s}; it must be positive, or null")
-        for name in (*TOKEN_PRICES, "price_per_hour_usd", "energy_j_per_token"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"{name} of {self.name!r} is {value}; it must be finite and at least 0")
-        given = [name for name in TOKEN_PRICES if getattr(self, name) is not None]
-        if len(given) == 1:
-            raise ValueError(
-                f"{self.name!r} has {given[0]} only; give the prices of input and output tokens, or neither"
-            )
-        for number, origin in (self.provenance or {}).items():
-            check_provenance(f"{number} of {self.name!r}", origin)
-
-
-def check_provenance(number: str, origin: Mapping[str, Any]) -> None:
-    """Raise ValueError unless the origin of a number says where it is from, as of when, and how sure it is."""
-    for key in PROVENANCE:
-        if not isinstance(origin.get(key), str) or not origin[key].strip():
-            raise ValueError(f"the provenance of {number} has no {key}; give {', '.join(PROVENANCE)}")
-    for key in origin:
-        if key not in (*PROVENANCE, "range", "note"):
-            raise ValueError(unknown(f"key in the provenance of {number},", key, (*PROVENANCE, "range", "note")))
-    if origin["confidence"] not in CONFIDENCES:
-        raise ValueError(unknown(f"confidence of {number},", origin["confidence"], CONFIDENCES))
-    ends = origin.get("range")
-    if ends is not None and not (len(ends) == 2 and ends[0] <= ends[1]):
-        raise ValueError(f"the range of {number} is {ends}; it must be its lower and its upper end")
 
 
 class FleetRule(Protocol):
@@ -351,10 +208,3 @@ class Scenario:
             )
         if not 0 <= self.decision_s < float("inf"):
             raise ValueError(f"decision_s is {self.decision_s}; it must be finite and at least 0")
-
-
-def unknown(what: str, value: str, known: Sequence[str]) -> str:
-    """Return the message for a name that does not exist, with the nearest that do."""
-    near = difflib.get_close_matches(str(value), list(known), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known)}"
-    return f"unknown {what} {value!r}; {hint}"

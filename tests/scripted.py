@@ -9,9 +9,10 @@ import pandas as pd
 from scenarios.budgets import Unlimited
 from scenarios.fleets import Listed
 from scenarios.orders import given
+from sim.deployment import Deployment, Service
 from sim.instance import realise
 from sim.interface import Decision, Feedback, FloatArray, Gate, Policy, Query, State
-from sim.scenario import Arrivals, BudgetRule, Deployment, Event, Retry, Scenario, Service, TokenBucket, Window
+from sim.scenario import Arrivals, BudgetRule, Event, Retry, Scenario, TokenBucket, Window
 from sim.study.experiment import EstimateCache
 from sim.workload import Rows, Workload
 from sim.world.service import Instant

@@ -13,7 +13,8 @@ from scenarios.budgets import Unlimited, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given
 from scenarios.workloads.synthetic import synthetic
-from sim.scenario import BudgetRule, Scenario, Service
+from sim.deployment import Service
+from sim.scenario import BudgetRule, Scenario
 from sim.study.checks import check, littles_law, utilisation_law
 from sim.study.experiment import compare
 from sim.world.service import Finish, Instant, InstantServer, Job, Server, Slots

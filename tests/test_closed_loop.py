@@ -7,8 +7,8 @@ import pytest
 
 from scenarios.arrivals.closed import ClosedLoop
 from scenarios.events import Outage
+from sim.deployment import Deployment
 from sim.interface import Decision, FloatArray, Gate, Query, State
-from sim.scenario import Deployment
 from sim.world.service import Finish, Server, Slots, SlotsServer
 from tests.scripted import Scripted, run
 

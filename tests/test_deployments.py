@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.deployment import Deployment
 from sim.interface import Decision, FloatArray
-from sim.scenario import Deployment, Retry
+from sim.scenario import Retry
 from sim.world.autoscaler import TargetTracking
 from sim.world.balancer import JoinShortestQueue, LeastLoaded, PowerOfTwo, RoundRobin
 from sim.world.queue import earliest_deadline, highest_priority, shortest_predicted

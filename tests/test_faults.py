@@ -14,9 +14,10 @@ from scenarios.events import Degradation, Joins, Leaves, Outage, PriceChange, Ra
 from scenarios.fleets import Listed
 from scenarios.orders import shuffled
 from scenarios.workloads.synthetic import synthetic
+from sim.deployment import Deployment, Service
 from sim.instance import Instance, realise, stream
 from sim.interface import FloatArray
-from sim.scenario import Deployment, Retry, Scenario, Service, TokenBucket, Window
+from sim.scenario import Retry, Scenario, TokenBucket, Window
 from sim.study.experiment import EstimateCache
 from sim.world.autoscaler import TargetTracking
 from sim.world.balancer import JoinShortestQueue, LeastLoaded, PowerOfTwo, RoundRobin

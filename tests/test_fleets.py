@@ -21,8 +21,9 @@ from scenarios.orders import given
 from scenarios.prices import current_price
 from scenarios.workloads.synthetic import ROUTERBENCH, synthetic
 from sim.cli.main import main
+from sim.deployment import Deployment, check_provenance
 from sim.instance import Instance, realise
-from sim.scenario import Deployment, FleetRule, Scenario, check_provenance
+from sim.scenario import FleetRule, Scenario
 from sim.study.experiment import EstimateCache
 from sim.workload import Rows, Workload
 from sim.world.service import Instant

@@ -18,8 +18,10 @@ LAYERS = (
     "sim.world",
     "sim.instance",
     "sim.scenario",
+    "sim.deployment",
     "sim.workload",
     "sim.interface",
+    "sim.messages",
 )
 OURS = ("sim", "policies", "scenarios", "conf")
 
@@ -51,9 +53,9 @@ def test_a_policy_sees_only_the_interface(module: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("module", "path"), list(modules("scenarios")))
-def test_scenarios_see_the_interface_the_scenario_and_the_workload(module: str, path: Path) -> None:
+def test_scenarios_see_the_interface_and_what_a_scenario_is_made_of(module: str, path: Path) -> None:
     ours = {name for name in imported(path) if name.split(".")[0] in OURS and name.split(".")[0] != "scenarios"}
-    assert ours <= {"sim.interface", "sim.scenario", "sim.workload"}
+    assert ours <= {"sim.interface", "sim.messages", "sim.scenario", "sim.deployment", "sim.workload"}
 
 
 @pytest.mark.parametrize(("module", "path"), [(m, p) for m, p in modules("sim") if m not in ("sim", "sim.__main__")])

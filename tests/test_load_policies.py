@@ -20,6 +20,7 @@ from scenarios.arrivals import Poisson
 from scenarios.budgets import Unlimited
 from scenarios.fleets import Listed
 from scenarios.orders import given
+from sim.deployment import Deployment
 from sim.instance import realise, stream
 from sim.interface import (
     Decision,
@@ -35,7 +36,7 @@ from sim.interface import (
     Setting,
     State,
 )
-from sim.scenario import Deployment, Scenario
+from sim.scenario import Scenario
 from sim.study.experiment import EstimateCache
 from sim.study.statistics import mean_interval
 from sim.workload import Rows, Workload

@@ -10,8 +10,9 @@ from scenarios.arrivals import Deterministic, Poisson
 from scenarios.budgets import Amounts, Cost, Extreme, Quality, Random, Split, Uniform, Unlimited, Weighted
 from scenarios.fleets import Listed, OnePerModel
 from scenarios.orders import given, shuffled
+from sim.deployment import Deployment
 from sim.instance import Instance, realise, stream
-from sim.scenario import BudgetBasis, BudgetRule, Deployment, Scenario
+from sim.scenario import BudgetBasis, BudgetRule, Scenario
 from sim.workload import Rows, Workload
 from sim.world.service import Instant, Slots
 from tests.worlds import MODELS, tiny_rows, tiny_scenario, tiny_workload

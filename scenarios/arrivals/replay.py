@@ -14,7 +14,7 @@ from scenarios.arrivals.rates import check_positive
 from scenarios.workloads.table import read
 from scenarios.workloads.unified import numbers
 from sim.interface import FloatArray
-from sim.scenario import unknown
+from sim.messages import unknown
 
 COLUMN = "arrival_s"
 

@@ -15,7 +15,7 @@ from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, draw_shared,
 from scenarios.workloads.table import read
 from scenarios.workloads.unified import whole_numbers
 from sim.interface import IntArray
-from sim.scenario import unknown
+from sim.messages import unknown
 from sim.workload import Rows, Workload
 
 INPUT, OUTPUT = "input_tokens", "output_tokens"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from scenarios.workloads.embedder import embed
 from sim.interface import EmbeddingArray, FloatArray, IntArray
-from sim.scenario import unknown
+from sim.messages import unknown
 from sim.workload import Rows, Workload
 
 COST, TOKENS = "total_cost", "output_tokens"

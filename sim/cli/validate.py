@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sim.cli.configuration import build
 from sim.cli.study import destination, progress, stop_on_termination
-from sim.scenario import unknown
+from sim.messages import unknown
 from sim.show.verdicts import reasons, verdicts
 from sim.study import validate as theory
 from sim.study.directory import Directory

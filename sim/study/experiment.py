@@ -11,7 +11,8 @@ import pandas as pd
 
 from sim.instance import Instance, frozen, realise, stream
 from sim.interface import DeploymentInfo, Estimates, Estimator, Policy
-from sim.scenario import Scenario, unknown
+from sim.messages import unknown
+from sim.scenario import Scenario
 from sim.study.bounds import Bound, Replay, linear_program
 from sim.study.checks import check
 from sim.study.fleet import fleet_table

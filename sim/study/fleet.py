@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from sim.deployment import Deployment
 from sim.instance import Instance
-from sim.scenario import Deployment
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:

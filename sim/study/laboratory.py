@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from sim.deployment import Service
 from sim.instance import stream
 from sim.interface import FloatArray, IntArray
-from sim.scenario import Service
 from sim.study.single import Arriving, Renewal, serve
 from sim.study.theory.conditions import System
 from sim.world.distributions import Constant, Exponential, Gamma, Hyperexponential, Lognormal

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sim.deployment import Deployment, Service
 from sim.instance import realise, stream
 from sim.interface import FloatArray, IntArray
-from sim.scenario import Arrivals, BudgetBasis, Deployment, Scenario, Service
+from sim.scenario import Arrivals, BudgetBasis, Scenario
 from sim.study.bounds import Replay
 from sim.study.experiment import EstimateCache
 from sim.workload import Rows, Workload

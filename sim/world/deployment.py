@@ -9,8 +9,8 @@ import numpy as np
 import simpy
 from simpy.events import Timeout
 
+from sim.deployment import Deployment
 from sim.interface import FloatArray
-from sim.scenario import Deployment
 from sim.world.balancer import LeastLoaded
 from sim.world.replica import Replica
 from sim.world.service import Job

@@ -11,7 +11,7 @@ from simpy.events import Timeout
 
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
-from sim.scenario import unknown
+from sim.messages import unknown
 from sim.world.counts import Counts, Flags
 from sim.world.deployment import Station
 from sim.world.renewal import open_ledger

@@ -7,7 +7,7 @@ from typing import Any
 
 import simpy
 
-from sim.scenario import Service
+from sim.deployment import Service
 from sim.world.queue import Discipline, Queue
 from sim.world.service import Job, Server
 

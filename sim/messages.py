@@ -1,0 +1,13 @@
+"""Words that error messages share. It knows nothing of what they are about."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+
+def unknown(what: str, value: str, known: Sequence[str]) -> str:
+    """Return the message for a name that does not exist, with the nearest that do."""
+    near = difflib.get_close_matches(str(value), list(known), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known)}"
+    return f"unknown {what} {value!r}; {hint}"
