@@ -16,8 +16,8 @@ import simpy
 from scipy.optimize import minimize
 from simpy.events import Timeout
 
+from sim.deployment import Service
 from sim.interface import FloatArray, Query
-from sim.scenario import Service
 from sim.study.measured import FIGURES, LATENCIES, Measured, figure, latencies
 from sim.world.paged import PagedBatching
 from sim.world.service import Job

@@ -39,7 +39,11 @@ def places(deployment: Deployment) -> float:
     """Return how many queries a deployment can serve at once."""
     if deployment.autoscaler is not None:
         return float("nan")
-    return float(getattr(deployment.service, "slots", "inf")) * deployment.replicas  # only some services have slots
+    service = deployment.service
+    slots = getattr(service, "slots", None)  # only some services have them
+    if slots is None or getattr(service, "overhead_s", 0.0) > 0:  # an answer on its way to the client holds no slot
+        return float("inf")
+    return float(slots) * getattr(service, "ranks", 1) * deployment.replicas
 
 
 def may_exceed(instance: Instance) -> bool:
