@@ -123,7 +123,7 @@ def integrate(service: Batching, times_s: Sequence[float], inputs: Sequence[int]
 def step(service: Batching, times_s: Sequence[float], inputs: Sequence[int], outputs: Sequence[float]) -> Pairs:
     """Return (first token, completion) of each request: one iteration at a time, joined at its beginning.
 
-    A rival, and an oracle that agrees within one iteration, for that is how long a request may wait to join.
+    A rival, and an oracle that agrees within an iteration or two, for one is how long a request may wait to join.
     """
     n_requests, slots = len(times_s), service.slots or float("inf")
     first, last = [float("inf")] * n_requests, [float("inf")] * n_requests

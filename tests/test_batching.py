@@ -147,15 +147,18 @@ def test_integrating_every_requests_progress_gives_the_same_times(service: Batch
     assert finished(outcomes) == pytest.approx([last for _, last in expected], abs=1e-9)
 
 
-@given(st.sampled_from([0.0, 0.02]), st.sampled_from([0.001, 0.01]), REQUESTS)
-def test_stepping_through_iterations_gives_the_same_times_within_one(
-    base_s: float, per_sequence_s: float, requests: list[Request]
+# Without slots and prefills: who just misses a slot or a place in line may find the next one much later.
+@given(st.sampled_from([(0.02, 0.0, 1), (0.0, 0.01, 2), (0.02, 0.001, 2)]), REQUESTS)
+def test_stepping_through_iterations_gives_the_same_times_within_one_or_two(
+    iteration: tuple[float, float, int], requests: list[Request]
 ) -> None:
-    # Without slots and prefills: who just misses a slot or a place in line may find the next one much later.
+    # One is how long a request waits to join, exactly so where the batch does not matter. Else who joins late also
+    # slows the others later: up to 1.6 iterations of the largest batch in 6,000 random workloads, 1 or less in 98%.
+    base_s, per_sequence_s, within = iteration
     service = Batching(None, base_s, per_sequence_s)
     iteration_s = base_s + per_sequence_s * len(requests)
     expected = [last for _, last in step(service, *columns(requests))]
-    assert finished(serve(service, requests)) == pytest.approx(expected, abs=iteration_s)
+    assert finished(serve(service, requests)) == pytest.approx(expected, abs=within * iteration_s + 1e-9)
 
 
 @given(SERVICES, REQUESTS)

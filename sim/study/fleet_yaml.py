@@ -46,7 +46,7 @@ def fleet_yaml(
         *(f"#   {row.metric:<24} {row.figure:<4} {row.relative_error:+.1%}" for row in held_out.itertuples()),
         "_target_: scenarios.fleets.Listed",
         "members:",
-        "  - _target_: sim.scenario.Deployment",
+        "  - _target_: sim.deployment.Deployment",
         f"    name: {json.dumps(name)}",
         f"    model: {json.dumps(model)}",
         f"    replicas: {copies}",
