@@ -65,6 +65,8 @@ class Station:
         self._factor = 1.0
         self._is_up = True
         self._is_member = True
+        self._is_plain = not self._has_clocks and self._context_tokens is None and deployment.autoscaler is None
+        self._only: Replica | None = None  # the one replica, while nothing can refuse or watch what it is offered
         self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
         self.replicas: list[Replica] = []
         self.starting = 0  # replicas that are paid for and do not serve yet
@@ -77,6 +79,8 @@ class Station:
 
     def offer(self, job: Job, now_s: float) -> int | None:
         """Begin the job or let it wait; return None if it was taken, else the fate that the refusal would be."""
+        if self._only is not None and self._only.begin(job, now_s):
+            return None
         if not self._available[self._number]:
             return FAILED
         if self._context_tokens is not None and job.query.input_tokens + job.output_tokens > self._context_tokens:
@@ -126,6 +130,7 @@ class Station:
         replica = Replica(deployment.service, deployment.discipline, self._env, done, self._counts)
         replica.server.slow_down(self._factor, self._env.now)
         self.replicas.append(replica)
+        self._find_only()
 
     def start_replica(self, cold_start_s: float) -> Generator[simpy.Event, None, None]:
         """Pay for one more replica now, and open it after its cold start, as a SimPy process."""
@@ -190,3 +195,8 @@ class Station:
     def _set_up(self, is_up: bool) -> None:
         self._is_up = is_up
         self._available[self._number] = self._is_up and self._is_member
+        self._find_only()
+
+    def _find_only(self) -> None:
+        is_open = self._is_plain and self._is_up and self._is_member
+        self._only = self.replicas[0] if is_open and len(self.replicas) == 1 else None

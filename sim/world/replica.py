@@ -62,9 +62,7 @@ class Replica:
         """Serve the job from now on, if nobody waits and the server has room; return whether it does."""
         if self._queue.length or not self.server.admits(job):
             return False
-        self._serving.add(job)
-        self._in_flight[self._place] += 1
-        self.server.begin(job, now_s)
+        self._serve(job, now_s)
         return True
 
     def wait(self, job: Job) -> None:
@@ -100,10 +98,17 @@ class Replica:
             lost.append(job)
         return lost
 
+    def _serve(self, job: Job, now_s: float) -> None:
+        self.server.begin(job, now_s)
+        if not job.is_gone:  # an instant server has finished it already
+            self._serving.add(job)
+            self._in_flight[self._place] += 1
+
     def _finish(self, job: Job, now_s: float) -> None:
         job.is_gone = True
-        self._serving.remove(job)
-        self._in_flight[self._place] -= 1
+        if job in self._serving:
+            self._serving.remove(job)
+            self._in_flight[self._place] -= 1
         if self._queue.length:  # before done, so that nobody overtakes those who wait
             self._begin_waiting(now_s)
         self._done(job, now_s)
@@ -113,6 +118,4 @@ class Replica:
             job = self._queue.first()
             self._queue.remove(job)
             self._queued[self._place] -= 1
-            self._serving.add(job)
-            self._in_flight[self._place] += 1
-            self.server.begin(job, now_s)
+            self._serve(job, now_s)
