@@ -15,13 +15,17 @@ test: $(VENV)/.tested
 	$(BIN)/pytest
 
 proof: $(VENV)/.tested
-	$(BIN)/pytest -m slow
+	CI=true $(BIN)/pytest tests/test_faults.py
+	$(BIN)/switchyard validate
 
 benchmark: $(VENV)/.tested
-	$(BIN)/python benchmarks/world.py
-	$(BIN)/python benchmarks/batching.py
-	$(BIN)/python benchmarks/tables.py
-	$(BIN)/python benchmarks/million.py
+	$(BIN)/python -m benchmarks.world
+	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.batching
+	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.million
+	$(BIN)/python -m benchmarks.azure_day
+	$(BIN)/python -m benchmarks.port_price
 
 clean:
 	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Batching alone under SimPy, over a bare SimPy loop and over two rivals, which are also its oracles.
 
-python benchmarks/batching.py [n_requests ...]
+python -m benchmarks.batching [n_requests ...]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Wall time and peak memory of a million synthetic queries x 11 models through ``run policy=greedy_perf``.
 
-python benchmarks/million.py [n_queries]
+python -m benchmarks.million [n_queries]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How far rounding alone moves PORT's published price: its estimates on ZeroEval, perturbed in the tenth digit.
 
-    python benchmarks/port_price.py [folder of the tables, ../shared/data by default]
+    python -m benchmarks.port_price [folder of the tables, ../shared/data by default]
 
 The exploring draws are the same in every run, so all that differs is where L-BFGS-B stops.
 """

@@ -1,6 +1,6 @@
 """Batching and slots through the world over a bare SimPy loop, and over Ciw on the same M/M/10.
 
-python benchmarks/serving.py [n_queries]
+python -m benchmarks.serving [n_queries]
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def ciw_s(n_customers: int) -> float:
 
 def main(n_queries: int) -> None:
     """Print a line per batch size, then one for Ciw."""
-    # 10 queries a second over eleven deployments, about 105 output tokens each: the slower the iteration, the larger the
-    # batch.
+    # 10 queries a second over eleven deployments, about 105 output tokens each: slower iterations, larger batches.
     for iteration_base_s, n in ((0.01, n_queries), (0.15, n_queries), (2.4, n_queries), (0.15, 10 * n_queries)):
         service = Batching(slots=256, iteration_base_s=iteration_base_s, iteration_per_sequence_s=1e-4)
         ratios, rates = [], []

@@ -1,6 +1,6 @@
 """Wall time and peak memory of the published comparison on the two real tables, over PORT's released code.
 
-    python benchmarks/tables.py [folder of the tables, ../shared/data by default]
+    python -m benchmarks.tables [folder of the tables, ../shared/data by default]
 
 The authors' code took 1,254 s on ZeroEval (1,200 queries x 27 models, nine policies and two optima, one core).
 """

@@ -1,6 +1,6 @@
 """Queries per second through the world, over a bare SimPy loop that schedules one arrival and one completion a query.
 
-python benchmarks/world.py [n_queries]
+python -m benchmarks.world [n_queries]
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from scipy.optimize import minimize
 
+from policies.exploration import Exploration, check_eps
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
 
@@ -51,22 +52,21 @@ class Port(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Draw where the exploring queries go."""
         self._budgets = setting.budgets
-        self._explore = exploration(setting, self._eps, rng)
-        self._sample: list[Query] = []
+        self._exploration = Exploration(setting, self._eps, rng)
         self._gamma = np.zeros(len(setting.fleet))
 
     def decide(self, query: Query, state: State) -> Decision:
         """Explore, or take the best priced deployment."""
-        if query.id < len(self._explore):
-            self._sample.append(query)
-            if len(self._sample) == len(self._explore):
+        if self._exploration.covers(query):
+            decision = self._exploration.send(query)
+            if self._exploration.is_over:
                 self._gamma = self._prices()
-            return Decision(self._explore[query.id])
+            return decision
         return Decision(int((self._alpha * query.quality_hat - query.cost_hat * self._gamma).argmax()))
 
     def _prices(self) -> FloatArray:
-        quality = self._alpha * np.array([query.quality_hat for query in self._sample])
-        cost = np.array([query.cost_hat for query in self._sample])
+        quality, cost = self._exploration.estimates()
+        quality *= self._alpha
         is_limited = np.isfinite(self._budgets)  # a budget without limit has price 0
         budgets = np.where(is_limited, self._budgets, 0.0)
 
@@ -76,16 +76,3 @@ class Port(Policy):
         box = [(0, 1 if limited else 0) for limited in is_limited]
         gamma: FloatArray = minimize(objective, is_limited / len(budgets), method="L-BFGS-B", bounds=box).x
         return gamma
-
-
-def exploration(setting: Setting, eps: float, rng: np.random.Generator) -> list[int | None]:
-    """Draw uniformly from {skip} + deployments for each of the first ceil(eps x horizon) queries; None is skip."""
-    n_deployments = len(setting.fleet)
-    draws = rng.integers(n_deployments + 1, size=math.ceil(eps * setting.horizon)).tolist()
-    return [None if draw == n_deployments else draw for draw in draws]
-
-
-def check_eps(eps: float) -> None:
-    """Raise ValueError unless eps is in (0, 1)."""
-    if not 0 < eps < 1:
-        raise ValueError(f"eps is {eps}; it must be in (0, 1)")

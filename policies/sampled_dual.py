@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, hstack
 
-from policies.port import check_eps, exploration
+from policies.exploration import Exploration, check_eps
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
 
@@ -43,19 +43,16 @@ class SampledDual(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Draw where the exploring queries go."""
         self._budgets = setting.budgets
-        self._explore = exploration(setting, self._eps, rng)
-        self._sample: list[Query] = []
+        self._exploration = Exploration(setting, self._eps, rng)
         self._gamma = np.zeros(len(setting.fleet))
 
     def decide(self, query: Query, state: State) -> Decision:
         """Explore, or take the best deployment that is worth its price."""
-        if query.id < len(self._explore):
-            self._sample.append(query)
-            if len(self._sample) == len(self._explore):
-                quality = np.array([query.quality_hat for query in self._sample])
-                cost = np.array([query.cost_hat for query in self._sample])
-                self._gamma = dual_prices(quality, cost, self._eps * self._budgets)
-            return Decision(self._explore[query.id])
+        if self._exploration.covers(query):
+            decision = self._exploration.send(query)
+            if self._exploration.is_over:
+                self._gamma = dual_prices(*self._exploration.estimates(), self._eps * self._budgets)
+            return decision
         surplus = query.quality_hat - self._gamma * query.cost_hat
         best = int(surplus.argmax())
         if surplus[best] <= 0:

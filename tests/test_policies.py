@@ -10,8 +10,9 @@ from scipy.optimize import linprog
 from policies.batch_program import BatchProgram
 from policies.best_predicted import BestPredicted
 from policies.estimators.neighbours import ExactNeighbours
+from policies.exploration import Exploration
 from policies.largest_remaining import LargestRemaining
-from policies.port import Port, exploration
+from policies.port import Port
 from policies.quality_threshold import QualityThreshold
 from policies.sampled_dual import SampledDual, dual_prices
 from policies.uniform_random import UniformRandom
@@ -194,7 +195,8 @@ def test_batch_parameters_that_cannot_be_are_refused(size: int, window_s: float,
 
 @pytest.mark.parametrize(("eps", "horizon", "expected"), [(0.025, 10_000, 250), (0.5, 5, 3), (0.001, 10, 1)])
 def test_exploration_takes_the_ceiling_of_eps_times_horizon(eps: float, horizon: int, expected: int) -> None:
-    assert len(exploration(tiny_setting([1, 1], horizon), eps, np.random.default_rng(0))) == expected
+    exploration = Exploration(tiny_setting([1, 1], horizon), eps, np.random.default_rng(0))
+    assert sum(exploration.covers(tiny_query(number, [0, 0], [1, 1])) for number in range(horizon)) == expected
 
 
 @pytest.mark.parametrize("kind", [Port, SampledDual])

@@ -1,0 +1,58 @@
+"""Sending the first queries at random and keeping what was estimated of them. It knows no rule and no price."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.interface import Decision, FloatArray, Query, Setting
+
+
+class Exploration:
+    """The first ceil(eps x horizon) queries of a run, uniformly at random over {skip} + deployments.
+
+    Lines 1 and 2 of algorithm 1 of arXiv 2509.02718: the outcomes of these queries are not used, only their estimates.
+
+    Parameters
+    ----------
+    setting : Setting
+    eps : float
+        Share of queries to explore on.
+    rng : Generator
+
+    Attributes
+    ----------
+    is_over : bool
+        Whether all of them have come.
+    """
+
+    def __init__(self, setting: Setting, eps: float, rng: np.random.Generator) -> None:
+        n_deployments = len(setting.fleet)
+        draws = rng.integers(n_deployments + 1, size=math.ceil(eps * setting.horizon)).tolist()
+        self._decisions = [Decision(None if draw == n_deployments else draw) for draw in draws]
+        self._sample: list[Query] = []
+        self.is_over = False
+
+    def covers(self, query: Query) -> bool:
+        """Return whether this is one of the first queries."""
+        return query.id < len(self._decisions)
+
+    def send(self, query: Query) -> Decision:
+        """Return where chance sends one of the first queries, and keep its estimates."""
+        self._sample.append(query)
+        self.is_over = len(self._sample) == len(self._decisions)
+        return self._decisions[query.id]
+
+    def estimates(self) -> tuple[FloatArray, FloatArray]:
+        """Return the estimated quality and cost of those that have come, each (n, n_deployments)."""
+        return (
+            np.array([query.quality_hat for query in self._sample]),
+            np.array([query.cost_hat for query in self._sample]),
+        )
+
+
+def check_eps(eps: float) -> None:
+    """Raise ValueError unless eps is in (0, 1)."""
+    if not 0 < eps < 1:
+        raise ValueError(f"eps is {eps}; it must be in (0, 1)")
