@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 
 from scenarios.prices import current_price
-from sim.deployment import TOKEN_PRICES, Deployment, Service
+from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distribution, Service
 from sim.messages import unknown
 
 PRICES = ("listed", "current")
@@ -17,13 +18,13 @@ PRICES = ("listed", "current")
 
 @dataclass(frozen=True)
 class OnePerModel:
-    """One deployment for each model, all with the same service.
+    """One deployment for each model, all alike.
 
     Parameters
     ----------
     service : Service
-    queue_capacity : int or None
-        How many queries may wait at each; None for any number.
+    queue_capacity, replicas, balancer, discipline, patience, timeout_s, autoscaler, price_per_hour_usd
+        Of each deployment, see ``sim.deployment.Deployment``.
     models : sequence of str or None
         The models to deploy; None for all of the workload.
     size : int or None
@@ -32,6 +33,13 @@ class OnePerModel:
 
     service: Service
     queue_capacity: int | None = None
+    replicas: int = 1
+    balancer: Balancer | None = None
+    discipline: Callable[[Any], float] | None = None
+    patience: Distribution | None = None
+    timeout_s: float | None = None
+    autoscaler: Autoscaler | None = None
+    price_per_hour_usd: float = 0.0
     models: Sequence[str] | None = None
     size: int | None = None
 
@@ -45,7 +53,22 @@ class OnePerModel:
             if not 1 <= self.size <= len(chosen):
                 raise ValueError(f"fleet.size is {self.size}; it must be from 1 to {len(chosen)}, the number of models")
             chosen = [chosen[k] for k in np.sort(rng.choice(len(chosen), self.size, replace=False))]
-        return tuple(Deployment(model, model, self.service, self.queue_capacity) for model in chosen)
+        return tuple(
+            Deployment(
+                name=model,
+                model=model,
+                service=self.service,
+                queue_capacity=self.queue_capacity,
+                replicas=self.replicas,
+                balancer=self.balancer,
+                discipline=self.discipline,
+                patience=self.patience,
+                timeout_s=self.timeout_s,
+                autoscaler=self.autoscaler,
+                price_per_hour_usd=self.price_per_hour_usd,
+            )
+            for model in chosen
+        )
 
 
 @dataclass(frozen=True)

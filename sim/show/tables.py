@@ -18,8 +18,10 @@ COLUMNS = {
     "quality_per_usd": ".1f",
     "relative_quality": ".3f",
     "optimum_ratio": ".3f",
+    "overshoot": ".2%",
+    "p95_latency_s": ".3g",
 }
-RARE = FATES[3:]  # shown where they occur
+RARE = (*FATES[3:], "overshoot", "p95_latency_s")  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
 
 
@@ -32,7 +34,7 @@ def comparison(summary: pd.DataFrame) -> Table:
         A row per policy and replication; policies stay in their order. A column that no row fills is left out, and so
         are the rarer fates where nothing met them.
     """
-    shown = [column for column in COLUMNS if summary[column].notna().any()]
+    shown = [column for column in COLUMNS if column in summary and summary[column].notna().any()]
     shown = [column for column in shown if column not in RARE or summary[column].any()]
     replications = summary["replication"].nunique()
     arrived = summary["arrived"].mean()

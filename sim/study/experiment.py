@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from sim.instance import Instance, frozen, realise, stream
-from sim.interface import DeploymentInfo, Estimates, Estimator, Policy
+from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.study.bounds import Bound, Replay, linear_program
 from sim.study.checks import check
-from sim.study.fleet import fleet_table
+from sim.study.fleet import fleet_table, may_exceed
 from sim.study.metrics import Metric, counts, evaluate, totals
 from sim.study.metrics.counting import ratio
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
@@ -96,7 +96,8 @@ def runs(
     seed, replications : int
     oracle : Oracle
         Its ``approximate_optimum`` is the denominator of ``relative_quality``, the value of its ``optimum`` that of
-        ``optimum_ratio``; without them those columns are NaN.
+        ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices change during
+        the run, or estimates are reserved: the program then bounds nothing.
     metrics : mapping of str to callable
         Further columns of the summary.
     warm_up : float, str or None
@@ -127,7 +128,8 @@ def runs(
             if name in oracle.names
         }
         replays = {name: Replay(bound.plan) for name, bound in optima.items()}
-        optimum = optima[OPTIMUM].value if OPTIMUM in optima else float("nan")
+        is_bound = OPTIMUM in optima and not may_exceed(instance)
+        optimum = optima[OPTIMUM].value if is_bound else float("nan")
         approximate = float("nan")
         for name, policy in {**replays, **policies}.items():
             rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
@@ -153,10 +155,17 @@ def runs(
                 **figures,
                 "relative_quality": ratio(figures["quality"], approximate),
                 "optimum_ratio": ratio(figures["quality"], optimum),
+                "overshoot": overshoot(trace.overshoot, instance.setting.budgets),
                 **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
                 "wall_s": wall_s,
             }
             yield Run(name, replication, requests, summary, instance, fleet)
+
+
+def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:
+    """Return the most by which a budget was exceeded, as a share of it; 0 where none was."""
+    shares = [over / budget for over, budget in zip(excess, budgets.tolist(), strict=True) if over > 0 and budget > 0]
+    return max(shares, default=0.0)
 
 
 class EstimateCache:
