@@ -18,6 +18,7 @@ from sim.world.renewal import open_ledger
 from sim.world.service import Job
 from sim.world.trace import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
 
+Views = tuple[IntArray, IntArray, FloatArray, BoolArray]
 RETRIED = (REJECTED, ABANDONED, TIMED_OUT, FAILED)
 
 
@@ -77,7 +78,7 @@ class Dispatcher:
         self.ledger = open_ledger(instance)
         queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
         counts = (queued.write, in_flight.write, available.write)
-        self.views: tuple[IntArray, IntArray, FloatArray, BoolArray] = (
+        self.views: Views = (
             queued.view,
             in_flight.view,
             self.ledger.remaining,

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
-from itertools import repeat
+from collections.abc import Callable
 
 import numpy as np
 import simpy
 from simpy.events import Timeout
 
-from sim.instance import Instance, frozen
+from sim.instance import Instance
 from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
-from sim.scenario import Event
-from sim.world.dispatch import Dispatcher
-from sim.world.renewal import renewals
+from sim.world.dispatch import Dispatcher, Views
+from sim.world.processes import goes_on_by_itself, processes
 from sim.world.service import Job
+from sim.world.source import arrivals
 from sim.world.trace import Trace
 
-BLOCK = 4096
 END = (0.0, None)
 
 
@@ -71,10 +69,10 @@ class World:
         self._left = len(self._rows)
         self._over = self._env.event()
         self._think_s = None if instance.think_s is None else iter(instance.think_s.tolist())
-        self._processes = list(self._open_processes())
         self._take: Callable[[Query], None] = self._decide_at_once
         learns = type(policy).learn is not Policy.learn
-        watches_ends = bool(self._processes) or self._think_s is not None
+        self._goes_on = goes_on_by_itself(instance)
+        watches_ends = self._goes_on or self._think_s is not None
         self.dispatcher = Dispatcher(
             name,
             instance,
@@ -97,13 +95,13 @@ class World:
             self._take = self._gather
         elif self._scenario.decision_s > 0 or self._scenario.measure_decisions:
             self._take = self._decide_alone
-        for process in self._processes:
+        for process in processes(self._instance, self.dispatcher, self._env, self._show):
             self._env.process(process)
         if self._think_s is None:
             self._arrive(None)
         else:
             self._admit_users()
-        self._env.run(until=self._over if self._processes else None)
+        self._env.run(until=self._over if self._goes_on else None)
         self.trace.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
         self.trace.overshoot = self.dispatcher.ledger.overshoot
         return self.trace
@@ -205,6 +203,10 @@ class World:
         else:
             Timeout(self._env, delay_s).callbacks.append(carry_out)
 
+    def _show(self, views: Views) -> None:
+        """Let policies see these numbers from now on, in the place of current ones."""
+        self._views = views
+
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
     def _learn(self, job: Job, now_s: float) -> None:
@@ -218,72 +220,10 @@ class World:
 
     def _count_end(self, _: float) -> None:
         self._left -= 1
-        if self._left == 0 and self._processes:
+        if self._left == 0 and self._goes_on:
             self._over.succeed()
         if self._think_s is not None:
             self._think()
 
-    # --- what goes on by itself ---------------------------------------------------------------------------------------
-
-    def _open_processes(self) -> Iterator[Generator[simpy.Event, None, None]]:
-        scenario, instance = self._scenario, self._instance
-        for number, event in enumerate(scenario.events):
-            yield self._run_event(event, np.random.default_rng([*instance.seeds, 1 + number]))
-        if scenario.window is not None:
-            yield self._renew_budgets()
-        if scenario.state_refresh_s is not None:
-            yield self._refresh_state(scenario.state_refresh_s)
-        for number, deployment in enumerate(instance.fleet):
-            if deployment.autoscaler is not None:
-                yield self._autoscale(number)
-
-    def _run_event(self, event: Event, rng: np.random.Generator) -> Generator[simpy.Event, None, None]:
-        yield from event.run(self.dispatcher, rng)
-
-    def _autoscale(self, number: int) -> Generator[simpy.Event, None, None]:
-        autoscaler = self._instance.fleet[number].autoscaler
-        assert autoscaler is not None
-        yield from autoscaler.run(self.dispatcher.fleet[number], self._env)
-
-    def _renew_budgets(self) -> Generator[simpy.Event, None, None]:
-        dispatcher = self.dispatcher
-        yield from renewals(
-            self._instance, dispatcher.ledger, self._env, dispatcher.offer_waiting, dispatcher.stop_waiting
-        )
-
-    def _refresh_state(self, period_s: float) -> Generator[simpy.Event, None, None]:
-        while True:
-            queued, in_flight, remaining, available = self.dispatcher.views
-            self._views = (
-                frozen(queued.copy()),
-                frozen(in_flight.copy()),
-                frozen(remaining.copy()),
-                frozen(available.copy()),
-            )
-            yield self._env.timeout(period_s)
-
     def _blame(self, what: str) -> RuntimeError:
         return RuntimeError(f"policy {self._name!r} {what}")
-
-
-def arrivals(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, Query]]:
-    """Yield each query in order of arrival, with the time since the one before.
-
-    Rows are gathered a block at a time and queries made without their constructor, which takes a third of the time.
-    """
-    features, times_s = instance.features, np.cumsum(instance.gaps_s)
-    for start in range(0, len(instance.rows), BLOCK):
-        block = slice(start, start + BLOCK)
-        rows, now_s = instance.rows[block], times_s[block]
-        fields = zip(
-            range(start, start + len(rows)),
-            now_s.tolist(),
-            frozen(features.embeddings[rows]),
-            features.input_tokens[rows].tolist(),
-            frozen(estimates.quality[rows]),
-            frozen(estimates.cost[rows]),
-            repeat(0, len(rows)) if instance.priority is None else instance.priority[rows].tolist(),
-            repeat(math.inf, len(rows)) if instance.due_s is None else (now_s + instance.due_s[rows]).tolist(),
-            strict=True,
-        )
-        yield from zip(instance.gaps_s[block].tolist(), map(tuple.__new__, repeat(Query), fields), strict=True)
