@@ -9,6 +9,7 @@ import pytest
 from sim.deployment import Deployment
 from sim.interface import Decision, FloatArray
 from sim.scenario import Retry
+from sim.world.api import Api
 from sim.world.autoscaler import TargetTracking
 from sim.world.balancer import JoinShortestQueue, LeastLoaded, PowerOfTwo, RoundRobin
 from sim.world.queue import earliest_deadline, highest_priority, shortest_predicted
@@ -130,6 +131,15 @@ def test_a_query_longer_than_the_context_is_refused_at_once() -> None:
     short = Deployment("a", "a", Slots(1, 0.0, 0.01, context_tokens=100))
     requests = run(Scripted([0, 0]), [0.0, 0.0], deployments=[short], tokens=[91, 90])  # and 10 input tokens each
     assert requests["fate"].tolist() == ["too_long", "served"]
+
+
+@pytest.mark.parametrize(
+    ("when_limited", "fates"), [("reject", ["served", "rejected"]), ("wait", ["served", "served"])]
+)
+def test_a_rate_limit_rejects_or_lets_wait(when_limited: str, fates: list[str]) -> None:
+    hosted = Deployment("a", "a", Api(1, None, 0.1, 0.0, 0.001, 0.0, when_limited))  # one request a minute
+    requests = run(Scripted([0, 0]), [0.0, 0.5], deployments=[hosted])
+    assert requests["fate"].tolist() == fates
 
 
 def test_an_autoscaler_adds_replicas_after_their_cold_start() -> None:

@@ -19,10 +19,15 @@ from sim.instance import Instance, realise, stream
 from sim.interface import FloatArray
 from sim.scenario import Retry, Scenario, TokenBucket, Window
 from sim.study.experiment import EstimateCache
+from sim.world.api import Api
 from sim.world.autoscaler import TargetTracking
 from sim.world.balancer import JoinShortestQueue, LeastLoaded, PowerOfTwo, RoundRobin
+from sim.world.batching import Batching
+from sim.world.distributions import Lognormal
+from sim.world.paged import PagedBatching
 from sim.world.queue import earliest_deadline, highest_priority, shortest_predicted
 from sim.world.service import Instant, Slots
+from sim.world.timed import Timed
 from sim.world.trace import FATES, Trace, frame
 from sim.world.world import simulate
 from tests.configured import NAMES, configured_policy
@@ -43,6 +48,38 @@ services: st.SearchStrategy[Service] = st.one_of(
         time_to_first_token_s=st.floats(0, 0.5),
         time_per_output_token_s=st.floats(0, 0.01),
         context_tokens=st.none() | st.integers(50, 400),
+    ),
+    st.builds(Timed, slots=st.integers(1, 3), duration=st.builds(Lognormal, st.floats(0.01, 1), st.floats(0.1, 3))),
+    st.builds(
+        Batching,
+        slots=st.integers(1, 5),
+        iteration_base_s=st.floats(0.0001, 0.01),
+        iteration_per_sequence_s=st.floats(0, 0.01),
+        prefill_per_token_s=st.floats(0, 0.001),
+        kv_tokens=st.none() | st.integers(300, 2000),
+        reserved_output_tokens=st.none() | st.integers(1, 300),
+    ),
+    st.builds(
+        PagedBatching,
+        slots=st.integers(1, 5),
+        iteration_base_s=st.floats(0.0001, 0.01),
+        iteration_per_sequence_s=st.floats(0, 0.01),
+        iteration_per_kv_token_s=st.floats(0, 1e-5),
+        prefill_per_token_s=st.floats(0, 0.001),
+        batched_tokens=st.none() | st.integers(10, 500),
+        kv_tokens=st.none() | st.integers(300, 2000),
+        ranks=st.integers(1, 2),
+        overhead_s=st.floats(0, 0.2),
+    ),
+    st.builds(
+        Api,
+        requests_per_minute=st.none() | st.integers(30, 3000),
+        tokens_per_minute=st.none() | st.integers(10_000, 500_000),
+        time_to_first_token_s=st.floats(0.01, 1),
+        first_token_log_sd=st.floats(0, 1),
+        time_per_output_token_s=st.floats(0.0001, 0.01),
+        output_token_log_sd=st.floats(0, 1),
+        when_limited=st.sampled_from(["wait", "reject"]),
     ),
 )
 autoscalers = st.builds(

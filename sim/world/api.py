@@ -38,8 +38,8 @@ class Api:
     first_token_log_sd, output_token_log_sd : float
         Standard deviations of their logarithms; 0 for no randomness.
     when_limited : str
-        ``wait``: a request waits in the deployment's queue until there is room. ``reject``: give the deployment
-        ``queue_capacity: 0`` too, so that what cannot begin at once is rejected there; no wake-up is ever scheduled.
+        ``wait``: a request waits in the deployment's queue until there is room. ``reject``: what cannot begin at once
+        is rejected, whatever the deployment's queue_capacity.
     context_tokens : int or None
         Longer requests are refused before they queue; None for any length.
 
@@ -67,6 +67,11 @@ class Api:
         )
         if self.when_limited not in WHEN_LIMITED:
             raise ValueError(f"when_limited is {self.when_limited!r}; it must be one of {', '.join(WHEN_LIMITED)}")
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a request may wait for room."""
+        return self.when_limited == "wait"
 
     def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
         """Return standard normal numbers (n_queries, 2): first token, then time per token; None if neither varies."""

@@ -57,7 +57,8 @@ class Station:
         self._done = done
         self._lost = lost
         self._patience_s = patience_s
-        self._capacity = deployment.queue_capacity
+        may_wait = getattr(deployment.service, "may_wait", True)  # only services behind rate limits say
+        self._capacity = deployment.queue_capacity if may_wait else 0
         self._context_tokens = deployment.service.context_tokens
         self._timeout_s = deployment.timeout_s
         self._has_clocks = self._timeout_s is not None or patience_s is not None
