@@ -1,5 +1,6 @@
 """Recorded traces: replayed times, token counts in the file's order, and the two Azure traces' published statistics."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -210,6 +211,13 @@ def test_times_and_lengths_replay_together_through_the_command(tmp_path: Path) -
     assert requests["arrived_at_s"].to_numpy() == pytest.approx(np.array([0, 1.5, 1.5, 4, 16 / 3, 16 / 3 + 1.5]) / 2)
     assert requests["input_tokens"].tolist() == [10, 20, 30, 40, 10, 20]
     assert requests["output_tokens"].tolist() == [1, 2, 3, 4, 1, 2]
+
+
+def test_the_manifest_tells_which_trace_the_times_were_read_from(tmp_path: Path) -> None:
+    path = write(tmp_path, [0, 1, 2])
+    words = ["run", "policy=random", "arrivals=replay", f"arrivals.path={path}", "arrivals.loop=true"]
+    assert main([*words, "workload.n_queries=5", f"out={tmp_path / 'o'}"]) == 0
+    assert list(json.loads((tmp_path / "o" / "manifest.json").read_text())["files"]) == [path]
 
 
 # --- the Azure traces of 2023: each number as printed

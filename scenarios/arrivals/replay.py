@@ -56,6 +56,11 @@ class Replay:
         recorded_s.setflags(write=False)
         object.__setattr__(self, "recorded_s", recorded_s)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What the times were read from, for the manifest."""
+        return (Path(self.path),)
+
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,); nothing is drawn."""
         n_rows = len(self.recorded_s)

@@ -47,7 +47,8 @@ def study(verb: str, config: DictConfig) -> int:
         policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
         metrics = {str(name): build(spec, f"metric.{name}") for name, spec in config.get("metric", {}).items()}
         oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
-        manifest = {"verb": verb, "config": resolved, "files": file_hashes(scenario.workload.files)}
+        files = scenario.workload.files + getattr(scenario.arrivals, "files", ())  # only some arrivals are read
+        manifest = {"verb": verb, "config": resolved, "files": file_hashes(files)}
         with Archive(out, manifest) as archive:
             total = config.replications * (len(policies) + len(set(oracle.names)))
             with progress(total) as advance:

@@ -78,12 +78,7 @@ class Dispatcher:
         self.ledger = open_ledger(instance)
         queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
         counts = (queued.write, in_flight.write, available.write)
-        self.views: Views = (
-            queued.view,
-            in_flight.view,
-            self.ledger.remaining,
-            available.view,
-        )
+        self.views: Views = (queued.view, in_flight.view, self.ledger.remaining, available.view)
         self.fleet = [
             Station(
                 deployment,
@@ -213,9 +208,7 @@ class Dispatcher:
 
     def stations(self, deployment: str | None) -> Sequence[Station]:
         """Return the deployment of that name, at work; all of them for None."""
-        if deployment is None:
-            return self.fleet
-        return [self.fleet[self._number(deployment)]]
+        return self.fleet if deployment is None else [self.fleet[self._number(deployment)]]
 
     def top_up(self, deployment: str, amount: float) -> None:
         """Add to a budget."""

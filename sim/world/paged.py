@@ -62,8 +62,7 @@ class PagedBatching:
     Notes
     -----
     The schedule is vLLM's (Kwon et al. 2023, arXiv 2309.06180, section 4.5) with the chunked prefill of Sarathi-Serve
-    (Agrawal et al. 2024, arXiv 2403.02310): decoding first, then prompts in order of arrival; the last to join is
-    preempted, and its cache is computed anew.
+    (Agrawal et al. 2024, arXiv 2403.02310): decoding first, then prompts as they came; the last to join is preempted.
     """
 
     slots: int | None
@@ -91,10 +90,7 @@ class PagedBatching:
 
     @property
     def may_overlap(self) -> bool:
-        """Whether more queries than slots may be on record as in service at once.
-
-        They are if a completion is known after its slot is free, or if engines keep queues of their own.
-        """
+        """Whether more queries than slots may be in service at once, on the way back or in engines' own queues."""
         return self.overhead_s > 0 or self.ranks > 1
 
     def draw(self, n_queries: int, rng: object) -> None:
