@@ -26,6 +26,7 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.million
 	$(BIN)/python -m benchmarks.azure_day
 	$(BIN)/python -m benchmarks.port_price
+	$(BIN)/python -m benchmarks.optimum
 
 clean:
 	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

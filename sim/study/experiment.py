@@ -13,8 +13,9 @@ from sim.instance import Instance, frozen, realise, stream
 from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
-from sim.study.bounds import Bound, Replay, linear_program
+from sim.study.bounds import Bound, Replay
 from sim.study.checks import check
+from sim.study.dual import certified
 from sim.study.fleet import fleet_table, may_exceed
 from sim.study.metrics import Metric, counts, evaluate, totals
 from sim.study.metrics.counting import ratio
@@ -204,7 +205,7 @@ class BoundCache:
         key = (name, instance.setting.fleet, rows.tobytes(), budgets.tobytes())
         if key not in self._known:
             quality, cost = (instance.quality, instance.cost) if name == OPTIMUM else estimates
-            self._known[key] = linear_program(quality[rows], cost[rows], budgets)
+            self._known[key] = certified(quality[rows], cost[rows], budgets).bound
         bound = self._known[key]
         plan = np.empty_like(bound.plan)
         plan[by_row] = bound.plan
