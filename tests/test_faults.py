@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ def instances(draw: st.DrawFn) -> Instance:
     return realise(scenario, seed=draw(st.integers(0, 1000)), replication=0)
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(instance=instances(), name=st.sampled_from([name for name in NAMES if name != "batch_split"]))
 def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name: str) -> None:

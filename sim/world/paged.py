@@ -211,8 +211,9 @@ class PagedBatchingServer:
         self._first_s, self._growth_s = slowest.first_s, slowest.growth_s
         for engine in busy:
             if engine.growth_s > slowest.growth_s:
-                before = int((slowest.first_s - engine.first_s) / (engine.growth_s - slowest.growth_s)) + 1
-                self._iterations = min(self._iterations, before)
+                before = (slowest.first_s - engine.first_s) / (engine.growth_s - slowest.growth_s)  # may be infinite
+                if before < self._iterations:
+                    self._iterations = min(self._iterations, int(before) + 1)
         self._since_s, self._spent_s = now_s, 0.0
         self._schedule(now_s)
 
