@@ -15,6 +15,7 @@ from sim.deployment import Deployment
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
 from sim.messages import unknown
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
+from sim.selection import arriving_rows, seen, unseen_topics
 from sim.workload import Rows, Workload
 
 UNITS = ("usd", "tokens")
@@ -85,7 +86,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         If the parts do not fit each other: an unknown model, budgets of the wrong length, a unit or a service that
         needs output tokens where the workload has none.
     """
-    workload, test, history = scenario.workload, scenario.workload.test, scenario.workload.history
+    workload, test = scenario.workload, scenario.workload.test
+    history = seen(workload.history, unseen_topics(scenario))
     fleet = scenario.fleet.deployments(workload.models, stream(seed, replication, "fleet"))
     columns = check_fleet(fleet, workload)
     units = (
@@ -96,17 +98,18 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     history_usd, cost_usd = cost_in_usd(history, columns, fleet), cost_in_usd(test, columns, fleet)
     history_cost = cost_in_units(history, history_usd, columns, units)
     cost = cost_in_units(test, cost_usd, columns, units)
+    arriving = arriving_rows(scenario, stream(seed, replication, "volume"))
     history_quality = take(history.quality, columns)
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
         quality_mean=history_quality.mean(axis=0),
         cost_mean=history_cost.mean(axis=0),
-        cheapest_total=float(cost.sum(axis=0).min()) if len(set(units)) == 1 else float("nan"),
+        cheapest_total=float(cost[arriving].sum(axis=0).min()) if len(set(units)) == 1 else float("nan"),
     )
     budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))
     check_budgets(budgets, fleet)
 
-    rows = scenario.order(test, stream(seed, replication, "order"))
+    rows = arriving[scenario.order(test.take(arriving), stream(seed, replication, "order"))]
 
     def drawn(deployment: Deployment, purpose: str) -> np.random.Generator:
         return stream(seed, replication, f"{purpose} {deployment.name}")

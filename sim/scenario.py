@@ -63,7 +63,11 @@ class Arrivals(Protocol):
 
 
 Order = Callable[[Rows, np.random.Generator], IntArray]
-"""Which test row arrives at each place: a function of the rows and a random stream to row numbers (n_queries,)."""
+"""Which query arrives at each place: a function of the arriving rows and a random stream to row numbers (n_queries,).
+
+An order may have two attributes: ``with_replacement`` (the arriving rows are drawn with replacement) and ``unseen``
+(the topics that it brings and that the history must not have).
+"""
 
 
 class Controls(Protocol):
@@ -178,6 +182,10 @@ class Scenario:
         How long a decision takes before its query goes on its way.
     measure_decisions : bool
         Let each decision take as long as it really takes instead, which makes no two runs the same.
+    n_queries : int or None
+        How many of the workload's test queries arrive, drawn anew in each replication; None for all of them.
+    unseen : sequence of str
+        Topics (``Rows.source``) that are left out of the history.
     """
 
     workload: Workload
@@ -193,6 +201,8 @@ class Scenario:
     state_refresh_s: float | None = None
     decision_s: float = 0.0
     measure_decisions: bool = False
+    n_queries: int | None = None
+    unseen: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Check the settings that no part of it checks."""
@@ -206,5 +216,7 @@ class Scenario:
             raise ValueError(
                 f"state_refresh_s is {self.state_refresh_s}; it must be positive, or null for a fresh state"
             )
+        if self.n_queries is not None and self.n_queries < 1:
+            raise ValueError(f"n_queries is {self.n_queries}; it must be at least 1, or null for all test queries")
         if not 0 <= self.decision_s < float("inf"):
             raise ValueError(f"decision_s is {self.decision_s}; it must be finite and at least 0")

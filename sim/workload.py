@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.input_tokens)
+
+    def take(self, numbers: IntArray) -> Rows:
+        """Return these rows, in this order."""
+        if len(numbers) == len(self) and (np.diff(numbers) == 1).all():
+            return self
+        return replace(self, **{name: array[numbers] for name, array in vars(self).items() if array is not None})
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ LAYERS = (
     "sim.study",
     "sim.world",
     "sim.instance",
+    "sim.selection",
     "sim.scenario",
     "sim.deployment",
     "sim.workload",

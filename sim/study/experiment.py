@@ -13,6 +13,7 @@ from sim.instance import Instance, frozen, realise, stream
 from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
+from sim.selection import unseen_topics
 from sim.study.bounds import Bound, Replay
 from sim.study.checks import check
 from sim.study.dual import certified
@@ -170,17 +171,17 @@ def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:
 
 
 class EstimateCache:
-    """Fits each estimator once for each fleet, and predicts each test row once.
+    """Fits each estimator once for each fleet and history, and predicts each test row once.
 
     Predictions are functions of single rows, so they hold for every order of arrival.
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Estimator | None, tuple[DeploymentInfo, ...]], Estimates] = {}
+        self._known: dict[tuple[Estimator | None, tuple[DeploymentInfo, ...], tuple[str, ...]], Estimates] = {}
 
     def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
         """Return predictions for every test row (n_test, n_deployments); history means without an estimator."""
-        key = (estimator, instance.setting.fleet)
+        key = (estimator, instance.setting.fleet, unseen_topics(instance.scenario))
         if key not in self._known:
             history, shape = instance.setting.history, instance.quality.shape
             if estimator is None:
@@ -196,13 +197,14 @@ class BoundCache:
     """Solves each program once for each set of queries and budgets, whatever the order of arrival."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, tuple[DeploymentInfo, ...], bytes, bytes], Bound] = {}
+        self._known: dict[tuple[str, tuple[DeploymentInfo, ...], tuple[str, ...], bytes, bytes], Bound] = {}
 
     def get(self, name: str, instance: Instance, estimates: Estimates) -> Bound:
         """Return the optimum, its plan in order of arrival."""
         by_row = np.argsort(instance.rows, kind="stable")
         rows, budgets = instance.rows[by_row], instance.setting.budgets
-        key = (name, instance.setting.fleet, rows.tobytes(), budgets.tobytes())
+        unseen = unseen_topics(instance.scenario)
+        key = (name, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
         if key not in self._known:
             quality, cost = (instance.quality, instance.cost) if name == OPTIMUM else estimates
             self._known[key] = certified(quality[rows], cost[rows], budgets).bound

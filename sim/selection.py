@@ -1,0 +1,51 @@
+"""Which rows of a workload a replication has: those that arrive, those that the history keeps. It knows no fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.interface import IntArray
+from sim.messages import unknown
+from sim.scenario import Scenario
+from sim.workload import Rows
+
+
+def unseen_topics(scenario: Scenario) -> tuple[str, ...]:
+    """Return the topics that the history lacks: the scenario's, and those of an order that brings unseen ones."""
+    return (*scenario.unseen, *getattr(scenario.order, "unseen", ()))
+
+
+def seen(history: Rows, unseen: Sequence[str]) -> Rows:
+    """Return the history without some topics; raise ValueError for one that it does not have, or if nothing is left."""
+    if not unseen:
+        return history
+    if history.source is None:
+        raise ValueError(
+            f"topic {unseen[0]!r} is to be unseen, and the workload has no topics: add the column 'source'"
+        )
+    topics = np.unique(history.source.astype(str)).tolist()
+    for topic in unseen:
+        if topic not in topics:
+            raise ValueError(unknown("topic", topic, topics))
+    keep = np.flatnonzero(~np.isin(history.source.astype(str), list(unseen)))
+    if not len(keep):
+        raise ValueError(f"no history is left without {', '.join(map(repr, unseen))}; leave at least one topic in it")
+    return history.take(keep)
+
+
+def arriving_rows(scenario: Scenario, rng: np.random.Generator) -> IntArray:
+    """Return which test rows arrive, before they are put in order: all, a random subset, or draws with replacement."""
+    available = len(scenario.workload.test)
+    n_queries = scenario.n_queries or available
+    if getattr(scenario.order, "with_replacement", False):
+        return rng.integers(available, size=n_queries)
+    if n_queries > available:
+        raise ValueError(
+            f"n_queries is {n_queries}, and the workload has {available} test queries; "
+            "take at most that many, or order=resampled, which draws with replacement"
+        )
+    if n_queries == available:
+        return np.arange(available)
+    return np.sort(rng.choice(available, n_queries, replace=False))
