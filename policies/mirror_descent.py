@@ -32,7 +32,7 @@ class MirrorDescent(Policy):
 
     *Theorem.* Regret O(sqrt(T)) against the hindsight optimum for independent queries of one distribution, and for some
     that change; under an adversary at least a share 1 / alpha of the optimum less O(sqrt(T)), where alpha is the
-    greatest cost of a query in units of rho, at least 1. (The form of alpha follows from the proof; it is not quoted.)
+    greatest cost of a query in units of rho, at least 1. (This form of alpha was not checked against the paper's text.)
 
     *Condition.* Bounded qualities and costs, rho fixed while T grows, estimates that are the truth.
 
