@@ -23,6 +23,8 @@ class Exploration:
 
     Attributes
     ----------
+    n_queries : int
+        How many they are.
     is_over : bool
         Whether all of them have come.
     """
@@ -31,17 +33,18 @@ class Exploration:
         n_deployments = len(setting.fleet)
         draws = rng.integers(n_deployments + 1, size=math.ceil(eps * setting.horizon)).tolist()
         self._decisions = [Decision(None if draw == n_deployments else draw) for draw in draws]
+        self.n_queries = len(draws)
         self._sample: list[Query] = []
         self.is_over = False
 
     def covers(self, query: Query) -> bool:
         """Return whether this is one of the first queries."""
-        return query.id < len(self._decisions)
+        return query.id < self.n_queries
 
     def send(self, query: Query) -> Decision:
         """Return where chance sends one of the first queries, and keep its estimates."""
         self._sample.append(query)
-        self.is_over = len(self._sample) == len(self._decisions)
+        self.is_over = len(self._sample) == self.n_queries
         return self._decisions[query.id]
 
     def estimates(self) -> tuple[FloatArray, FloatArray]:

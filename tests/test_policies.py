@@ -9,12 +9,13 @@ from scipy.optimize import linprog
 
 from policies.batch_program import BatchProgram
 from policies.best_predicted import BestPredicted
+from policies.dual_prices import dual_prices
 from policies.estimators.neighbours import ExactNeighbours
 from policies.exploration import Exploration
 from policies.largest_remaining import LargestRemaining
 from policies.port import Port
 from policies.quality_threshold import QualityThreshold
-from policies.sampled_dual import SampledDual, dual_prices
+from policies.sampled_dual import SampledDual
 from policies.uniform_random import UniformRandom
 from sim.interface import FloatArray, Gate, Policy, Query
 from sim.study.bounds import DECLINE, Replay, linear_program

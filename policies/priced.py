@@ -1,0 +1,43 @@
+"""Choosing at given prices, and the units in which prices are moved. It knows neither how prices are found nor when."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.interface import Decision, FloatArray, Query, Setting, State
+
+DECLINE = Decision(None)
+
+
+def best_worth(query: Query, prices: FloatArray) -> int | None:
+    """Return argmax_i quality_hat_i - prices_i cost_hat_i, or None if no deployment is worth more than its price.
+
+    Parameters
+    ----------
+    query : Query
+    prices : array (n_deployments,)
+        Quality per unit of each budget.
+    """
+    surplus = query.quality_hat - prices * query.cost_hat
+    best = int(surplus.argmax())
+    return best if surplus[best] > 0 else None
+
+
+def if_it_fits(query: Query, choice: int | None, state: State) -> Decision:
+    """Return the choice, or decline the query if its estimated cost is above what remains there."""
+    return DECLINE if choice is None or query.cost_hat[choice] > state.remaining[choice] else Decision(choice)
+
+
+def cost_units(setting: Setting) -> FloatArray:
+    """Return what counts as a cost of 1 (n_deployments,): the mean cost of the history.
+
+    Then a price is in units of quality and a step is free of the unit of money. A deployment that was free is measured
+    in its budget's own unit; one without a budget has the unit ``inf``, so that every cost is 0 and no price is paid.
+    """
+    mean = setting.history.cost.mean(axis=0)
+    return np.where(np.isfinite(setting.budgets), np.where(mean > 0, mean, 1.0), np.inf)
+
+
+def budget_per_query(setting: Setting, units: FloatArray) -> FloatArray:
+    """Return rho = B / horizon in these units (n_deployments,), 0 for a deployment without a budget."""
+    return np.where(np.isfinite(setting.budgets), setting.budgets, 0.0) / setting.horizon / units
