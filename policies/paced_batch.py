@@ -24,7 +24,8 @@ class PacedBatch(Policy):
 
     With a ``confidence`` above 0, the lower confidence bound of batch-level routing (arXiv 2603.26796, of which only
     the abstract was at hand): the standard error is that of a mean of ``neighbours`` right or wrong answers, since
-    estimators say nothing of their error. A mean of 0 or 1 gets no discount.
+    estimators say nothing of their error. A mean of 0 or 1 gets no discount. The order of the deployments for one query
+    stays as it was; which queries get the scarce ones changes.
 
     *No theorem* is claimed. *Condition* for pacing to be right: queries to come are like those of the batch, as in a
     random order.
@@ -54,7 +55,7 @@ class PacedBatch(Policy):
         estimator: Estimator,
         size: int = 256,
         window_s: float = math.inf,
-        gap: float = 1e-4,
+        gap: float = 0.01,
         confidence: float = 0.0,
         neighbours: int = 5,
     ) -> None:

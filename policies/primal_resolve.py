@@ -49,7 +49,7 @@ class PrimalResolve(Policy):
         If eps or growth is out of range.
     """
 
-    def __init__(self, estimator: Estimator, eps: float = 0.025, growth: float = 1.1) -> None:
+    def __init__(self, estimator: Estimator, eps: float = 0.025, growth: float = 1.25) -> None:
         check_eps(eps)
         if not 1 <= growth < math.inf:
             raise ValueError(f"growth is {growth}; it must be finite and at least 1")
