@@ -37,12 +37,7 @@ class BatchProgram(Policy):
     """
 
     def __init__(self, estimator: Estimator, size: int = 256, window_s: float = math.inf, gap: float = 1e-4) -> None:
-        if size < 1:
-            raise ValueError(f"size is {size}; a batch needs at least 1 query")
-        if not window_s > 0:
-            raise ValueError(f"window_s is {window_s}; it must be positive")
-        if not 0 <= gap < 1:
-            raise ValueError(f"gap is {gap}; it must be in [0, 1)")
+        check_batch(size, window_s, gap)
         self.estimator = estimator
         self.gate = Gate(size, window_s)
         self._gap = gap
@@ -64,6 +59,16 @@ class BatchProgram(Policy):
         return [Decision(int(row.argmax()) if row.any() else None) for row in taken]
 
 
+def check_batch(size: int, window_s: float, gap: float) -> None:
+    """Raise ValueError for a batch size, waiting time or gap that cannot be."""
+    if size < 1:
+        raise ValueError(f"size is {size}; a batch needs at least 1 query")
+    if not window_s > 0:
+        raise ValueError(f"window_s is {window_s}; it must be positive")
+    if not 0 <= gap < 1:
+        raise ValueError(f"gap is {gap}; it must be in [0, 1)")
+
+
 def assign(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: float) -> FloatArray:
     """Return the 0-1 assignment (n, n_deployments) of greatest quality within the budgets.
 
@@ -73,7 +78,8 @@ def assign(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: floa
         If HiGHS finds none.
     """
     n, n_deployments = quality.shape
-    scale = np.maximum(cost.max(axis=0), np.finfo(np.float64).tiny)  # HiGHS lets a row be exceeded by 1e-6, absolute
+    dearest = cost.max(axis=0)
+    scale = np.where(dearest > 0, dearest, 1.0)  # HiGHS lets a row be exceeded by 1e-6, absolute
     variable = np.arange(quality.size)  # of (query j, deployment i): j * n_deployments + i
     spent = coo_array(
         ((cost / scale).ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size)

@@ -143,6 +143,31 @@ class Amounts:
 
 
 @dataclass(frozen=True)
+class Each:
+    """The same amount for every deployment.
+
+    Parameters
+    ----------
+    amount : float
+        Of each; ``inf`` for no budget.
+    unit : str
+        ``usd`` or ``tokens``.
+    """
+
+    amount: float
+    unit: str = "usd"
+
+    def __post_init__(self) -> None:
+        """Check the amount, which is missing where a workload declares none."""
+        if not isinstance(self.amount, int | float) or not self.amount >= 0:
+            raise ValueError(f"budget.amount is {self.amount}; give every deployment at least 0")
+
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
+        """Return the budgets (n_deployments,)."""
+        return np.full(len(basis.names), float(self.amount))
+
+
+@dataclass(frozen=True)
 class Unlimited:
     """No budget at all."""
 

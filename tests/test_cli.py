@@ -127,7 +127,7 @@ WRONG = {
         "k is 5 for a history of 4 rows; it must be from 1 to 4",
     ),
     "an empty history": (["run", "workload.n_history=0"], "workload.n_history is 0; it must be at least 1"),
-    "no policy": (["compare", "policy=[]"], "no policy is chosen; choose one or more of awy_dynamic"),
+    "no policy": (["compare", "policy=[]"], "no policy is chosen; choose one or more of "),
     "an oracle": (["run", "oracle.names=[optimun]"], "unknown oracle 'optimun'; did you mean 'optimum'?"),
     "something that is no policy": (
         ["run", "policy.port._target_=scenarios.budgets.Weighted", "~policy.port.estimator", "~policy.port.alpha",

@@ -1,0 +1,178 @@
+"""Instances on which proofs are tight: few kinds of queries, in an order that misleads. It knows no policy.
+
+Costs are multiples of 1 USD and budgets whole numbers of them, so that money adds up without rounding. Every kind of
+query stands in the history as often as the default estimators have neighbours, and embeddings of different kinds are
+orthogonal: exact neighbours (k of at most 5) predict the truth, up to rounding. The instances need their budgets
+(``budget=each`` with the same amount) and ``order=given``; their YAML in conf/workload sets both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sim.interface import FloatArray, IntArray
+from sim.workload import Rows, Workload
+
+N_COPIES = 5  # of each kind in the history
+
+
+def adwords_triangular(n_deployments: int = 20, budget: int = 100, seed: int = 0) -> Workload:
+    """Make the upper-triangular AdWords instance, on which no online rule has more than 1 - 1/e of the optimum.
+
+    ``n_deployments`` rounds of ``budget`` queries. In round r (from 0) deployments r, r + 1, ... bid, each 1 USD; which
+    deployment has which number is drawn at random, so no rule can tell in a round who will bid in later ones. A bid has
+    quality 1 and cost 1, no bid has quality 0 and cost 0: value is spend. In hindsight round r goes to deployment r and
+    every budget is used up.
+
+    Mehta, Saberi, Vazirani and Vazirani, "AdWords and generalized online matching", JACM 54(5), 2007.
+
+    Parameters
+    ----------
+    n_deployments : int
+        1 or more; the bound 1 - 1/e is for many.
+    budget : int
+        Of each deployment in USD, so also in bids: 1 / delta where budgets are 1 and bids delta.
+    seed : int
+        Of the relabelling.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1.
+    """
+    at_least_one({"n_deployments": n_deployments, "budget": budget})
+    number = np.random.default_rng(seed).permutation(n_deployments)
+    bids = (number >= np.arange(n_deployments)[:, None]).astype(np.float64)
+    rounds = [f"round-{r + 1}" for r in range(n_deployments)]
+    return of_kinds(rounds, quality=bids, cost_usd=bids, arriving=np.repeat(np.arange(n_deployments), budget))
+
+
+def greedy_half(budget: int = 100) -> Workload:
+    """Make the AdWords instance on which greedy has 1/2: queries that both of two can serve, then some for the first.
+
+    ``budget`` queries that both bid 1 USD on, then as many that only the first bids on. Greedy sees a tie, takes the
+    first and has nothing left for the second half; in hindsight the first half goes to the second deployment. Value is
+    spend, as in ``adwords_triangular``.
+
+    Parameters
+    ----------
+    budget : int
+        Of each deployment in USD, so also in bids.
+
+    Raises
+    ------
+    ValueError
+        If the budget is below 1.
+    """
+    at_least_one({"budget": budget})
+    bids = np.array([[1.0, 1.0], [1.0, 0.0]])
+    return of_kinds(["both", "first-only"], quality=bids, cost_usd=bids, arriving=np.repeat([0, 1], budget))
+
+
+def rising_density(levels: int = 8, budget: int = 100, stop: int | None = None, seed: int = 0) -> Workload:
+    """Make the online knapsack on which every threshold is wrong for some ending: ever better queries, then no more.
+
+    One deployment. At level l = 1, 2, ... come ``budget`` queries of 1 USD and quality 2^(l - levels), enough to use
+    the budget up; after level ``stop`` nothing comes. Quality per USD is L = 2^(1 - levels) first and would be U = 1 at
+    the last level: whoever spends much early misses what is worth more, whoever waits may wait in vain.
+
+    No rule has more than 2 / (levels + 1) of the optimum at every stop: a share r of it takes r of the budget at the
+    first level and r / 2 at each later one. With finer steps from L to U that falls to 1 / (ln(U / L) + 1), the bound
+    of Zhou, Chakrabarty and Lukose, "Budget constrained bidding in keyword auctions and online knapsack problems",
+    WINE 2008.
+
+    Parameters
+    ----------
+    levels : int
+        How many there might be; the history has all of them.
+    budget : int
+        In USD, so also in queries.
+    stop : int or None
+        The last level that comes, from 1 to ``levels``; None: drawn at random.
+    seed : int
+        Of that draw.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1 or ``stop`` is no level.
+    """
+    at_least_one({"levels": levels, "budget": budget})
+    drawn = int(np.random.default_rng(seed).integers(1, levels + 1))
+    last = drawn if stop is None else stop
+    if not 1 <= last <= levels:
+        raise ValueError(f"workload.stop is {stop}; it must be from 1 to {levels}, or null to draw it")
+    quality = np.exp2(np.arange(1.0 - levels, 1.0))[:, None]
+    names = [f"level-{level + 1}" for level in range(levels)]
+    return of_kinds(names, quality, np.ones_like(quality), arriving=np.repeat(np.arange(last), budget))
+
+
+def long_then_short(n_long: int = 400, budget: int = 100, length: int = 10, worth: float = 0.5) -> Workload:
+    """Make a knapsack whose first queries are long and of modest worth, and whose budget is just enough for the rest.
+
+    One deployment. ``n_long`` queries cost ``length`` USD and have quality ``worth``; then ``budget`` queries cost
+    1 USD and have quality 1. In hindsight (where worth < length) the budget is for the short ones.
+
+    It separates three ways to spend. Whoever serves what fits spends all on budget / length long ones: worth / length
+    of the optimum. Whoever paces by the horizon gives the long ones their share of the *queries*, here 4 in 5, and
+    keeps about 1 / 5 for the short ones. Whoever asks for more quality per USD as the budget shrinks spends
+    1 / (ln(U / L) + 1) on the long ones, whatever their number. In random order pacing is right, near the optimum.
+
+    The instance is this project's, after the two kinds of items of textbook knapsack bounds.
+
+    Parameters
+    ----------
+    n_long : int
+        At least budget / length of them can use the budget up.
+    budget : int
+        In USD, so also in short queries.
+    length : int
+        Cost of a long query in USD.
+    worth : float
+        Quality of a long query, above 0 and at most 1.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1 or ``worth`` out of range.
+    """
+    at_least_one({"n_long": n_long, "budget": budget, "length": length})
+    if not 0 < worth <= 1:
+        raise ValueError(f"workload.worth is {worth}; it must be above 0 and at most 1")
+    quality, cost_usd = np.array([[worth], [1.0]]), np.array([[float(length)], [1.0]])
+    return of_kinds(["long", "short"], quality, cost_usd, arriving=np.repeat([0, 1], [n_long, budget]))
+
+
+def of_kinds(names: Sequence[str], quality: FloatArray, cost_usd: FloatArray, arriving: IntArray) -> Workload:
+    """Make a workload of few kinds of queries.
+
+    Parameters
+    ----------
+    names : sequence of str (n_kinds,)
+    quality, cost_usd : arrays (n_kinds, n_deployments)
+    arriving : array (n_queries,)
+        The kind of each query, in the order in which they come.
+    """
+    n_kinds, n_deployments = quality.shape
+
+    def rows(kinds: IntArray) -> Rows:
+        return Rows(
+            embeddings=np.eye(n_kinds, dtype=np.float32)[kinds],
+            input_tokens=np.full(len(kinds), 100, dtype=np.int64),
+            quality=quality[kinds],
+            cost_usd=cost_usd[kinds],
+            source=np.array(names, dtype=object)[kinds],
+        )
+
+    known = np.repeat(np.arange(n_kinds), N_COPIES)
+    models = tuple(f"deployment-{k + 1:02d}" for k in range(n_deployments))
+    return Workload(models, rows(known), rows(arriving))
+
+
+def at_least_one(sizes: Mapping[str, int]) -> None:
+    """Raise ValueError for the first size below 1, by its name."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"workload.{name} is {size}; it must be at least 1")
