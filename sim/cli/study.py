@@ -29,21 +29,7 @@ def study(verb: str, config: DictConfig) -> int:
     """Carry out a verb: build the scenario, run the policies, write the output directory, print the table."""
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
-        scenario = Scenario(
-            workload=build(config.workload, "workload"),
-            fleet=build(config.fleet, "fleet"),
-            budget=build(config.budget, "budget"),
-            arrivals=build(config.arrivals, "arrivals"),
-            order=build(config.order, "order"),
-            exhausted=config.exhausted,
-            events=[build(spec, f"events.{name}") for name, spec in (config.get("events") or {}).items()],
-            window=build(config.window, "window") if config.get("window") else None,
-            reserve=config.reserve,
-            retry=build(config.retry, "retry"),
-            state_refresh_s=config.state_refresh_s,
-            decision_s=config.decision_s,
-            measure_decisions=config.measure_decisions,
-        )
+        scenario = build_scenario(config)
         policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
         metrics = {str(name): build(spec, f"metric.{name}") for name, spec in config.get("metric", {}).items()}
         oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
@@ -61,6 +47,25 @@ def study(verb: str, config: DictConfig) -> int:
     console.print(comparison(summary))
     console.print(f"written to {out}", soft_wrap=True)
     return 0
+
+
+def build_scenario(config: DictConfig) -> Scenario:
+    """Make the scenario that a configuration describes; raise ValueError if its parts cannot be."""
+    return Scenario(
+        workload=build(config.workload, "workload"),
+        fleet=build(config.fleet, "fleet"),
+        budget=build(config.budget, "budget"),
+        arrivals=build(config.arrivals, "arrivals"),
+        order=build(config.order, "order"),
+        exhausted=config.exhausted,
+        events=[build(spec, f"events.{name}") for name, spec in (config.get("events") or {}).items()],
+        window=build(config.window, "window") if config.get("window") else None,
+        reserve=config.reserve,
+        retry=build(config.retry, "retry"),
+        state_refresh_s=config.state_refresh_s,
+        decision_s=config.decision_s,
+        measure_decisions=config.measure_decisions,
+    )
 
 
 def destination(verb: str, config: DictConfig) -> tuple[dict[str, Any], Path]:
