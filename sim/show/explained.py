@@ -70,10 +70,10 @@ def price_table(prices: pd.DataFrame) -> Table:
     shown.add_column("one more")
     policies = prices["policy"].unique().tolist()
     for policy in policies:
-        shown.add_column(str(policy), justify="right")
+        shown.add_column("optimum\nwith slots" if policy == "optimum_with_slots" else str(policy), justify="right")
     has_slots = prices["slot_price_per_hour"].notna().any()
     if has_slots:
-        shown.add_column("one more slot-hour", justify="right")
+        shown.add_column("one more\nslot-hour", justify="right")
     for deployment, rows in prices.groupby("deployment", sort=False):
         unit = str(rows["unit"].iloc[0])
         means = rows.groupby("policy")["budget_price"].mean() * per(unit)
@@ -162,20 +162,20 @@ def price_figures(prices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     limited = prices[np.isfinite(prices["budget"]) & (prices["policy"] != "optimum_with_slots")]
     if not limited.empty:
         limited = limited.assign(price=limited["budget_price"] * limited["unit"].map(per))
-        yield "prices", over_time(limited, "what one more of a budget is worth")
+        yield "prices", over_time(limited, "what more of each budget is worth", same_scale=False)
     slots = prices[prices["slot_price_per_hour"].notna()]
     if not slots.empty:
         slots = slots.assign(price=slots["slot_price_per_hour"], unit="slot-hour")
-        yield "slot_prices", over_time(slots, "what one more slot is worth")
+        yield "slot_prices", over_time(slots, "what more slots are worth in hindsight", same_scale=True)
 
 
-def over_time(prices: pd.DataFrame, title: str) -> Figure:
+def over_time(prices: pd.DataFrame, title: str, same_scale: bool) -> Figure:
     """Draw ``price`` over ``moment_s``, a panel per deployment and a line per policy; hindsight is dashed black."""
     deployments, policies = prices["deployment"].unique().tolist(), prices["policy"].unique().tolist()
     n_columns = min(4, len(deployments))
     n_rows = -(-len(deployments) // n_columns)
     size = (1.0 + 3.0 * n_columns, 0.8 + 2.2 * n_rows)
-    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, sharex=True, squeeze=False)
+    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, sharex=True, sharey=same_scale, squeeze=False)
     for axes in grid.ravel()[len(deployments) :]:
         axes.set_axis_off()
     for deployment, axes in zip(deployments, grid.ravel(), strict=False):
@@ -199,7 +199,7 @@ def over_time(prices: pd.DataFrame, title: str) -> Figure:
             )
         unit = {"usd": "USD", "tokens": "million tokens"}.get(rows["unit"].iloc[0], rows["unit"].iloc[0])
         axes.set_title(deployment, fontsize="medium")
-        axes.set(ylim=(0, None))
+        axes.set(ylim=(0, 1.08 * max(float((prices if same_scale else rows)["price"].max()), 1e-9)))
         axes.set_ylabel(f"quality per {unit}", fontsize="small")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     for panel in range(max(0, len(deployments) - n_columns), len(deployments)):  # the lowest of each column
