@@ -114,6 +114,11 @@ def test_what_exploring_queries_spend_is_exploration() -> None:
     assert terms(world, script) == {"optimum": 1, "exploration": 0.7, "achieved": 0.3}
 
 
+def test_a_policy_may_explore_on_every_query() -> None:
+    world = tiny_world([[1.0, 0.2]], [INF, INF])
+    assert terms(world, [Decision(1, explores=True)]) == {"optimum": 1, "exploration": 0.8, "achieved": 0.2}
+
+
 def test_what_early_queries_spend_is_budget_pacing() -> None:
     world = tiny_world([[0.3], [1.0]], [1.0])
     assert terms(world, [0, 0]) == {"optimum": 1, "budget_pacing": 0.7, "achieved": 0.3}

@@ -122,7 +122,8 @@ def decompose(optimum: float, policy: Watched, achieved: float, instance: Instan
         cost = instance.cost[instance.rows[sent], choice[sent]]
         left = np.maximum(budgets - np.bincount(choice[sent], weights=cost, minlength=len(budgets)), 0.0)
         plan = choice.copy()
-        plan[~explored] = certified(quality_hat[~explored], cost_hat[~explored], left).bound.plan
+        if not explored.all():
+            plan[~explored] = certified(quality_hat[~explored], cost_hat[~explored], left).bound.plan
         steps.append(total(rescued(plan, surplus), world))
     else:
         steps.append(steps[-1])
