@@ -32,7 +32,7 @@ class Exploration:
     def __init__(self, setting: Setting, eps: float, rng: np.random.Generator) -> None:
         n_deployments = len(setting.fleet)
         draws = rng.integers(n_deployments + 1, size=math.ceil(eps * setting.horizon)).tolist()
-        self._decisions = [Decision(None if draw == n_deployments else draw) for draw in draws]
+        self._decisions = [Decision(None if draw == n_deployments else draw, explores=True) for draw in draws]
         self.n_queries = len(draws)
         self._sample: list[Query] = []
         self.is_over = False

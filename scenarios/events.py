@@ -2,6 +2,9 @@
 
 ``deployment`` is a name, or None for every deployment. Work in flight at an outage is lost: those queries are failed or
 retried, never forgotten.
+
+``moves_money = False`` says that an event changes no budget and no price, so that hindsight optima stay bounds; without
+it a study assumes that it might.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Outage:
     at_s: float
     for_s: float
     deployment: str | None = None
+    moves_money = False
 
     def __post_init__(self) -> None:
         """Check the times."""
@@ -54,6 +58,7 @@ class RandomOutages:
     mean_up_s: float
     mean_down_s: float
     deployment: str | None = None
+    moves_money = False
 
     def __post_init__(self) -> None:
         """Check the times."""
@@ -79,6 +84,7 @@ class Degradation:
     for_s: float
     factor: float
     deployment: str | None = None
+    moves_money = False
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -140,6 +146,7 @@ class Joins:
 
     at_s: float
     deployment: str
+    moves_money = False
 
     def __post_init__(self) -> None:
         """Check the time."""
@@ -159,6 +166,7 @@ class Leaves:
 
     at_s: float
     deployment: str
+    moves_money = False
 
     def __post_init__(self) -> None:
         """Check the time."""

@@ -87,10 +87,13 @@ class Decision(NamedTuple):
     fallbacks : sequence of int
         Next choices, best first, tried in turn when the first cannot take the query (budget exhausted or queue full)
         and the scenario allows it (``exhausted=fallback``).
+    explores : bool
+        Whether the query goes there to learn or to sample rather than because it is best; recorded, and nothing else.
     """
 
     deployment: int | None
     fallbacks: Sequence[int] = ()
+    explores: bool = False
 
 
 class Feedback(NamedTuple):

@@ -1,5 +1,7 @@
 """Outages, degradation, prices, top-ups, fleets that change, and budgets that renew themselves."""
 
+from dataclasses import replace
+
 import pytest
 
 from scenarios.arrivals.closed import ClosedLoop
@@ -7,10 +9,21 @@ from scenarios.budgets import Amounts
 from scenarios.events import Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from sim.interface import Decision
 from sim.scenario import Event, Retry, TokenBucket, Window
+from sim.study.fleet import unbounded
 from sim.world.service import Slots
 from tests.scripted import Scripted, run
+from tests.worlds import tiny_rows, tiny_scenario, tiny_workload
 
 ONE_AT_A_TIME = Slots(1, 0.0, 0.01)  # 100 output tokens take 1 s
+
+
+def test_only_events_that_touch_budgets_or_prices_leave_a_run_without_a_bound() -> None:
+    scenario = tiny_scenario(tiny_workload(tiny_rows([[1.0]], [[1.0]])))
+    for harmless in (Outage(0, 1), RandomOutages(1, 1), Degradation(0, 1, 2), Joins(1, "a"), Leaves(1, "a")):
+        assert unbounded(replace(scenario, events=[harmless])) is None
+    for event in (PriceChange(0, 2), TopUp(0, 1, "small")):
+        reason = unbounded(replace(scenario, events=[event]))
+        assert reason == f"a {type(event).__name__} may change budgets or prices: leave it out"
 
 
 def test_an_outage_fails_what_is_in_service_what_waits_and_what_comes() -> None:

@@ -235,3 +235,8 @@ def test_a_batch_of_the_wrong_length_is_an_error() -> None:
 
     with pytest.raises(RuntimeError, match=r"returned 1 decisions for 2 queries \(queries 0 to 1\)"):
         run(Short([0, 0], gate=Gate(size=2)), [0.0, 1.0])
+
+
+def test_the_record_says_on_which_queries_the_policy_explored() -> None:
+    requests = run(Scripted([Decision(0, explores=True), Decision(0), Decision(None, explores=True)]), [0.0, 1.0, 2.0])
+    assert requests["explored"].tolist() == [True, False, True]

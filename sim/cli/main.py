@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.cli.configuration import GROUPS, configure, nearest, options
+from sim.cli.explain import explain
 from sim.cli.fit import fit_service
 from sim.cli.study import study
 from sim.cli.validate import validate
@@ -19,6 +20,7 @@ from sim.cli.validate import validate
 VERBS = {
     "run": ("one policy on a scenario", study),
     "compare": ("several policies on the same queries at the same times", study),
+    "explain": ("where the quality of policies went, and what more budget would be worth", explain),
     "validate": ("closed forms of queueing theory beside simulated figures", validate),
     "fit": ("service parameters from measured requests", fit_service),
 }

@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         ("finished_at_s", pa.float64()),
         ("ended_at_s", pa.float64()),
         ("attempts", pa.int32()),
+        ("explored", pa.bool_()),
         ("quality", pa.float64()),
         ("cost_usd", pa.float64()),
         ("input_tokens", pa.int64()),

@@ -98,8 +98,8 @@ def runs(
     seed, replications : int
     oracle : Oracle
         Its ``approximate_optimum`` is the denominator of ``relative_quality``, the value of its ``optimum`` that of
-        ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices change during
-        the run, or estimates are reserved: the program then bounds nothing.
+        ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices may change
+        during the run, or estimates are reserved: the program then bounds nothing.
     metrics : mapping of str to callable
         Further columns of the summary.
     warm_up : float, str or None

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim.instance import Instance, places
+from sim.scenario import Scenario
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:
@@ -41,5 +42,16 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
 
 def may_exceed(instance: Instance) -> bool:
     """Return whether a deployment may end above its budget without anything being wrong."""
-    scenario = instance.scenario
-    return scenario.reserve == "estimate" or scenario.window is not None or len(scenario.events) > 0
+    return unbounded(instance.scenario) is not None
+
+
+def unbounded(scenario: Scenario) -> str | None:
+    """Return the setting with which no hindsight optimum bounds a run, and what to do about it; None without one."""
+    if scenario.window is not None:
+        return "budgets renew themselves: use window=null"
+    if scenario.reserve == "estimate":
+        return "budgets may be overshot: use reserve=true_cost"
+    for event in scenario.events:
+        if getattr(event, "moves_money", True):
+            return f"a {type(event).__name__} may change budgets or prices: leave it out"
+    return None

@@ -103,7 +103,9 @@ class Dispatcher:
         RuntimeError
             If a choice is no deployment.
         """
-        choice, fallbacks = decision
+        choice, fallbacks, explores = decision
+        if explores:
+            self._trace.explored[query.id] = True
         if choice is None:
             self._trace.fate[query.id] = DECLINED
             if self._on_end is not None:

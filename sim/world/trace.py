@@ -49,6 +49,8 @@ class Trace:
     replica_seconds, overshoot : list of float
         For each deployment, at the end of the run: the time that replicas were open, summed over them, and the most by
         which the budget was exceeded.
+    explored : int array
+        1 where the policy said that it explored.
     fate : int array
         Index into ``FATES``; no query of a finished run is ``pending``.
     """
@@ -66,6 +68,7 @@ class Trace:
         self.attempts = array("i", [1]) * n_queries
         self.price = array("d", [1.0]) * n_queries
         self.deployment = array("i", [NOWHERE]) * n_queries
+        self.explored = array("b", [False]) * n_queries
         self.fate = array("b", [PENDING]) * n_queries
         self.replica_seconds: list[float] = []
         self.overshoot: list[float] = []
@@ -103,6 +106,7 @@ def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
             "finished_at_s": finished_at_s,
             "ended_at_s": np.where(np.isnan(ended_at_s), decided_at_s, ended_at_s),
             "attempts": np.asarray(trace.attempts),
+            "explored": np.asarray(trace.explored, dtype=np.bool_),
             "quality": outcome(instance.quality),
             "cost_usd": outcome(instance.cost_usd) * np.asarray(trace.price),
             "input_tokens": instance.features.input_tokens[rows],
