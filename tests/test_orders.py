@@ -327,7 +327,7 @@ def test_a_search_that_cannot_be_is_refused() -> None:
         search(replace(port_world(), budget=Weighted(total=0.0)))
     with pytest.raises(ValueError, match="replications is 0; it must be at least 1"):
         WorstOrder(WeightedSums(), replications=0)
-    with pytest.raises(ValueError, match="order=worst_of is a search, which switchyard run and compare carry out"):
+    with pytest.raises(ValueError, match="order=worst_of is a search, which nobody has carried out here"):
         realise(replace(port_world(), order=WorstOrder(WeightedSums())), 0, 0)
 
 

@@ -76,7 +76,7 @@ class WorstOrder:
 
     def __call__(self, rows: Rows, rng: np.random.Generator) -> IntArray:
         """Raise ValueError: there is no order before the search."""
-        raise ValueError("order=worst_of is a search, which switchyard run and compare carry out; choose an order")
+        raise ValueError("order=worst_of is a search, which nobody has carried out here; choose another order")
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ def find_worst(
     """Search the family for the order in which the policy has the least share of the optimum.
 
     Candidates are, with weights in the box [-1, 1] (an order depends on their proportions only): no weight, each weight
-    alone up and down, then for half of what is left uniform draws, then a (1 + 1) evolution strategy from the best
-    (normal steps, 1.5 times longer after a success and shorter by its fourth root after a failure, so that a fifth of
-    them succeeds; Rechenberg 1973). All candidates meet the same replications, with the same random numbers.
+    alone up and down, then those of a (1 + 1) evolution strategy from the best (normal steps, 1.5 times longer after a
+    success and shorter by its fourth root after a failure, so that a fifth of them succeeds; Rechenberg 1973). All
+    candidates meet the same replications, with the same random numbers.
 
     Parameters
     ----------
@@ -158,20 +158,15 @@ def find_worst(
 
     tried: list[float] = []
     best, step = corners[0], FIRST_STEP
-    n_spread = len(corners) + (search.evaluations - len(corners)) // 2  # from here on, near the best
     for number in range(search.evaluations):
-        if number < len(corners):
-            weights = corners[number]
-        elif number < n_spread:
-            weights = rng.uniform(-1, 1, len(names))
-        else:
-            weights = np.clip(best + step * rng.normal(size=len(names)), -1, 1)
+        is_near = number >= len(corners)
+        weights = np.clip(best + step * rng.normal(size=len(names)), -1, 1) if is_near else corners[number]
         found = share(weights)
         is_worst = found < min(tried, default=math.inf)
         tried.append(found)
         if is_worst:
             best = weights
-        if number >= n_spread:
+        if is_near:
             step *= GROWTH if is_worst else GROWTH**-0.25
         if done is not None:
             done(f"worst order so far: ratio {min(tried):.3f}")
