@@ -98,13 +98,14 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     history_usd, cost_usd = cost_in_usd(history, columns, fleet), cost_in_usd(test, columns, fleet)
     history_cost = cost_in_units(history, history_usd, columns, units)
     cost = cost_in_units(test, cost_usd, columns, units)
-    arriving = arriving_rows(scenario, stream(seed, replication, "volume"))
+    arriving = arriving_rows(scenario, replication, stream(seed, replication, "volume"))
     history_quality = take(history.quality, columns)
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
         quality_mean=history_quality.mean(axis=0),
         cost_mean=history_cost.mean(axis=0),
-        cheapest_total=float(cost[arriving].sum(axis=0).min()) if len(set(units)) == 1 else float("nan"),
+        # Sorted, so that the sum is the same to the last bit when a saved order names the rows in its own order.
+        cheapest_total=float(cost[np.sort(arriving)].sum(axis=0).min()) if len(set(units)) == 1 else float("nan"),
     )
     budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))
     check_budgets(budgets, fleet)

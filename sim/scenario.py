@@ -65,8 +65,9 @@ class Arrivals(Protocol):
 Order = Callable[[Rows, np.random.Generator], IntArray]
 """Which query arrives at each place: a function of the arriving rows and a random stream to row numbers (n_queries,).
 
-An order may have two attributes: ``with_replacement`` (the arriving rows are drawn with replacement) and ``unseen``
-(the topics that it brings and that the history must not have).
+An order may have three attributes: ``with_replacement`` (the arriving rows are drawn with replacement), ``unseen`` (the
+topics that it brings and that the history must not have) and ``arriving``, a function of the replication to the test
+rows that arrive, for an order that says itself which they are.
 """
 
 

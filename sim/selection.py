@@ -35,9 +35,15 @@ def seen(history: Rows, unseen: Sequence[str]) -> Rows:
     return history.take(keep)
 
 
-def arriving_rows(scenario: Scenario, rng: np.random.Generator) -> IntArray:
-    """Return which test rows arrive, before they are put in order: all, a random subset, or draws with replacement."""
+def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator) -> IntArray:
+    """Return which test rows arrive, before they are put in order.
+
+    All, a random subset, draws with replacement, or those that the order itself names.
+    """
     available = len(scenario.workload.test)
+    named = getattr(scenario.order, "arriving", None)
+    if named is not None:
+        return check_named(named(replication), scenario)
     n_queries = scenario.n_queries or available
     if getattr(scenario.order, "with_replacement", False):
         return rng.integers(available, size=n_queries)
@@ -49,3 +55,17 @@ def arriving_rows(scenario: Scenario, rng: np.random.Generator) -> IntArray:
     if n_queries == available:
         return np.arange(available)
     return np.sort(rng.choice(available, n_queries, replace=False))
+
+
+def check_named(rows: IntArray, scenario: Scenario) -> IntArray:
+    """Return the rows that an order names; raise ValueError if there is no such row, or another number is asked for."""
+    available = len(scenario.workload.test)
+    if rows.max() >= available:
+        raise ValueError(
+            f"the order has row {rows.max()}, and the workload has {available} test queries, from row 0 on"
+        )
+    if scenario.n_queries not in (None, len(rows)):
+        raise ValueError(
+            f"n_queries is {scenario.n_queries}, and the order has {len(rows)} queries; leave n_queries out"
+        )
+    return rows

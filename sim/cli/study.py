@@ -8,7 +8,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sim.cli.configuration import build
 from sim.interface import Policy
+from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.show.plots import write_figures
-from sim.show.tables import comparison
+from sim.show.tables import comparison, worst_order
 from sim.study.archive import Archive, file_hashes
 from sim.study.experiment import Oracle, runs
+from sim.study.worst_order import Found, WorstOrder, find_worst
+from sim.study.worst_order import write as write_worst
 
 
 def study(verb: str, config: DictConfig) -> int:
@@ -33,18 +37,26 @@ def study(verb: str, config: DictConfig) -> int:
         policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
         metrics = {str(name): build(spec, f"metric.{name}") for name, spec in config.get("metric", {}).items()}
         oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
-        files = scenario.workload.files + getattr(scenario.arrivals, "files", ())  # only some arrivals are read
+        scenario, worst = settle_order(scenario, policies, config.seed)
+        read = (scenario.arrivals, scenario.order)  # only some of them are read from a file
+        files = sum((getattr(part, "files", ()) for part in read), scenario.workload.files)
         manifest = {"verb": verb, "config": resolved, "files": file_hashes(files)}
+        rows = {}
         with Archive(out, manifest) as archive:
             total = config.replications * (len(policies) + len(set(oracle.names)))
             with progress(total) as advance:
                 for run in runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up):
                     archive.add(run)
+                    rows[run.replication] = run.instance.rows
                     advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
             write_figures(archive.folder)
+            if worst is not None:
+                write_worst(archive.folder, worst, rows)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(comparison(summary))
+    if worst is not None:
+        console.print(worst_order(worst), soft_wrap=True)
     console.print(f"written to {out}", soft_wrap=True)
     return 0
 
@@ -71,6 +83,19 @@ def build_scenario(config: DictConfig) -> Scenario:
         n_queries=config.n_queries,
         unseen=tuple(config.unseen),
     )
+
+
+def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) -> tuple[Scenario, Found | None]:
+    """Carry out the search if the order is one; return the scenario with an order, and what was found."""
+    search = scenario.order
+    if not isinstance(search, WorstOrder):
+        return scenario, None
+    name = search.policy or next(iter(policies))
+    if name not in policies:
+        raise ValueError(unknown("policy", name, list(policies)) + "; order.worst_of.policy must be among the policies")
+    with progress(search.evaluations) as advance:
+        worst = find_worst(scenario, name, policies[name], search, seed, advance)
+    return replace(scenario, order=worst.order), worst
 
 
 def destination(verb: str, config: DictConfig) -> tuple[dict[str, Any], Path]:

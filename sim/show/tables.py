@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
+from sim.study.worst_order import Found
 
 COLUMNS = {
     "quality": ".1f",
@@ -23,6 +24,7 @@ COLUMNS = {
 }
 RARE = (*FATES[3:], "overshoot", "p95_latency_s")  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
+HEAVIEST = 5
 
 
 def comparison(summary: pd.DataFrame) -> Table:
@@ -46,6 +48,16 @@ def comparison(summary: pd.DataFrame) -> Table:
     for policy, rows in summary.groupby("policy", sort=False):
         table.add_row(str(policy), *(cell(rows[column].tolist(), column) for column in shown))
     return table
+
+
+def worst_order(found: Found) -> str:
+    """Return in a line what a search for the worst order found, with its heaviest weights."""
+    weights = sorted(found.weights.items(), key=lambda item: -abs(item[1]))[:HEAVIEST]
+    heaviest = ", ".join(f"{name} {weight:+.2f}" for name, weight in weights if weight != 0)
+    return (
+        f"worst order for {found.policy}: ratio {found.ratio:.3f}, in random order {found.random_ratio:.3f}, "
+        f"of {found.evaluations} tried; ascending by {heaviest or 'nothing, which is a random order'}"
+    )
 
 
 def cell(values: Sequence[float], column: str) -> str:

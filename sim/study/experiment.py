@@ -112,10 +112,7 @@ def runs(
     RuntimeError
         If a policy raises or decides something that cannot be, or a record fails its check.
     """
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it must be at least 0")
-    if replications < 1:
-        raise ValueError(f"replications is {replications}; it must be at least 1")
+    check_draws(seed, replications)
     for name in policies:
         if name in oracle.names:
             raise ValueError(f"a policy is named {name!r}, as an oracle is; rename it")
@@ -162,6 +159,14 @@ def runs(
                 "wall_s": wall_s,
             }
             yield Run(name, replication, requests, summary, instance, fleet)
+
+
+def check_draws(seed: int, replications: int) -> None:
+    """Raise ValueError for a seed or a number of replications that cannot be."""
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it must be at least 0")
+    if replications < 1:
+        raise ValueError(f"replications is {replications}; it must be at least 1")
 
 
 def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:

@@ -1,0 +1,11 @@
+"""In which order the test rows arrive: functions from rows and a random stream to row numbers. They know no clock.
+
+``exchangeable`` (what guarantees assume), ``recorded`` (the data set's order or a file's), ``ranked`` (by cost, quality
+or density), ``topics`` (by ``source``) and ``adversarial`` (to mislead, and families to search). Ties are broken at
+random, and all models of the workload count, whether the fleet has them or not.
+"""
+
+from scenarios.orders.exchangeable import shuffled
+from scenarios.orders.recorded import given
+
+__all__ = ["given", "shuffled"]
