@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from rich.table import Table
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+EQUAL_CONTRAST = 0.179  # the luminance on which black and white can be read equally well (WCAG 2.1)
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
 
@@ -34,7 +35,7 @@ def ratio_table(cells: pd.DataFrame, worst: pd.DataFrame, half_width: float) -> 
     at_size = cells[cells["size"] == size]
     lowest = worst[worst["size"] == size].set_index("policy")["order"]
     for order in at_size["order"].unique():
-        table.add_column(str(order), justify="right")
+        table.add_column(heading(order), justify="right", overflow="fold")
     for policy, found in at_size.groupby("policy", sort=False):
         words = [str(policy)]
         for cell in found.to_dict("records"):
@@ -65,12 +66,17 @@ def slope_table(slopes: pd.DataFrame) -> Table | str:
     table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title) + 2)
     table.add_column("policy", no_wrap=True)
     for order in slopes["order"].unique():
-        table.add_column(str(order), justify="right")
+        table.add_column(heading(order), justify="right", overflow="fold")
     for policy, found in slopes.groupby("policy", sort=False):
         lines = found.to_dict("records")
         words = [f"{line['slope']:.3f} +- {line['slope_half_width']:.3f} ({line['r_squared']:.2f})" for line in lines]
         table.add_row(str(policy), *words)
     return table
+
+
+def heading(order: str) -> str:
+    """Return an order's name with blanks, where a narrow column can break it."""
+    return order.replace("_", " ")
 
 
 def write_figures(folder: Path, cells: pd.DataFrame, worst: pd.DataFrame, slopes: pd.DataFrame) -> None:
@@ -109,7 +115,10 @@ def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
         axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="black", linewidth=3.5))
         axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="white", linewidth=1.5))
     axes.set(xlabel="", ylabel="")
-    axes.tick_params(axis="x", rotation=30 if len(orders) > 3 else 0)
+    if len(orders) > 3:
+        plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
+    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=True):
+        text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
     title = (
         f"{size} queries, mean of {cells['replications'].iloc[0]} replications and 95% half-width; framed: worst order"
     )
