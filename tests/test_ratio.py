@@ -287,6 +287,7 @@ def test_one_order_and_one_size_are_enough(tmp_path: Path, capsys: pytest.Captur
     printed = capsys.readouterr().out
     assert "every mean ratio is known to +- 1 (95%)" in printed
     assert "no slopes: no budget can bind" in printed
+    assert "*" not in printed  # one order is not the worst of anything
 
 
 WRONG = {

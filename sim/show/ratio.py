@@ -29,20 +29,28 @@ def ratio_table(cells: pd.DataFrame, worst: pd.DataFrame, half_width: float) -> 
         What was asked for; a cell whose interval is wider has an exclamation mark.
     """
     size, replications = cells["size"].max(), cells["replications"].iloc[0]
-    title = f"{size} queries, {replications} replications; * worst order"
+    lowest = worst_orders(cells, worst)
+    title = f"{size} queries, {replications} replications" + "; * worst order" * bool(lowest)
     table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title) + 2)
     table.add_column("policy", no_wrap=True)
     at_size = cells[cells["size"] == size]
-    lowest = worst[worst["size"] == size].set_index("policy")["order"]
     for order in at_size["order"].unique():
         table.add_column(heading(order), justify="right", overflow="fold")
     for policy, found in at_size.groupby("policy", sort=False):
         words = [str(policy)]
         for cell in found.to_dict("records"):
-            marks = "*" * bool(cell["order"] == lowest[policy]) + "!" * bool(cell["half_width"] > half_width)
+            marks = "*" * bool(cell["order"] == lowest.get(str(policy))) + "!" * bool(cell["half_width"] > half_width)
             words.append(f"{cell['ratio']:.3f} +- {cell['half_width']:.3f}{marks}")
         table.add_row(*words)
     return table
+
+
+def worst_orders(cells: pd.DataFrame, worst: pd.DataFrame) -> dict[str, str]:
+    """Return each policy's worst order at the largest size; nothing where there is one order only."""
+    if cells["order"].nunique() < 2:
+        return {}
+    at_size = worst[worst["size"] == worst["size"].max()]
+    return dict(zip(at_size["policy"], at_size["order"], strict=True))
 
 
 def precision_reached(cells: pd.DataFrame, half_width: float) -> str:
@@ -109,9 +117,9 @@ def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
         cbar_kws={"label": "quality / hindsight optimum"},
         ax=axes,
     )
-    lowest = worst[worst["size"] == size].set_index("policy")["order"]
-    for row, policy in enumerate(policies):
-        corner = (orders.index(lowest[policy]) + 0.04, row + 0.06)
+    lowest = worst_orders(cells, worst)
+    for policy, order in lowest.items():
+        corner = (orders.index(order) + 0.04, policies.index(policy) + 0.06)
         axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="black", linewidth=3.5))
         axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="white", linewidth=1.5))
     axes.set(xlabel="", ylabel="")
@@ -119,9 +127,8 @@ def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
         plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
     for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=True):
         text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
-    title = (
-        f"{size} queries, mean of {cells['replications'].iloc[0]} replications and 95% half-width; framed: worst order"
-    )
+    title = f"{size} queries, mean of {cells['replications'].iloc[0]} replications and 95% half-width"
+    title += "; framed: worst order" * bool(lowest)
     axes.set_title(title, fontsize="small", loc="left")
     return figure
 
