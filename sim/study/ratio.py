@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -179,23 +180,22 @@ def largest_queries(instance: Instance) -> FloatArray:
 
 def check_sizes(sizes: Sequence[int | None], scenarios: Mapping[str, Scenario]) -> list[int]:
     """Return the sizes as numbers, in ascending order; raise ValueError for one that cannot be."""
-    numbers = []
-    for order, scenario in scenarios.items():
-        n_test = len(scenario.workload.test)
-        for size in sizes:
-            if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-                raise ValueError(f"sizes has {size!r}; a size is a whole number of queries, or null for all of them")
-            if size is not None and size > n_test and not getattr(scenario.order, "with_replacement", False):
-                raise ValueError(
-                    f"size {size} is more than the workload's {n_test} test queries, which order {order!r} brings "
-                    "once each; take at most that many, or order=resampled, which draws with replacement"
-                )
-        numbers = sorted(n_test if size is None else size for size in sizes)
-    if not numbers:
+    for size in sizes:
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+            raise ValueError(f"sizes has {size!r}; a size is a whole number of queries, or null for all of them")
+    if not sizes:
         raise ValueError("sizes is empty; give one or more numbers of queries, or null for all of them")
-    for size in numbers:
-        if numbers.count(size) > 1:
+    n_test = len(next(iter(scenarios.values())).workload.test)
+    numbers = sorted(n_test if size is None else size for size in sizes)
+    for size, following in pairwise(numbers):
+        if size == following:
             raise ValueError(f"size {size} is given twice; null stands for all of the workload's test queries")
+    for order, scenario in scenarios.items():
+        if numbers[-1] > n_test and not getattr(scenario.order, "with_replacement", False):
+            raise ValueError(
+                f"size {numbers[-1]} is more than the workload's {n_test} test queries, which order {order!r} brings "
+                "once each; take at most that many, or order=resampled, which draws with replacement"
+            )
     return numbers
 
 
