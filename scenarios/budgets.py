@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -127,6 +128,7 @@ class Amounts:
 
     amounts_by_deployment: Sequence[float] | Mapping[str, float]
     unit: str | Sequence[str] = "usd"
+    is_explicit: ClassVar[bool] = True
 
     def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the budgets (n_deployments,)."""

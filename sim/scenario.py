@@ -42,7 +42,11 @@ class BudgetBasis:
 
 
 class BudgetRule(Protocol):
-    """How much each deployment may spend."""
+    """How much each deployment may spend.
+
+    A rule may have an attribute ``is_explicit``: its amounts are for all of the workload's test queries, however many
+    arrive.
+    """
 
     @property
     def unit(self) -> str | Sequence[str]:

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from sim.interface import FloatArray
 from sim.study.statistics import (
     batch_means,
     batch_means_interval,
+    fitted_line,
     mean_interval,
     mser5,
     paired_difference,
@@ -123,3 +125,31 @@ def test_waits_that_begin_in_the_stationary_state_have_the_mean_of_theory() -> N
     # Guards the two tests above: 20,000 first and 20,000 hundredth waits, each with standard error 0.012.
     waits = stationary_waits(0.5, 20_000, 100, np.random.default_rng(8))
     assert waits[[0, -1]].mean(axis=1) == pytest.approx([1.0, 1.0], abs=0.05)
+
+
+def test_a_fitted_line_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.random(30), rng.random(30)
+    line, oracle = fitted_line(x, y, np.arange(30) % 6), stats.linregress(x, y)
+    assert line.slope == pytest.approx(oracle.slope)
+    assert line.intercept == pytest.approx(oracle.intercept)
+    assert line.r_squared == pytest.approx(oracle.rvalue**2)
+
+
+def test_a_line_through_shared_luck_has_the_right_slope_in_95_of_100_replicated_studies() -> None:
+    rng = np.random.default_rng(5)
+    x = np.tile([1.0, 0.5, 0.25, 0.125], 12)
+    replication = np.repeat(np.arange(12), 4)
+
+    def covers() -> bool:
+        luck = rng.normal(size=(2, 12))[:, replication]  # each replication has its own line
+        y = 0.3 + 0.5 * x + 0.1 * luck[0] + 0.1 * luck[1] * x + 0.02 * rng.normal(size=48)
+        line = fitted_line(x, y, replication)
+        return abs(line.slope - 0.5) <= line.slope_half_width
+
+    assert 0.93 < np.mean([covers() for _ in range(2000)]) < 0.97
+
+
+def test_a_line_needs_two_replications_and_two_places() -> None:
+    with pytest.raises(ValueError, match="there are 1 replications and 2 values of x; a line needs 2 of each"):
+        fitted_line([1.0, 2.0], [1.0, 2.0], [0, 0])

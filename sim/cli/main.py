@@ -14,12 +14,14 @@ from omegaconf.errors import OmegaConfBaseException
 from sim.cli.configuration import GROUPS, configure, nearest, options
 from sim.cli.explain import explain
 from sim.cli.fit import fit_service
+from sim.cli.ratio import ratio
 from sim.cli.study import study
 from sim.cli.validate import validate
 
 VERBS = {
     "run": ("one policy on a scenario", study),
     "compare": ("several policies on the same queries at the same times", study),
+    "ratio": ("policies in several orders at several sizes, as shares of the hindsight optimum", ratio),
     "explain": ("where the quality of policies went, and what more budget would be worth", explain),
     "validate": ("closed forms of queueing theory beside simulated figures", validate),
     "fit": ("service parameters from measured requests", fit_service),
@@ -43,6 +45,7 @@ examples:
   switchyard run policy=port_exact order=random replications=10
   switchyard compare policy=[random,port,port_exact] budget=uniform budget.total=0.5 out=results
   switchyard run policy=port estimator=ridge policy.port.eps=0.05
+  switchyard ratio policy=[port_exact,port_fallback] order=[random,given] sizes=[500,1000,2000]
   switchyard fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted
 """
 

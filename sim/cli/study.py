@@ -63,15 +63,23 @@ def study(verb: str, config: DictConfig) -> int:
 
 def build_scenario(config: DictConfig) -> Scenario:
     """Make the scenario that a configuration describes; raise ValueError if it names several orders."""
-    if len(config.order) != 1:
-        raise ValueError(f"order names {', '.join(config.order)}; this verb needs one order, such as order=random")
-    name, order = next(iter(config.order.items()))
-    return Scenario(
+    scenarios = build_scenarios(config)
+    if len(scenarios) != 1:
+        raise ValueError(f"order names {', '.join(scenarios)}; this verb needs one order, such as order=random")
+    return next(iter(scenarios.values()))
+
+
+def build_scenarios(config: DictConfig) -> dict[str, Scenario]:
+    """Make a scenario for each order that a configuration names, all else equal; raise ValueError if it names none."""
+    orders = {str(name): build(spec, f"order.{name}") for name, spec in (config.get("order") or {}).items()}
+    if not orders:
+        raise ValueError("no order is chosen; choose one or more, such as order=random")
+    scenario = Scenario(
         workload=build(config.workload, "workload"),
         fleet=build(config.fleet, "fleet"),
         budget=build(config.budget, "budget"),
         arrivals=build(config.arrivals, "arrivals"),
-        order=build(order, f"order.{name}"),
+        order=next(iter(orders.values())),
         exhausted=config.exhausted,
         events=[build(spec, f"events.{name}") for name, spec in (config.get("events") or {}).items()],
         window=build(config.window, "window") if config.get("window") else None,
@@ -83,6 +91,7 @@ def build_scenario(config: DictConfig) -> Scenario:
         n_queries=config.n_queries,
         unseen=tuple(config.unseen),
     )
+    return {name: replace(scenario, order=order) for name, order in orders.items()}
 
 
 def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) -> tuple[Scenario, Found | None]:

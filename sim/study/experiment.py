@@ -113,52 +113,71 @@ def runs(
         If a policy raises or decides something that cannot be, or a record fails its check.
     """
     check_draws(seed, replications)
+    estimates, bounds = EstimateCache(), BoundCache()
+    for replication in range(replications):
+        yield from replicate(
+            scenario, policies, seed, replication, oracle, metrics, warm_up, estimates=estimates, bounds=bounds
+        )
+
+
+def replicate(
+    scenario: Scenario,
+    policies: Mapping[str, Policy],
+    seed: int,
+    replication: int,
+    oracle: Oracle,
+    metrics: Mapping[str, Metric],
+    warm_up: float | str | None = None,
+    *,
+    estimates: EstimateCache,
+    bounds: BoundCache,
+) -> Iterator[Run]:
+    """Run every policy on one replication, as ``runs`` does; the caches may be shared by scenarios of one workload."""
+    check_draws(seed, replication + 1)
     for name in policies:
         if name in oracle.names:
             raise ValueError(f"a policy is named {name!r}, as an oracle is; rename it")
     check_warm_up(warm_up)
-    estimates, bounds = EstimateCache(), BoundCache()
-    for replication in range(replications):
-        instance = realise(scenario, seed, replication)
-        fleet = fleet_table(instance)
-        optima = {
-            name: bounds.get(name, instance, estimates.get(oracle.estimator, instance))
-            for name in (APPROXIMATE, OPTIMUM)
-            if name in oracle.names
+    instance = realise(scenario, seed, replication)
+    fleet = fleet_table(instance)
+    optima = {
+        name: bounds.get(name, instance, estimates.get(oracle.estimator, instance))
+        for name in (APPROXIMATE, OPTIMUM)
+        if name in oracle.names
+    }
+    replays = {name: Replay(bound.plan) for name, bound in optima.items()}
+    is_bound = OPTIMUM in optima and not may_exceed(instance)
+    optimum = optima[OPTIMUM].value if is_bound else float("nan")
+    approximate = float("nan")
+    for name, policy in {**replays, **policies}.items():
+        rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
+        predicted = estimates.get(policy.estimator, instance)
+        began = time.perf_counter()
+        trace = simulate(name, policy, instance, predicted, rng)
+        wall_s = time.perf_counter() - began
+        requests = frame(trace, instance)
+        try:
+            check(requests, fleet)
+        except RuntimeError as error:
+            raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
+        measured = discard_warm_up(requests, warm_up)
+        used = fleet.assign(replica_seconds=trace.replica_seconds)
+        figures = totals(requests)
+        if name == APPROXIMATE:
+            approximate = figures["quality"]
+        summary: dict[str, float | int | str] = {
+            "policy": name,
+            "replication": replication,
+            "seed": seed,
+            **counts(requests),
+            **figures,
+            "relative_quality": ratio(figures["quality"], approximate),
+            "optimum_ratio": ratio(figures["quality"], optimum),
+            "overshoot": overshoot(trace.overshoot, instance.setting.budgets),
+            **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
+            "wall_s": wall_s,
         }
-        replays = {name: Replay(bound.plan) for name, bound in optima.items()}
-        is_bound = OPTIMUM in optima and not may_exceed(instance)
-        optimum = optima[OPTIMUM].value if is_bound else float("nan")
-        approximate = float("nan")
-        for name, policy in {**replays, **policies}.items():
-            rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
-            predicted = estimates.get(policy.estimator, instance)
-            began = time.perf_counter()
-            trace = simulate(name, policy, instance, predicted, rng)
-            wall_s = time.perf_counter() - began
-            requests = frame(trace, instance)
-            try:
-                check(requests, fleet)
-            except RuntimeError as error:
-                raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
-            measured = discard_warm_up(requests, warm_up)
-            used = fleet.assign(replica_seconds=trace.replica_seconds)
-            figures = totals(requests)
-            if name == APPROXIMATE:
-                approximate = figures["quality"]
-            summary: dict[str, float | int | str] = {
-                "policy": name,
-                "replication": replication,
-                "seed": seed,
-                **counts(requests),
-                **figures,
-                "relative_quality": ratio(figures["quality"], approximate),
-                "optimum_ratio": ratio(figures["quality"], optimum),
-                "overshoot": overshoot(trace.overshoot, instance.setting.budgets),
-                **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
-                "wall_s": wall_s,
-            }
-            yield Run(name, replication, requests, summary, instance, fleet)
+        yield Run(name, replication, requests, summary, instance, fleet)
 
 
 def check_draws(seed: int, replications: int) -> None:

@@ -1,0 +1,75 @@
+"""The verb ratio: from a configuration to tables and figures of competitive ratios."""
+
+from __future__ import annotations
+
+import sys
+
+from omegaconf import DictConfig, ListConfig
+from rich.console import Console
+
+from sim.cli.configuration import build
+from sim.cli.study import build_policy, build_scenarios, destination, progress, stdout_to_stderr, stop_on_termination
+from sim.messages import unknown
+from sim.show.ratio import precision_reached, ratio_table, slope_table, write_figures
+from sim.study.archive import file_hashes
+from sim.study.directory import Directory
+from sim.study.ratio import Precision, ratios
+from sim.study.ratio_tables import cells, paired, slopes, worst
+
+# What other verbs have, and what takes its place here.
+ELSEWHERE = {
+    "replications": "half_width, min_replications and max_replications",
+    "n_queries": "sizes",
+    "warm_up": "nothing, as a ratio is over all arrivals",
+    "metric": "nothing, as a ratio is of quality",
+}
+
+
+def ratio(verb: str, config: DictConfig) -> int:
+    """Carry out the verb: simulate, write the output directory, print the tables; return 0."""
+    for key, instead in ELSEWHERE.items():
+        if config.get(key) is not None:
+            raise ValueError(f"{key} is for run and compare; here it is {instead}")
+    if not isinstance(config.sizes, ListConfig):
+        raise ValueError(f"sizes is {config.sizes!r}; it must be a list, such as [500,1000,null]")
+    if config.reference is not None and config.reference not in config.policy:
+        raise ValueError(unknown("reference", config.reference, list(config.policy)))
+    precision = Precision(config.half_width, config.min_replications, config.max_replications)
+    resolved, out = destination(verb, config)
+    with stdout_to_stderr(), stop_on_termination():
+        scenarios = build_scenarios(config)
+        policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+        estimator = build(config.oracle.estimator, "oracle.estimator")
+        files = {
+            file
+            for scenario in scenarios.values()
+            for part in (scenario.workload, scenario.arrivals, scenario.order)
+            for file in getattr(part, "files", ())
+        }
+        with Directory(out) as directory:
+            total = precision.max_replications * len(scenarios) * len(config.sizes) * (len(policies) + 2)
+            with progress(total) as advance:
+                rows = ratios(
+                    scenarios,
+                    policies,
+                    list(config.sizes),
+                    precision=precision,
+                    seed=config.seed,
+                    estimator=estimator,
+                    done=advance,
+                )
+            means, lines = cells(rows), slopes(rows)
+            lowest = worst(means)
+            rows.to_parquet(directory.folder / "ratio.parquet", index=False)
+            means.to_csv(directory.folder / "cells.csv", index=False)
+            paired(rows, config.reference).to_csv(directory.folder / "paired.csv", index=False)
+            lowest.to_csv(directory.folder / "worst.csv", index=False)
+            lines.to_csv(directory.folder / "slopes.csv", index=False)
+            write_figures(directory.folder, means, lowest, lines)
+            directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(tuple(sorted(files)))})
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(ratio_table(means, lowest, precision.half_width))
+    console.print(precision_reached(means, precision.half_width), soft_wrap=True)
+    console.print(slope_table(lines))
+    console.print(f"written to {out}", soft_wrap=True)
+    return 0
