@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, vstack
 
-from sim.interface import Decision, FloatArray, IntArray, Policy, Query, State
+from sim.interface import BoolArray, Decision, FloatArray, IntArray, Policy, Query, State
 
 DECLINE = -1
 
@@ -33,7 +33,9 @@ class Bound:
     plan: IntArray
 
 
-def linear_program(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> Bound:
+def linear_program(
+    quality: FloatArray, cost: FloatArray, budgets: FloatArray, allowed: BoolArray | None = None
+) -> Bound:
     """Solve the linear program by HiGHS and give each query to argmax_i x_ij where that is positive.
 
     Parameters
@@ -41,6 +43,8 @@ def linear_program(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -
     quality, cost : arrays (n, n_deployments)
     budgets : array (n_deployments,)
         ``inf`` for no budget.
+    allowed : array (n, n_deployments) or None
+        Which deployments a query may be given to; None for all.
 
     Raises
     ------
@@ -53,19 +57,22 @@ def linear_program(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -
     optima are made this way (arXiv 2509.02718, section 5).
     """
     n, n_deployments = quality.shape
-    variable = np.arange(quality.size)  # of (query j, deployment i): j * n_deployments + i
-    spent = coo_array((cost.ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size))
-    placed = coo_array((np.ones(quality.size), (variable // n_deployments, variable)), shape=(n, quality.size))
+    pair = np.arange(quality.size) if allowed is None else np.flatnonzero(allowed)  # (j, i) is j * n_deployments + i
+    query, deployment = np.divmod(pair, n_deployments)
+    variable = np.arange(len(pair))
+    spent = coo_array((cost.ravel()[pair], (deployment, variable)), shape=(n_deployments, len(pair)))
+    placed = coo_array((np.ones(len(pair)), (query, variable)), shape=(n, len(pair)))
     is_limited = np.isfinite(budgets)
     result = linprog(
-        -quality.ravel(),
+        -quality.ravel()[pair],
         A_ub=vstack([spent.tocsr()[is_limited], placed]).tocsr(),
         b_ub=np.concatenate([budgets[is_limited], np.ones(n)]),
         method="highs",
     )
     if result.x is None:
         raise RuntimeError(f"HiGHS did not solve the linear program: {result.message}")
-    share = result.x.reshape(quality.shape)
+    share = np.zeros(quality.shape)
+    share[query, deployment] = result.x
     return Bound(-float(result.fun), np.where(share.max(axis=1) > 0, share.argmax(axis=1), DECLINE))
 
 
