@@ -1,5 +1,7 @@
 """The certified hindsight optimum against HiGHS on the whole program."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from scenarios.workloads.synthetic import synthetic
 from sim.dual import minimise
 from sim.interface import FloatArray
-from sim.study.bounds import DECLINE, linear_program
+from sim.study.bounds import DECLINE, binary_program, linear_program
 from sim.study.dual import GAP, certified
 
 
@@ -113,3 +115,33 @@ def test_the_program_lies_between_the_bounds_and_the_plan_is_near(
     for i in range(m):
         paid = np.sort(cost[plan == i, i])[::-1]
         assert paid[m:].sum() <= budgets[i] * (1 + 1e-6) + 1e-12
+
+
+def test_with_money_for_one_and_a_half_the_binary_program_serves_one() -> None:
+    found = binary_program(np.array([[0.5], [0.9]]), np.ones((2, 1)), np.array([1.5]))
+    assert found.value == pytest.approx(0.9)
+    assert found.plan.tolist() == [DECLINE, 0]
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(n=st.integers(1, 6), m=st.integers(1, 3), seed=st.integers(0, 10_000), tightness=st.floats(0, 2))
+def test_the_binary_program_meets_every_plan_tried_in_turn(n: int, m: int, seed: int, tightness: float) -> None:
+    quality, cost, budgets = world(n, m, seed, tightness, ties=False)
+    best = 0.0
+    for plan in product(range(-1, m), repeat=n):
+        served = [(j, i) for j, i in enumerate(plan) if i != DECLINE]
+        used = np.zeros(m)
+        for j, i in served:
+            used[i] += cost[j, i]
+        if (used <= budgets * (1 + 1e-9)).all():
+            best = max(best, sum(quality[j, i] for j, i in served))
+    found = binary_program(quality, cost, budgets, gap=0.0)
+    assert found.value == pytest.approx(best, abs=1e-6)
+    assert found.value <= linear_program(quality, cost, budgets).value + 1e-6
+
+
+def test_a_binary_program_of_too_many_pairs_says_so() -> None:
+    with pytest.raises(
+        ValueError, match="the binary program has 200,002 pairs of query and deployment; it takes at most"
+    ):
+        binary_program(np.ones((100_001, 2)), np.ones((100_001, 2)), np.ones(2))
