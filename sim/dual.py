@@ -19,9 +19,8 @@ from scipy.optimize import linprog
 from sim.interface import FloatArray
 
 MAX_CUTS = 1000
-SAMPLE = 20_000  # with more than twice as many queries, the prices of about so many of them are the start
-SAMPLE_GAP = 3e-4  # about what another sample would differ by
-ROWS = 2048  # a pass takes so many queries at a time, whose surplus fits the cache: ten times as fast as all at once
+ROWS = 2048  # looked at together: their surplus fits the cache, twice as fast as all at once
+FEW = 20_000  # of whose qualities per cost the median is taken
 MASTER_VALUE = 1e4  # F at the centre in the master program, because HiGHS's tolerances are absolute
 
 
@@ -55,12 +54,8 @@ def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: fl
     highest = np.where(np.isfinite(budgets), unit * prohibitive(quality, cost), 0.0)
     lowest = np.where(budgets == 0, highest, 0.0)
     spendable = np.where(np.isfinite(budgets), budgets, 0.0) / unit
-    few = slice(None, None, max(1, len(quality) // SAMPLE))
+    few = slice(None, None, max(1, len(quality) // FEW))
     centre, radius = lowest, typical(quality[few], cost[few] / unit)
-    if len(quality) > 2 * SAMPLE:
-        share = len(quality[few]) / len(quality)
-        start, _ = minimise(quality[few], cost[few], budgets * share, SAMPLE_GAP)
-        centre, radius = np.clip(start * unit, lowest, highest), 0.02 * radius
 
     def value_and_slope(prices: FloatArray) -> tuple[float, FloatArray]:
         surplus, used = sold(quality, cost, prices / unit)

@@ -65,8 +65,7 @@ def test_no_prices_are_below_the_program_and_those_found_are_near(n: int, m: int
     assert exact * (1 - 1e-7) <= value <= exact * (1 + 2e-5)
 
 
-def test_more_queries_than_a_sample_start_from_the_prices_of_some() -> None:
-    # Duplicates: 60 copies of 1000 queries with 60 times the budgets are worth 60 times as much, at the same prices.
+def test_sixty_copies_with_sixty_times_the_budgets_are_worth_sixty_times_as_much() -> None:
     rows = synthetic(n_queries=1000, n_history=1, n_models=4).test
     budgets = np.full(4, rows.cost_usd.sum(axis=0).min() / 8)
     exact = linear_program(rows.quality, rows.cost_usd, budgets).value
