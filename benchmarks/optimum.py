@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +17,8 @@ from scenarios.workloads.synthetic import synthetic
 from sim.interface import FloatArray
 from sim.study.bounds import linear_program
 from sim.study.dual import certified
+
+Solved = TypeVar("Solved")
 
 
 def program(n_queries: int, n_models: int) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -23,23 +28,32 @@ def program(n_queries: int, n_models: int) -> tuple[FloatArray, FloatArray, Floa
     return rows.quality, rows.cost_usd, rows.cost_usd.sum(axis=0).min() * weights / weights.sum()
 
 
+def least_s(solve: Callable[[], Solved], repeats: int) -> tuple[Solved, float, float]:
+    """Return the result and the least wall-clock and processor times of some calls; others may use the machine too."""
+    walls, processors = [], []
+    for _ in range(repeats):
+        wall, processor = time.perf_counter(), time.process_time()
+        solved = solve()
+        walls.append(time.perf_counter() - wall)
+        processors.append(time.process_time() - processor)
+    return solved, min(walls), min(processors)
+
+
 def main() -> None:
     """Print one line per size."""
-    for n_queries, n_models in ((10_000, 11), (1_000_000, 16)):
+    for n_queries, n_models, repeats in ((10_000, 11, 5), (1_000_000, 16, 1)):
         arguments = program(n_queries, n_models)
-        began = time.perf_counter()
-        found = certified(*arguments)
-        took_s = time.perf_counter() - began
+        found, wall_s, processor_s = least_s(partial(certified, *arguments), repeats)
         gap = (found.upper - found.lower) / found.upper
         peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        line = f"{n_queries:9,} x {n_models}: {took_s:6.2f} s, gap {gap:.1e}, peak {peak_gb:.1f} GB"
+        line = f"{n_queries:9,} x {n_models}: {wall_s:6.2f} s, {processor_s:6.2f} s of processor"
+        line += f", gap {gap:.1e}, peak {peak_gb:.1f} GB"
         if n_queries <= 10_000:
-            began = time.perf_counter()
-            exact = linear_program(*arguments)
-            ratio = (time.perf_counter() - began) / took_s
-            line += f"   {ratio:.0f} times as fast as HiGHS on the whole program, whose value is {exact.value:.4f}"
+            exact, whole_wall_s, whole_processor_s = least_s(partial(linear_program, *arguments), 3)
+            line += f"   {whole_wall_s / wall_s:.0f} times as fast as HiGHS on the whole program"
+            line += f" ({whole_processor_s / processor_s:.0f} by processor), whose value is {exact.value:.4f}"
             line += f" (between {found.lower:.4f} and {found.upper:.4f})"
-        print(line)
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

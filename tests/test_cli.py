@@ -128,7 +128,10 @@ WRONG = {
     ),
     "an empty history": (["run", "workload.n_history=0"], "workload.n_history is 0; it must be at least 1"),
     "no policy": (["compare", "policy=[]"], "no policy is chosen; choose one or more of "),
-    "an oracle": (["run", "oracle.names=[optimun]"], "unknown oracle 'optimun'; did you mean 'optimum'?"),
+    "an oracle": (
+        ["run", "oracle.names=[optimun]"],
+        "unknown oracle 'optimun'; did you mean 'optimum' or 'binary_optimum'?",
+    ),
     "something that is no policy": (
         ["run", "policy.port._target_=scenarios.budgets.Weighted", "~policy.port.estimator", "~policy.port.alpha",
          "~policy.port.eps"],

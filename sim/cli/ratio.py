@@ -8,13 +8,23 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
-from sim.cli.study import build_policy, build_scenarios, destination, progress, stdout_to_stderr, stop_on_termination
+from sim.cli.study import (
+    build_policy,
+    build_scenarios,
+    destination,
+    progress,
+    settle_order,
+    stdout_to_stderr,
+    stop_on_termination,
+)
 from sim.messages import unknown
 from sim.show.ratio import precision_reached, ratio_table, slope_table, write_figures
+from sim.show.tables import worst_order
 from sim.study.archive import file_hashes
 from sim.study.directory import Directory
 from sim.study.ratio import Precision, ratios
 from sim.study.ratio_tables import cells, paired, slopes, worst
+from sim.study.worst_order import write_search
 
 # What other verbs have, and what takes its place here.
 ELSEWHERE = {
@@ -37,8 +47,10 @@ def ratio(verb: str, config: DictConfig) -> int:
     precision = Precision(config.half_width, config.min_replications, config.max_replications)
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
-        scenarios = build_scenarios(config)
         policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+        settled = {name: settle_order(each, policies, config.seed) for name, each in build_scenarios(config).items()}
+        scenarios = {name: scenario for name, (scenario, _) in settled.items()}
+        searched = [found for _, found in settled.values() if found is not None]
         estimator = build(config.oracle.estimator, "oracle.estimator")
         files = {
             file
@@ -66,10 +78,14 @@ def ratio(verb: str, config: DictConfig) -> int:
             lowest.to_csv(directory.folder / "worst.csv", index=False)
             lines.to_csv(directory.folder / "slopes.csv", index=False)
             write_figures(directory.folder, means, lowest, lines)
+            for found in searched:
+                write_search(directory.folder, found)
             directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(tuple(sorted(files)))})
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(ratio_table(means, lowest, precision.half_width))
     console.print(precision_reached(means, precision.half_width), soft_wrap=True)
     console.print(slope_table(lines))
+    for found in searched:
+        console.print(worst_order(found), soft_wrap=True)
     console.print(f"written to {out}", soft_wrap=True)
     return 0

@@ -1,12 +1,8 @@
 """The hindsight optimum of any size by its prices: certified bounds and a plan. It needs the truth, and no world.
 
-The linear program of ``sim.study.bounds`` has one price p_i per budget in its dual,
-
-    F(p) = p . B + sum_j max(0, max_i (quality_ij - p_i cost_ij)),   p >= 0,
-
-convex and piecewise linear in few variables. F at any p is an upper bound on the program; a feasible solution is a
-lower one. Kelley's cutting planes with a box around the best point find p; queries whose best choice is clear at p are
-fixed, and a small program assigns the others.
+The dual F(p) of ``sim.dual`` at any prices is an upper bound on the linear program of ``sim.study.bounds``; a feasible
+solution is a lower one. Queries whose best choice is clear at the prices are fixed, and a small program assigns the
+others.
 """
 
 from __future__ import annotations
@@ -14,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
-from sim.interface import BoolArray, FloatArray
+from sim.dual import chunks, minimise
+from sim.interface import BoolArray, FloatArray, IntArray
 from sim.study.bounds import DECLINE, Bound, linear_program
 
 GAP = 1e-4
-SHARE_OF_GAP = 0.1  # the cutting planes stop here, so that rounding has room
-MAX_CUTS = 1000
+SHARE_OF_GAP = 0.03  # the prices' part: nearer prices leave fewer queries to the small program
 FEW = 200
 
 
@@ -59,90 +54,96 @@ def certified(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> Cer
     RuntimeError
         If HiGHS fails.
     """
-    prices, upper = minimise(quality, cost, budgets)
-    surplus = quality - prices * cost
-    ranked = np.sort(np.column_stack([surplus, np.zeros(len(quality))]), axis=1)
-    clearness = ranked[:, -1] - ranked[:, -2]  # by how much the best choice, declining included, beats the second
-    order = np.argsort(clearness, kind="stable")
-    n_open = FEW + 20 * len(budgets)
-    while True:
-        is_open = np.zeros(len(quality), dtype=np.bool_)
-        is_open[order[:n_open]] = True
-        found = complete(quality, cost, budgets, surplus, is_open)
-        if found is not None and upper - found.value <= GAP * max(upper, 1e-300):
-            return Certified(upper, found.value, prices, Bound(upper, found.plan))
-        if n_open >= len(quality):  # the whole program: exact, whatever the prices
-            found = found or linear_program(quality, cost, budgets)
-            return Certified(min(upper, found.value), found.value, prices, found)
-        n_open *= 4
+    prices, upper = minimise(quality, cost, budgets, GAP * SHARE_OF_GAP)
+    chosen = choices(quality, cost, prices)
+    room = 1.0
+    while room * FEW < len(quality):
+        is_open, margin = least_clear(quality, cost, budgets, prices, chosen, room)
+        found = complete(quality, cost, budgets, prices, chosen, is_open, margin)
+        if upper - found.value <= GAP * upper:
+            return Certified(upper, min(found.value, upper), prices, Bound(upper, found.plan))  # rounding
+        room *= 2  # no more: the small program takes longer than in proportion
+    found = linear_program(quality, cost, budgets)  # exact, whatever the prices
+    exact = min(found.value, upper)
+    return Certified(exact, exact, prices, Bound(exact, found.plan))
 
 
-def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> tuple[FloatArray, float]:
-    """Return prices (n_deployments,) near the minimum of F, and F there."""
-    mean = cost.mean(axis=0)
-    scale = np.where(mean > 0, mean, 1.0)
-    cost, limited = cost / scale, np.isfinite(budgets)
-    budgets = np.where(limited, budgets / scale, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        density = np.where(cost > 0, quality / cost, 0.0)
-    highest = np.where(limited, density.max(axis=0), 0.0)  # above this price nobody buys
-    radius = max(float(np.median(density)), 1e-6)
-    rows = np.arange(len(quality))
+@dataclass(frozen=True)
+class Choices:
+    """What queries choose at prices.
 
-    def value_and_slope(prices: FloatArray) -> tuple[float, FloatArray]:
-        surplus = quality - cost * prices
-        choice = surplus.argmax(axis=1)
-        best = surplus[rows, choice]
-        buys = best > 0
-        used = np.bincount(choice[buys], weights=cost[rows[buys], choice[buys]], minlength=len(budgets))
-        return float(prices @ budgets + best[buys].sum()), budgets - used
+    Parameters
+    ----------
+    deployment : array (n,)
+        The best, ``DECLINE`` for none.
+    surplus : array (n,)
+        Of the best; 0 for none.
+    clearness : array (n,)
+        By how much the best beats the second best, declining included.
+    """
 
-    centre = np.zeros(len(budgets))
-    best, slope = value_and_slope(centre)
-    slopes, offsets = [slope], [best]
-    for _ in range(MAX_CUTS):
-        low, high = np.maximum(0.0, centre - radius), np.minimum(highest, centre + radius)
-        master = linprog(
-            np.append(np.zeros(len(budgets)), 1.0),
-            A_ub=np.column_stack([slopes, -np.ones(len(slopes))]),
-            b_ub=-np.array(offsets),
-            bounds=[*zip(low, high, strict=True), (None, None)],
-            method="highs",
-        )
-        if master.x is None:
-            raise RuntimeError(f"HiGHS did not solve the master program: {master.message}")
-        prices = master.x[:-1]
-        promised = best - master.fun
-        at_edge = ((prices <= low) & (low > 0)) | ((prices >= high) & (high < highest))
-        if promised <= GAP * SHARE_OF_GAP * max(best, 1e-300):
-            if not at_edge.any():
-                break  # the cuts' minimum, so nothing is below best - promised
-            radius *= 4
-        value, slope = value_and_slope(prices)
-        slopes.append(slope)
-        offsets.append(value - float(slope @ prices))
-        if best - value >= 0.1 * promised:
-            centre, best = prices, value
-            radius *= 2 if at_edge.any() else 1
-        elif at_edge.any():
-            radius *= 0.7
-    return centre / scale, best
+    deployment: IntArray
+    surplus: FloatArray
+    clearness: FloatArray
+
+
+def choices(quality: FloatArray, cost: FloatArray, prices: FloatArray) -> Choices:
+    """Return what queries choose."""
+    n = len(quality)
+    deployment, best, clearness = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n)
+    for part in chunks(n):
+        surplus = quality[part] - cost[part] * prices
+        rows, first = np.arange(len(surplus)), surplus.argmax(axis=1)
+        highest = surplus[rows, first]
+        surplus[rows, first] = 0.0  # declining is the second best unless another is better
+        deployment[part] = np.where(highest > 0, first, DECLINE)
+        best[part] = np.maximum(highest, 0.0)
+        clearness[part] = np.where(highest > 0, highest - surplus.max(axis=1), -highest)
+    return Choices(deployment, best, clearness)
+
+
+def least_clear(
+    quality: FloatArray, cost: FloatArray, budgets: FloatArray, prices: FloatArray, chosen: Choices, room: float
+) -> tuple[BoolArray, float]:
+    """Return which queries to leave open (n,), and how much surplus one of them may have to give up.
+
+    They are those of the smallest clearness, and for each budget that does not come out even the buyers (or, if money
+    is left, the others) who would give up least, ``room`` times as much as would even it out.
+    """
+    is_open = np.zeros(len(quality), dtype=np.bool_)
+    n_least = min(len(quality), int(room * (FEW + 20 * len(budgets))))
+    is_open[np.argpartition(chosen.clearness, n_least - 1)[:n_least]] = True
+    margin = float(chosen.clearness[is_open].max())
+    for i in np.flatnonzero(np.isfinite(budgets)):
+        buys = chosen.deployment == i
+        excess = cost[buys, i].sum() - budgets[i]
+        if excess <= 0 and prices[i] == 0:
+            continue
+        movable = np.flatnonzero(buys if excess > 0 else ~buys)
+        loss = chosen.clearness if excess > 0 else chosen.surplus - (quality[:, i] - cost[:, i] * prices[i])
+        order = movable[np.argsort(loss[movable], kind="stable")]
+        n_even = 1 + int(np.searchsorted(np.cumsum(cost[order, i]), 2 * room * abs(excess)))
+        is_open[order[:n_even]] = True
+        margin = max(margin, float(loss[order[:n_even]].max(initial=0.0)))
+    return is_open, margin
 
 
 def complete(
-    quality: FloatArray, cost: FloatArray, budgets: FloatArray, surplus: FloatArray, is_open: BoolArray
-) -> Bound | None:
-    """Fix all but the open queries at their best choices and assign those; None if the former cost too much."""
-    choice = np.where(surplus.max(axis=1) > 0, surplus.argmax(axis=1), DECLINE)
-    fixed = np.flatnonzero(~is_open & (choice != DECLINE))
-    spent = np.bincount(choice[fixed], weights=cost[fixed, choice[fixed]], minlength=len(budgets))
-    left = budgets - spent
-    if (left < 0).any():
-        return None
-    plan = choice.copy()
-    value = float(quality[fixed, choice[fixed]].sum())
-    if is_open.any():
-        rest = linear_program(quality[is_open], cost[is_open], left)
-        plan[is_open] = rest.plan
-        value += rest.value
-    return Bound(value, plan)
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    prices: FloatArray,
+    chosen: Choices,
+    is_open: BoolArray,
+    margin: float,
+) -> Bound:
+    """Keep the choices of all but the open queries, who may give up at most ``margin`` of surplus."""
+    fixed = np.flatnonzero(~is_open & (chosen.deployment != DECLINE))
+    kept = chosen.deployment[fixed]
+    left = budgets - np.bincount(kept, weights=cost[fixed, kept], minlength=len(budgets))
+    surplus = quality[is_open] - cost[is_open] * prices
+    near = surplus >= chosen.surplus[is_open, np.newaxis] - margin
+    rest = linear_program(quality[is_open], cost[is_open], np.maximum(left, 0.0), near)
+    plan = chosen.deployment.copy()
+    plan[is_open] = rest.plan
+    return Bound(float(quality[fixed, kept].sum()) + rest.value, plan)

@@ -14,7 +14,7 @@ from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Poli
 from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.selection import unseen_topics
-from sim.study.bounds import Bound, Replay
+from sim.study.bounds import Bound, Replay, binary_program
 from sim.study.checks import check
 from sim.study.dual import certified
 from sim.study.fleet import fleet_table, may_exceed
@@ -24,7 +24,8 @@ from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.world.trace import frame
 from sim.world.world import simulate
 
-APPROXIMATE, OPTIMUM = "approximate_optimum", "optimum"
+APPROXIMATE, OPTIMUM, BINARY = "approximate_optimum", "optimum", "binary_optimum"
+ORACLES = (APPROXIMATE, OPTIMUM, BINARY)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Oracle:
     Parameters
     ----------
     names : sequence of str
-        Any of ``approximate_optimum`` (linear program on estimates) and ``optimum`` (on the truth).
+        Any of ``approximate_optimum`` (linear program on estimates), ``optimum`` (on the truth) and ``binary_optimum``
+        (on the truth, with no query split; for at most 200,000 pairs of query and deployment).
     estimator : Estimator or None
         Makes the estimates of the former.
     """
@@ -45,8 +47,8 @@ class Oracle:
     def __post_init__(self) -> None:
         """Check the names."""
         for name in self.names:
-            if name not in (APPROXIMATE, OPTIMUM):
-                raise ValueError(unknown("oracle", name, (APPROXIMATE, OPTIMUM)))
+            if name not in ORACLES:
+                raise ValueError(unknown("oracle", name, ORACLES))
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def runs(
     Raises
     ------
     ValueError
-        If the seed, the number of replications, the warm-up or the scenario cannot be.
+        If the seed, the number of replications, the warm-up or the scenario cannot be, or the binary program is too
+        large.
     RuntimeError
         If a policy raises or decides something that cannot be, or a record fails its check.
     """
@@ -142,7 +145,7 @@ def replicate(
     fleet = fleet_table(instance)
     optima = {
         name: bounds.get(name, instance, estimates.get(oracle.estimator, instance))
-        for name in (APPROXIMATE, OPTIMUM)
+        for name in ORACLES
         if name in oracle.names
     }
     replays = {name: Replay(bound.plan) for name, bound in optima.items()}
@@ -230,8 +233,11 @@ class BoundCache:
         unseen = unseen_topics(instance.scenario)
         key = (name, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
         if key not in self._known:
-            quality, cost = (instance.quality, instance.cost) if name == OPTIMUM else estimates
-            self._known[key] = certified(quality[rows], cost[rows], budgets).bound
+            quality, cost = estimates if name == APPROXIMATE else (instance.quality, instance.cost)
+            if name == BINARY:
+                self._known[key] = binary_program(quality[rows], cost[rows], budgets)
+            else:
+                self._known[key] = certified(quality[rows], cost[rows], budgets).bound
         bound = self._known[key]
         plan = np.empty_like(bound.plan)
         plan[by_row] = bound.plan

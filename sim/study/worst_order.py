@@ -215,5 +215,10 @@ def write(folder: Path, found: Found, rows: Mapping[int, IntArray]) -> None:
     """
     parts = [pd.DataFrame({"replication": replication, "row": order}) for replication, order in rows.items()]
     pd.concat(parts).to_csv(folder / FILE, index=False)
+    write_search(folder, found)
+
+
+def write_search(folder: Path, found: Found) -> None:
+    """Write ``worst_order.json``: the policy, the weights, the ratio and the evaluations."""
     known = {key: value for key, value in vars(found).items() if key != "order"}
     (folder / "worst_order.json").write_text(json.dumps(known, indent=2) + "\n")
