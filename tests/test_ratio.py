@@ -257,7 +257,7 @@ def test_the_command_writes_tables_and_figures_and_marks_the_worst_order(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "o"
-    words = [*SMALL, "policy=[random,port_exact]", "sizes=[30,60,null]", "reference=random"]
+    words = [*SMALL, "policy=[random,port_exact]", "order=[random,given]", "sizes=[30,60,null]", "reference=random"]
     assert main([*words, f"out={out}"]) == 0
     printed, errors = capfd.readouterr()
     assert errors == ""
@@ -323,3 +323,15 @@ def test_a_mistake_gets_one_clear_line_and_leaves_nothing(
 def test_other_verbs_need_one_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "order=[random,given]"]) == 1
     assert "order names random, given; this verb needs one order" in capsys.readouterr().err
+
+
+def test_the_worst_order_is_searched_for_and_what_was_found_is_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o"
+    words = [*SMALL, "policy=port_exact", "order=[random,worst_of]", "sizes=[null]", f"out={out}"]
+    assert main(words) == 0
+    assert "worst order for port_exact: ratio" in capfd.readouterr()[0]
+    assert json.loads((out / "worst_order.json").read_text())["policy"] == "port_exact"
+    ratios_by_order = pd.read_parquet(out / "ratio.parquet").groupby("order")["ratio_to_optimum"].mean()
+    assert ratios_by_order["worst_of"] < ratios_by_order["random"]

@@ -13,6 +13,7 @@ from sim.cli.study import (
     build_scenario,
     destination,
     progress,
+    settle_order,
     stdout_to_stderr,
     stop_on_termination,
 )
@@ -28,8 +29,8 @@ def explain(verb: str, config: DictConfig) -> int:
     if config.warm_up is not None:
         raise ValueError(f"warm_up is {config.warm_up!r}; explain is over all arrivals, so it must be null")
     with stdout_to_stderr(), stop_on_termination():
-        scenario = build_scenario(config)
         policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+        scenario, _ = settle_order(build_scenario(config), policies, config.seed)
         files = scenario.workload.files + getattr(scenario.arrivals, "files", ())
         manifest = {"verb": verb, "config": resolved, "files": file_hashes(files)}
         with Directory(out) as directory:
