@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from policies.estimators.log_cost import log_costs, smearing
 from sim.interface import Estimates, Features, FloatArray, History, Predictor
 
 QUALITY = ("logistic", "ridge")
@@ -53,12 +54,10 @@ class Learned:
                 )
         else:
             weights = stacked(Ridge(alpha=self.penalty).fit(inputs, history.quality))
-        least = np.where(history.cost > 0, history.cost, np.inf).min(axis=0)  # inf for a deployment that is always free
-        is_free = np.isinf(least)
-        log_cost = np.log(np.maximum(history.cost, np.where(is_free, 1.0, least)))
+        log_cost, is_free = log_costs(history.cost)
         cost_weights = stacked(Ridge(alpha=self.penalty).fit(inputs, log_cost))
-        smearing = np.exp(log_cost - affine(inputs, cost_weights)).mean(axis=0)
-        return Linear(scaler, weights, self.quality == "logistic", cost_weights, np.where(is_free, 0.0, smearing))
+        factor = smearing(log_cost, affine(inputs, cost_weights), is_free)
+        return Linear(scaler, weights, self.quality == "logistic", cost_weights, factor)
 
 
 class Linear:

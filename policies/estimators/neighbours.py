@@ -97,6 +97,22 @@ class Neighbours:
             cost[chunk] = self._mean(self._history.cost, neighbours, similarity)
         return Estimates(quality, cost)
 
+    def held_out(self) -> Estimates:
+        """Return the mean outcomes of each history row's neighbours, itself left out."""
+        vectors = unit(self._history.features.embeddings)
+        k = min(self._k, len(vectors) - 1)
+        if k == 0:  # a single row has no neighbours
+            return Estimates(self._history.quality, self._history.cost)
+        similarity, neighbours = search(self._index, vectors, k + 1)
+        others = neighbours != np.arange(len(vectors))[:, None]
+        others[others.all(axis=1), -1] = False  # behind k + 1 equals: leave out any one
+        shape = (len(vectors), k)
+        similarity, neighbours = similarity[others].reshape(shape), neighbours[others].reshape(shape)
+        return Estimates(
+            self._mean(self._history.quality, neighbours, similarity),
+            self._mean(self._history.cost, neighbours, similarity),
+        )
+
     def _mean(self, outcome: FloatArray, neighbours: IntArray, similarity: FloatArray) -> FloatArray:
         if self._weights == "uniform":
             plain: FloatArray = outcome[neighbours].mean(axis=1)
