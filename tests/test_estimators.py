@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from sklearn.kernel_ridge import KernelRidge as Reference
 from sklearn.neighbors import NearestNeighbors
 
+from policies.estimators import kernel_ridge
+from policies.estimators.blend import Blend
+from policies.estimators.kernel_ridge import KernelRidge
 from policies.estimators.learned import Learned
 from policies.estimators.neighbours import ExactNeighbours, HnswNeighbours
+from policies.held_out import held_out, part
 from sim.interface import EmbeddingArray, Estimates, Estimator, Features, FloatArray, History, IntArray
 
 CONFIGURED = sorted((Path(__file__).resolve().parents[1] / "conf" / "estimator").glob("*.yaml"))
@@ -91,7 +96,7 @@ def test_later_queries_do_not_change_the_predictions_of_earlier_ones(estimator: 
     )
     before, after = predictor.predict(features), predictor.predict(changed)
     assert_same(Estimates(*(part[:25] for part in before)), Estimates(*(part[:25] for part in after)), rtol=1e-9)
-    assert not np.allclose(before.quality[25:], after.quality[25:])
+    assert not np.allclose(before.cost[25:], after.cost[25:], rtol=0, atol=0)
 
 
 def test_the_same_history_gives_the_same_predictions(estimator: Estimator) -> None:
@@ -321,3 +326,114 @@ def test_a_quality_model_that_does_not_exist_is_refused() -> None:
 def test_one_row_is_too_little_to_learn_from(estimator: Learned) -> None:
     with pytest.raises(ValueError, match="history has 1 row; a learned estimator needs at least 2"):
         estimator.fit(random_history(1))
+
+
+# --- leaving a row out
+
+
+def smooth_history(n: int, seed: int = 0) -> History:
+    """Two deployments whose quality follows the first coordinate, one up and one down, and whose log cost does too."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 4)).astype(np.float32)
+    slope = x[:, 0] / np.linalg.norm(x, axis=1)
+    quality = np.clip(np.column_stack([0.5 + 0.4 * slope, 0.5 - 0.4 * slope]) + rng.normal(0, 0.05, (n, 2)), 0, 1)
+    return history_of(x, quality, np.exp(np.column_stack([slope, 2 + slope])))
+
+
+@pytest.mark.parametrize("estimator", [ExactNeighbours(k=3), HnswNeighbours(k=3)])
+def test_neighbours_without_a_row_are_those_of_a_history_without_it(estimator: Estimator) -> None:
+    history = random_history(30)
+    left_out = held_out(estimator, estimator.fit(history), history)
+    for row in range(30):
+        rest = np.delete(np.arange(30), row)
+        alone = estimator.fit(part(history, rest)).predict(part(history, np.array([row])).features)
+        assert_same(Estimates(left_out.quality[[row]], left_out.cost[[row]]), alone, rtol=1e-12)
+
+
+def test_neighbours_of_equal_rows_leave_out_one_of_them() -> None:
+    quality = np.array([[0.0], [1.0], [1.0], [1.0]])
+    history = history_of(np.ones((4, 2), dtype=np.float32), quality)
+    left_out = held_out(ExactNeighbours(k=3), ExactNeighbours(k=3).fit(history), history)
+    assert left_out.quality[0, 0] == 1.0
+    assert left_out.quality[1:, 0] == pytest.approx(2 / 3)
+
+
+def test_kernel_ridge_without_a_row_is_close_to_a_fit_without_it() -> None:
+    history = smooth_history(60)
+    left_out = held_out(KernelRidge(), KernelRidge().fit(history), history)
+    for row in range(0, 60, 12):
+        rest = np.delete(np.arange(60), row)
+        alone = KernelRidge().fit(part(history, rest)).predict(part(history, np.array([row])).features)
+        assert left_out.quality[row] == pytest.approx(alone.quality[0], abs=0.02)  # means and penalties move a little
+
+
+def test_an_estimator_that_cannot_leave_rows_out_is_fitted_on_folds() -> None:
+    history = random_history(40)
+    left_out = held_out(LEARNED[1], LEARNED[1].fit(history), history)
+    rest, fold = np.flatnonzero(np.arange(40) % 5 != 2), np.arange(2, 40, 5)
+    alone = LEARNED[1].fit(part(history, rest)).predict(part(history, fold).features)
+    assert_same(Estimates(left_out.quality[fold], left_out.cost[fold]), alone, rtol=1e-12)
+
+
+# --- kernel ridge and blends
+
+
+def test_kernel_ridge_learns_a_smooth_relation_that_no_noise_explains() -> None:
+    history, fresh = smooth_history(300), smooth_history(100, seed=1)
+    for landmarks in (1200, 50):
+        predicted = KernelRidge(landmarks=landmarks).fit(history).predict(fresh.features)
+        assert np.abs(predicted.quality - fresh.quality).mean() < 0.055  # of which noise is 0.04
+        assert np.abs(np.log(predicted.cost / fresh.cost)).mean() < 0.02
+
+
+def test_kernel_ridge_agrees_with_scikit_learn_where_both_choose_the_same() -> None:
+    history, fresh = smooth_history(80), smooth_history(10, seed=1)
+    inputs = kernel_ridge.Inputs(history.features, 0.3)
+    x = inputs.of(history.features)
+    basis = kernel_ridge.Basis.of(x, x, 1.5)
+    fit = kernel_ridge.regress(basis, history.quality[:, :1])  # one outcome: its own principal component
+    mean = history.quality[:, :1].mean(axis=0)
+    candidates = [
+        Reference(alpha=penalty, kernel="rbf", gamma=1.5)
+        .fit(x, history.quality[:, :1] - mean)
+        .predict(inputs.of(fresh.features))
+        + mean
+        for penalty in kernel_ridge.PENALTIES
+    ]
+    assert min(np.abs(fit.at(inputs.of(fresh.features), x) - each).max() for each in candidates) < 1e-6
+
+
+def test_a_blend_of_noise_and_knowledge_is_knowledge_and_of_noise_alone_the_mean() -> None:
+    history, fresh = smooth_history(300), smooth_history(100, seed=1)
+    pure = KernelRidge().fit(history).predict(fresh.features)
+    blend = Blend(KernelRidge(), ExactNeighbours(k=150)).fit(history).predict(fresh.features)
+    np.testing.assert_allclose(blend.quality, pure.quality, atol=0.05)
+    np.testing.assert_array_equal(blend.cost, pure.cost)
+    noise = random_history(300)
+    lost = Blend(KernelRidge(), ExactNeighbours(k=3)).fit(noise).predict(fresh_of(noise))
+    np.testing.assert_allclose(lost.quality, np.tile(noise.quality.mean(axis=0), (20, 1)), atol=0.06)
+
+
+def fresh_of(history: History) -> Features:
+    """20 other queries of the same dimension."""
+    return random_features(20, history.features.embeddings.shape[1], np.random.default_rng(9))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (KernelRidge(landmarks=1), "landmarks is 1; it must be at least 2"),
+        (KernelRidge(token_weight=-1), "token_weight is -1; it must be finite and at least 0"),
+    ],
+)
+def test_a_kernel_that_cannot_be_is_refused(estimator: KernelRidge, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(random_history(10))
+
+
+def test_kernel_ridge_needs_two_rows_and_knows_free_deployments() -> None:
+    with pytest.raises(ValueError, match="the history has 1 row; kernel ridge needs at least 2"):
+        KernelRidge().fit(random_history(1))
+    history = random_history(20)
+    free = History(history.features, history.quality, history.cost * np.array([1.0, 0.0, 1.0]))
+    assert (KernelRidge().fit(free).predict(history.features).cost[:, 1] == 0).all()

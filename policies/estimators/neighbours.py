@@ -27,18 +27,22 @@ class ExactNeighbours:
     weights : str
         ``uniform`` for the plain mean of their outcomes (PORT, arXiv 2509.02718, section 4), ``distance`` for weights
         1 / (1 - cosine similarity).
+    at_most : bool
+        Whether a history of fewer than k rows gives all that it has, instead of being refused.
     """
 
     k: int = 5
     weights: str = "uniform"
+    at_most: bool = False
 
     def fit(self, history: History) -> Predictor:
         """Index the history."""
-        check(self.k, self.weights, history)
+        k = min(self.k, len(history.quality)) if self.at_most else self.k
+        check(k, self.weights, history)
         vectors = unit(history.features.embeddings)
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(vectors)
-        return Neighbours(index, history, self.k, self.weights)
+        return Neighbours(index, history, k, self.weights)
 
 
 @dataclass(frozen=True)
