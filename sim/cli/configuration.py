@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,11 @@ GROUPS = (
     "events",
     "metric",
     "experiment",
+    "search",
 )
+
+
+COMPARISON = re.compile("[<>]")
 
 
 def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
@@ -41,8 +46,9 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         For an option, key or type that does not exist, naming what is near, and for a key without a value.
     """
     chosen = [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS]
+    overrides = [quoted(word) for word in overrides]
     try:
-        config = compose(verb, list(overrides))
+        config = compose(verb, overrides)
         defaults = compose(verb, chosen)
     except MissingConfigException as error:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
@@ -63,6 +69,18 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
             if "estimator" in policy:
                 policy.estimator = config.estimator
     return config
+
+
+def quoted(word: str) -> str:
+    """Return an override with its comparisons in quotes, without which Hydra cannot read them.
+
+    >>> quoted("targets=[p95_latency_s<=2,served_share>=1]")
+    "targets=['p95_latency_s<=2','served_share>=1']"
+    """
+    key, _, value = word.partition("=")
+    if not COMPARISON.search(value) or "'" in value or '"' in value:
+        return word
+    return f"{key}=[{','.join(repr(item.strip()) for item in value.strip().strip('[]').split(','))}]"
 
 
 def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sim.cli.configuration import GROUPS, configure, nearest, options
 from sim.cli.explain import explain
 from sim.cli.fit import fit_service
+from sim.cli.plan import plan
 from sim.cli.ratio import ratio
 from sim.cli.study import study
 from sim.cli.validate import validate
@@ -22,6 +23,7 @@ VERBS = {
     "run": ("one policy on a scenario", study),
     "compare": ("several policies on the same queries at the same times", study),
     "ratio": ("policies in several orders at several sizes, as shares of the hindsight optimum", ratio),
+    "plan": ("the fewest replicas, largest load, smallest budget or cheapest fleet that meets targets", plan),
     "explain": ("where the quality of policies went, and what more budget would be worth", explain),
     "validate": ("closed forms of queueing theory beside simulated figures", validate),
     "fit": ("service parameters from measured requests", fit_service),

@@ -1,0 +1,75 @@
+"""The verb plan: from a question to an answer with its reasons, a table and a figure."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from omegaconf import DictConfig, ListConfig
+from rich.console import Console
+
+from sim.cli.configuration import build
+from sim.cli.study import (
+    build_policy,
+    build_scenario,
+    destination,
+    progress,
+    settle_order,
+    stdout_to_stderr,
+    stop_on_termination,
+)
+from sim.show.plan import candidate_table, reasons, write_figure
+from sim.study import planner
+from sim.study.archive import file_hashes
+from sim.study.candidates import Effort, Judge
+from sim.study.directory import Directory
+from sim.study.metrics import FATES
+from sim.study.targets import read_targets
+
+IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", "cost_usd", "quality_per_usd", "overshoot")
+
+
+def plan(verb: str, config: DictConfig) -> int:
+    """Carry out the verb: simulate, write the output directory, print; return 1 if nothing met the targets."""
+    if config.replications is not None:
+        raise ValueError("replications is for run and compare; here it is min_replications and max_replications")
+    if len(config.policy) != 1:
+        raise ValueError(f"policy names {', '.join(map(str, config.policy))}; a plan is for one policy")
+    words = list(config.targets) if isinstance(config.targets, ListConfig) else [config.targets]
+    specs = config.get("metric") or {}
+    targets = read_targets(words, [*map(str, specs), *IN_EVERY_SUMMARY])
+    effort = Effort(config.min_replications, config.max_replications, config.confidence)
+    resolved, out = destination(verb, config)
+    with stdout_to_stderr(), stop_on_termination():
+        search = build(config.search, "search")
+        name, spec = next(iter(config.policy.items()))
+        policy = build_policy(spec, f"policy.{name}")
+        scenario, _ = settle_order(build_scenario(config), {str(name): policy}, config.seed)
+        wanted = {target.metric for target in targets}
+        metrics = {str(key): build(spec, f"metric.{key}") for key, spec in specs.items() if key in wanted}
+        files = sum(
+            (getattr(part, "files", ()) for part in (scenario.arrivals, scenario.order)), scenario.workload.files
+        )
+        with Directory(out) as directory:
+            with progress(search.runs_at_most(effort.looks)) as advance:
+                judge = Judge(
+                    str(name),
+                    policy,
+                    targets,
+                    metrics,
+                    effort,
+                    seed=config.seed,
+                    warm_up=config.warm_up,
+                    done=advance,
+                )
+                found = planner.plan(scenario, search, judge)
+            (directory.folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")
+            found.candidates.to_csv(directory.folder / "candidates.csv", index=False)
+            write_figure(directory.folder / "frontier.png", found.candidates, targets, found.unit)
+            directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(files)})
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(candidate_table(found.candidates, targets))
+    for line in (found.sentence, *reasons(found.as_dict())):
+        console.print(line, soft_wrap=True)
+    console.print(f"written to {out}", soft_wrap=True)
+    return 0 if found.found.answer is not None else 1

@@ -1,0 +1,147 @@
+"""A plan for the eye: the candidates in a table and a figure, and its reasons in lines. It knows tables, not runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+from rich.table import Table
+
+from sim.study.targets import FAILS, MEETS, TIE, Target
+
+LOOKS = {MEETS: ("o", "#029e73"), TIE: ("D", "#de8f05"), FAILS: ("X", "#d55e00")}  # shape and colour say the same
+MOST_ROWS = 24
+
+
+def candidate_table(candidates: pd.DataFrame, targets: Sequence[Target]) -> Table:
+    """Return a row per candidate: costs, each target's mean with its interval, verdict; the answer has an asterisk.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        As ``sim.study.planner.plan`` makes it; of many, those nearest to the answer.
+    targets : sequence of Target
+    """
+    shown = nearest_rows(candidates)
+    left_out = len(candidates) - len(shown)
+    title = f"{len(candidates)} candidates tried" + (f", {left_out} of them only in candidates.csv" if left_out else "")
+    has_rent = bool((candidates["rent_per_hour_usd"].astype(float) > 0).any())
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("candidate", no_wrap=True)
+    for column in [*["rent, USD/h"] * has_rent, "USD per 1,000", *map(str, targets), "replications"]:
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for row in shown.to_dict("records"):
+        costs = [row["rent_per_hour_usd"]] * has_rent + [row["total_cost_per_1000_arrivals_usd"]]
+        words = [f"{float(cost):.4g}" for cost in costs]
+        words += [interval(row, target) for target in targets]
+        table.add_row(
+            row["candidate"] + " *" * row["is_answer"], *words, str(row["replications"]), verdict(row, targets)
+        )
+    return table
+
+
+def nearest_rows(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Return at most ``MOST_ROWS`` rows, those around the answer, or the most generous ones without an answer."""
+    if len(candidates) <= MOST_ROWS:
+        return candidates
+    centre = int(candidates["is_answer"].to_numpy().argmax()) if candidates["is_answer"].any() else len(candidates)
+    first = max(0, min(centre - MOST_ROWS // 2, len(candidates) - MOST_ROWS))
+    return candidates.iloc[first : first + MOST_ROWS]
+
+
+def interval(row: Mapping[Any, Any], target: Target) -> str:
+    """Return a target's mean and interval at a candidate."""
+    mean, low, high = (row[f"{target} {name}"] for name in ("mean", "low", "high"))
+    return "-" if math.isnan(mean) else f"{mean:.4g} ({low:.4g} to {high:.4g})"
+
+
+def verdict(row: Mapping[Any, Any], targets: Sequence[Target]) -> str:
+    """Return the verdict, and which targets are not met."""
+    missed = [str(target) for target in targets if row[str(target)] == row["verdict"] != MEETS]
+    return f"{row['verdict']}{': ' * bool(missed)}{', '.join(missed)}"
+
+
+def reasons(plan: Mapping[str, Any]) -> list[str]:
+    """Return what stands behind the answer, a line each: proof, binding target, shadow price, next best, warnings."""
+    lines = [plan["proven"]] if plan["proven"] else []
+    if plan["binding"]:
+        word = "fails" if plan["below"]["verdict"] == FAILS else "does not show to meet"
+        lines.append(f"binding: {', '.join(plan['binding'])}, which {plan['below']['candidate']} {word}")
+    price = plan["shadow_price"]
+    if price:
+        metric = price["target"].partition("<=")[0].partition(">=")[0]
+        words = [] if "rent" in price["unit"] else [f"{price['answer']:+.4g} {price['unit']}"]
+        if price["rent_per_hour_usd"]:
+            words.append(f"{price['rent_per_hour_usd']:+.4g} USD an hour of rent")
+        words.append(f"{price['total_cost_per_1000_arrivals_usd']:+.4g} USD per 1,000 arrivals")
+        lines.append(
+            f"shadow price, per unit of {metric}: {', '.join(words)} "
+            f"(a finite difference between {' and '.join(price['between'])})"
+        )
+    following = plan["next_best"]
+    if following:
+        cost = f"{following['total_cost_per_1000_arrivals_usd']:.4g} USD per 1,000 arrivals"
+        if following["rent_per_hour_usd"]:
+            cost = f"{following['rent_per_hour_usd']:.4g} USD an hour of rent, {cost}"
+        lines.append(f"next best that was tried: {following['candidate']}, {cost}")
+    return [*lines, *(f"! {warning}" for warning in plan["warnings"])]
+
+
+def write_figure(path: Path, candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> None:
+    """Write the figure of ``frontier``."""
+    mpl.use("Agg")
+    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
+        figure = frontier(candidates, targets, unit)
+        figure.savefig(path, dpi=150, bbox_inches="tight")
+        plt.close(figure)
+
+
+def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> Figure:
+    """Draw each target's metric against the candidates' number, a panel each: intervals, limit, verdicts, answer."""
+    figure, grid = plt.subplots(
+        len(targets), 1, figsize=(7.0, 0.8 + 2.6 * len(targets)), sharex=True, squeeze=False, layout="constrained"
+    )
+    for target, axes in zip(targets, grid[:, 0], strict=True):
+        text = str(target)
+        for verdict, (marker, colour) in LOOKS.items():
+            points = candidates[(candidates[text] == verdict) & candidates[f"{text} mean"].map(math.isfinite)]
+            mean = points[f"{text} mean"]
+            ends = [(mean - points[f"{text} low"]).abs(), (points[f"{text} high"] - mean).abs()]
+            axes.errorbar(
+                points["value"], mean, ends, fmt=marker, color=colour, markersize=7, capsize=3, label=verdict, zorder=3
+            )
+        answer = candidates[candidates["is_answer"]]
+        axes.scatter(
+            answer["value"],
+            answer[f"{text} mean"],
+            s=220,
+            facecolors="none",
+            edgecolors="black",
+            linewidths=1.5,
+            label="answer",
+            zorder=4,
+        )
+        axes.axhline(target.limit, color="black", linestyle="--", linewidth=1, label="limit")
+        means = candidates[f"{text} mean"].astype(float)
+        known = means[means.map(math.isfinite)]
+        if len(known) and known.min() > 0 and known.max() > 30 * max(known.min(), abs(target.limit)):
+            axes.set_yscale("log")
+        axes.set(ylabel=target.name)
+        axes.set_title(text, loc="left", fontsize="medium")
+    lowest, highest = candidates["value"].min(), candidates["value"].max()
+    if 0 < lowest < highest / 10:
+        grid[-1, 0].set_xscale("log")
+        grid[-1, 0].xaxis.set_major_formatter(ScalarFormatter())
+    grid[-1, 0].set(xlabel=unit)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    return figure
