@@ -225,6 +225,7 @@ class Shuffled(Line):
 
     factors: Sequence[float]
     goal = "smallest budget"
+    n_candidates = 4
     unit = "times the present budget"
 
     def candidates(self, scenario: Scenario, seed: int) -> list[Candidate]:
@@ -302,7 +303,7 @@ def test_ties_are_left_open() -> None:
         (Rate(parameter="rate"), ten_worths(), "unknown search.parameter of these arrivals 'rate'; did you mean"),
         (Budget(), replace(ten_worths(), budget=Each(float("inf"))), "the budgets add up to inf"),
         (Mix(), ten_worths(), "'small' has no price_per_hour_usd"),
-        (Mix({"huge": 1}), catalogue(), "unknown deployment in search.most 'huge'"),
+        (Mix(1, {"huge": 1}), catalogue(), "unknown deployment in search.most_by_name 'huge'"),
         (Mix(0), catalogue(), "search.most allows no mix"),
     ],
 )

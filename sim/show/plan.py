@@ -18,11 +18,13 @@ from rich.table import Table
 from sim.study.targets import FAILS, MEETS, TIE, Target
 
 LOOKS = {MEETS: ("o", "#029e73"), TIE: ("D", "#de8f05"), FAILS: ("X", "#d55e00")}  # shape and colour say the same
-MOST_ROWS = 24
+MARKS = {MEETS: "", TIE: " ?", FAILS: " x"}
+MOST_ROWS = 20
+TOTAL = "total_cost_per_1000_arrivals_usd"
 
 
 def candidate_table(candidates: pd.DataFrame, targets: Sequence[Target]) -> Table:
-    """Return a row per candidate: costs, each target's mean with its interval, verdict; the answer has an asterisk.
+    """Return a row per candidate: costs, each target's mean and half-width, verdict.
 
     Parameters
     ----------
@@ -32,20 +34,21 @@ def candidate_table(candidates: pd.DataFrame, targets: Sequence[Target]) -> Tabl
     """
     shown = nearest_rows(candidates)
     left_out = len(candidates) - len(shown)
-    title = f"{len(candidates)} candidates tried" + (f", {left_out} of them only in candidates.csv" if left_out else "")
-    has_rent = bool((candidates["rent_per_hour_usd"].astype(float) > 0).any())
-    table = Table(title=title, title_justify="left", title_style="bold")
+    title = f"{len(candidates)} candidates" + (f", {left_out} of them only in candidates.csv" if left_out else "")
+    title += "; * answer, x fails, ? tie"
+    costs = {"rent_per_hour_usd": "USD/h", TOTAL: "USD per 1,000"}
+    if not (candidates["rent_per_hour_usd"] > 0).any():
+        costs.pop("rent_per_hour_usd")
+    if any(target.metric == TOTAL for target in targets):
+        costs.pop(TOTAL)
+    table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title))
     table.add_column("candidate", no_wrap=True)
-    for column in [*["rent, USD/h"] * has_rent, "USD per 1,000", *map(str, targets), "replications"]:
-        table.add_column(column, justify="right")
-    table.add_column("verdict")
+    for column in [*costs.values(), *map(str, targets), "runs"]:
+        table.add_column(column, justify="right", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
     for row in shown.to_dict("records"):
-        costs = [row["rent_per_hour_usd"]] * has_rent + [row["total_cost_per_1000_arrivals_usd"]]
-        words = [f"{float(cost):.4g}" for cost in costs]
-        words += [interval(row, target) for target in targets]
-        table.add_row(
-            row["candidate"] + " *" * row["is_answer"], *words, str(row["replications"]), verdict(row, targets)
-        )
+        words = [f"{row[column]:.4g}" for column in costs] + [interval(row, target) for target in targets]
+        table.add_row(f"{row['candidate']}{' *' * row['is_answer']}", *words, str(row["replications"]), row["verdict"])
     return table
 
 
@@ -59,15 +62,10 @@ def nearest_rows(candidates: pd.DataFrame) -> pd.DataFrame:
 
 
 def interval(row: Mapping[Any, Any], target: Target) -> str:
-    """Return a target's mean and interval at a candidate."""
-    mean, low, high = (row[f"{target} {name}"] for name in ("mean", "low", "high"))
-    return "-" if math.isnan(mean) else f"{mean:.4g} ({low:.4g} to {high:.4g})"
-
-
-def verdict(row: Mapping[Any, Any], targets: Sequence[Target]) -> str:
-    """Return the verdict, and which targets are not met."""
-    missed = [str(target) for target in targets if row[str(target)] == row["verdict"] != MEETS]
-    return f"{row['verdict']}{': ' * bool(missed)}{', '.join(missed)}"
+    """Return a target's mean and half-width at a candidate, marked unless it is met."""
+    mean, high = row[f"{target} mean"], row[f"{target} high"]
+    spread = f" +- {high - mean:.2g}" if math.isfinite(mean) and high > mean else ""
+    return ("-" if math.isnan(mean) else f"{mean:.4g}{spread}") + MARKS[row[str(target)]]
 
 
 def reasons(plan: Mapping[str, Any]) -> list[str]:

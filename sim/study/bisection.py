@@ -49,8 +49,11 @@ def first_that_meets(candidates: Sequence[Candidate], judge: Judge) -> Found:
             fails = middle
     answer = at(meets)
     if answer.verdict != MEETS:
-        hurt = ", ".join(str(target) for target in judge.targets if target not in helped)
-        proven = f"candidates before it miss what it was chosen for; those after it are worse for {hurt}"
+        for_it, against_it = (
+            ", ".join(str(target) for target in judge.targets if (target in helped) == is_helped)
+            for is_helped in (True, False)
+        )
+        proven = f"tighter candidates miss {for_it}; more generous ones are worse for {against_it}"
         return Found(None, closest=answer, proven=proven)
     for position in (meets - 2, meets - 1, meets + 1):
         if 0 <= position <= last:

@@ -130,13 +130,14 @@ class Judged:
 
     def missed(self) -> tuple[Measured, ...]:
         """Return the targets that fail, or else are ties, the one farthest beyond its limit first, relatively."""
-        worst = [measured for measured in self.measured if measured.verdict == self.verdict != MEETS]
+        missed = [measured for measured in self.measured if measured.verdict == self.verdict != MEETS]
+        return tuple(sorted(missed, key=distance, reverse=True))
 
-        def distance(measured: Measured) -> float:
-            beyond = measured.target.excess(measured.mean) / (abs(measured.target.limit) or 1.0)
-            return float("-inf") if np.isnan(beyond) else -beyond
 
-        return tuple(sorted(worst, key=distance))
+def distance(measured: Measured) -> float:
+    """Return how far a mean is beyond its limit, as a share of it; infinite without a mean."""
+    beyond = measured.target.excess(measured.mean) / (abs(measured.target.limit) or 1.0)
+    return float("inf") if np.isnan(beyond) else beyond
 
 
 class Judge:

@@ -32,6 +32,11 @@ class Line(ABC):
 
     @property
     @abstractmethod
+    def n_candidates(self) -> int:
+        """How many there are."""
+
+    @property
+    @abstractmethod
     def unit(self) -> str:
         """Of a candidate's number, in words."""
 
@@ -45,7 +50,7 @@ class Line(ABC):
 
     def runs_at_most(self, looks: Sequence[int]) -> int:
         """Return a bound on the number of replications: two ends, a bisection, three neighbours."""
-        return (5 + math.ceil(math.log2(MOST_STEPS))) * looks[-1]
+        return (5 + self.n_candidates.bit_length()) * looks[-1]
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ class Replicas(Line):
     def goal(self) -> str:
         """What is looked for, in words."""
         return "fewest replicas" + (f" of {self.deployment}" if self.deployment else "")
+
+    @property
+    def n_candidates(self) -> int:
+        """How many there are."""
+        return self.high - self.low + 1
 
     @property
     def unit(self) -> str:
@@ -141,6 +151,11 @@ class Rate(Line):
         return f"largest {self.parameter}"
 
     @property
+    def n_candidates(self) -> int:
+        """How many there are."""
+        return len(grid(self.low, self.high, self.step))
+
+    @property
     def unit(self) -> str:
         """Of a candidate's number, in words."""
         return self.parameter
@@ -182,6 +197,11 @@ class Budget(Line):
     def goal(self) -> str:
         """What is looked for, in words."""
         return "smallest budget"
+
+    @property
+    def n_candidates(self) -> int:
+        """How many there are."""
+        return len(grid(self.low, self.high, self.step, at_least=0.0))
 
     @property
     def unit(self) -> str:

@@ -13,7 +13,7 @@ from sim.deployment import Deployment
 from sim.instance import stream
 from sim.messages import unknown
 from sim.scenario import Scenario
-from sim.study.candidates import Candidate, Judge, Judged
+from sim.study.candidates import Candidate, Judge, Judged, distance
 from sim.study.capacity import Capacity, capacity
 from sim.study.planner import Found
 from sim.study.targets import FAILS, MEETS, TIE
@@ -40,8 +40,10 @@ class Mix:
 
     Parameters
     ----------
-    most : int or mapping of str to int
-        Of each deployment, or by its name; one that is not named is left out.
+    most : int
+        Of each deployment.
+    most_by_name : mapping of str to int, or None
+        Of these deployments instead; 0 leaves one out.
     max_candidates : int
         How many mixes are simulated at most.
 
@@ -51,15 +53,15 @@ class Mix:
         If a number is out of range.
     """
 
-    most: int | Mapping[str, int] = 3
+    most: int = 3
+    most_by_name: Mapping[str, int] | None = None
     max_candidates: int = 60
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        numbers = self.most.values() if isinstance(self.most, Mapping) else [self.most]
-        for number in numbers:
+        for number in (self.most, *(self.most_by_name or {}).values()):
             if type(number) is not int or number < 0:
-                raise ValueError(f"search.most is {number!r}; it must be a whole number of replicas, or one by name")
+                raise ValueError(f"search.most has {number!r}; it must be a whole number of replicas, at least 0")
         if self.max_candidates < 2:
             raise ValueError(f"search.max_candidates is {self.max_candidates}; it must be at least 2")
 
@@ -88,9 +90,7 @@ class Mix:
                 )
         ranges = [range(number + 1) for number in self._most(catalogue)]
         if not 1 < math.prod(len(one) for one in ranges) <= MOST_MIXES:
-            raise ValueError(
-                f"search.most allows no mix, or more than {MOST_MIXES}; give it by name, as in {{NAME: 2}}"
-            )
+            raise ValueError(f"search.most allows no mix, or more than {MOST_MIXES}; change it, or search.most_by_name")
         prices = [one.price_per_hour_usd for one in catalogue]
 
         def rank(counts: Counts) -> tuple[float, int, Counts]:
@@ -103,13 +103,11 @@ class Mix:
         )
 
     def _most(self, catalogue: Sequence[Deployment]) -> list[int]:
-        if not isinstance(self.most, Mapping):
-            return [self.most] * len(catalogue)
-        names = [one.name for one in catalogue]
-        for name in self.most:
+        names, by_name = [one.name for one in catalogue], self.most_by_name or {}
+        for name in by_name:
             if name not in names:
-                raise ValueError(unknown("deployment in search.most", name, names))
-        return [self.most.get(name, 0) for name in names]
+                raise ValueError(unknown("deployment in search.most_by_name", name, names))
+        return [by_name.get(name, self.most) for name in names]
 
 
 def rent_usd(counts: Counts, prices: Sequence[float]) -> float:
@@ -122,7 +120,7 @@ def candidate(scenario: Scenario, catalogue: Sequence[Deployment], counts: Count
     members = tuple(replace(one, replicas=n) for one, n in zip(catalogue, counts, strict=True) if n)
     rent = rent_usd(counts, [one.price_per_hour_usd for one in catalogue])
     label = " + ".join(f"{one.replicas} {one.name}" for one in members)
-    return Candidate(f"{label} ({rent:.4g} USD/h)", rent, replace(scenario, fleet=Members(members)))
+    return Candidate(label, rent, replace(scenario, fleet=Members(members)))
 
 
 def cheapest(mixes: Sequence[tuple[Counts, Candidate]], known: Capacity, judge: Judge, most: int) -> Found:
@@ -140,10 +138,10 @@ def cheapest(mixes: Sequence[tuple[Counts, Candidate]], known: Capacity, judge: 
 
     Notes
     -----
-    Begin at the first mix of which M/M/c promises enough; go up in order of rent until one meets every target, then
-    down from the beginning through everything that is not excluded. A mix in which another is contained need not be
-    better, as policies may send more to the worse model, so nothing is skipped for that. What is left of ``most`` looks
-    for the next best above the answer.
+    Begin at the first mix of which M/M/c promises enough and go on to its neighbours in order of rent, above and below
+    in turn; once one meets every target, only what is cheaper than the best so far is tried. A mix in which another is
+    contained need not be better, as policies may send more to the worse model, so nothing is skipped for that. What is
+    left of ``most`` looks for the next best above the answer.
     """
     reasons = [known.excludes(counts, judge.targets) for counts, _ in mixes]
     open_at = [k for k, reason in enumerate(reasons) if reason is None]
@@ -154,17 +152,18 @@ def cheapest(mixes: Sequence[tuple[Counts, Candidate]], known: Capacity, judge: 
             tried[k] = judge.judge(mixes[k][1])
         return k in tried and tried[k].verdict == MEETS
 
-    begin = next((k for k in open_at if known.promises(mixes[k][0], judge.targets)), len(mixes) - 1)
-    best = next((k for k in open_at if k >= begin and meets(k)), None)
-    for k in reversed([k for k in open_at if k < begin]):
-        if meets(k):
+    begin = next((n for n, k in enumerate(open_at) if known.promises(mixes[k][0], judge.targets)), len(open_at))
+    best: int | None = None
+    for _, k in sorted(enumerate(open_at), key=lambda place: abs(place[0] - begin)):
+        if (best is None or k < best) and meets(k):
             best = k
             judge.best(tried[k])
     last = len(mixes) - 1
     if best is None and meets(last, most) and reasons[last] is None:
         best = last
     if best is None:
-        return Found(None, closest=tried[last], proven=proof(mixes, reasons, tried, len(mixes)))
+        closest = min(tried.values(), key=lambda judged: max(map(distance, judged.measured)))
+        return Found(None, closest=closest, proven=proof(mixes, reasons, tried, len(mixes)))
     following = next((k for k in open_at if k > best and meets(k, most)), None)
     below = max((k for k in tried if k < best), default=None)
     ties = [k for k in tried if k < best and tried[k].verdict == TIE]

@@ -28,7 +28,7 @@ class Found:
     next_best : Judged or None
         The nearest other candidate that meets every target.
     closest : Judged or None
-        Without an answer: the candidate that shows why.
+        Without an answer: the candidate that shows why, the most generous one or the nearest to all targets.
     open_from : str or None
         The label of the tightest candidate that was not shown to fail, where it is not the answer.
     proven : str
@@ -85,7 +85,8 @@ class Plan:
             open_from = self.found.open_from
             between = f" (from {open_from} on nothing was shown to fail)" if open_from else ""
             measured = ", ".join(f"{figures(one)} for {one.target}" for one in answer.measured)
-            return f"{self.goal}: {answer.label}{between}, with {measured} ({self.confidence:.0%} intervals)"
+            rent = f" for {answer.rent_per_hour_usd:.4g} USD an hour of rent" if answer.rent_per_hour_usd > 0 else ""
+            return f"{self.goal}: {answer.label}{rent}{between}, with {measured} ({self.confidence:.0%} intervals)"
         assert closest is not None
         missed = "; ".join(why(one) for one in closest.missed()) or f"the targets are met, but {self.found.proven}"
         return f"{self.goal}: no candidate was shown to meet every target; at {closest.label} {missed}"
@@ -107,7 +108,8 @@ class Plan:
         target = self.binding[0].target
         place = [one.target for one in answer.measured].index(target)
         shared = min(answer.replications, below.replications)  # with common random numbers, so that noise cancels
-        change = (answer.figures[:shared] - below.figures[:shared]).mean(axis=0)
+        with np.errstate(invalid="ignore"):  # a percentile may be infinite at both
+            change = (answer.figures[:shared] - below.figures[:shared]).mean(axis=0)
         if not np.isfinite(change[place]) or change[place] == 0:
             return None
         per_unit = change / change[place]
