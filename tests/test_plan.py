@@ -373,6 +373,7 @@ SMALL = (
     "workload.n_queries=300",
     "workload.n_history=300",
     "workload.n_models=2",
+    "fleet=timed",
     "fleet.service.slots=1",
     "min_replications=3",
     "max_replications=6",

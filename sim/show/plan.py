@@ -35,7 +35,7 @@ def candidate_table(candidates: pd.DataFrame, targets: Sequence[Target]) -> Tabl
     shown = nearest_rows(candidates)
     left_out = len(candidates) - len(shown)
     title = f"{len(candidates)} candidates" + (f", {left_out} of them only in candidates.csv" if left_out else "")
-    title += "; * answer, x fails, ? tie"
+    title += "; * answer, x fails, ? limit inside the interval"
     costs = {"rent_per_hour_usd": "USD/h", TOTAL: "USD per 1,000"}
     if not (candidates["rent_per_hour_usd"] > 0).any():
         costs.pop("rent_per_hour_usd")
