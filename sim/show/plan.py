@@ -12,7 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 from rich.table import Table
 
 from sim.study.targets import FAILS, MEETS, TIE, Target
@@ -138,7 +138,9 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
     lowest, highest = candidates["value"].min(), candidates["value"].max()
     if 0 < lowest < highest / 10:
         grid[-1, 0].set_xscale("log")
-        grid[-1, 0].xaxis.set_major_formatter(ScalarFormatter())
+        grid[-1, 0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        grid[-1, 0].xaxis.set_major_formatter("{x:g}")
+        grid[-1, 0].xaxis.set_minor_locator(NullLocator())
     grid[-1, 0].set(xlabel=unit)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False)
