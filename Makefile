@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test proof benchmark clean
+.PHONY: setup demo test proof benchmark docs clean
 setup: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/switchyard compare replications=3 out=outputs/demo
@@ -27,6 +27,9 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.azure_day
 	$(BIN)/python -m benchmarks.port_price
 	$(BIN)/python -m benchmarks.optimum
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m docs.make_api
 
 clean:
 	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

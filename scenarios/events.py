@@ -4,7 +4,7 @@
 retried, never forgotten.
 
 ``moves_money = False`` says that an event changes no budget and no price, so that hindsight optima stay bounds; without
-it a study assumes that it might.
+it a study assumes that it might. ``only_cuts = True`` says that whatever it changes, nobody may spend more for it.
 """
 
 from __future__ import annotations
@@ -138,6 +138,62 @@ class TopUp:
         controls.stations(self.deployment)
         yield controls.env.timeout(self.at_s)
         controls.top_up(self.deployment, self.amount)
+
+
+@dataclass(frozen=True)
+class BudgetCut:
+    """What is left of a budget is multiplied by ``factor`` at a moment.
+
+    What is left is what ``State.remaining`` shows: the budget less settled costs. Queries in flight are still paid for,
+    so that for a while more may be promised than there is; nothing is taken on until that is over. Where budgets renew
+    themselves, what is to come is cut as well. A deployment without a budget keeps none.
+
+    Parameters
+    ----------
+    factor : float
+        From 0 to 1.
+    at : float or str
+        Seconds, or a share of the arrivals such as ``"50%"``: then the first of the other half meets the cut.
+    deployment : str or None
+        None: every deployment.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    factor: float
+    at: float | str = "50%"
+    deployment: str | None = None
+    only_cuts = True
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check(self, "factor")
+        if self.factor > 1:
+            raise ValueError(f"factor of a BudgetCut is {self.factor}; it must be at most 1, see TopUp for more budget")
+        share = isinstance(self.at, str)
+        if not 0 <= number(self.at) < (1.0 if share else float("inf")):
+            right = "seconds from 0 on, or a share of the arrivals below 100% such as '50%'"
+            raise ValueError(f"at of a BudgetCut is {self.at!r}; it must be {right}")
+
+    def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
+        """Cut."""
+        controls.stations(self.deployment)
+        at = number(self.at)
+        yield controls.env.timeout(controls.arrival_s(at) if isinstance(self.at, str) else at)
+        controls.cut_budget(self.deployment, self.factor)
+
+
+def number(at: float | str) -> float:
+    """Return seconds as they are, and a share such as ``"50%"`` as 0.5; NaN for what is neither."""
+    if not isinstance(at, str):
+        return float(at)
+    try:
+        return float(at.removesuffix("%")) / 100 if at.endswith("%") else float("nan")
+    except ValueError:
+        return float("nan")
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,16 @@ class Controls(Protocol):
         """Add to a budget."""
         ...
 
+    def cut_budget(self, deployment: str | None, factor: float) -> None:
+        """Multiply what remains of a budget, and all that is to come, by a factor of at most 1."""
+        ...
+
     def change_price(self, deployment: str | None, factor: float) -> None:
         """Multiply what queries cost by a factor from now on."""
+        ...
+
+    def arrival_s(self, share: float) -> float:
+        """Return when the first query arrives that is not among this share of all arrivals."""
         ...
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from scenarios.arrivals.closed import ClosedLoop
 from scenarios.budgets import Amounts
-from scenarios.events import Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
+from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
+from sim.instance import realise
 from sim.interface import Decision
 from sim.scenario import Event, Retry, TokenBucket, Window
-from sim.study.fleet import unbounded
+from sim.study.fleet import may_exceed, unbounded
 from sim.world.service import Slots
 from tests.scripted import Scripted, run
 from tests.worlds import tiny_rows, tiny_scenario, tiny_workload
@@ -21,7 +22,7 @@ def test_only_events_that_touch_budgets_or_prices_leave_a_run_without_a_bound() 
     scenario = tiny_scenario(tiny_workload(tiny_rows([[1.0]], [[1.0]])))
     for harmless in (Outage(0, 1), RandomOutages(1, 1), Degradation(0, 1, 2), Joins(1, "a"), Leaves(1, "a")):
         assert unbounded(replace(scenario, events=[harmless])) is None
-    for event in (PriceChange(0, 2), TopUp(0, 1, "small")):
+    for event in (PriceChange(0, 2), TopUp(0, 1, "small"), BudgetCut(0.5)):
         reason = unbounded(replace(scenario, events=[event]))
         assert reason == f"a {type(event).__name__} may change budgets or prices: leave it out"
 
@@ -77,6 +78,79 @@ def test_a_top_up_pays_for_more() -> None:
     budget = Amounts([1.0, 0.0])
     requests = run(Scripted([0, 0, 0]), [0.0, 1.0, 2.0], budget=budget, events=[TopUp(1.5, amount=1.0, deployment="a")])
     assert requests["fate"].tolist() == ["served", "exhausted", "served"]
+
+
+def test_a_budget_cut_takes_its_share_of_what_is_left_and_policies_see_it() -> None:
+    # 10 USD, 4 of them spent by 4.5 s: half of the other 6 stays, and pays for three more queries.
+    policy = Scripted([0] * 9)
+    times = [float(n) for n in range(9)]
+    requests = run(policy, times, budget=Amounts([10.0, 8.0]), events=[BudgetCut(0.5, at=3.5)])
+    assert requests["fate"].tolist() == ["served"] * 7 + ["exhausted"] * 2
+    remaining = [seen[3] for seen in policy.states]
+    assert remaining[3:5] == [[7.0, 8.0], [3.0, 4.0]]
+
+
+def test_a_budget_cut_of_one_deployment_leaves_the_other_alone() -> None:
+    policy = Scripted([None, None])
+    run(policy, [0.0, 2.0], budget=Amounts([10.0, 8.0]), events=[BudgetCut(0.25, at=1.0, deployment="b")])
+    assert policy.states[1][3] == [10.0, 2.0]
+
+
+def test_a_budget_cut_at_a_share_of_the_arrivals_meets_the_first_query_that_is_not_among_them() -> None:
+    policy = Scripted([None] * 4)
+    run(policy, [0.0, 1.0, 7.0, 9.0], budget=Amounts([10.0, 8.0]), events=[BudgetCut(0.0, at="50%")])
+    assert [seen[3] for seen in policy.states] == [[10.0, 8.0]] * 2 + [[0.0, 0.0]] * 2
+
+
+def test_what_is_in_flight_at_a_budget_cut_is_paid_and_nothing_else_until_that_is_over() -> None:
+    # 3 USD are promised when all that is left goes.
+    policy = Scripted([0] * 4)
+    requests = run(
+        policy,
+        [0.0, 0.1, 0.2, 5.0],
+        service=Slots(9, 0.0, 0.01),
+        budget=Amounts([4.0, 0.0]),
+        events=[BudgetCut(0.0, 0.5)],
+    )
+    assert requests["fate"].tolist() == ["served", "served", "served", "exhausted"]
+    assert policy.states[3][3] == [-3.0, 0.0]  # which says nothing that was not settled
+
+
+def test_a_budget_cut_reaches_the_windows_to_come_and_the_flow_of_a_bucket() -> None:
+    window = Window(length_s=10, spread=False)
+    requests = run(
+        Scripted([0] * 3), [1.0, 11.0, 12.0], budget=Amounts([2.0, 0]), window=window, events=[BudgetCut(0.5, 5)]
+    )
+    assert requests["fate"].tolist() == ["served", "served", "exhausted"]
+    # A full bucket of 2 USD loses half at 1 s, is emptied at 1.5 s, and fills by half a dollar a second, up to 1 USD.
+    policy = Scripted([None, 0, None, None])
+    times = [0.0, 1.5, 2.5, 10.0]
+    run(policy, times, budget=Amounts([10.0, 0]), window=TokenBucket(2), events=[BudgetCut(0.5, 1.0)])
+    assert [seen[3][0] for seen in policy.states] == pytest.approx([2.0, 1.0, 0.5, 1.0], abs=0.02)
+
+
+def test_a_deployment_without_a_budget_keeps_none_at_a_cut() -> None:
+    requests = run(Scripted([0, 0]), [0.0, 1.0], events=[BudgetCut(0.0, at=0.5)])
+    assert requests["fate"].tolist() == ["served", "served"]
+
+
+def test_spending_is_checked_against_the_budget_where_it_was_cut_and_not_where_it_was_topped_up() -> None:
+    scenario = tiny_scenario(tiny_workload(tiny_rows([[1.0]], [[1.0]])))
+    for event, may in ((BudgetCut(0.5), False), (TopUp(0, 1, "small"), True)):
+        assert may_exceed(realise(replace(scenario, events=[event]), 0, 0)) is may
+
+
+@pytest.mark.parametrize("at", ["50", "half%", "100%", "-1%", -1.0, float("inf")])
+def test_the_moment_of_a_budget_cut_is_seconds_or_a_share(at: float | str) -> None:
+    with pytest.raises(ValueError, match="at of a BudgetCut is"):
+        BudgetCut(0.5, at)
+
+
+def test_a_budget_cut_only_cuts_and_has_no_share_of_a_closed_loop() -> None:
+    with pytest.raises(ValueError, match="factor of a BudgetCut is 2; it must be at most 1"):
+        BudgetCut(2)
+    with pytest.raises(ValueError, match="a closed loop has no 50% of its arrivals beforehand: give seconds"):
+        run(Scripted([0]), ClosedLoop(users=1, mean_think_s=1), n_queries=1, events=[BudgetCut(0.5)])
 
 
 def test_deployments_join_and_leave() -> None:

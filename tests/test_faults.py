@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scenarios.arrivals import Poisson
 from scenarios.arrivals.closed import ClosedLoop
 from scenarios.budgets import Uniform, Unlimited, Weighted
-from scenarios.events import Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
+from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from scenarios.fleets import Listed
 from scenarios.orders import shuffled
 from scenarios.workloads.synthetic import synthetic
@@ -117,6 +117,7 @@ events = st.lists(
         st.builds(RandomOutages, st.floats(0.3, 5), st.floats(0.1, 2), names),
         st.builds(Degradation, times, times, st.floats(0.2, 5), names),
         st.builds(PriceChange, times, st.floats(0, 3), names),
+        st.builds(BudgetCut, st.floats(0, 1), times, names),
         st.builds(TopUp, times, st.floats(0, 0.01), one_of_them),
         st.builds(Joins, times, one_of_them),
         st.builds(Leaves, times, one_of_them),

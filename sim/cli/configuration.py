@@ -61,7 +61,8 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
             raise
         known = [*leaves(compose(verb, chosen)), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
-    check_values(leaves(config), leaves(defaults))
+    nullable = {key for key, value in leaves(compose(verb)).items() if value is None}  # whatever an experiment sets
+    check_values(leaves(config), {key: value for key, value in leaves(defaults).items() if key not in nullable})
     if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("estimator"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
 from sim.cli.study import (
-    build_policy,
+    build_policies,
     build_scenario,
     destination,
     progress,
@@ -17,30 +18,29 @@ from sim.cli.study import (
     stdout_to_stderr,
     stop_on_termination,
 )
+from sim.interface import Policy
+from sim.scenario import Scenario
 from sim.show.explained import price_table, quality_table, write_figures
 from sim.study.archive import file_hashes
 from sim.study.directory import Directory
-from sim.study.explanation import explanations
+from sim.study.explanation import Explanation, explanations
 
 
 def explain(verb: str, config: DictConfig) -> int:
     """Carry out the verb: run the policies, write the output directory, print two tables; return 0."""
     resolved, out = destination(verb, config)
-    if config.warm_up is not None:
-        raise ValueError(f"warm_up is {config.warm_up!r}; explain is over all arrivals, so it must be null")
     with stdout_to_stderr(), stop_on_termination():
-        policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+        policies = build_policies(config)
         scenario, _ = settle_order(build_scenario(config), policies, config.seed)
         files = scenario.workload.files + getattr(scenario.arrivals, "files", ())
         manifest = {"verb": verb, "config": resolved, "files": file_hashes(files)}
         with Directory(out) as directory:
             found = []
             with progress(config.replications * len(policies)) as advance:
-                for explanation in explanations(scenario, policies, config.seed, config.replications, config.moments):
+                for explanation in configured_explanations(config, scenario, policies):
                     found.append(explanation)
                     advance(f"{explanation.policy}, replication {explanation.replication}")
-            quality = pd.concat([explanation.quality for explanation in found], ignore_index=True)
-            prices = pd.concat([explanation.prices for explanation in found], ignore_index=True)
+            quality, prices = tables(found)
             quality.to_csv(directory.folder / "decomposition.csv", index=False)
             prices.to_csv(directory.folder / "prices.csv", index=False)
             write_figures(directory.folder, quality, prices)
@@ -50,3 +50,18 @@ def explain(verb: str, config: DictConfig) -> int:
     console.print(price_table(prices))
     console.print(f"written to {out}", soft_wrap=True)
     return 0
+
+
+def configured_explanations(
+    config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]
+) -> Iterator[Explanation]:
+    """Explain policies on a scenario with the seed, replications and moments of a configuration."""
+    if config.warm_up is not None:
+        raise ValueError(f"warm_up is {config.warm_up!r}; explain is over all arrivals, so it must be null")
+    return explanations(scenario, policies, config.seed, config.replications, config.moments)
+
+
+def tables(found: Sequence[Explanation]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the terms of quality, and the prices, of all explanations."""
+    quality = pd.concat([explanation.quality for explanation in found], ignore_index=True)
+    return quality, pd.concat([explanation.prices for explanation in found], ignore_index=True)

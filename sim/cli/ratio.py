@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 
+import pandas as pd
 from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
 from sim.cli.study import (
-    build_policy,
+    build_policies,
     build_scenarios,
     destination,
     progress,
@@ -17,7 +19,9 @@ from sim.cli.study import (
     stdout_to_stderr,
     stop_on_termination,
 )
+from sim.interface import Policy
 from sim.messages import unknown
+from sim.scenario import Scenario
 from sim.show.ratio import precision_reached, ratio_table, slope_table, write_figures
 from sim.show.tables import worst_order
 from sim.study.archive import file_hashes
@@ -37,21 +41,15 @@ ELSEWHERE = {
 
 def ratio(verb: str, config: DictConfig) -> int:
     """Carry out the verb: simulate, write the output directory, print the tables; return 0."""
-    for key, instead in ELSEWHERE.items():
-        if config.get(key) is not None:
-            raise ValueError(f"{key} is for run and compare; here it is {instead}")
-    if not isinstance(config.sizes, ListConfig):
-        raise ValueError(f"sizes is {config.sizes!r}; it must be a list, such as [500,1000,null]")
+    precision = check(config)
     if config.reference is not None and config.reference not in config.policy:
         raise ValueError(unknown("reference", config.reference, list(config.policy)))
-    precision = Precision(config.half_width, config.min_replications, config.max_replications)
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
-        policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+        policies = build_policies(config)
         settled = {name: settle_order(each, policies, config.seed) for name, each in build_scenarios(config).items()}
         scenarios = {name: scenario for name, (scenario, _) in settled.items()}
         searched = [found for _, found in settled.values() if found is not None]
-        estimator = build(config.oracle.estimator, "oracle.estimator")
         files = {
             file
             for scenario in scenarios.values()
@@ -61,15 +59,7 @@ def ratio(verb: str, config: DictConfig) -> int:
         with Directory(out) as directory:
             total = precision.max_replications * len(scenarios) * len(config.sizes) * (len(policies) + 2)
             with progress(total) as advance:
-                rows = ratios(
-                    scenarios,
-                    policies,
-                    list(config.sizes),
-                    precision=precision,
-                    seed=config.seed,
-                    estimator=estimator,
-                    done=advance,
-                )
+                rows = configured_ratios(config, scenarios, policies, advance)
             means, lines = cells(rows), slopes(rows)
             lowest = worst(means)
             rows.to_parquet(directory.folder / "ratio.parquet", index=False)
@@ -89,3 +79,31 @@ def ratio(verb: str, config: DictConfig) -> int:
         console.print(worst_order(found), soft_wrap=True)
     console.print(f"written to {out}", soft_wrap=True)
     return 0
+
+
+def configured_ratios(
+    config: DictConfig,
+    scenarios: Mapping[str, Scenario],
+    policies: Mapping[str, Policy],
+    done: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Run policies on scenarios in several orders, at the sizes and to the precision of a configuration."""
+    return ratios(
+        scenarios,
+        policies,
+        list(config.sizes),
+        precision=check(config),
+        seed=config.seed,
+        estimator=build(config.oracle.estimator, "oracle.estimator"),
+        done=done,
+    )
+
+
+def check(config: DictConfig) -> Precision:
+    """Return when to stop; raise ValueError for keys that the verb has no use for, or that cannot be."""
+    for key, instead in ELSEWHERE.items():
+        if config.get(key) is not None:
+            raise ValueError(f"{key} is for run and compare; here it is {instead}")
+    if not isinstance(config.sizes, ListConfig):
+        raise ValueError(f"sizes is {config.sizes!r}; it must be a list, such as [500,1000,null]")
+    return Precision(config.half_width, config.min_replications, config.max_replications)

@@ -24,7 +24,7 @@ from sim.scenario import Scenario
 from sim.show.plots import write_figures
 from sim.show.tables import comparison, worst_order
 from sim.study.archive import Archive, file_hashes
-from sim.study.experiment import Oracle, runs
+from sim.study.experiment import Oracle, Run, runs
 from sim.study.worst_order import Found, WorstOrder, find_worst
 from sim.study.worst_order import write as write_worst
 
@@ -33,19 +33,16 @@ def study(verb: str, config: DictConfig) -> int:
     """Carry out a verb: build the scenario, run the policies, write the output directory, print the table."""
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
-        scenario = build_scenario(config)
-        policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
-        metrics = {str(name): build(spec, f"metric.{name}") for name, spec in config.get("metric", {}).items()}
-        oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
-        scenario, worst = settle_order(scenario, policies, config.seed)
+        policies = build_policies(config)
+        scenario, worst = settle_order(build_scenario(config), policies, config.seed)
         read = (scenario.arrivals, scenario.order)  # only some of them are read from a file
         files = sum((getattr(part, "files", ()) for part in read), scenario.workload.files)
         manifest = {"verb": verb, "config": resolved, "files": file_hashes(files)}
         rows = {}
         with Archive(out, manifest) as archive:
-            total = config.replications * (len(policies) + len(set(oracle.names)))
+            total = config.replications * (len(policies) + len(set(config.oracle.names)))
             with progress(total) as advance:
-                for run in runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up):
+                for run in configured_runs(config, scenario, policies):
                     archive.add(run)
                     rows[run.replication] = run.instance.rows
                     advance(f"{run.policy}, replication {run.replication}")
@@ -59,6 +56,18 @@ def study(verb: str, config: DictConfig) -> int:
         console.print(worst_order(worst), soft_wrap=True)
     console.print(f"written to {out}", soft_wrap=True)
     return 0
+
+
+def configured_runs(config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]) -> Iterator[Run]:
+    """Run policies on a scenario with the seed, replications, oracles, metrics and warm-up of a configuration."""
+    metrics = {str(name): build(spec, f"metric.{name}") for name, spec in (config.get("metric") or {}).items()}
+    oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
+    return runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up)
+
+
+def build_policies(config: DictConfig) -> dict[str, Policy]:
+    """Make the policies that a configuration describes, by name; raise ValueError for what is none."""
+    return {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
 
 
 def build_scenario(config: DictConfig) -> Scenario:

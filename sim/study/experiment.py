@@ -17,7 +17,7 @@ from sim.selection import unseen_topics
 from sim.study.bounds import Bound, Replay, binary_program
 from sim.study.checks import check
 from sim.study.dual import certified
-from sim.study.fleet import fleet_table, may_exceed
+from sim.study.fleet import fleet_table, unbounded
 from sim.study.metrics import Metric, counts, evaluate, totals
 from sim.study.metrics.counting import ratio
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
@@ -149,7 +149,7 @@ def replicate(
         if name in oracle.names
     }
     replays = {name: Replay(bound.plan) for name, bound in optima.items()}
-    is_bound = OPTIMUM in optima and not may_exceed(instance)
+    is_bound = OPTIMUM in optima and unbounded(scenario) is None
     optimum = optima[OPTIMUM].value if is_bound else float("nan")
     approximate = float("nan")
     for name, policy in {**replays, **policies}.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,9 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
 
 def may_exceed(instance: Instance) -> bool:
     """Return whether a deployment may end above its budget without anything being wrong."""
-    return unbounded(instance.scenario) is not None
+    scenario = instance.scenario
+    others = [event for event in scenario.events if not getattr(event, "only_cuts", False)]
+    return unbounded(replace(scenario, events=others)) is not None
 
 
 def unbounded(scenario: Scenario) -> str | None:

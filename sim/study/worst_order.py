@@ -20,7 +20,7 @@ from sim.instance import realise, stream
 from sim.interface import FloatArray, IntArray, Policy
 from sim.scenario import Order, Scenario
 from sim.study.experiment import OPTIMUM, BoundCache, EstimateCache, check_draws
-from sim.study.fleet import may_exceed
+from sim.study.fleet import unbounded
 from sim.study.metrics.counting import totals
 from sim.workload import Rows
 from sim.world.trace import frame
@@ -190,7 +190,7 @@ def optimum_ratio(
         If the optimum bounds nothing, or is 0.
     """
     instance = realise(scenario, *draw)
-    if may_exceed(instance):
+    if unbounded(scenario) is not None:
         raise ValueError(
             "order=worst_of needs the hindsight optimum, which bounds nothing where budgets renew themselves or may be "
             "overshot, or with events; choose another order"

@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import simpy
 from simpy.events import Timeout
 
@@ -215,6 +216,23 @@ class Dispatcher:
     def top_up(self, deployment: str, amount: float) -> None:
         """Add to a budget."""
         self.ledger.top_up(self._number(deployment), amount)
+
+    def cut_budget(self, deployment: str | None, factor: float) -> None:
+        """Multiply what remains of a budget, and all that is to come, by a factor of at most 1."""
+        for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
+            self.ledger.cut(k, factor)
+
+    def arrival_s(self, share: float) -> float:
+        """Return when the first query arrives that is not among this share of all arrivals.
+
+        Raises
+        ------
+        ValueError
+            In a closed loop, whose arrival times come of themselves.
+        """
+        if self._instance.think_s is not None:
+            raise ValueError(f"a closed loop has no {share:.0%} of its arrivals beforehand: give seconds")
+        return float(np.cumsum(self._instance.gaps_s)[int(len(self._rows) * share)])
 
     def change_price(self, deployment: str | None, factor: float) -> None:
         """Multiply what queries cost by a factor from now on."""

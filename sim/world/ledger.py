@@ -99,3 +99,17 @@ class Ledger:
         """Add to a budget."""
         self._budgets[deployment] += amount
         self._remaining.write[deployment] += amount
+
+    def cut(self, deployment: int, factor: float) -> None:
+        """Multiply what remains of a budget, and all that is to come, by a factor of at most 1.
+
+        What remains is the settled view, so that the step tells nobody what is in flight; that is still paid for.
+        """
+        if math.isinf(self._budgets[deployment]):
+            return
+        taken = (1.0 - factor) * max(0.0, float(self.remaining[deployment]))
+        self._budgets[deployment] -= taken
+        self._remaining.write[deployment] -= taken
+        self.share[deployment] *= factor
+        if self._inflow_per_s is not None:
+            self._inflow_per_s[deployment] *= factor

@@ -1,0 +1,158 @@
+"""The command line from Python: the same words, DataFrames instead of a directory. It knows no more than the verbs do.
+
+A word is what stands after the verb on the command line, such as ``"budget=uniform"``, and means the same; defaults are
+those of the verb. The verbs take further policies as objects, by name.
+
+>>> from sim.cli.api import compare
+>>> summary = compare("policy=[random,port_exact]", "workload.n_queries=200", "oracle.names=[]", "replications=2")
+>>> summary[["policy", "replication", "arrived"]].values.tolist()
+[['random', 0, 200], ['port_exact', 0, 200], ['random', 1, 200], ['port_exact', 1, 200]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+from hydra import initialize_config_module
+from omegaconf import DictConfig
+
+from sim.cli.configuration import configure
+from sim.cli.explain import configured_explanations, tables
+from sim.cli.ratio import configured_ratios
+from sim.cli.study import build_policies, build_scenario, build_scenarios, configured_runs, settle_order
+from sim.interface import Policy
+from sim.scenario import Scenario
+from sim.study.experiment import Run
+
+Policies = Mapping[str, Policy]
+
+
+def scenario(*words: str) -> Scenario:
+    """Return what ``switchyard run`` with these words would simulate.
+
+    Parameters
+    ----------
+    *words : str
+
+    Raises
+    ------
+    ValueError
+        For a word that the command line would not understand either; so do the functions below.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> base = scenario("fleet=slots", "budget=unlimited")
+    >>> stale = replace(base, state_refresh_s=5.0)
+    """
+    return build_scenario(configured("run", words))
+
+
+def policies(*words: str) -> dict[str, Policy]:
+    """Return policies by name: those of ``conf/policy`` that are named, as the other words change them.
+
+    Parameters
+    ----------
+    *words : str
+        Names, and words with ``=``; without a name those that ``switchyard compare`` with these words would run.
+
+    Examples
+    --------
+    >>> list(policies("port", "port_fallback", "policy.port.eps=0.05"))
+    ['port', 'port_fallback']
+    """
+    names = [word for word in words if "=" not in word]
+    chosen = [f"policy=[{','.join(names)}]"] if names else []
+    return build_policies(configured("compare", [*chosen, *(word for word in words if "=" in word)]))
+
+
+def run(*words: str, others: Policies | None = None) -> pd.DataFrame:
+    """Return what happened to every query: ``requests.parquet`` of ``switchyard run``.
+
+    Parameters
+    ----------
+    *words : str
+    others : mapping of str to Policy or None
+        Policies besides those of the words, by name.
+
+    Returns
+    -------
+    DataFrame
+        A row per policy, replication and arrival.
+    """
+    tables = [
+        done.requests.assign(policy=done.policy, replication=done.replication)
+        for done in done_runs("run", words, others)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def compare(*words: str, others: Policies | None = None) -> pd.DataFrame:
+    """Return the summary of several policies on the same queries: ``summary.csv`` of ``switchyard compare``.
+
+    Parameters
+    ----------
+    *words : str
+    others : mapping of str to Policy or None
+        Policies besides those of the words, by name.
+
+    Returns
+    -------
+    DataFrame
+        A row per policy and replication.
+    """
+    return pd.DataFrame([done.summary for done in done_runs("compare", words, others)])
+
+
+def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
+    """Return shares of the hindsight optimum in several orders: ``ratio.parquet`` of ``switchyard ratio``.
+
+    Parameters
+    ----------
+    *words : str
+    others : mapping of str to Policy or None
+        Policies besides those of the words, by name.
+
+    Returns
+    -------
+    DataFrame
+        A row per policy, order, size and replication, see ``sim.study.ratio.ratios``; ``sim.study.ratio_tables`` has
+        its means, differences and slopes.
+    """
+    config = configured("ratio", words)
+    return configured_ratios(config, build_scenarios(config), build_policies(config) | dict(others or {}))
+
+
+def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return where quality went and what budgets are worth: the two tables of ``switchyard explain``.
+
+    Parameters
+    ----------
+    *words : str
+    others : mapping of str to Policy or None
+        Policies besides those of the words, by name.
+
+    Returns
+    -------
+    quality, prices : DataFrame
+        ``decomposition.csv``, a row per policy, replication and term; ``prices.csv``, a row per policy, replication,
+        moment and deployment. See ``sim.study.explanation.Explanation``.
+    """
+    config = configured("explain", words)
+    chosen = build_policies(config) | dict(others or {})
+    return tables(list(configured_explanations(config, build_scenario(config), chosen)))
+
+
+def configured(verb: str, words: Sequence[str]) -> DictConfig:
+    """Return the configuration of a verb."""
+    with initialize_config_module("conf", version_base="1.3"):
+        return configure(verb, words)
+
+
+def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Run]:
+    """Carry out the runs of a verb."""
+    config = configured(verb, words)
+    chosen = build_policies(config) | dict(others or {})
+    simulated, _ = settle_order(build_scenario(config), chosen, config.seed)
+    return configured_runs(config, simulated, chosen)
