@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -63,6 +64,18 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
             if "estimator" in policy:
                 policy.estimator = config.estimator
     return config
+
+
+def with_directories(words: Sequence[str]) -> list[str]:
+    """Return overrides in which the words that are directories have become the list ``directories``.
+
+    >>> with_directories(["results", "older results", "out=difference"])
+    ['out=difference', "directories=['results','older results']"]
+    """
+    plain = [word for word in words if "=" not in word or Path(word).is_dir()]
+    overrides = [word for word in words if word not in plain]
+    quoted = ["'" + word.replace("'", "\\'") + "'" for word in plain]
+    return [*overrides, f"directories=[{','.join(quoted)}]"] if plain else overrides
 
 
 def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
+from sim.cli.report import write_report
 from sim.cli.study import (
     build_policy,
     build_scenario,
@@ -16,7 +17,7 @@ from sim.cli.study import (
     stdout_to_stderr,
     stop_on_termination,
 )
-from sim.show.explained import price_table, quality_table, write_figures
+from sim.show.explained import price_table, quality_table
 from sim.study.archive import file_hashes
 from sim.study.directory import Directory
 from sim.study.explanation import explanations
@@ -42,8 +43,8 @@ def explain(verb: str, config: DictConfig) -> int:
             prices = pd.concat([explanation.prices for explanation in found], ignore_index=True)
             quality.to_csv(directory.folder / "decomposition.csv", index=False)
             prices.to_csv(directory.folder / "prices.csv", index=False)
-            write_figures(directory.folder, quality, prices)
             directory.write_manifest(manifest)
+            write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(quality_table(quality))
     console.print(price_table(prices))

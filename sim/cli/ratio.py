@@ -8,9 +8,10 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.report import write_report
 from sim.cli.study import build_policy, build_scenarios, destination, progress, stdout_to_stderr, stop_on_termination
 from sim.messages import unknown
-from sim.show.ratio import precision_reached, ratio_table, slope_table, write_figures
+from sim.show.ratio import precision_reached, ratio_table, slope_table
 from sim.study.archive import file_hashes
 from sim.study.directory import Directory
 from sim.study.ratio import Precision, ratios
@@ -65,8 +66,8 @@ def ratio(verb: str, config: DictConfig) -> int:
             paired(rows, config.reference).to_csv(directory.folder / "paired.csv", index=False)
             lowest.to_csv(directory.folder / "worst.csv", index=False)
             lines.to_csv(directory.folder / "slopes.csv", index=False)
-            write_figures(directory.folder, means, lowest, lines)
             directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(tuple(sorted(files)))})
+            write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(ratio_table(means, lowest, precision.half_width))
     console.print(precision_reached(means, precision.half_width), soft_wrap=True)

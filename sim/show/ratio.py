@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -85,15 +82,6 @@ def slope_table(slopes: pd.DataFrame) -> Table | str:
 def heading(order: str) -> str:
     """Return an order's name with blanks, where a narrow column can break it."""
     return order.replace("_", " ")
-
-
-def write_figures(folder: Path, cells: pd.DataFrame, worst: pd.DataFrame, slopes: pd.DataFrame) -> None:
-    """Write ``heat_map.png`` and ``slope.png`` into a folder."""
-    mpl.use("Agg")
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        for name, figure in (("heat_map", heat_map(cells, worst)), ("slope", losses(cells, slopes))):
-            figure.savefig(folder / f"{name}.png", dpi=150, bbox_inches="tight")
-            plt.close(figure)
 
 
 def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
