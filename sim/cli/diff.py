@@ -21,6 +21,7 @@ from sim.study.finished import SUMMARY, Finished, cautions, differing_keys, read
 from sim.study.ranking import alternatives, rankings
 
 RANKED_FROM = 3  # of two, the difference says it all
+MOST_KEYS = 8
 
 
 def diff(verb: str, config: DictConfig) -> int:
@@ -80,7 +81,9 @@ def show(tables: dict[str, pd.DataFrame], names: list[str], metrics: list[str] |
         for sentence in sentences(found, *names):
             console.print(sentence, soft_wrap=True)
         keys = [f"{row.key} ({row.a}, {row.b})" for row in tables["configuration"].itertuples()]
-        console.print(f"the configurations differ in {', '.join(keys) or 'nothing'}", soft_wrap=True, markup=False)
+        more = [f"{len(keys) - MOST_KEYS} more keys"] if len(keys) > MOST_KEYS else []
+        words = ", ".join([*keys[:MOST_KEYS], *more]) or "nothing"
+        console.print(f"the configurations differ in {words}", soft_wrap=True, markup=False)
     if "best" in tables:
         ranks = shown_metrics(tables["best"], metrics)
         console.print(ranking_table(ranks))

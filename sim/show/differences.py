@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from sim.show.ratio import in_contrast
 from sim.show.words import listed, number, plus_minus, several
 from sim.study.comparison import HEADLINES
 
@@ -127,9 +128,9 @@ def best_sentence(rankings: pd.DataFrame) -> str:
     """Return which alternative is the likeliest best in each metric."""
     words = []
     for metric, rows in rankings.groupby("metric", sort=False):
-        first = rows.iloc[0]
-        words.append(f"{metric}: {first['alternative']} ({probability(float(first['probability_best']))})")
-    return f"Best, with probability, of {rankings['alternative'].nunique()}: {'; '.join(words)}"
+        first = rows.sort_values("probability_best", ascending=False, kind="stable").to_dict("records")[0]
+        words.append(f"{metric}: {first['alternative']} ({probability(first['probability_best'])})")
+    return f"best of {rankings['alternative'].nunique()}, with probability: {'; '.join(words)}"
 
 
 def relative_differences(differences: pd.DataFrame, a: str, b: str) -> Figure:
@@ -185,5 +186,6 @@ def probabilities(rankings: pd.DataFrame) -> Figure:
         ax=axes,
     )
     axes.set(xlabel="", ylabel="")
+    in_contrast(axes)
     plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
     return figure

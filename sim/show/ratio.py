@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from rich.table import Table
@@ -94,7 +95,7 @@ def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
         for column in ("ratio", "half_width")
     )
     words = ratio.map("{:.3f}".format) + "\n\N{PLUS-MINUS SIGN}" + half_width.map("{:.3f}".format)
-    figure, axes = plt.subplots(figsize=(2.8 + 1.05 * len(orders), 1.4 + 0.55 * len(policies)))
+    figure, axes = plt.subplots(figsize=(2.8 + 1.05 * len(orders), max(3.0, 1.4 + 0.55 * len(policies))))
     sns.heatmap(
         ratio,
         annot=words,
@@ -113,12 +114,17 @@ def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
     axes.set(xlabel="", ylabel="")
     if len(orders) > 3:
         plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=True):
-        text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
+    in_contrast(axes)
     title = f"{size} queries, mean of {cells['replications'].iloc[0]} replications and 95% half-width"
     title += "; framed: worst order" * bool(lowest)
     axes.set_title(title, fontsize="small", loc="left")
     return figure
+
+
+def in_contrast(axes: Axes) -> None:
+    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell."""
+    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=True):
+        text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
 
 
 def losses(cells: pd.DataFrame, slopes: pd.DataFrame) -> Figure:

@@ -19,17 +19,18 @@ from rich.table import Table
 
 DPI = 150
 STYLE = """\
-body { font: 16px/1.5 system-ui, sans-serif; color: #111; background: #fff; max-width: 66rem; margin: 2rem auto;
+body { font: 16px/1.5 system-ui, sans-serif; color: #111; background: #fff; max-width: 72rem; margin: 2rem auto;
   padding: 0 1rem; }
 h1 { font-size: 1.5rem; line-height: 1.3; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 .answer { font-size: 1.15rem; border-left: 4px solid #0173b2; padding: .2rem 0 .2rem 1rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; margin: 1.2rem 0; }
-caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
+caption { text-align: left; font-weight: 600; padding-bottom: .4rem; white-space: nowrap; }
 th, td { padding: .22rem .7rem; text-align: left; vertical-align: top; }
 thead th { border-top: 2px solid #111; border-bottom: 1px solid #111; vertical-align: bottom; }
 tbody tr:last-child > * { border-bottom: 2px solid #111; } tbody th { font-weight: 400; }
-.right { text-align: right; white-space: nowrap; }
+.right { text-align: right; } td.right { white-space: nowrap; }
+.setting { color: #444; }
 figure { margin: 1.8rem 0; } figure svg, figure img { max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; max-width: 48rem; }
 pre { background: #f4f4f4; padding: .8rem; overflow-wrap: anywhere; white-space: pre-wrap; font-size: .85rem; }
@@ -57,6 +58,7 @@ $style</style>
 </head>
 <body>
 <h1>$question</h1>
+<p class="setting">$setting</p>
 <p class="answer">$answer</p>
 $tables
 $figures
@@ -96,9 +98,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """What the files of an output directory say: a question and its answer, a sentence each, and what they rest on."""
+    """What the files of an output directory say: a question, what it is about, the answer, and what that rests on."""
 
     question: str
+    setting: str
     answer: str
     tables: tuple[Table, ...] = ()
     figures: tuple[Shown, ...] = ()
@@ -120,6 +123,7 @@ def page(report: Report, manifest: Mapping[str, Any]) -> str:
         title=html.escape(f"switchyard {manifest['verb']}"),
         style=STYLE,
         question=text(report.question),
+        setting=text(report.setting),
         answer=text(report.answer),
         tables="\n".join(table(rows) for rows in report.tables),
         figures="\n".join(figure(shown) for shown in report.figures),
@@ -140,8 +144,7 @@ def table(shown: Table) -> str:
     """Return a table for a terminal as one of HTML; its first column heads the rows."""
     columns = [(column, "right" if column.justify == "right" else "") for column in shown.columns]
     head = "".join(
-        f'<th scope="col" class="{side}">{text(str(column.header)).replace(chr(10), "<br>")}</th>'
-        for column, side in columns
+        f'<th scope="col" class="{side}">{breakable(text(str(column.header)))}</th>' for column, side in columns
     )
     rows = []
     for words in zip(*(column.cells for column in shown.columns), strict=True):
@@ -153,6 +156,11 @@ def table(shown: Table) -> str:
     return (
         f'<div class="wide"><table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
     )
+
+
+def breakable(name: str) -> str:
+    """Return the heading of a column so that it can break after an underscore."""
+    return name.replace("\n", "<br>").replace("_", "_<wbr>")
 
 
 def figure(shown: Shown) -> str:

@@ -64,7 +64,7 @@ def part(node: Mapping[str, Any] | None) -> str:
 
 
 def scenario(config: Mapping[str, Any]) -> str:
-    """Return what was simulated, for the end of a question."""
+    """Return what was simulated, as a line below a question."""
     workload = str((config.get("workload") or {}).get("_target_", "unknown")).rpartition(".")[2]
     orders = listed([name.replace("_", " ") for name in config.get("order") or {}])
     words = [
@@ -77,4 +77,5 @@ def scenario(config: Mapping[str, Any]) -> str:
         words.append(f"window {part(config['window'])}")
     if config.get("events"):
         words.append(f"events {listed([part(event) for event in config['events'].values()])}")
-    return "; ".join(words)
+    line = "; ".join(words)
+    return f"{line[0].upper()}{line[1:]}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,23 +102,29 @@ def cautions(studies: Sequence[Finished]) -> list[str]:
 
 def differing_keys(a: Finished, b: Finished) -> pd.DataFrame:
     """Return the keys of the configuration in which two studies differ: ``key``, ``a``, ``b``, '-' for none."""
-    left, right = (leaves(study.manifest["config"]) for study in (a, b))
-    rows = [
-        (key, left.get(key, "-"), right.get(key, "-"))
-        for key in sorted({*left, *right})
-        if left.get(key, "-") != right.get(key, "-")
-    ]
-    return pd.DataFrame(rows, columns=["key", "a", "b"])
+    left, right = (
+        {key: value for key, value in study.manifest["config"].items() if key not in ("out", "command")}
+        for study in (a, b)
+    )
+    return pd.DataFrame(list(differing(left, right)), columns=["key", "a", "b"])
 
 
-def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return the dotted keys of a configuration with their values as text, without where results go and the words."""
-    found: dict[str, str] = {}
-    for key, value in config.items():
-        if not prefix and key in ("out", "command"):
-            continue
-        if isinstance(value, Mapping):
-            found |= leaves(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = json.dumps(value)
-    return found
+def differing(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield dotted key and both values wherever two configurations differ; what one side has alone is one entry.
+
+    >>> list(differing({"budget": {"total": 1.0}, "seed": 0}, {"budget": {"total": 2.0}, "seed": 0}))
+    [('budget.total', '1.0', '2.0')]
+    """
+    for key in sorted({*a, *b}):
+        left, right = a.get(key), b.get(key)
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            yield from differing(left, right, f"{prefix}{key}.")
+        elif left != right:
+            yield f"{prefix}{key}", short(left), short(right)
+
+
+def short(value: Any) -> str:
+    """Return a value of a configuration in few words; of a part, the name of what it makes."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        return str(value["_target_"]).rpartition(".")[2]
+    return "-" if value is None else json.dumps(value)

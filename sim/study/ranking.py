@@ -18,14 +18,14 @@ DRAWS = 100_000
 def alternatives(studies: Sequence[Finished]) -> dict[str, tuple[Finished, str]]:
     """Return every policy of every study by a name: the policy's, with the study's before it if there are several."""
     return {
-        policy if len(studies) == 1 else f"{study.name}: {policy}": (study, policy)
+        policy if len(studies) == 1 else f"{study.name}/{policy}": (study, policy)
         for study in studies
         for policy in study.policies
     }
 
 
 def ranking(values: Mapping[str, pd.Series[float]], sign: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return how likely each alternative is the best of all, the likeliest first.
+    """Return how likely each alternative is the best of all, the best mean first.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def ranking(values: Mapping[str, pd.Series[float]], sign: int, rng: np.random.Ge
             "probability_best": (winners / winners.sum(axis=1, keepdims=True)).mean(axis=0),
         }
     )
-    return table.sort_values("probability_best", ascending=False, kind="stable", ignore_index=True)
+    return table.sort_values("behind", kind="stable", ignore_index=True)
 
 
 def joint_means(values: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -40,10 +40,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     subject = (
         f"What does {names[0]} get" if len(names) == 1 else f"Which of {len(names)} policies gets the most quality"
     )
-    question = (
-        f"{subject} from {summary['arrived'].mean():,.0f} queries in {several(n_replications, 'replication')} "
-        f"({scenario(manifest['config'])})?"
-    )
+    question = f"{subject} from {summary['arrived'].mean():,.0f} queries in {several(n_replications, 'replication')}?"
     tables = [comparison(summary)]
     ranks = None
     if len(names) > 1 and n_replications > 1:
@@ -62,7 +59,12 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
             f"{worst['ratio']:.3f}, where random order gives {worst['random_ratio']:.3f}."
         )
     return Report(
-        question, answer, tuple(tables), tuple(figures(folder, summary)), tuple(checks(folder, summary, manifest))
+        question,
+        scenario(manifest["config"]),
+        answer,
+        tuple(tables),
+        tuple(figures(folder, summary)),
+        tuple(checks(folder, summary, manifest)),
     )
 
 

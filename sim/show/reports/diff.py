@@ -21,6 +21,8 @@ from sim.show.differences import (
 from sim.show.report import Check, Report, Shown
 from sim.show.words import listed
 
+MOST_KEYS = 5
+
 
 def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what a comparison of studies says; it has differences of two, a ranking of many, or both."""
@@ -30,15 +32,19 @@ def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     answers: list[str] = []
     checks = [Check(False, f"{caution[0].upper()}{caution[1:]}.") for caution in manifest["cautions"]]
     question = f"Which policy of {listed(names)} is the best?"
+    setting = f"Replications of {listed(names)}."
     if (folder / "differences.csv").is_file():
         a, b = names
         question = f"How far apart are {a} and {b}, and which is better?"
         found = shown_metrics(pd.read_csv(folder / "differences.csv"), metrics)
         lines = sentences(found, a, b)
-        answers += lines if len(lines) <= 3 else sentences(found[found["metric"] == found["metric"].iloc[0]], a, b)
+        first = found["metric"].iloc[0]
+        answers.append(lines[0] if len(lines) == 1 else "; ".join(sentences(found[found["metric"] == first], a, b)))
         tables.append(difference_table(found, a, b))
         figures.append(Shown("differences", "Differences with their 95% intervals.", relative_differences(found, a, b)))
         keys = pd.read_csv(folder / "configuration.csv")
+        changed = keys["key"].tolist()
+        setting += f" They differ in {listed(changed) if len(changed) <= MOST_KEYS else f'{len(changed)} keys'}."
         tables.append(key_table(keys, a, b))
         paired = bool((found["method"] == "paired").all())
         what = "in pairs: same seed, same replication" if paired else "as independent samples: no seed in common"
@@ -51,7 +57,8 @@ def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         ]
     if (folder / "best.csv").is_file():
         ranks = shown_metrics(pd.read_csv(folder / "best.csv"), metrics)
-        answers.append(best_sentence(ranks))
+        first = ranks[ranks["metric"] == (ranks["metric"].iloc[0] if answers else ranks["metric"])]
+        answers.append(best_sentence(first))
         tables.append(ranking_table(ranks))
         figures.append(Shown("best", "How likely each policy is the best in each metric.", probabilities(ranks)))
         checks.append(
@@ -61,7 +68,7 @@ def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
                 "assumed beforehand.",
             )
         )
-    return Report(question, ". ".join(answers) + ".", tuple(tables), tuple(figures), tuple(checks))
+    return Report(question, setting, ". ".join(answers) + ".", tuple(tables), tuple(figures), tuple(checks))
 
 
 def key_table(keys: pd.DataFrame, a: str, b: str) -> Table:

@@ -43,8 +43,8 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     for name, drawing in price_figures(prices):
         figures.append(Shown(name, "Shadow prices over time; dashed: in hindsight.", drawing))
     return Report(
-        f"Where did the quality of {listed(policies)} go, and what would more budget be worth "
-        f"({scenario(manifest['config'])})?",
+        f"Where did the quality of {listed(policies)} go, and what would more budget be worth?",
+        scenario(manifest["config"]),
         answered(quality),
         (quality_table(quality), price_table(prices)),
         tuple(figures),

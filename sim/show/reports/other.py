@@ -24,6 +24,7 @@ def other_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     )
     return Report(
         f"What did switchyard {manifest['verb']} find?",
+        "",
         f"See the {several(len(tables), 'table')} and {several(len(pictures), 'figure')} below.",
         tables,
         pictures,

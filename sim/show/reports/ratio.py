@@ -8,26 +8,23 @@ from typing import Any
 
 import pandas as pd
 
-from sim.show.ratio import heat_map, losses, precision_reached, ratio_table, slope_table
+from sim.show.ratio import heading, heat_map, losses, precision_reached, ratio_table, slope_table
 from sim.show.report import Check, Report, Shown
-from sim.show.words import listed, part, several
+from sim.show.words import listed, scenario, several
 
 
 def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what the ratios say: who keeps the most of the optimum in its worst order, and whether that is precise."""
-    config = manifest["config"]
     cells, worst, slopes = (pd.read_csv(folder / f"{name}.csv") for name in ("cells", "worst", "slopes"))
     slopes["left_out"] = slopes["left_out"].fillna("")
     rows = pd.read_parquet(folder / "ratio.parquet")
     orders, sizes = cells["order"].unique().tolist(), sorted(cells["size"].unique().tolist())
     question = (
-        f"How much of the hindsight optimum do {several(cells['policy'].nunique(), 'policy', 'policies')}"
-        f" get in {several(len(orders), 'order')} ({listed([order.replace('_', ' ') for order in orders])}) at "
-        f"{listed([f'{size:,}' for size in sizes])} queries (budget {part(config.get('budget'))}; arrivals "
-        f"{part(config.get('arrivals'))})?"
+        f"How much of the hindsight optimum do {several(cells['policy'].nunique(), 'policy', 'policies')} keep in "
+        f"{several(len(orders), 'order')} of arrival at {listed([f'{size:,}' for size in sizes])} queries?"
     )
     slope = slope_table(slopes)
-    half_width = float(config["half_width"])
+    half_width = float(manifest["config"]["half_width"])
     wide = bool((cells["half_width"] > half_width).any())
     checks = [
         Check(not wide, precision_reached(cells, half_width).lstrip("! ").capitalize() + "."),
@@ -45,6 +42,7 @@ def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         checks.append(Check(None, slope.capitalize() + "."))
     return Report(
         question,
+        scenario(manifest["config"]),
         answered(worst, orders),
         (ratio_table(cells, worst, half_width), *([] if isinstance(slope, str) else [slope])),
         (
@@ -59,12 +57,12 @@ def answered(worst: pd.DataFrame, orders: list[str]) -> str:
     """Return which policy keeps the most in its worst order at the largest size, and which is next."""
     at_size = worst[worst["size"] == worst["size"].max()].sort_values("ratio", ascending=False, kind="stable")
     first, *others = at_size.to_dict("records")
-    order = f"worst order, {first['order'].replace('_', ' ')}" if len(orders) > 1 else f"order {first['order']}"
+    order = f"its worst order, {heading(first['order'])}" if len(orders) > 1 else f"order {heading(first['order'])}"
     words = (
-        f"At {first['size']:,} queries {first['policy']} is sure of the most: in its {order}, it gets "
-        f"{first['ratio']:.3f} +- {first['half_width']:.3f} (95%) of the hindsight optimum"
+        f"At {first['size']:,} queries {first['policy']} keeps the most of the hindsight optimum in {order}: "
+        f"{first['ratio']:.3f} +- {first['half_width']:.3f} (95%)"
     )
     if not others:
         return f"{words}."
     following = others[0]
-    return f"{words}; the next, {following['policy']}, {following['ratio']:.3f} +- {following['half_width']:.3f}."
+    return f"{words}; the next, {following['policy']}, keeps {following['ratio']:.3f} +- {following['half_width']:.3f}."

@@ -31,6 +31,7 @@ def validate_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     return Report(
         f"Does the simulator agree with {several(claims['form'].nunique(), 'closed form')} of queueing theory on "
         f"{several(claims['system'].nunique(), 'system')}, with {customers:,} customers each?",
+        "Figures of theory beside simulated ones, with intervals from batch means.",
         f"{'Yes' if passed.all() else 'No'}: of {several(len(claims), 'figure')}, {int(inside.sum())} are inside their "
         f"95% interval and {int((~passed).sum())} beyond what chance allows for so many"
         + (f": {listed(failed)}." if failed else "."),
