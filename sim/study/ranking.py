@@ -74,7 +74,7 @@ def ranking(values: Mapping[str, pd.Series[float]], sign: int, rng: np.random.Ge
     ]
     gain = sign * draws
     top = gain.max(axis=1, keepdims=True)
-    winners = gain >= top - ROUNDING * np.abs(top)
+    winners = gain >= top - ROUNDING * max(float(np.abs(sample).max()) for sample in samples)
     table = pd.DataFrame(
         {
             "alternative": list(values),

@@ -15,7 +15,8 @@ from sim.show.words import listed, scenario, several
 
 def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what the ratios say: who keeps the most of the optimum in its worst order, and whether that is precise."""
-    cells, worst, slopes = (pd.read_csv(folder / f"{name}.csv") for name in ("cells", "worst", "slopes"))
+    cells, worst = pd.read_csv(folder / "cells.csv"), pd.read_csv(folder / "worst.csv")
+    slopes = pd.read_csv(folder / "slopes.csv", dtype={"left_out": str})
     slopes["left_out"] = slopes["left_out"].fillna("")
     rows = pd.read_parquet(folder / "ratio.parquet")
     orders, sizes = cells["order"].unique().tolist(), sorted(cells["size"].unique().tolist())
