@@ -65,7 +65,7 @@ def cost_quality(summary: pd.DataFrame) -> Figure:
     """Draw mean total quality against mean total cost, a mark per policy."""
     means = summary.groupby("policy", sort=False)[["cost_usd", "quality"]].mean().reset_index()
     figure, axes = plt.subplots(figsize=(8, 5))
-    colours = "colorblind" if len(means) <= 10 else "husl"
+    colours = sns.color_palette("colorblind", len(means))  # they repeat after ten, and the marks then differ
     sns.scatterplot(
         means,
         x="cost_usd",

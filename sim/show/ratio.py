@@ -136,7 +136,7 @@ def losses(cells: pd.DataFrame, slopes: pd.DataFrame) -> Figure:
     figure, grid = plt.subplots(
         n_rows, n_columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
-    colours = sns.color_palette("colorblind" if len(policies) <= 10 else "husl", len(policies))
+    colours = sns.color_palette("colorblind", len(policies))  # they repeat after ten, and the marks then differ
     right = 1.1 * float((cells["k"] ** -0.5).max()) or 1.0
     ends = np.array([0.0, right])
     for axes in grid.ravel()[len(orders) :]:

@@ -64,7 +64,7 @@ def deviations(claims: pd.DataFrame) -> Figure:
         y="form",
         hue="figure",
         style="figure",
-        palette="colorblind" if drawn["figure"].nunique() <= 10 else "husl",
+        palette=sns.color_palette("colorblind", drawn["figure"].nunique()),
         s=70,
         edgecolor="black",
         alpha=0.85,
