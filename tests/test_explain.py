@@ -286,7 +286,14 @@ def test_the_verb_writes_terms_prices_figures_and_a_manifest(tmp_path: Path, cap
     assert f"written to {out}" in printed
     assert errors == ""
     files = {path.name for path in out.iterdir()}
-    assert files == {"decomposition.csv", "decomposition.png", "prices.csv", "prices.png", "manifest.json"}
+    assert files == {
+        "decomposition.csv",
+        "decomposition.png",
+        "prices.csv",
+        "prices.png",
+        "manifest.json",
+        "report.html",
+    }
     assert json.loads((out / "manifest.json").read_text())["verb"] == "explain"
 
     quality = pd.read_csv(out / "decomposition.csv").pivot_table(

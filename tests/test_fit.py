@@ -79,7 +79,14 @@ def test_the_command_writes_a_fleet_that_the_world_runs(tmp_path: Path) -> None:
     as_frame(made_by(KNOWN)).to_csv(path, index=False)
     words = [f"requests={path}", "slots=8", "batched_tokens=512", "name=mistral-7b-chat", "evaluations=40"]
     assert main(["fit", *words, f"out={out}"]) == 0
-    assert sorted(file.name for file in out.iterdir()) == ["fit.csv", "fit.png", "fleet.yaml", "manifest.json"]
+    assert sorted(file.name for file in out.iterdir()) == [
+        "fit.csv",
+        "fit.png",
+        "fleet.yaml",
+        "latencies.csv",
+        "manifest.json",
+        "report.html",
+    ]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["measured.csv", "out"]
     assert json.loads((out / "manifest.json").read_text())["config"]["slots"] == 8
     scenario = Scenario(

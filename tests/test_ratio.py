@@ -267,7 +267,7 @@ def test_the_command_writes_tables_and_figures_and_marks_the_worst_order(
     assert "slope of 1 - ratio" in printed
     assert {path.name for path in out.iterdir()} == {
         *("ratio.parquet", "cells.csv", "slopes.csv", "paired.csv", "worst.csv", "manifest.json"),
-        *("heat_map.png", "slope.png"),
+        *("heat_map.png", "slope.png", "report.html"),
     }
     rows = pd.read_parquet(out / "ratio.parquet")
     assert len(rows) == 2 * 2 * 3 * 3  # policies x orders x sizes x replications

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -82,6 +83,18 @@ def quoted(word: str) -> str:
     if not COMPARISON.search(value) or "'" in value or '"' in value:
         return word
     return f"{key}=[{','.join(repr(item.strip()) for item in value.strip().strip('[]').split(','))}]"
+
+
+def with_directories(words: Sequence[str]) -> list[str]:
+    """Return overrides in which the words that are directories have become the list ``directories``.
+
+    >>> with_directories(["results", "older results", "out=difference"])
+    ['out=difference', "directories=['results','older results']"]
+    """
+    plain = [word for word in words if "=" not in word or Path(word).is_dir()]
+    overrides = [word for word in words if word not in plain]
+    quoted = ["'" + word.replace("'", "\\'") + "'" for word in plain]
+    return [*overrides, f"directories=[{','.join(quoted)}]"] if plain else overrides
 
 
 def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
+from sim.cli.report import write_report
 from sim.cli.study import (
     build_policies,
     build_scenario,
@@ -20,7 +21,7 @@ from sim.cli.study import (
 )
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.show.explained import price_table, quality_table, write_figures
+from sim.show.explained import price_table, quality_table
 from sim.study.archive import file_hashes
 from sim.study.directory import Directory
 from sim.study.explanation import Explanation, explanations
@@ -43,8 +44,8 @@ def explain(verb: str, config: DictConfig) -> int:
             quality, prices = tables(found)
             quality.to_csv(directory.folder / "decomposition.csv", index=False)
             prices.to_csv(directory.folder / "prices.csv", index=False)
-            write_figures(directory.folder, quality, prices)
             directory.write_manifest(manifest)
+            write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(quality_table(quality))
     console.print(price_table(prices))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 
+from sim.cli.report import write_report
 from sim.cli.study import destination, progress, stop_on_termination
-from sim.show.fitted import write_figure
+from sim.show.fitted import residual_table
 from sim.study.archive import file_hashes
 from sim.study.directory import Directory
 from sim.study.fit import PARAMETERS, Limits, fit, table
@@ -42,16 +44,15 @@ def fit_service(verb: str, config: DictConfig) -> int:
                 str(config.as_of),
             )
         )
-        write_figure(directory.folder / "fit.png", fitted.measured, fitted.simulated, fitted.n_fitted)
+        compared = pd.concat(
+            [fitted.measured.add_prefix("measured_"), fitted.simulated.add_prefix("simulated_")], axis=1
+        )
+        compared.insert(0, "fitted", np.arange(len(compared)) < fitted.n_fitted)
+        compared.to_csv(directory.folder / "latencies.csv", index=False)
         manifest = {"verb": verb, "config": resolved, "files": file_hashes((path,)), "loss": fitted.loss}
         directory.write_manifest(manifest)
-    shown = Table(title="simulated over measured", title_justify="left", title_style="bold")
-    for column in ("half", "metric", "figure", "measured", "simulated", "error"):
-        shown.add_column(column, justify="left" if column in ("half", "metric", "figure") else "right")
-    for row in residuals.itertuples():
-        numbers = (f"{row.measured:.4g}", f"{row.simulated:.4g}", f"{row.relative_error:+.1%}")
-        shown.add_row(str(row.half).replace("_", " "), str(row.metric), str(row.figure), *numbers)
+        write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(shown)
+    console.print(residual_table(residuals))
     console.print(f"written to {out}; use it as fleet: copy {out / 'fleet.yaml'} into conf/fleet", soft_wrap=True)
     return 0

@@ -11,11 +11,13 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sim.cli.configuration import GROUPS, configure, nearest, options
+from sim.cli.configuration import GROUPS, configure, nearest, options, with_directories
+from sim.cli.diff import diff
 from sim.cli.explain import explain
 from sim.cli.fit import fit_service
 from sim.cli.plan import plan
 from sim.cli.ratio import ratio
+from sim.cli.report import report
 from sim.cli.study import study
 from sim.cli.validate import validate
 
@@ -27,10 +29,14 @@ VERBS = {
     "explain": ("where the quality of policies went, and what more budget would be worth", explain),
     "validate": ("closed forms of queueing theory beside simulated figures", validate),
     "fit": ("service parameters from measured requests", fit_service),
+    "report": ("report.html of output directories anew, from their files", report),
+    "diff": ("how far two studies are apart, and which of many policies is the best", diff),
 }
+TAKE_DIRECTORIES = ("report", "diff")
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
 usage: switchyard VERB [--cfg] [--traceback] [KEY=VALUE ...]
+       switchyard report|diff DIR [DIR ...] [KEY=VALUE ...]
 
 verbs:
 {verbs}
@@ -49,6 +55,7 @@ examples:
   switchyard run policy=port estimator=ridge policy.port.eps=0.05
   switchyard ratio policy=[port_exact,port_fallback] order=[random,given] sizes=[500,1000,2000]
   switchyard fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted
+  switchyard diff outputs/before outputs/after out=outputs/difference
 """
 
 
@@ -70,10 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             known = ["--cfg", "--help", "--traceback", "--version"] if unknown_flags else list(VERBS)
             return complain(f"unknown {'option' if unknown_flags else 'verb'} {wrong!r}{nearest(wrong, known)}", 2)
         try:
-            config = configure(words[0], words[1:])
+            config = configure(words[0], with_directories(words[1:]) if words[0] in TAKE_DIRECTORIES else words[1:])
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
                 return 0
+            OmegaConf.update(config, "command", words, force_add=True)  # so that reports say how to run it again
             return VERBS[words[0]][1](words[0], config)
         except KeyboardInterrupt:
             return complain("stopped; nothing was written", 130)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.report import write_report
 from sim.cli.study import (
     build_policies,
     build_scenarios,
@@ -22,7 +23,7 @@ from sim.cli.study import (
 from sim.interface import Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
-from sim.show.ratio import precision_reached, ratio_table, slope_table, write_figures
+from sim.show.ratio import precision_reached, ratio_table, slope_table
 from sim.show.tables import worst_order
 from sim.study.archive import file_hashes
 from sim.study.directory import Directory
@@ -67,10 +68,10 @@ def ratio(verb: str, config: DictConfig) -> int:
             paired(rows, config.reference).to_csv(directory.folder / "paired.csv", index=False)
             lowest.to_csv(directory.folder / "worst.csv", index=False)
             lines.to_csv(directory.folder / "slopes.csv", index=False)
-            write_figures(directory.folder, means, lowest, lines)
             for found in searched:
                 write_search(directory.folder, found)
             directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(tuple(sorted(files)))})
+            write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(ratio_table(means, lowest, precision.half_width))
     console.print(precision_reached(means, precision.half_width), soft_wrap=True)

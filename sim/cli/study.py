@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sim.cli.configuration import build
+from sim.cli.report import write_report
 from sim.interface import Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
-from sim.show.plots import write_figures
 from sim.show.tables import comparison, worst_order
 from sim.study.archive import Archive, file_hashes
 from sim.study.experiment import Oracle, Run, runs
@@ -47,9 +47,9 @@ def study(verb: str, config: DictConfig) -> int:
                     rows[run.replication] = run.instance.rows
                     advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
-            write_figures(archive.folder)
             if worst is not None:
                 write_worst(archive.folder, worst, rows)
+            write_report(archive.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(comparison(summary))
     if worst is not None:
@@ -119,7 +119,8 @@ def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) 
 def destination(verb: str, config: DictConfig) -> tuple[dict[str, Any], Path]:
     """Return the configuration as plain values, and where its results go."""
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    digest = hashlib.sha256(json.dumps({**resolved, "out": None}, sort_keys=True).encode()).hexdigest()
+    described = {key: value for key, value in resolved.items() if key not in ("out", "command")}
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
     return resolved, Path(config.out or f"outputs/{verb}-{digest[:8]}")
 
 

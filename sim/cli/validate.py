@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.report import write_report
 from sim.cli.study import destination, progress, stop_on_termination
 from sim.messages import unknown
 from sim.show.verdicts import reasons, verdicts
@@ -27,6 +28,7 @@ def validate(verb: str, config: DictConfig) -> int:
         table = theory.validate(systems, n_customers, n_batches=config.batches, seed=config.seed, done=advance)
         table.to_csv(directory.folder / "validate.csv", index=False)
         directory.write_manifest({"verb": verb, "config": resolved})
+        write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(verdicts(table))
     console.print(reasons(table))

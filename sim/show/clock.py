@@ -137,7 +137,9 @@ def heat_maps(
     for axes in grid.ravel()[len(panels) :]:
         axes.set_axis_off()
     for (policy, numbers), axes in zip(panels.items(), grid.ravel(), strict=False):
-        image = axes.pcolormesh(edges_s, np.arange(len(fleet) + 1), numbers, cmap="viridis", norm=scale)
+        image = axes.pcolormesh(
+            edges_s, np.arange(len(fleet) + 1), numbers, cmap="viridis", norm=scale, rasterized=True
+        )
         axes.set_title(policy, fontsize="medium")
         axes.grid(visible=False)
     grid[0, 0].set_yticks(np.arange(len(fleet)) + 0.5, fleet["deployment"])

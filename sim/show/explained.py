@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -96,15 +94,6 @@ def amount(value: float) -> str:
 def per(unit: str) -> float:
     """Return how many of a unit a price is quoted for: a dollar, or a million tokens."""
     return 1.0 if unit == "usd" else MILLION
-
-
-def write_figures(folder: Path, quality: pd.DataFrame, prices: pd.DataFrame) -> None:
-    """Write ``decomposition.png``, and ``prices.png`` and ``slot_prices.png`` where budgets and slots have prices."""
-    mpl.use("Agg")
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        for name, figure in (("decomposition", stacked(quality)), *price_figures(prices)):
-            figure.savefig(folder / f"{name}.png", dpi=150, bbox_inches="tight")
-            plt.close(figure)
 
 
 def stacked(quality: pd.DataFrame) -> Figure:

@@ -1,15 +1,13 @@
-"""The figure of a fit, from its tables only: latencies measured against simulated."""
+"""The table and the figure of a fit, from its tables only: latencies measured against simulated."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from rich.table import Table
 
 TITLES = {
     "end_to_end_s": "end to end (s)",
@@ -18,13 +16,15 @@ TITLES = {
 }
 
 
-def write_figure(path: Path, measured: pd.DataFrame, simulated: pd.DataFrame, n_fitted: int) -> None:
-    """Write the figure as PNG."""
-    mpl.use("Agg")
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        figure = measured_against_simulated(measured, simulated, n_fitted)
-        figure.savefig(path, dpi=150, bbox_inches="tight")
-        plt.close(figure)
+def residual_table(residuals: pd.DataFrame) -> Table:
+    """Return measured and simulated figures with their errors, on both halves; from the rows of ``fit.csv``."""
+    shown = Table(title="simulated over measured", title_justify="left", title_style="bold")
+    for column in ("half", "metric", "figure", "measured", "simulated", "error"):
+        shown.add_column(column, justify="left" if column in ("half", "metric", "figure") else "right")
+    for row in residuals.itertuples():
+        numbers = (f"{row.measured:.4g}", f"{row.simulated:.4g}", f"{row.relative_error:+.1%}")
+        shown.add_row(str(row.half).replace("_", " "), str(row.metric), str(row.figure), *numbers)
+    return shown
 
 
 def measured_against_simulated(measured: pd.DataFrame, simulated: pd.DataFrame, n_fitted: int) -> Figure:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,32 +13,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
-from sim.show.clock import clock_figures
+from sim.study.finished import ORACLES
 from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
 
-ORACLES = ("approximate_optimum", "optimum")
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**")  # one per fate, for eyes and printers without colour
 TIME_BINS = 60
-
-
-def write_figures(folder: Path) -> None:
-    """Write ``figures/*.png`` into an output directory from its summary, fleet and requests."""
-    summary = pd.read_csv(folder / "summary.csv")
-    budgets = pd.read_csv(folder / "fleet.csv")
-    (folder / "figures").mkdir()
-    mpl.use("Agg")
-    policies = summary["policy"].unique().tolist()
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        for name, figure in (
-            ("quality", quality(summary)),
-            ("cost_quality", cost_quality(summary)),
-            ("served", served(summary)),
-            ("spend", spend(folder / "requests.parquet", budgets, policies)),
-            *clock_figures(folder / "requests.parquet", budgets, policies),
-        ):
-            figure.savefig(folder / "figures" / f"{name}.png", dpi=150, bbox_inches="tight")
-            plt.close(figure)
 
 
 def palette(policies: Sequence[str]) -> dict[str, str]:
@@ -86,7 +65,7 @@ def cost_quality(summary: pd.DataFrame) -> Figure:
     """Draw mean total quality against mean total cost, a mark per policy."""
     means = summary.groupby("policy", sort=False)[["cost_usd", "quality"]].mean().reset_index()
     figure, axes = plt.subplots(figsize=(8, 5))
-    colours = "colorblind" if len(means) <= 10 else "husl"
+    colours = sns.color_palette("colorblind", len(means))  # they repeat after ten, and the marks then differ
     sns.scatterplot(
         means,
         x="cost_usd",
@@ -146,6 +125,7 @@ def spend(requests: Path, budgets: pd.DataFrame, policies: Sequence[str]) -> Fig
             cmap="viridis",
             vmin=0,
             vmax=100,
+            rasterized=True,  # thousands of cells in SVG
         )
         axes.set_title(policy, fontsize="medium")
         axes.grid(visible=False)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from rich.table import Table
@@ -87,15 +85,6 @@ def heading(order: str) -> str:
     return order.replace("_", " ")
 
 
-def write_figures(folder: Path, cells: pd.DataFrame, worst: pd.DataFrame, slopes: pd.DataFrame) -> None:
-    """Write ``heat_map.png`` and ``slope.png`` into a folder."""
-    mpl.use("Agg")
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        for name, figure in (("heat_map", heat_map(cells, worst)), ("slope", losses(cells, slopes))):
-            figure.savefig(folder / f"{name}.png", dpi=150, bbox_inches="tight")
-            plt.close(figure)
-
-
 def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
     """Draw the mean ratio of each policy in each order at the largest size; a frame around each policy's worst."""
     size = cells["size"].max()
@@ -106,7 +95,7 @@ def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
         for column in ("ratio", "half_width")
     )
     words = ratio.map("{:.3f}".format) + "\n\N{PLUS-MINUS SIGN}" + half_width.map("{:.3f}".format)
-    figure, axes = plt.subplots(figsize=(2.8 + 1.05 * len(orders), 1.4 + 0.55 * len(policies)))
+    figure, axes = plt.subplots(figsize=(2.8 + 1.05 * len(orders), max(3.0, 1.4 + 0.55 * len(policies))))
     sns.heatmap(
         ratio,
         annot=words,
@@ -125,12 +114,17 @@ def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
     axes.set(xlabel="", ylabel="")
     if len(orders) > 3:
         plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=True):
-        text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
+    in_contrast(axes)
     title = f"{size} queries, mean of {cells['replications'].iloc[0]} replications and 95% half-width"
     title += "; framed: worst order" * bool(lowest)
     axes.set_title(title, fontsize="small", loc="left")
     return figure
+
+
+def in_contrast(axes: Axes) -> None:
+    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell."""
+    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=True):
+        text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
 
 
 def losses(cells: pd.DataFrame, slopes: pd.DataFrame) -> Figure:
@@ -142,7 +136,7 @@ def losses(cells: pd.DataFrame, slopes: pd.DataFrame) -> Figure:
     figure, grid = plt.subplots(
         n_rows, n_columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
-    colours = sns.color_palette("colorblind" if len(policies) <= 10 else "husl", len(policies))
+    colours = sns.color_palette("colorblind", len(policies))  # they repeat after ten, and the marks then differ
     right = 1.1 * float((cells["k"] ** -0.5).max()) or 1.0
     ends = np.array([0.0, right])
     for axes in grid.ravel()[len(orders) :]:

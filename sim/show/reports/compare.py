@@ -1,0 +1,159 @@
+"""The report of the verbs run and compare. It reads summary, fleet and requests; it checks the record once more."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from sim.show.clock import clock_figures
+from sim.show.differences import behind_table
+from sim.show.plots import cost_quality, quality, served, spend
+from sim.show.report import Check, Report, Shown
+from sim.show.tables import comparison
+from sim.show.words import plus_minus, scenario, several
+from sim.study.checks import check
+from sim.study.finished import DRAW, ORACLES, SUMMARY
+from sim.study.ranking import ranking
+from sim.study.statistics import mean_interval
+
+SLACK = 1e-3  # the optimum is known to 1e-4 of itself
+CAPTIONS = {
+    "latency": "Which share of all arrivals had its first token, and its last, within a time.",
+    "utilisation": "How busy each deployment was over time.",
+    "queue": "How many queries waited at each deployment over time, on a logarithmic scale.",
+}
+
+
+def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
+    """Return what a run or a comparison says: who has the most quality, by how much, and what became of the queries."""
+    summary = pd.read_csv(folder / SUMMARY)
+    policies = summary[~summary["policy"].isin(ORACLES)]
+    names = policies["policy"].unique().tolist()
+    n_replications = summary["replication"].nunique()
+    subject = (
+        f"What does {names[0]} get" if len(names) == 1 else f"Which of {len(names)} policies gets the most quality"
+    )
+    question = f"{subject} from {summary['arrived'].mean():,.0f} queries in {several(n_replications, 'replication')}?"
+    tables = [comparison(summary)]
+    ranks = None
+    if len(names) > 1 and n_replications > 1:
+        values = {
+            str(name): rows.set_index(DRAW)["quality"].astype(float)
+            for name, rows in policies.groupby("policy", sort=False)
+        }
+        ranks = ranking(values, 1, np.random.default_rng(0))
+        tables.append(behind_table(ranks, "quality"))
+    found = folder / "worst_order.json"
+    answer = answered(policies, ranks)
+    if found.is_file():
+        worst = json.loads(found.read_text())
+        answer += (
+            f" The order is the worst of {worst['evaluations']:,} tried for {worst['policy']}: a ratio of "
+            f"{worst['ratio']:.3f}, where random order gives {worst['random_ratio']:.3f}."
+        )
+    return Report(
+        question,
+        scenario(manifest["config"]),
+        answer,
+        tuple(tables),
+        tuple(figures(folder, summary)),
+        tuple(checks(folder, summary, manifest)),
+    )
+
+
+def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
+    """Return who has the most quality, with its interval, and how sure it is before the next."""
+    intervals = {
+        str(name): mean_interval(rows["quality"].tolist()) for name, rows in policies.groupby("policy", sort=False)
+    }
+    best = max(intervals, key=lambda name: intervals[name][0])
+    mean, half_width = intervals[best]
+    sure = " (95%)" if half_width > 0 else " (one replication, so no interval)" if math.isnan(half_width) else ""
+    amount = f"{plus_minus(mean, half_width)}{sure}"
+    ratio = policies.loc[policies["policy"] == best, "optimum_ratio"].mean()
+    share = f", {ratio:.0%} of the hindsight optimum" if math.isfinite(ratio) else ""
+    if len(intervals) == 1:
+        served_share = policies["served"].sum() / policies["arrived"].sum()
+        cost = f"{plus_minus(*mean_interval(policies['cost_usd'].tolist()))} USD"
+        return (
+            f"{best} gets a quality of {amount}{share}; it serves {served_share:.0%} of the queries and spends {cost}."
+        )
+    baseline = "random" if "random" in intervals and best != "random" else min(intervals, key=lambda n: intervals[n][0])
+    times = f", {mean / intervals[baseline][0]:.3g} times {baseline}'s" if intervals[baseline][0] > 0 else ""
+    words = f"{best} has the most quality: {amount}{times}{share}"
+    if ranks is None:
+        return f"{words}; whether that is chance, one replication cannot tell."
+    others = ranks[ranks["alternative"] != best].sort_values("behind")
+    following = others.to_dict("records")[0]
+    apart, width = following["behind"], following["half_width"]
+    verb = "it beats the next" if apart > width else "it is not told apart from the next"
+    return f"{words}; {verb}, {following['alternative']}, by {plus_minus(apart, width)} (paired)."
+
+
+def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
+    """Yield the figures of a comparison."""
+    fleet, requests = pd.read_csv(folder / "fleet.csv"), folder / "requests.parquet"
+    policies = summary["policy"].unique().tolist()
+    yield Shown("figures/quality", "Total quality of each policy; grey bars know the future.", quality(summary))
+    yield Shown("figures/cost_quality", "What quality costs: up and left is better.", cost_quality(summary))
+    yield Shown("figures/served", "What became of the arrivals.", served(summary))
+    yield Shown(
+        "figures/spend",
+        "Share of each deployment's budget that is spent over time, in replication 0; without a budget, of what it "
+        "spent in the end.",
+        spend(requests, fleet, policies),
+    )
+    for name, drawing in clock_figures(requests, fleet, policies):
+        yield Shown(f"figures/{name}", CAPTIONS[name], drawing)
+
+
+def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> Iterator[Check]:
+    """Yield the checks of a comparison; the record is gone through once more, as it is in the files."""
+    n, wrong = recheck(folder)
+    yield Check(
+        wrong is None,
+        f"Read back from the files: in each of {n} records every query arrived, has one fate, and time goes forward; "
+        "budgets that bind and places are kept; Little's law and the utilisation law hold."
+        + (f" But: {wrong}." if wrong else ""),
+    )
+    fates = summary.groupby(DRAW)["arrived"].nunique()
+    yield Check(bool((fates == 1).all()), "All policies of a replication met the same number of queries.")
+    ratio = summary["optimum_ratio"]
+    if ratio.notna().any():
+        yield Check(
+            bool((ratio.dropna() <= 1 + SLACK).all()),
+            f"No policy is above the hindsight optimum; the highest ratio is {ratio.max():.4f}.",
+        )
+    if summary["overshoot"].any():
+        yield Check(None, f"A budget was overshot by up to {summary['overshoot'].max():.2%}, as the scenario allows.")
+    n_replications = summary["replication"].nunique()
+    if n_replications == 1:
+        yield Check(None, "One replication: no interval says how much is chance; use replications=5 or more.")
+    else:
+        yield Check(
+            True, f"Intervals are over {n_replications} independent replications, each policy meeting the same."
+        )
+    if manifest["config"].get("measure_decisions"):
+        yield Check(None, "Decisions took as long as this computer took, so another run gives other figures.")
+
+
+def recheck(folder: Path) -> tuple[int, str | None]:
+    """Return how many records the files have, and what is wrong with the first that is wrong."""
+    fleets = pd.read_csv(folder / "fleet.csv")
+    n = 0
+    for replication, fleet in fleets.groupby("replication"):
+        table = pq.read_table(folder / "requests.parquet", filters=[("replication", "=", replication)]).to_pandas()
+        for policy, requests in table.groupby("policy", observed=True):
+            n += 1
+            try:
+                check(requests.reset_index(drop=True), fleet.reset_index(drop=True))
+            except RuntimeError as error:
+                return n, f"policy {policy}, replication {replication}: {error}"
+    return n, None

@@ -1,0 +1,65 @@
+"""The report of the verb fit, from its residuals, its latencies and its fleet's YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from rich.table import Table
+
+from sim.show.fitted import TITLES, measured_against_simulated, residual_table
+from sim.show.report import Check, Report, Shown
+
+CLOSE = 0.05
+
+
+def fit_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
+    """Return what a fit says: how well the fitted service predicts the requests it was not fitted to."""
+    residuals, latencies = pd.read_csv(folder / "fit.csv"), pd.read_csv(folder / "latencies.csv")
+    n_fitted = int(latencies["fitted"].sum())
+    held_out = residuals[residuals["half"] == "held_out"]
+    error = float(held_out["relative_error"].abs().max())
+    measured, simulated = (
+        latencies[[f"{kind}_{name}" for name in TITLES]].set_axis(list(TITLES), axis=1)
+        for kind in ("measured", "simulated")
+    )
+    requests = Path(manifest["config"]["requests"]).name
+    return Report(
+        f"Which parameters of a batching service reproduce the {len(latencies):,} requests of {requests}?",
+        "Fitted to the first half in order of arrival, judged on the second.",
+        f"Those of fleet.yaml: fitted to the first {n_fitted:,} requests, they predict mean and 95th percentile of "
+        f"every latency of the other {len(latencies) - n_fitted:,} to within {error:.1%}; one server was measured, so "
+        "this has no interval.",
+        (residual_table(residuals), parameters(folder)),
+        (
+            Shown(
+                "fit",
+                "Measured and simulated latencies: their distribution on the requests held out, and all in order of "
+                "arrival; right of the dashed line they are predicted.",
+                measured_against_simulated(measured, simulated, n_fitted),
+            ),
+        ),
+        (
+            Check(
+                error <= CLOSE, f"Every mean and p95 of the half held out is within {CLOSE:.0%} of what was measured."
+            ),
+            Check(True, "No latency of the half held out was looked at by the fit."),
+        ),
+    )
+
+
+def parameters(folder: Path) -> Table:
+    """Return the settings of the fitted service, and which of them were fitted."""
+    deployment = yaml.safe_load((folder / "fleet.yaml").read_text())["members"][0]
+    shown = Table(title=f"the service, {deployment['replicas']} of it", title_justify="left", title_style="bold")
+    shown.add_column("setting")
+    shown.add_column("value", justify="right")
+    shown.add_column("from")
+    for key, value in deployment["service"].items():
+        if key != "_target_" and value is not None:
+            fitted = f"service.{key}" in deployment["provenance"]
+            shown.add_row(key, f"{value:.6g}", "fitted" if fitted else "given")
+    return shown

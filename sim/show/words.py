@@ -1,0 +1,81 @@
+"""Numbers and scenarios in words, for sentences. It knows configurations as plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def plus_minus(mean: float, half_width: float) -> str:
+    """Return a mean with its half-width, two digits of it; four digits of the mean where there is no interval.
+
+    >>> plus_minus(1246.3, 47.2), plus_minus(-0.51234, 0.0123), plus_minus(17.25, math.nan)
+    ('1,246 +- 47', '-0.512 +- 0.012', '17.25')
+    """
+    if not (half_width > 0 and math.isfinite(half_width)):
+        return number(mean)
+    decimals = max(0, 1 - math.floor(math.log10(half_width)))
+    return f"{mean:,.{decimals}f} +- {half_width:,.{decimals}f}"
+
+
+def number(value: float) -> str:
+    """Return a number to four digits, or to whole numbers.
+
+    >>> number(1246.3), number(0.0123456), number(0.0)
+    ('1,246', '0.01235', '0')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < math.inf else f"{value:.4g}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
+
+
+def several(n: int, one: str, more: str | None = None) -> str:
+    """Return a number of things; ``more`` is their plural, by default with an s.
+
+    >>> several(1, "policy", "policies"), several(2000, "replication")
+    ('1 policy', '2,000 replications')
+    """
+    return f"{n:,} {one if n == 1 else more or f'{one}s'}"
+
+
+def part(node: Mapping[str, Any] | None) -> str:
+    """Return what a node of the configuration makes, with its plain settings.
+
+    >>> part({"_target_": "scenarios.budgets.Weighted", "total": 1.0, "unit": "usd", "of": {"a": 1}, "no": None})
+    'Weighted (total 1.0, unit usd)'
+    """
+    if not node:
+        return "none"
+    kind = str(node.get("_target_", "unknown")).rpartition(".")[2]
+    plain = [
+        f"{key} {value}"
+        for key, value in node.items()
+        if not key.startswith("_") and isinstance(value, bool | int | float | str)
+    ]
+    return f"{kind} ({', '.join(plain)})" if plain else kind
+
+
+def scenario(config: Mapping[str, Any]) -> str:
+    """Return what was simulated, as a line below a question."""
+    workload = str((config.get("workload") or {}).get("_target_", "unknown")).rpartition(".")[2]
+    orders = listed([name.replace("_", " ") for name in config.get("order") or {}])
+    words = [
+        f"workload {workload}",
+        f"order {orders}",
+        f"budget {part(config.get('budget'))}",
+        f"arrivals {part(config.get('arrivals'))}",
+    ]
+    if config.get("window"):
+        words.append(f"window {part(config['window'])}")
+    if config.get("events"):
+        words.append(f"events {listed([part(event) for event in config['events'].values()])}")
+    line = "; ".join(words)
+    return f"{line[0].upper()}{line[1:]}."
