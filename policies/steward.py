@@ -44,7 +44,7 @@ class Steward(Policy):
         If ``solves`` is less than 1.
     """
 
-    def __init__(self, estimator: Estimator, solves: int = 50, refused_go_on: bool = True) -> None:
+    def __init__(self, estimator: Estimator, solves: int = 100, refused_go_on: bool = True) -> None:
         if solves < 1:
             raise ValueError(f"solves is {solves}; prices must be solved at least once")
         self.estimator: Estimator = estimator
