@@ -81,7 +81,7 @@ class Steward(Policy):
         quality = np.clip(query.quality_hat + better, 0.0, 1.0)
         cost = query.cost_hat * np.exp(dearer)
         self._forecast.see(query, quality, cost)
-        accepted_cost, chance = self._accepted(cost, remaining)
+        accepted_cost, chance = accepted(cost, remaining, self._spread)
         surplus = quality - self._prices * accepted_cost
         if not self._refused_go_on:
             surplus = surplus * chance
@@ -101,16 +101,28 @@ class Steward(Policy):
     def _solve(self, remaining: FloatArray) -> None:
         """Find prices for what is left and what is still to come."""
         rest = self._forecast.rest()
-        cost, chance = self._accepted(rest.cost, remaining)
+        cost, chance = accepted(rest.cost, remaining, self._spread)
         self._prices = smooth_prices(rest.quality * chance, cost * chance, rest.weights, remaining, self._prices)
 
-    def _accepted(self, cost: FloatArray, remaining: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return E[cost | cost <= remaining] and the chance of it, cost being log-normal about its estimate."""
-        with np.errstate(divide="ignore"):
-            room = (np.log(remaining) - np.log(cost)) / self._spread + self._spread / 2
-        chance = np.where(cost > 0, ndtr(room), 1.0)
-        share = ndtr(room - self._spread) / np.maximum(chance, 1e-300)
-        return cost * np.where(chance > 1e-9, share, 1.0), np.where(chance > 1e-9, chance, 0.0)
+
+def accepted(cost: FloatArray, remaining: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return E[cost | cost <= remaining] and the chance of cost <= remaining, each of the shape of ``cost``.
+
+    Costs are log-normal about their estimates: log cost has standard deviation ``spread`` and the mean that makes
+    E[cost] the estimate. Where the chance is next to nothing the first is the estimate itself.
+
+    Parameters
+    ----------
+    cost : array (n_deployments,) or (n, n_deployments)
+        Estimates.
+    remaining, spread : arrays (n_deployments,)
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):  # nothing left, or nothing to pay
+        room = (np.log(remaining) - np.log(cost)) / spread + spread / 2
+    chance = np.where(cost > 0, ndtr(room), 1.0)
+    share = ndtr(room - spread) / np.maximum(chance, 1e-300)
+    is_possible = chance > 1e-9
+    return np.where(is_possible & (cost > 0), cost * share, cost), np.where(is_possible, chance, 0.0)
 
 
 def is_same(history: History, other: History) -> bool:
