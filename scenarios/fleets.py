@@ -165,10 +165,10 @@ class Catalogue:
 def subset(members: Sequence[Member], size: int | None, what: str, rng: np.random.Generator) -> list[Member]:
     """Return ``size`` of the members at random, in their own order; all of them for None.
 
-    It is the first ``size`` of one random permutation, so that in a replication (whose stream is always the same) a
-    smaller fleet is part of every larger one, and a sweep over sizes shows what members add. (Subsets in their own order
-    keep each budget with its deployment. The published sweep, arXiv 2509.02718 and its released code, takes the weights
-    in the order of the draw and the models in their own, so that budgets go to the wrong models.)
+    They are the first ``size`` of one random permutation, so that in a replication (whose stream is always the same) a
+    smaller fleet is part of every larger one, and a sweep over sizes shows what members add. Their own order keeps each
+    budget with its deployment. (The published sweep, arXiv 2509.02718 and its released code, takes weights in the order
+    of the draw and models in their own, so that budgets go to the wrong models.)
 
     Raises
     ------
