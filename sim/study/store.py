@@ -77,7 +77,7 @@ class Store:
 def read(path: Path) -> list[np.ndarray[Any, Any]] | None:
     """Return the arrays of a file; None if it is not there, cut short or damaged (every array has a checksum)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return [file[f"arr_{k}"] for k in range(len(file.files))]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
