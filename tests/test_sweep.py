@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra import initialize_config_module
+from matplotlib import pyplot as plt
 
 from policies.estimators.neighbours import ExactNeighbours
 from scenarios.arrivals import Deterministic
@@ -30,6 +31,7 @@ from sim.deployment import Deployment
 from sim.instance import realise
 from sim.interface import Estimates, Features, History, Predictor
 from sim.scenario import FleetRule, Scenario
+from sim.show.sweep import DRAWN, lines
 from sim.study.experiment import BoundCache, EstimateCache
 from sim.study.store import Store
 from sim.study.sweep import best, cells, tidy
@@ -338,6 +340,30 @@ def test_rows_of_points_make_one_table_with_means_and_the_best_of_each_point() -
     averaged = cells(table, []).set_index("policy")  # of (1, 3), (2, 3), (3, 3) in each replication
     assert averaged.loc["x", "quality"] == 2.5
     assert averaged.loc["x", "quality_half_width"] == pytest.approx(4.303 * 0.5 / 3**0.5, rel=1e-3)
+
+
+def test_a_line_figure_has_a_column_for_each_value_of_a_few_others_and_one_where_there_are_none_or_many() -> None:
+    table = pd.DataFrame(
+        [
+            {
+                "n": n,
+                "size": size,
+                "policy": "x",
+                "replication": r,
+                **dict.fromkeys(DRAWN, n + r),
+                "quality_per_query": 1,
+            }
+            for n in (1, 2)
+            for size in range(7)
+            for r in range(2)
+        ]
+    )
+    assert len(lines(table[table["size"] == 0], "n", []).axes) == len(DRAWN)
+    assert len(lines(table[table["size"] < 3], "n", ["size"]).axes) == len(DRAWN) * 3
+    averaged = lines(table, "n", ["size"])
+    assert len(averaged.axes) == len(DRAWN)
+    assert np.asarray(averaged.axes[0].lines[0].get_xydata()).tolist() == [[1, 1.5], [2, 2.5]]
+    plt.close("all")
 
 
 # --- the command

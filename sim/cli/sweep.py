@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sim.cli.axes import Point, identity, points
 from sim.cli.configuration import build
@@ -28,7 +28,7 @@ from sim.show.sweep import best_table, write_figures
 from sim.study.archive import file_hashes
 from sim.study.directory import manifest_text, replace_file
 from sim.study.store import Store
-from sim.study.sweep import best, cells, read_point, tidy
+from sim.study.sweep import ORACLES, best, cells, read_point, tidy
 
 
 def sweep(words: Sequence[str], only_show: bool) -> int:
@@ -102,7 +102,7 @@ def run(
     """Run the jobs, filling in rows and failures by point as they end."""
     with board(len(found), len(rows)) as show:
         left = {job.number: job for job in jobs}
-        show(min(launcher.workers, len(left)), 0, "")
+        show(len(rows), min(launcher.workers, len(left)), 0, "")
         leader, most = "", float("-inf")
         try:
             for outcome in launcher.launch(run_point, jobs):
@@ -115,11 +115,12 @@ def run(
                     complain(found[job.number], failures[job.number])
                 else:
                     rows[job.number] = table
-                    score = (table["quality"] / table["arrived"]).groupby(table["policy"]).mean()
+                    routers = table[~table["policy"].isin(ORACLES)]
+                    score = (routers["quality"] / routers["arrived"]).groupby(routers["policy"]).mean()
                     if score.max() > most:
                         most = score.max()
                         leader = f"best {score.idxmax()}, {most:.3f} per query at {found[job.number].label}"
-                show(min(launcher.workers, len(left)), len(failures), leader)
+                show(len(rows), min(launcher.workers, len(left)), len(failures), leader)
         except (OSError, RuntimeError, ImportError) as error:  # the launcher itself broke: a worker was killed, say
             line = (str(error).strip().splitlines() or [""])[0]
             for number in left:
@@ -209,7 +210,6 @@ def board(total: int, kept: int) -> Iterator[Any]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
-        MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -217,11 +217,9 @@ def board(total: int, kept: int) -> Iterator[Any]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=total, completed=kept, leader="")
-        before = kept - 1
 
-        def show(running: int, failed: int, leader: str) -> None:
-            nonlocal before
-            before += 1
-            bar.update(task, completed=before, leader=leader, description=f"{running} running, {failed} failed")
+        def show(done: int, running: int, failed: int, leader: str) -> None:
+            description = f"{done} of {total} done, {running} running, {failed} failed"
+            bar.update(task, completed=done + failed, leader=leader, description=description)
 
         yield show

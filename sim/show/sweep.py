@@ -82,7 +82,7 @@ def lines(table: pd.DataFrame, axis: str, others: Sequence[str]) -> Figure:
     few = table[list(others)].drop_duplicates().shape[0] <= MOST_PANELS
     apart = list(others) if few else []
     means = cells(table, [axis, *apart])
-    panels = [tuple(row) for row in means[apart].drop_duplicates().itertuples(index=False)] or [()]
+    panels = [tuple(row) for row in means[apart].drop_duplicates().itertuples(index=False)] if apart else [()]
     figure, grid = plt.subplots(
         len(DRAWN),
         len(panels),
