@@ -6,6 +6,7 @@ python -m benchmarks.sweep [out: keep the sweep of two workers there]
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -22,25 +23,26 @@ WORDS = (
 )
 
 
-def took_s(out: Path, cache: Path, *launcher: str) -> float:
-    """Return how long the whole command takes, from an empty cache to figures."""
-    began = time.perf_counter()
+def took_s(out: Path, cache: Path, *launcher: str) -> tuple[float, float]:
+    """Return the seconds, by the clock and of processors, of the whole command, from an empty cache to figures."""
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     words = [*WORDS, *launcher, f"out={out}", f"cache={cache}"]
     subprocess.run([sys.executable, "-m", "sim", *words], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
 
 
 def main(out: Path | None) -> None:
-    """Print both times, and how busy the machine was before each."""
+    """Print what each takes, and how busy the machine was before: others' load falls mostly on the second worker."""
     times = []
     with tempfile.TemporaryDirectory() as folder:
         for n_jobs, launcher in ((1, ["launcher=basic"]), (2, ["launcher=joblib", "launcher.n_jobs=2"])):
             load = os.getloadavg()[0]
             kept = Path(folder) / f"out{n_jobs}" if out is None or n_jobs == 1 else out
-            times.append(took_s(kept, Path(folder) / f"cache{n_jobs}", *launcher))
+            wall_s, cpu_s = took_s(kept, Path(folder) / f"cache{n_jobs}", *launcher)
+            times.append(wall_s)
             print(
-                f"480 points, {n_jobs} worker{'s' * (n_jobs > 1)}: {times[-1]:.1f} s (load before: {load:.1f})",
-                flush=True,
+                f"480 points, {n_jobs} worker(s): {wall_s:.1f} s, {cpu_s:.1f} of processors (load before: {load:.1f})"
             )
     print(f"two workers are {times[0] / times[1]:.2f} times as fast, on {os.cpu_count()} cores")
 

@@ -21,7 +21,6 @@ from sim.cli.configuration import build
 from sim.interface import Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
-from sim.show.plots import write_figures
 from sim.show.tables import comparison, worst_order
 from sim.study.archive import Archive, file_hashes
 from sim.study.experiment import Oracle, runs
@@ -51,6 +50,8 @@ def study(verb: str, config: DictConfig) -> int:
                     rows[run.replication] = run.instance.rows
                     advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
+            from sim.show.plots import write_figures  # not before, as workers of a sweep draw nothing
+
             write_figures(archive.folder)
             if worst is not None:
                 write_worst(archive.folder, worst, rows)
