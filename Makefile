@@ -16,6 +16,7 @@ test: $(VENV)/.tested
 
 proof: $(VENV)/.tested
 	CI=true $(BIN)/pytest tests/test_faults.py
+	$(BIN)/pytest -m slow -rs
 	$(BIN)/switchyard validate
 
 benchmark: $(VENV)/.tested
@@ -27,6 +28,7 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.azure_day
 	$(BIN)/python -m benchmarks.port_price
 	$(BIN)/python -m benchmarks.optimum
+	$(BIN)/python -m benchmarks.sweep
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m docs.make_api

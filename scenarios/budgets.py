@@ -1,6 +1,6 @@
 """How much each deployment may spend: the published splits of one total, and explicit amounts.
 
-A split gives deployment i the share w_i / sum(w) of ``total`` x the cost of serving every test query by the cheapest
+A split gives deployment i the share w_i / sum(w) of ``total`` x the cost of serving every query by the cheapest
 deployment (arXiv 2509.02718, section 5 and released code). The weights w come from history means, never from test rows.
 """
 
@@ -17,6 +17,8 @@ from sim.interface import FloatArray
 from sim.messages import unknown
 from sim.scenario import BudgetBasis
 
+OF = ("arriving", "all")
+
 
 @dataclass(frozen=True)
 class Split(ABC):
@@ -25,16 +27,22 @@ class Split(ABC):
     Parameters
     ----------
     total : float
-        Multiple of the cheapest deployment's total cost on the test rows.
+        Multiple of the total cost of the fleet's cheapest deployment.
     unit : str
         ``usd`` or ``tokens``.
+    of : str
+        Whose cost: that of the ``arriving`` queries (as published: the budget grows with volume, and scarcity stays as
+        it is) or of ``all`` of the workload's test queries (a budget that is fixed while volume varies).
     """
 
     total: float = 1.0
     unit: str = "usd"
+    of: str = "arriving"
 
     def __post_init__(self) -> None:
-        """Check the total."""
+        """Check the total and what it is of."""
+        if self.of not in OF:
+            raise ValueError(unknown("budget.of", self.of, OF))
         if not 0 <= self.total < float("inf"):
             raise ValueError(f"budget.total is {self.total}; it must be finite and at least 0")
 
@@ -45,7 +53,8 @@ class Split(ABC):
             raise ValueError(
                 "every deployment has quality 0 in the history, so this split is undefined: use budget=uniform"
             )
-        budgets: FloatArray = self.total * basis.cheapest_total * weights / weights.sum()
+        cheapest_total = basis.cheapest_total if self.of == "arriving" else basis.cheapest_total_of_all
+        budgets: FloatArray = self.total * cheapest_total * weights / weights.sum()
         return budgets
 
     @abstractmethod

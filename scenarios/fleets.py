@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distr
 from sim.messages import unknown
 
 PRICES = ("listed", "current")
+Member = TypeVar("Member")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class OnePerModel:
     models : sequence of str or None
         The models to deploy; None for all of the workload.
     size : int or None
-        Deploy a random subset of this size, another in each replication; budgets are split among the subset.
+        Deploy a random subset of this size, see ``subset``; budgets are split among the subset.
     """
 
     service: Service
@@ -48,11 +49,6 @@ class OnePerModel:
         for model in self.models or ():
             if model not in models:
                 raise ValueError(unknown("model", model, models))
-        chosen = list(self.models or models)
-        if self.size is not None:
-            if not 1 <= self.size <= len(chosen):
-                raise ValueError(f"fleet.size is {self.size}; it must be from 1 to {len(chosen)}, the number of models")
-            chosen = [chosen[k] for k in np.sort(rng.choice(len(chosen), self.size, replace=False))]
         return tuple(
             Deployment(
                 name=model,
@@ -67,19 +63,20 @@ class OnePerModel:
                 autoscaler=self.autoscaler,
                 price_per_hour_usd=self.price_per_hour_usd,
             )
-            for model in chosen
+            for model in subset(list(self.models or models), self.size, "models", rng)
         )
 
 
 @dataclass(frozen=True)
 class Listed:
-    """Deployments given one by one, each with its own model, service and queue."""
+    """Deployments given one by one, each with its own model, service and queue; ``size`` as in ``subset``."""
 
     members: Sequence[Deployment]
+    size: int | None = None
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet as listed."""
-        return tuple(self.members)
+        return tuple(subset(self.members, self.size, "deployments listed", rng))
 
 
 @dataclass(frozen=True)
@@ -101,6 +98,8 @@ class Catalogue:
         whatever provider the package finds.
     as_of : str or None
         The day of current prices, such as ``2026-08-21``, so that a run can be repeated; None for today.
+    size : int or None
+        Deploy a random subset of the entries that are not left out, see ``subset``.
 
     Raises
     ------
@@ -116,6 +115,7 @@ class Catalogue:
     prices: str = "listed"
     listings: Mapping[str, str] | None = None
     as_of: str | None = None
+    size: int | None = None
 
     def __post_init__(self) -> None:
         """Check the names."""
@@ -145,7 +145,7 @@ class Catalogue:
                     "fleet.models can put the entry to a model of the workload, or to null to leave it out"
                 )
             members.append(replace(self._priced(entry), model=model))
-        return tuple(members)
+        return tuple(subset(members, self.size, "entries", rng))
 
     def _priced(self, entry: Deployment) -> Deployment:
         if self.prices == "listed" or entry.price_input_usd_per_million is None:
@@ -160,6 +160,26 @@ class Catalogue:
             price_output_usd_per_million=price.output_usd_per_million,
             provenance={**(entry.provenance or {}), **dict.fromkeys(TOKEN_PRICES, origin)},
         )
+
+
+def subset(members: Sequence[Member], size: int | None, what: str, rng: np.random.Generator) -> list[Member]:
+    """Return ``size`` of the members at random, in their own order; all of them for None.
+
+    They are the first ``size`` of one random permutation, so that in a replication (whose stream is always the same) a
+    smaller fleet is part of every larger one, and a sweep over sizes shows what members add. Their own order keeps each
+    budget with its deployment. (The published sweep, arXiv 2509.02718 and its released code, takes weights in the order
+    of the draw and models in their own, so that budgets go to the wrong models.)
+
+    Raises
+    ------
+    ValueError
+        If there are not so many.
+    """
+    if size is None:
+        return list(members)
+    if not 1 <= size <= len(members):
+        raise ValueError(f"fleet.size is {size}; it must be from 1 to {len(members)}, the number of {what}")
+    return [members[k] for k in np.sort(rng.permutation(len(members))[:size])]
 
 
 def day_of(text: str) -> date:

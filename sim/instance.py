@@ -100,12 +100,14 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     cost = cost_in_units(test, cost_usd, columns, units)
     arriving = arriving_rows(scenario, replication, stream(seed, replication, "volume"))
     history_quality = take(history.quality, columns)
+    has_one_unit = len(set(units)) == 1
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
         quality_mean=history_quality.mean(axis=0),
         cost_mean=history_cost.mean(axis=0),
         # Sorted, so that the sum is the same to the last bit when a saved order names the rows in its own order.
-        cheapest_total=float(cost[np.sort(arriving)].sum(axis=0).min()) if len(set(units)) == 1 else float("nan"),
+        cheapest_total=float(cost[np.sort(arriving)].sum(axis=0).min()) if has_one_unit else float("nan"),
+        cheapest_total_of_all=float(cost.sum(axis=0).min()) if has_one_unit else float("nan"),
     )
     budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))
     check_budgets(budgets, fleet)

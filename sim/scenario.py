@@ -32,13 +32,15 @@ class FleetRule(Protocol):
 class BudgetBasis:
     """What a budget rule may use: history means (n_deployments,) and the cheapest deployment's total cost on the test.
 
-    ``cheapest_total`` is hindsight on scale only, as published; the split between deployments never sees test rows.
+    ``cheapest_total`` is of the queries that arrive, ``cheapest_total_of_all`` of all test queries. They are hindsight
+    on scale only, as published; the split between deployments never sees test rows.
     """
 
     names: tuple[str, ...]
     quality_mean: FloatArray
     cost_mean: FloatArray
     cheapest_total: float
+    cheapest_total_of_all: float = float("nan")
 
 
 class BudgetRule(Protocol):

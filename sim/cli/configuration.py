@@ -32,6 +32,7 @@ GROUPS = (
     "metric",
     "experiment",
     "search",
+    "launcher",
 )
 
 
@@ -46,11 +47,10 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
     ValueError
         For an option, key or type that does not exist, naming what is near, and for a key without a value.
     """
-    chosen = [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS]
     overrides = [quoted(word) for word in overrides]
     try:
         config = compose(verb, overrides)
-        defaults = compose(verb, chosen)
+        without_keys = defaults(verb, overrides)
     except MissingConfigException as error:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
         raise ValueError(f"unknown {group} {option!r}{nearest(option, options(group))}") from error
@@ -60,17 +60,27 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         key = str(error).partition("Could not override '")[2].partition("'")[0]
         if not key:
             raise
-        known = [*leaves(compose(verb, chosen)), *GROUPS]
+        known = [*leaves(defaults(verb, overrides)), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
     nullable = {key for key, value in leaves(compose(verb)).items() if value is None}  # whatever an experiment sets
-    check_values(leaves(config), {key: value for key, value in leaves(defaults).items() if key not in nullable})
+    check_values(leaves(config), {key: value for key, value in leaves(without_keys).items() if key not in nullable})
     if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
+    put_estimator(config)
+    return config
+
+
+def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
+    """Compose what a verb has with these options of groups, before any key is set."""
+    return compose(verb, [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS])
+
+
+def put_estimator(config: DictConfig) -> None:
+    """Give the configuration's estimator, if it has one, to every chosen policy that needs one."""
     if config.get("estimator"):
         for policy in config.policy.values():
             if "estimator" in policy:
                 policy.estimator = config.estimator
-    return config
 
 
 def quoted(word: str) -> str:

@@ -19,6 +19,7 @@ from sim.cli.plan import plan
 from sim.cli.ratio import ratio
 from sim.cli.report import report
 from sim.cli.study import study
+from sim.cli.sweep import sweep
 from sim.cli.validate import validate
 
 VERBS = {
@@ -33,6 +34,7 @@ VERBS = {
     "diff": ("how far two studies are apart, and which of many policies is the best", diff),
 }
 TAKE_DIRECTORIES = ("report", "diff")
+SWEEP = "policies at every combination of the values of keys, such as fleet.size=2,4,8"
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
 usage: switchyard VERB [--cfg] [--traceback] [KEY=VALUE ...]
@@ -54,6 +56,7 @@ examples:
   switchyard compare policy=[random,port,port_exact] budget=uniform budget.total=0.5 out=results
   switchyard run policy=port estimator=ridge policy.port.eps=0.05
   switchyard ratio policy=[port_exact,port_fallback] order=[random,given] sizes=[500,1000,2000]
+  switchyard sweep n_queries=1000,2000,4000 fleet.size=2,4,8 policy=[port,port_fallback] launcher=joblib
   switchyard fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted
   switchyard diff outputs/before outputs/after out=outputs/difference
 """
@@ -72,11 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"switchyard {metadata.version('llm-switchyard')}\n")
             return 0
         unknown_flags = flags - {"--cfg", "--traceback"}
-        if unknown_flags or not words or words[0] not in VERBS:
+        verbs = [*VERBS, "sweep"]
+        if unknown_flags or not words or words[0] not in verbs:
             wrong = min(unknown_flags) if unknown_flags else (words[0] if words else "")
-            known = ["--cfg", "--help", "--traceback", "--version"] if unknown_flags else list(VERBS)
+            known = ["--cfg", "--help", "--traceback", "--version"] if unknown_flags else verbs
             return complain(f"unknown {'option' if unknown_flags else 'verb'} {wrong!r}{nearest(wrong, known)}", 2)
         try:
+            if words[0] == "sweep":  # which has a configuration for each of its points
+                return sweep(words[1:], "--cfg" in flags)
             config = configure(words[0], with_directories(words[1:]) if words[0] in TAKE_DIRECTORIES else words[1:])
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
@@ -100,5 +106,5 @@ def complain(message: str, code: int) -> int:
 def usage() -> str:
     """Return the help, with every group's options."""
     groups = [f"  {group:<11}{', '.join(options(group))}" for group in GROUPS]
-    verbs = [f"  {verb:<11}{what}" for verb, (what, _) in VERBS.items()]
+    verbs = [f"  {verb:<11}{what}" for verb, (what, _) in {**VERBS, "sweep": (SWEEP, sweep)}.items()]
     return USAGE.format(verbs="\n".join(verbs), groups="\n".join(groups))

@@ -27,6 +27,7 @@ from sim.study.archive import Archive, file_hashes
 from sim.study.experiment import Oracle, Run, runs
 from sim.study.worst_order import Found, WorstOrder, find_worst
 from sim.study.worst_order import write as write_worst
+from sim.workload import Workload
 
 
 def study(verb: str, config: DictConfig) -> int:
@@ -70,21 +71,24 @@ def build_policies(config: DictConfig) -> dict[str, Policy]:
     return {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
 
 
-def build_scenario(config: DictConfig) -> Scenario:
+def build_scenario(config: DictConfig, workload: Workload | None = None) -> Scenario:
     """Make the scenario that a configuration describes; raise ValueError if it names several orders."""
-    scenarios = build_scenarios(config)
+    scenarios = build_scenarios(config, workload)
     if len(scenarios) != 1:
         raise ValueError(f"order names {', '.join(scenarios)}; this verb needs one order, such as order=random")
     return next(iter(scenarios.values()))
 
 
-def build_scenarios(config: DictConfig) -> dict[str, Scenario]:
-    """Make a scenario for each order that a configuration names, all else equal; raise ValueError if it names none."""
+def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dict[str, Scenario]:
+    """Make a scenario for each order that a configuration names, all else equal; raise ValueError if it names none.
+
+    A workload that is already made may be given.
+    """
     orders = {str(name): build(spec, f"order.{name}") for name, spec in (config.get("order") or {}).items()}
     if not orders:
         raise ValueError("no order is chosen; choose one or more, such as order=random")
     scenario = Scenario(
-        workload=build(config.workload, "workload"),
+        workload=workload or build(config.workload, "workload"),
         fleet=build(config.fleet, "fleet"),
         budget=build(config.budget, "budget"),
         arrivals=build(config.arrivals, "arrivals"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -58,12 +59,7 @@ class Directory:
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``manifest.json``: what is given, the versions of what it was made with, and the git commit."""
-        whole = {
-            **manifest,
-            "versions": {package: metadata.version(package) for package in PACKAGES},
-            "git_commit": git_commit(),
-        }
-        (self.folder / "manifest.json").write_text(json.dumps(whole, indent=2, sort_keys=True) + "\n")
+        (self.folder / "manifest.json").write_text(manifest_text(manifest))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -77,6 +73,27 @@ class Directory:
             self._out.rename(old)
         self.folder.rename(self._out)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """Return what a ``manifest.json`` says: what is given, versions of packages and the git commit."""
+    versions = {package: metadata.version(package) for package in PACKAGES}
+    whole = {**manifest, "versions": versions, "git_commit": git_commit()}
+    return json.dumps(whole, indent=2, sort_keys=True) + "\n"
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` write a hidden file beside ``path`` and rename it, so that ``path`` is whole at every moment."""
+    number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    os.close(number)
+    partial = Path(name)
+    try:
+        write(partial)
+        partial.chmod(0o644)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def git_commit() -> str | None:

@@ -16,11 +16,11 @@ from sim.scenario import Scenario
 from sim.selection import unseen_topics
 from sim.study.bounds import Bound, Replay, binary_program
 from sim.study.checks import check
-from sim.study.dual import certified
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.metrics import Metric, counts, evaluate, totals
 from sim.study.metrics.counting import ratio
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
+from sim.study.store import Store, optimum, predictions
 from sim.world.trace import frame
 from sim.world.world import simulate
 
@@ -150,7 +150,7 @@ def replicate(
     }
     replays = {name: Replay(bound.plan) for name, bound in optima.items()}
     is_bound = OPTIMUM in optima and unbounded(scenario) is None
-    optimum = optima[OPTIMUM].value if is_bound else float("nan")
+    most = optima[OPTIMUM].value if is_bound else float("nan")
     approximate = float("nan")
     for name, policy in {**replays, **policies}.items():
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
@@ -175,7 +175,7 @@ def replicate(
             **counts(requests),
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
-            "optimum_ratio": ratio(figures["quality"], optimum),
+            "optimum_ratio": ratio(figures["quality"], most),
             "overshoot": overshoot(trace.overshoot, instance.setting.budgets),
             **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
             "wall_s": wall_s,
@@ -200,10 +200,11 @@ def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:
 class EstimateCache:
     """Fits each estimator once for each fleet and history, and predicts each test row once.
 
-    Predictions are functions of single rows, so they hold for every order of arrival.
+    Predictions are functions of single rows, so they hold for every order of arrival. A store keeps them on disk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
         self._known: dict[tuple[Estimator | None, tuple[DeploymentInfo, ...], tuple[str, ...]], Estimates] = {}
 
     def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
@@ -215,15 +216,16 @@ class EstimateCache:
                 means = (history.quality.mean(axis=0), history.cost.mean(axis=0))
                 self._known[key] = Estimates(*(np.broadcast_to(mean, shape) for mean in means))
             else:
-                predicted = estimator.fit(history).predict(instance.features)
+                predicted = predictions(self._store, estimator, history, instance.features)
                 self._known[key] = Estimates(*map(frozen, predicted))
         return self._known[key]
 
 
 class BoundCache:
-    """Solves each program once for each set of queries and budgets, whatever the order of arrival."""
+    """Solves each program once for each set of queries and budgets, whatever the order; a store keeps them on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
         self._known: dict[tuple[str, tuple[DeploymentInfo, ...], tuple[str, ...], bytes, bytes], Bound] = {}
 
     def get(self, name: str, instance: Instance, estimates: Estimates) -> Bound:
@@ -237,7 +239,7 @@ class BoundCache:
             if name == BINARY:
                 self._known[key] = binary_program(quality[rows], cost[rows], budgets)
             else:
-                self._known[key] = certified(quality[rows], cost[rows], budgets).bound
+                self._known[key] = optimum(self._store, quality[rows], cost[rows], budgets)
         bound = self._known[key]
         plan = np.empty_like(bound.plan)
         plan[by_row] = bound.plan

@@ -1,0 +1,78 @@
+"""Running one point of a sweep, in whatever process a launcher has. It knows runs and one file, and no other point."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from threadpoolctl import threadpool_limits
+
+from sim.cli.configuration import build
+from sim.cli.launchers import Job, Outcome
+from sim.cli.study import build_policy, build_scenario, settle_order
+from sim.study.directory import replace_file
+from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
+from sim.study.store import Store
+from sim.workload import Workload
+
+
+def run_point(job: Job) -> Outcome:
+    """Run all policies and replications of a point and write their rows; whatever goes wrong is in the outcome."""
+    try:
+        # On one thread: points run side by side, and the last bit of a product may depend on the number of threads.
+        with threadpool_limits(1):
+            rows = point_rows(OmegaConf.create(job.config), None if job.cache is None else Store(Path(job.cache)))
+            replace_file(Path(job.file), lambda partial: rows.to_parquet(partial, index=False))
+    except Exception as error:
+        return Outcome(job.number, one_line(error))
+    return Outcome(job.number)
+
+
+def point_rows(config: DictConfig, store: Store | None = None) -> pd.DataFrame:
+    """Return the summary of a comparison, a row per policy and replication; predictions and bounds are kept in a store.
+
+    Raises
+    ------
+    ValueError, RuntimeError, OSError, ImportError
+        As ``compare`` does.
+    """
+    check_draws(config.seed, config.replications)
+    scenario = build_scenario(config, workload(json.dumps(OmegaConf.to_container(config.workload, resolve=True))))
+    policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+    metrics = {str(name): build(spec, f"metric.{name}") for name, spec in (config.get("metric") or {}).items()}
+    oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
+    scenario, _ = settle_order(scenario, policies, config.seed)
+    estimates, bounds = EstimateCache(store), BoundCache(store)
+    return pd.DataFrame(
+        [
+            run.summary
+            for replication in range(config.replications)
+            for run in replicate(
+                scenario,
+                policies,
+                config.seed,
+                replication,
+                oracle,
+                metrics,
+                config.warm_up,
+                estimates=estimates,
+                bounds=bounds,
+            )
+        ]
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def workload(spec: str) -> Workload:
+    """Make the workload that a JSON text describes, once for points that follow each other in a process."""
+    made: Workload = build(OmegaConf.create(json.loads(spec)), "workload")
+    return made
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of an error; with its kind where that is not one which speaks to users."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    return line if line and isinstance(error, ValueError | OSError | ImportError | RuntimeError) else repr(error)

@@ -1,0 +1,76 @@
+"""The table of a sweep: rows of points put together, means with intervals, the best of each point. It knows no run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from sim.study.statistics import mean_interval
+
+MEASURES = ("quality", "quality_per_query", "quality_per_usd", "served", "cost_usd")
+ORACLES = ("approximate_optimum", "optimum")
+Value = str | int | float | bool | None
+
+
+def read_point(path: Path) -> pd.DataFrame | None:
+    """Return the rows of a point; None if they are not there or cannot be read."""
+    try:
+        return pd.read_parquet(path)
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def tidy(points: Sequence[tuple[Mapping[str, Value], pd.DataFrame]]) -> pd.DataFrame:
+    """Put the rows of points together.
+
+    Parameters
+    ----------
+    points : sequence of (values, rows)
+        The value of each axis by its key, and a row per policy and replication, as ``compare`` returns them.
+
+    Returns
+    -------
+    DataFrame
+        A row per point, policy and replication: the axes, the columns of the rows, and ``quality_per_query`` =
+        quality / arrived.
+    """
+    parts = []
+    for values, rows in points:
+        part = rows.drop(columns=[key for key in values if key in rows])
+        for place, (key, value) in enumerate(values.items()):
+            part.insert(place, key, [value] * len(part))
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    after = table.columns.tolist().index("quality") + 1
+    table.insert(after, "quality_per_query", table["quality"] / table["arrived"])
+    for key in points[0][0]:
+        if any(values[key] is None or isinstance(values[key], str) for values, _ in points):  # a column has one kind
+            table[key] = ["null" if value is None else str(value) for value in table[key]]
+    return table
+
+
+def cells(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Return mean and 95% half-width of the measures over replications, a row per combination of axes and policy.
+
+    Axes that are left out are averaged over within each replication first, so that the interval is of that average.
+    """
+    measures = [measure for measure in MEASURES if measure in table]
+    keys = [*axes, "policy"]
+    averages = table.groupby([*keys, "replication"], sort=False, dropna=False)[measures].mean().reset_index()
+    rows = []
+    for names, group in averages.groupby(keys, sort=False, dropna=False):
+        row: dict[str, object] = dict(zip(keys, names, strict=True))
+        row["replications"] = len(group)
+        for measure in measures:
+            row[measure], row[f"{measure}_half_width"] = mean_interval(group[measure].tolist())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def best(means: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of ``cells`` whose policy has the most mean quality at its point, hindsight optima aside."""
+    policies = means[~means["policy"].isin(ORACLES)]
+    return policies.loc[policies.groupby(list(axes), sort=False, dropna=False)["quality"].idxmax()]
