@@ -24,7 +24,7 @@ from sim.cli.configuration import build
 from sim.cli.launchers import Job, Launcher
 from sim.cli.points import run_point
 from sim.cli.study import stdout_to_stderr, stop_on_termination
-from sim.show.sweep import best_table, write_figures
+from sim.show.sweep import best_table
 from sim.study.archive import file_hashes
 from sim.study.directory import manifest_text, replace_file
 from sim.study.store import Store
@@ -56,7 +56,7 @@ def sweep(words: Sequence[str], only_show: bool) -> int:
     described = [describe(point.config) for point in found]
     whole = {"verb": "sweep", "axes": axes, "first_point": described[0], "points": [digest(one) for one in described]}
     out = Path(config.out or f"outputs/sweep-{digest(whole)[:8]}").resolve()
-    claim(out, whole)
+    claim(out, whole, {"config": {**described[0]["config"], "command": ["sweep", *words]}})
     if config.cache is not None:
         Store(Path(config.cache))  # raises here, once, if there can be none
     cache = None if config.cache is None else str(Path(config.cache).resolve())
@@ -84,7 +84,9 @@ def sweep(words: Sequence[str], only_show: bool) -> int:
         means = cells(table, axes)
         replace_file(out / "sweep.parquet", lambda partial: table.to_parquet(partial, index=False))
         replace_file(out / "cells.csv", lambda partial: means.to_csv(partial, index=False))
-        write_figures(out / "figures", table, axes)
+        from sim.cli.report import write_report  # not before, as workers of a sweep draw nothing
+
+        write_report(out)
         console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
         console.print(best_table(best(means, axes), axes))
     shown = config.out or f"outputs/{out.name}"
@@ -153,8 +155,8 @@ def hash_of(name: str) -> dict[str, str]:
     return file_hashes((Path(name),)) if Path(name).is_file() else {}
 
 
-def claim(out: Path, whole: dict[str, Any]) -> None:
-    """Make the output directory with its manifest, or go on with that of the same sweep.
+def claim(out: Path, whole: dict[str, Any], more: dict[str, Any]) -> None:
+    """Make the output directory with its manifest (of both), or go on with that of the same ``whole``.
 
     Raises
     ------
@@ -173,7 +175,7 @@ def claim(out: Path, whole: dict[str, Any]) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
         made.chmod(0o755)
-        (made / "manifest.json").write_text(manifest_text(whole))
+        (made / "manifest.json").write_text(manifest_text({**whole, **more}))
         made.rename(out)
     (out / "points").mkdir(exist_ok=True)
     (out / "figures").mkdir(exist_ok=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -52,29 +50,22 @@ def best_table(winners: pd.DataFrame, axes: Sequence[str]) -> Table:
     return table
 
 
-def write_figures(folder: Path, table: pd.DataFrame, axes: Sequence[str]) -> None:
-    """Write ``by_AXIS.png`` for each axis and ``AXIS_by_AXIS.png`` for each pair into a folder.
+def figures(table: pd.DataFrame, axes: Sequence[str]) -> Iterator[tuple[str, str, Figure]]:
+    """Yield name, caption and figure of ``by_AXIS`` for each axis and ``AXIS_by_AXIS`` for each pair of them.
 
     Parameters
     ----------
-    folder : Path
     table : DataFrame
         As ``sim.study.sweep.tidy`` makes it.
     axes : sequence of str
     """
-    mpl.use("Agg")
     varied = [axis for axis in axes if table[axis].nunique() > 1]
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.85):
-        for axis in varied:
-            save(lines(table, axis, [other for other in varied if other != axis]), folder / f"by_{plain(axis)}.png")
-        for across, down in itertools.combinations(varied, 2):
-            save(heat_maps(table, across, down), folder / f"{plain(across)}_by_{plain(down)}.png")
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure and forget it."""
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    for axis in varied:
+        drawn = lines(table, axis, [other for other in varied if other != axis])
+        yield f"by_{plain(axis)}", f"Quality, efficiency and queries served, along {axis}.", drawn
+    for across, down in itertools.combinations(varied, 2):
+        drawn = heat_maps(table, across, down)
+        yield f"{plain(across)}_by_{plain(down)}", f"Mean quality per query over {across} and {down}.", drawn
 
 
 def lines(table: pd.DataFrame, axis: str, others: Sequence[str]) -> Figure:
