@@ -9,6 +9,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.report import write_report
 from sim.cli.study import (
     build_policy,
     build_scenario,
@@ -18,15 +19,12 @@ from sim.cli.study import (
     stdout_to_stderr,
     stop_on_termination,
 )
-from sim.show.plan import candidate_table, reasons, write_figure
+from sim.show.plan import candidate_table, reasons
 from sim.study import planner
 from sim.study.archive import file_hashes
 from sim.study.candidates import Effort, Judge
 from sim.study.directory import Directory
-from sim.study.metrics import FATES
-from sim.study.targets import read_targets
-
-IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", "cost_usd", "quality_per_usd", "overshoot")
+from sim.study.targets import IN_EVERY_SUMMARY, read_targets
 
 
 def plan(verb: str, config: DictConfig) -> int:
@@ -65,8 +63,8 @@ def plan(verb: str, config: DictConfig) -> int:
                 found = planner.plan(scenario, search, judge)
             (directory.folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")
             found.candidates.to_csv(directory.folder / "candidates.csv", index=False)
-            write_figure(directory.folder / "frontier.png", found.candidates, targets, found.unit)
             directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(files)})
+            write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(candidate_table(found.candidates, targets))
     for line in (found.sentence, *reasons(found.as_dict())):

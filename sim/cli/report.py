@@ -20,6 +20,7 @@ from sim.show.reports.diff import diff_report
 from sim.show.reports.explain import explain_report
 from sim.show.reports.fit import fit_report
 from sim.show.reports.other import other_report
+from sim.show.reports.plan import plan_report
 from sim.show.reports.ratio import ratio_report
 from sim.show.reports.validate import validate_report
 from sim.study.finished import read_manifest
@@ -33,6 +34,7 @@ REPORTS: dict[str, Callable[[Path, Mapping[str, Any]], Report]] = {
     "validate": validate_report,
     "fit": fit_report,
     "diff": diff_report,
+    "plan": plan_report,
 }
 FILE = "report.html"
 

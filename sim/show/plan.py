@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
@@ -92,15 +89,6 @@ def reasons(plan: Mapping[str, Any]) -> list[str]:
             cost = f"{following['rent_per_hour_usd']:.4g} USD an hour of rent, {cost}"
         lines.append(f"next best that was tried: {following['candidate']}, {cost}")
     return [*lines, *(f"! {warning}" for warning in plan["warnings"])]
-
-
-def write_figure(path: Path, candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> None:
-    """Write the figure of ``frontier``."""
-    mpl.use("Agg")
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        figure = frontier(candidates, targets, unit)
-        figure.savefig(path, dpi=150, bbox_inches="tight")
-        plt.close(figure)
 
 
 def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> Figure:
