@@ -10,6 +10,7 @@ from scipy import stats
 
 from sim.cli.main import main
 from sim.study.comparison import better, differences, direction, welch_difference
+from sim.study.experiment import ORACLES
 from sim.study.finished import Finished, read_finished
 from sim.study.ranking import ranking, rankings
 
@@ -187,7 +188,7 @@ def test_a_metric_that_is_not_finite_is_left_out(tmp_path: Path) -> None:
 
 
 def test_hindsight_optima_are_no_policies(tmp_path: Path) -> None:
-    values = {name: {"quality": [1.0, 2.0]} for name in ("approximate_optimum", "optimum", "p")}
+    values = {name: {"quality": [1.0, 2.0]} for name in (*ORACLES, "p")}
     (found,) = read_finished([study(tmp_path / "a", values)])
     assert isinstance(found, Finished)
     assert found.policies == ["p"]

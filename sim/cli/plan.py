@@ -24,10 +24,7 @@ from sim.study import planner
 from sim.study.archive import file_hashes
 from sim.study.candidates import Effort, Judge
 from sim.study.directory import Directory
-from sim.study.metrics import FATES
-from sim.study.targets import read_targets
-
-IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", "cost_usd", "quality_per_usd", "overshoot")
+from sim.study.targets import IN_EVERY_SUMMARY, read_targets
 
 
 def plan(verb: str, config: DictConfig) -> int:

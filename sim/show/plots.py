@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
-from sim.study.finished import ORACLES
+from sim.study.experiment import ORACLES
 from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-ORACLES = ("approximate_optimum", "optimum")
+from sim.study.experiment import ORACLES
+
 DRAW = ["seed", "replication"]
 ABOUT_RUNS = ("policy", *DRAW, "arrived", "wall_s")  # columns of the summary that measure no policy
 SUMMARY = "summary.csv"

@@ -11,6 +11,7 @@ import numpy as np
 
 from sim.interface import FloatArray
 from sim.messages import unknown
+from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
 
 WORDS = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
@@ -19,6 +20,7 @@ ALIASES = (  # what people type, where a column has another name
     ("tpot", "per_token"),
     ("cost_per_1k_usd", "total_cost_per_1000_arrivals_usd"),
 )
+IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", "cost_usd", "quality_per_usd", "overshoot")
 MEETS, FAILS, TIE = "meets", "fails", "tie"
 
 

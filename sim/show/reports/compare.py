@@ -19,7 +19,8 @@ from sim.show.report import Check, Report, Shown
 from sim.show.tables import comparison
 from sim.show.words import plus_minus, scenario, several
 from sim.study.checks import check
-from sim.study.finished import DRAW, ORACLES, SUMMARY
+from sim.study.experiment import ORACLES
+from sim.study.finished import DRAW, SUMMARY
 from sim.study.ranking import ranking
 from sim.study.statistics import mean_interval
 

@@ -1,4 +1,4 @@
-"""The report of the verb plan, from its plan.json and its candidates."""
+"""The report of the verb plan, from its answer and its candidates."""
 
 from __future__ import annotations
 
@@ -12,41 +12,36 @@ import pandas as pd
 from sim.show.plan import candidate_table, frontier, reasons
 from sim.show.report import Check, Report, Shown
 from sim.show.words import listed, scenario
-from sim.study.targets import Target, read_target
-
-MEAN = " mean"
+from sim.study.targets import IN_EVERY_SUMMARY, TIE, read_targets
 
 
 def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
-    """Return what a plan says: the answer, what binds, and what was tried."""
-    found = json.loads((folder / "plan.json").read_text())
+    """Return what a plan says: its sentence, what stands behind it, and which candidates stayed undecided."""
+    config, plan = manifest["config"], json.loads((folder / "plan.json").read_text())
     candidates = pd.read_csv(folder / "candidates.csv")
-    targets = targets_of(candidates)
-    warnings, grounds = found["warnings"], [line for line in reasons(found) if not line.startswith("!")]
+    words = config["targets"] if isinstance(config["targets"], list) else [config["targets"]]
+    targets = read_targets(words, [*(config.get("metric") or {}), *IN_EVERY_SUMMARY])
+    behind = [line for line in reasons(plan) if not line.startswith("! ")]
+    ties = candidates.loc[candidates["verdict"] == TIE, "candidate"].tolist()
+    decided = "Every candidate that was tried is decided by its intervals."
+    undecided = f"{listed(ties)} stayed undecided after {config['max_replications']} replications, and are no answer."
+    checks = [
+        Check(plan["answer"] is not None, "A candidate was shown to meet every target."),
+        Check(None if ties else True, undecided if ties else decided),
+        Check(True, "Every run was checked as it ran: one fate per query, budgets, places, flow laws."),
+        *(Check(None, f"{warning[0].upper()}{warning[1:]}.") for warning in plan["warnings"]),
+    ]
     return Report(
-        f"{found['goal'][0].upper()}{found['goal'][1:]}: which meets {listed([str(target) for target in targets])}?",
-        scenario(manifest["config"]),
-        " ".join([found["sentence"], *(f"{line[0].upper()}{line[1:]}." for line in grounds)]),
+        f"The {plan['goal']} with which {listed(list(config['policy']))} meets {listed([*map(str, targets)])}?",
+        scenario(config),
+        ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + ".",
         (candidate_table(candidates, targets),),
         (
             Shown(
                 "frontier",
-                "What was tried: means with intervals, the limit of each target (dashed) and the answer (circled).",
-                frontier(candidates, targets, found["unit"]),
+                "Each target's metric at the candidates, with intervals; shape and colour are the verdict.",
+                frontier(candidates, targets, plan["unit"]),
             ),
         ),
-        (
-            Check(
-                found["answer"] is not None,
-                f"Each target of the answer was decided by an interval, with confidence {found['confidence']:g}.",
-            ),
-            *(Check(False, f"{warning[0].upper()}{warning[1:]}.") for warning in warnings),
-        ),
+        tuple(checks),
     )
-
-
-def targets_of(candidates: pd.DataFrame) -> tuple[Target, ...]:
-    """Return the targets that the table of candidates has columns of."""
-    words = [str(column).removesuffix(MEAN) for column in candidates if str(column).endswith(MEAN)]
-    names = [word.partition("<=")[0].partition(">=")[0] for word in words]
-    return tuple(read_target(word, names) for word in words)
