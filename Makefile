@@ -29,6 +29,9 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.port_price
 	$(BIN)/python -m benchmarks.optimum
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.plan
+	$(BIN)/python -m benchmarks.steward 2 1
+	$(BIN)/python -m benchmarks.sweep
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m docs.make_api

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+from policies.estimators.neighbours import unit
 from policies.forecast import Forecast, Known
 from policies.held_out import held_out
 from policies.residuals import Residuals
@@ -59,17 +60,13 @@ class Steward(Policy):
             estimates = held_out(self.estimator, self.estimator.fit(history), history)
             self._studied = (history, estimates, Known(history, estimates))
         _, estimates, known = self._studied
-        self._limited = np.isfinite(setting.budgets)
         self._forecast = Forecast(known, setting.horizon)
-        centre = history.features.embeddings / np.maximum(
-            np.linalg.norm(history.features.embeddings, axis=1, keepdims=True), 1e-12
-        )
-        self._residuals = Residuals(centre.mean(axis=0), setting.horizon)
+        self._residuals = Residuals(unit(history.features.embeddings).mean(axis=0), setting.horizon)
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
         self._spread = np.maximum(error.std(axis=0), 1e-3)
         self._interval = max(1, setting.horizon // self._solves)
         self._mean_cost = history.cost.mean(axis=0)
-        self._prices = np.where(self._limited, 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0), 0.0)
+        self._prices = 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0)  # where the first solution starts
 
     def decide(self, query: Query, state: State) -> Decision:
         """Choose by corrected estimates at the present prices."""
