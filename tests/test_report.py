@@ -25,6 +25,8 @@ VERBS = {
     "ratio": ["ratio", *SMALL, "policy=[random,greedy_cost]", "sizes=[20,40,80]", "min_replications=2",
               "max_replications=2"],
     "explain": ["explain", *SMALL, "policy=[random,greedy_perf]", "replications=2", "moments=4"],
+    "sweep": ["sweep", *SMALL[1:], "n_queries=30,60", "budget=uniform,weighted", "workload.n_queries=80",
+              "policy=[random,greedy_cost]", "replications=2", "cache=null"],
     "plan": ["plan", *SMALL[:2], "workload.n_models=2", "workload.dim=8", "fleet=timed", "fleet.service.slots=1",
              "arrivals.rate_per_s=5", "targets=[p95_ttft_s<=9,cost_per_1k_usd<=50]", "min_replications=3",
              "max_replications=6"],
@@ -163,7 +165,7 @@ def test_a_record_that_was_tampered_with_fails_the_check_of_its_report(outputs: 
 
 
 def test_a_verb_without_a_report_of_its_own_gets_its_tables(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps({"verb": "sweep", "config": {"seed": 0}}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"verb": "other", "config": {"seed": 0}}))
     pd.DataFrame({"rate_per_s": [1.0, 2.0], "quality": [0.25, 0.5]}).to_csv(tmp_path / "points.csv", index=False)
     assert main(["report", str(tmp_path)]) == 0
     text = (tmp_path / "report.html").read_text()

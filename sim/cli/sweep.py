@@ -27,8 +27,9 @@ from sim.cli.study import stdout_to_stderr, stop_on_termination
 from sim.show.sweep import best_table
 from sim.study.archive import file_hashes
 from sim.study.directory import manifest_text, replace_file
+from sim.study.experiment import ORACLES
 from sim.study.store import Store
-from sim.study.sweep import ORACLES, best, cells, read_point, tidy
+from sim.study.sweep import best, cells, read_point, tidy
 
 
 def sweep(words: Sequence[str], only_show: bool) -> int:

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from sim.show.ratio import EQUAL_CONTRAST, LINES, MARKERS
-from sim.study.sweep import ORACLES, best, cells
+from sim.study.experiment import ORACLES
+from sim.study.sweep import best, cells
 
 DRAWN = {
     "quality": "total quality\n(sum of scores)",

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from sim.study.experiment import ORACLES
 from sim.study.statistics import mean_interval
 
 MEASURES = ("quality", "quality_per_query", "quality_per_usd", "served", "cost_usd")
-ORACLES = ("approximate_optimum", "optimum")
 Value = str | int | float | bool | None
 
 

@@ -1,33 +1,66 @@
-"""The report of the verb sweep, from its table."""
+"""The report of the verb sweep, from its table and its failures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from sim.show.report import Check, Report, Shown
-from sim.show.sweep import best_table, figures
-from sim.show.words import listed, several
+from sim.show.sweep import best_table, figures, words
+from sim.show.words import listed, plus_minus, scenario, several
+from sim.study.experiment import ORACLES
 from sim.study.sweep import best, cells
 
 
 def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
-    """Return what a sweep says: the best policy at each point, and every measure along every axis."""
-    axes = list(manifest["axes"])
-    table = pd.read_parquet(folder / "sweep.parquet")
-    failed = len(pd.read_csv(folder / "failures.csv"))
+    """Return what a sweep says: who has the most quality at how many of its points, and where most is reached."""
+    axes, n_points = manifest["axes"], len(manifest["points"])
+    table, failures = pd.read_parquet(folder / "sweep.parquet"), pd.read_csv(folder / "failures.csv")
     winners = best(cells(table, axes), axes)
-    first = winners["policy"].value_counts()
-    n_points, replications = len(winners), int(winners["replications"].iloc[0])
+    names = [policy for policy in table["policy"].unique() if policy not in ORACLES]
+    n_replications = int(winners["replications"].min())
+    asked = (
+        f"What quality does {names[0]} get" if len(names) == 1 else f"Which of {len(names)} policies gets most quality"
+    )
+    enough = n_replications > 1
     return Report(
-        f"How do policies fare as {listed(axes)} vary?",
-        f"{several(n_points, 'point')}, {several(replications, 'replication')} each.",
-        f"{first.index[0]} has the most mean quality at {first.iloc[0]} of {several(n_points, 'point')}; the table has "
-        "the intervals.",
+        f"{asked} at {several(n_points, 'combination')} of {listed(axes)}?",
+        "At the first point: " + scenario(manifest["config"]),
+        answered(winners, axes),
         (best_table(winners, axes),),
-        tuple(Shown(f"figures/{name}", caption, figure) for name, caption, figure in figures(table, axes)),
-        (Check(failed == 0, f"Every point was run; {failed} of {len(manifest['points'])} failed (failures.csv)."),),
+        tuple(Shown(f"figures/{name}", caption, drawing) for name, caption, drawing in figures(table, axes)),
+        (
+            Check(
+                len(failures) == 0 and len(winners) == n_points,
+                f"{len(winners)} of {n_points} points have results, and {several(len(failures), 'failure')} "
+                f"{'is' if len(failures) == 1 else 'are'} in failures.csv.",
+            ),
+            Check(
+                True if enough else None,
+                f"Intervals are over {several(n_replications, 'replication')} of each point."
+                if enough
+                else "One replication: no interval says how much is chance.",
+            ),
+            Check(
+                None,
+                "The best of each point was chosen by looking, so where others are close its mean flatters it.",
+            ),
+            Check(True, "Every run was checked as it ran: one fate per query, budgets, places, flow laws."),
+        ),
+    )
+
+
+def answered(winners: pd.DataFrame, axes: Sequence[str]) -> str:
+    """Return who is the best at how many points, and where the most quality per query is reached."""
+    wins = [f"{policy} at {n}" for policy, n in winners["policy"].value_counts(sort=True).items()]
+    top = winners.sort_values("quality_per_query", ascending=False, kind="stable").to_dict("records")[0]
+    place = ", ".join(f"{axis} = {words(top[axis])}" for axis in axes)
+    amount = plus_minus(top["quality_per_query"], top["quality_per_query_half_width"])
+    sure = " (95%)" if top["quality_per_query_half_width"] > 0 else ""
+    return (
+        f"The most quality has {listed(wins)} of {several(len(winners), 'point')}; per query it is highest at {place}, "
+        f"where {top['policy']} gets {amount}{sure}."
     )
