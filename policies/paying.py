@@ -22,5 +22,5 @@ def used_share(budgets: FloatArray, state: State) -> FloatArray:
     of what they were at the start of the run.
     """
     limited = np.isfinite(budgets) & (budgets > 0)
-    left = np.divide(state.remaining, budgets, out=np.where(budgets > 0, 1.0, 0.0), where=limited)
-    return 1.0 - np.clip(left, 0.0, 1.0)
+    left = np.clip(state.remaining, 0.0, budgets)  # a top-up may be far more than a tiny budget
+    return 1.0 - np.divide(left, budgets, out=np.where(budgets > 0, 1.0, 0.0), where=limited)

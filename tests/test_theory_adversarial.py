@@ -13,6 +13,7 @@ from policies.estimators.neighbours import ExactNeighbours
 from policies.knapsack_threshold import KnapsackThreshold
 from policies.msvv import Msvv
 from policies.paced_batch import PacedBatch
+from policies.paying import used_share
 from policies.primal_resolve import PrimalResolve, solve
 from scenarios.arrivals import Deterministic
 from scenarios.budgets import Each
@@ -336,3 +337,8 @@ def test_pacing_gives_long_queries_their_share_of_the_queries_and_not_of_the_wor
 def test_a_confidence_that_cannot_be_is_refused(confidence: float, neighbours: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PacedBatch(TRUTH, confidence=confidence, neighbours=neighbours)
+
+
+def test_a_top_up_far_beyond_a_tiny_budget_leaves_all_of_it_unspent() -> None:
+    state = idle(3)._replace(remaining=np.array([10.0, -10.0, np.inf]))
+    assert used_share(np.array([5e-324, 5e-324, np.inf]), state).tolist() == [0.0, 1.0, 0.0]
