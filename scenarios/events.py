@@ -1,6 +1,7 @@
 """What happens to the fleet while queries arrive. It turns the controls of a running world and knows nothing of it.
 
-``deployment`` is a name, or None for every deployment. Work in flight at an outage is lost: those queries are failed or
+``deployment`` is a name, or None for every deployment. Times count from the first arrival. Events may overlap: each
+begins and ends its own effect, so that down times add up to their union and factors multiply. Work in flight at an outage is lost: those queries are failed or
 retried, never forgotten.
 
 ``moves_money = False`` says that an event changes no budget and no price, so that hindsight optima stay bounds; without
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.scenario import Controls
+from sim.scenario import Controls, exact_share
 
 
 def check(event: object, *names: str, positive: bool = False) -> None:
@@ -99,26 +100,34 @@ class Degradation:
             station.slow_down(self.factor)
         yield controls.env.timeout(self.for_s)
         for station in stations:
-            station.slow_down(1.0)
+            station.restore_speed(self.factor)
 
 
 @dataclass(frozen=True)
 class PriceChange:
-    """Queries cost ``factor`` times as much as in the workload, from ``at_s`` on."""
+    """Queries cost ``factor`` times as much, from ``at_s`` for ``for_s`` seconds; for ever unless that is given.
+
+    It is their price in USD: a budget in tokens is charged the same tokens. Factors of several changes multiply.
+    """
 
     at_s: float
     factor: float
     deployment: str | None = None
+    for_s: float | None = None
+    only_cuts = True  # whatever the price, a budget buys no more than itself
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        check(self, "at_s", "factor")
+        check(self, "at_s", "factor", *(() if self.for_s is None else ("for_s",)))
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
-        """Change the price."""
+        """Change the price, then restore it."""
         controls.stations(self.deployment)
         yield controls.env.timeout(self.at_s)
         controls.change_price(self.deployment, self.factor)
+        if self.for_s is not None:
+            yield controls.env.timeout(self.for_s)
+            controls.restore_price(self.deployment, self.factor)
 
 
 @dataclass(frozen=True)
@@ -175,14 +184,13 @@ class BudgetCut:
             raise ValueError(f"factor of a BudgetCut is {self.factor}; it must be at most 1, see TopUp for more budget")
         share = isinstance(self.at, str)
         if not 0 <= number(self.at) < (1.0 if share else float("inf")):
-            right = "seconds from 0 on, or a share of the arrivals below 100% such as '50%'"
+            right = "seconds from the first arrival on, or a share of the arrivals below 100% such as '50%'"
             raise ValueError(f"at of a BudgetCut is {self.at!r}; it must be {right}")
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Cut."""
         controls.stations(self.deployment)
-        at = number(self.at)
-        yield controls.env.timeout(controls.arrival_s(at) if isinstance(self.at, str) else at)
+        yield controls.env.timeout(controls.arrival_s(self.at) if isinstance(self.at, str) else self.at)
         controls.cut_budget(self.deployment, self.factor)
 
 
@@ -191,8 +199,8 @@ def number(at: float | str) -> float:
     if not isinstance(at, str):
         return float(at)
     try:
-        return float(at.removesuffix("%")) / 100 if at.endswith("%") else float("nan")
-    except ValueError:
+        return float(exact_share(at)) if at.endswith("%") else float("nan")
+    except (ValueError, ZeroDivisionError):
         return float("nan")
 
 
@@ -218,18 +226,25 @@ class Joins:
 
 @dataclass(frozen=True)
 class Leaves:
-    """A deployment that accepts nothing more from ``at_s`` on; what it has is still served."""
+    """A deployment that accepts nothing more from ``at_s`` on, for ``for_s`` seconds; what it has is still served.
+
+    It is for ever unless ``for_s`` is given.
+    """
 
     at_s: float
     deployment: str
+    for_s: float | None = None
     moves_money = False
 
     def __post_init__(self) -> None:
-        """Check the time."""
-        check(self, "at_s")
+        """Check the times."""
+        check(self, "at_s", *(() if self.for_s is None else ("for_s",)))
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Take it out."""
         (station,) = controls.stations(self.deployment)
         yield controls.env.timeout(self.at_s)
         station.leave()
+        if self.for_s is not None:
+            yield controls.env.timeout(self.for_s)
+            station.join()

@@ -42,7 +42,7 @@ class Instance:
     rows : array (n_queries,)
         The test row of each arrival.
     gaps_s : array (n_queries,)
-        Time from the arrival before, the first from 0. Gaps rather than times, because a clock that adds gaps shows
+        Time from the arrival before, 0 for the first, with which the clock begins. Gaps rather than times, because a clock that adds gaps shows
         exactly their cumulative sum, and not to the last bit the times that they were the differences of.
     features : Features
         Of all test rows.
@@ -56,7 +56,8 @@ class Instance:
     patience_s : tuple of array (n_queries,) or None
         For each deployment, how long each arrival would wait there.
     think_s : array (n_queries,) or None
-        With a closed loop of users: how long each thinks before its next query; arrival times then come of themselves.
+        With a closed loop of users: how long each thinks before its next query, of whom the quickest asks at 0; arrival
+        times then come of themselves.
     """
 
     seeds: tuple[int, int]
@@ -125,6 +126,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
                 "a closed loop has no arrival times to spread a budget over: use a window with window.spread=false"
             )
         think_s = scenario.arrivals.think_s(len(rows), stream(seed, replication, "think"))
+        think_s[: scenario.arrivals.users] -= think_s[: scenario.arrivals.users].min()
     setting = Setting(
         fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
@@ -137,7 +139,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         fleet=fleet,
         setting=setting,
         rows=frozen(rows),
-        gaps_s=frozen(np.diff(times_s, prepend=0.0)),
+        gaps_s=frozen(np.diff(times_s, prepend=times_s[:1])),
         features=Features(test.embeddings, test.input_tokens),
         quality=take(test.quality, columns),
         cost_usd=cost_usd,

@@ -22,6 +22,9 @@ EmbeddingArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+TOLERANCE = 1e-9
+"""Of a budget: by so much a sum of costs may exceed it, as three times 0.1 exceeds 0.3 in binary fractions."""
+
 
 class Query(NamedTuple):
     """One arrival, as the router sees it; a named tuple, because a run makes one per arrival.

@@ -6,8 +6,10 @@ replication of it all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +20,16 @@ from sim.workload import Rows, Workload
 
 EXHAUSTED = ("lost", "fallback", "wait")
 RESERVE = ("true_cost", "estimate")
+MOST_BACKOFF_S = 1e12
+
+
+def exact_share(share: float | str) -> Fraction:
+    """Return a share as it is written in decimals, so that 29% of 100 are 29 and not 28.999999999999996.
+
+    >>> int(100 * 0.29), int(100 * exact_share(0.29)), int(100 * exact_share("29%"))
+    (28, 29, 29)
+    """
+    return Fraction(share.removesuffix("%")) / 100 if isinstance(share, str) else Fraction(repr(float(share)))
 
 
 class FleetRule(Protocol):
@@ -64,7 +76,7 @@ class Arrivals(Protocol):
     """When queries arrive."""
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
-        """Return n_queries non-decreasing times from 0 on."""
+        """Return n_queries non-decreasing times; a run's clock is at 0 with the first of them."""
         ...
 
 
@@ -95,11 +107,15 @@ class Controls(Protocol):
         ...
 
     def change_price(self, deployment: str | None, factor: float) -> None:
-        """Multiply what queries cost by a factor from now on."""
+        """Multiply what queries cost by a factor from now on, besides all factors that hold already."""
         ...
 
-    def arrival_s(self, share: float) -> float:
-        """Return when the first query arrives that is not among this share of all arrivals."""
+    def restore_price(self, deployment: str | None, factor: float) -> None:
+        """End one ``change_price`` by this factor."""
+        ...
+
+    def arrival_s(self, share: float | str) -> float:
+        """Return when the first query arrives that is not among this share of all arrivals, such as ``"50%"``."""
         ...
 
 
@@ -107,7 +123,10 @@ class Event(Protocol):
     """Something that happens to the fleet while queries arrive; ``scenarios.events`` has the implementations."""
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
-        """Act over time, as a SimPy process; it may run for ever."""
+        """Act over time, as a SimPy process; it may run for ever.
+
+        The clock is at 0 when the first query arrives. An event begins and ends its own effect and no other's.
+        """
         ...
 
 
@@ -137,7 +156,11 @@ class Window:
 
 @dataclass(frozen=True)
 class TokenBucket:
-    """Budgets that flow in evenly from the first arrival to the last, and hold at most what ``burst_s`` bring."""
+    """Budgets that are given out evenly from the first arrival to the last, and may be saved up a little.
+
+    A bucket holds at most ``burst_s`` seconds' share of its budget. It is full at the first arrival; the rest of the
+    budget flows in evenly until the last one. What finds the bucket full is lost, so never more than the budget is spent.
+    """
 
     burst_s: float
 
@@ -170,6 +193,11 @@ class Retry:
         if not 0 < self.backoff_s < float("inf") or not 1 <= self.multiplier < float("inf"):
             raise ValueError(
                 f"retry waits {self.backoff_s} s x {self.multiplier}; the wait must be positive, the factor at least 1"
+            )
+        if math.log(self.backoff_s) + max(self.attempts - 2, 0) * math.log(self.multiplier) > math.log(MOST_BACKOFF_S):
+            raise ValueError(
+                f"retry waits {self.backoff_s} s x {self.multiplier} up to {self.attempts - 2} times; "
+                f"the longest wait must be at most {MOST_BACKOFF_S:g} s"
             )
 
 

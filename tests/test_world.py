@@ -14,8 +14,8 @@ from tests.scripted import Scripted, run
 
 
 def test_an_instant_deployment_serves_at_the_moment_of_arrival() -> None:
-    requests = run(Scripted([0, 1]), [1.0, 2.5])
-    assert requests["finished_at_s"].tolist() == [1.0, 2.5]
+    requests = run(Scripted([0, 1]), [0.0, 1.5])
+    assert requests["finished_at_s"].tolist() == [0.0, 1.5]
     assert requests["quality"].tolist() == [0.5, 1.0]
     assert requests["cost_usd"].tolist() == [1.0, 2.0]
 
@@ -158,23 +158,23 @@ class Gathered(Scripted):
 
 def test_a_gate_hands_over_full_batches_and_what_is_left_at_the_end() -> None:
     policy = Gathered([0] * 5, gate=Gate(size=2))
-    requests = run(policy, [1.0, 2.0, 3.0, 4.0, 5.0])
-    assert policy.batches == [(2.0, 2), (4.0, 2), (5.0, 1)]
-    assert requests["decided_at_s"].tolist() == [2.0, 2.0, 4.0, 4.0, 5.0]
+    requests = run(policy, [0.0, 1.0, 2.0, 3.0, 4.0])
+    assert policy.batches == [(1.0, 2), (3.0, 2), (4.0, 1)]
+    assert requests["decided_at_s"].tolist() == [1.0, 1.0, 3.0, 3.0, 4.0]
 
 
 def test_a_gate_with_a_window_does_not_wait_longer() -> None:
     policy = Gathered([0] * 4, gate=Gate(size=3, window_s=1.5))
-    run(policy, [1.0, 2.0, 8.0, 9.0])
-    # The first two wait until 2.5 s; the last arrival, at 9 s, ends the run before the second window does.
-    assert policy.batches == [(2.5, 2), (9.0, 2)]
+    run(policy, [0.0, 1.0, 7.0, 8.0])
+    # The first two wait until 1.5 s; the last arrival, at 8 s, ends the run before the second window does.
+    assert policy.batches == [(1.5, 2), (8.0, 2)]
 
 
 def test_a_full_batch_closes_its_window() -> None:
     policy = Gathered([0] * 4, gate=Gate(size=2, window_s=3.0))
-    run(policy, [1.0, 2.0, 3.5, 20.0])
-    # Full at 2 s. The next begins at 3.5 s and its own window ends at 6.5 s, not the first one's at 4 s.
-    assert policy.batches == [(2.0, 2), (6.5, 1), (20.0, 1)]
+    run(policy, [0.0, 1.0, 2.5, 19.0])
+    # Full at 1 s. The next begins at 2.5 s and its own window ends at 5.5 s, not the first one's at 3 s.
+    assert policy.batches == [(1.0, 2), (5.5, 1), (19.0, 1)]
 
 
 # --- policies that misbehave ------------------------------------------------------------------------------------------

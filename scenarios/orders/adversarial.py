@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from scenarios.orders.ranked import ascending, density, least_cost_usd, mean_quality
 from scenarios.orders.topics import topics
 from sim.interface import FloatArray, IntArray
+from sim.scenario import exact_share
 from sim.workload import Rows
 
 TOPIC = "topic="
@@ -48,7 +50,7 @@ class AdversarialPrefix:
         """Return the row numbers (n_queries,)."""
         shuffle = rng.permutation(len(rows))
         ranked = ascending(-density(rows) if self.densest else density(rows), shuffle)
-        n_prefix = int(np.ceil(self.share * len(rows)))
+        n_prefix = math.ceil(exact_share(self.share) * len(rows))
         return np.concatenate([rng.permutation(ranked[:n_prefix]), rng.permutation(ranked[n_prefix:])])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from scenarios.orders.ranked import ascending
 from sim.interface import FloatArray, IntArray
 from sim.messages import unknown
+from sim.scenario import exact_share
 from sim.workload import Rows
 
 
@@ -133,6 +135,6 @@ class LateTopic:
             raise ValueError(unknown("topic", self.topic, names))
         is_late = topic == names.index(self.topic)
         others = rng.permutation(np.flatnonzero(~is_late))
-        n_before = int(np.ceil(self.after * len(others)))
+        n_before = math.ceil(exact_share(self.after) * len(others))
         mixed = np.concatenate([others[n_before:], np.flatnonzero(is_late)])
         return np.concatenate([others[:n_before], rng.permutation(mixed)])

@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         ("deployment", NAME),
         ("fate", NAME),
         ("decided_at_s", pa.float64()),
+        ("offered_at_s", pa.float64()),
         ("started_at_s", pa.float64()),
         ("first_token_at_s", pa.float64()),
         ("finished_at_s", pa.float64()),

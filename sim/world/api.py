@@ -13,10 +13,10 @@ from math import exp
 
 import numpy as np
 import simpy
-from simpy.events import Timeout
 
 from sim.interface import FloatArray
 from sim.world.checks import check_counts, check_factor, check_times
+from sim.world.moment import COMPLETIONS, Moment
 from sim.world.service import Finish, Job
 
 MINUTE_S = 60.0
@@ -130,7 +130,7 @@ class ApiServer:
             return True
         if self._waits and not now_s < self._wake_at_s <= ready_s:
             self._wake_at_s = ready_s
-            Timeout(self._env, ready_s - now_s, ready_s).callbacks.append(self._wake)
+            Moment(self._env, ready_s - now_s, COMPLETIONS, ready_s).callbacks.append(self._wake)
         return False
 
     def begin(self, job: Job, now_s: float) -> None:
@@ -159,7 +159,7 @@ class ApiServer:
             self._end_in(job, (ends_at_s - now_s) * ratio, now_s)
 
     def _end_in(self, job: Job, wait_s: float, now_s: float) -> None:
-        event = Timeout(self._env, wait_s, job)
+        event = Moment(self._env, wait_s, COMPLETIONS, job)
         event.callbacks.append(self._end)
         self._ends[job], self._ends_at_s[job] = event, now_s + wait_s
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import simpy
 
 from sim.world.deployment import Station
+from sim.world.moment import AUTOSCALERS, Moment
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class TargetTracking:
     def run(self, station: Station, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
         """Add and retire replicas for ever, as a SimPy process."""
         while True:
-            yield env.timeout(self.interval_s)
+            yield Moment(env, self.interval_s, AUTOSCALERS)
             station.close_empty()
             accepting = sum(replica.accepts for replica in station.replicas) + station.starting
             jobs = sum(replica.load for replica in station.replicas)

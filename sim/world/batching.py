@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 import simpy
-from simpy.events import Timeout
 
 from sim.world.checks import check_counts, check_factor, check_times
+from sim.world.moment import COMPLETIONS, Moment
 from sim.world.service import Finish, Job
 
 INFINITY = float("inf")
@@ -202,7 +202,7 @@ class BatchingServer:
         if now_s + wait_s < self._armed_s:  # else the pending event comes too early, and sets the next
             wait_s = max(wait_s, 0.0)  # by rounding
             self._armed_s = now_s + wait_s
-            self._armed = event = Timeout(self._env, wait_s)
+            self._armed = event = Moment(self._env, wait_s, COMPLETIONS)
             event.callbacks.append(self._leave)
 
     def _leave(self, event: simpy.Event) -> None:

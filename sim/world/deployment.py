@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 import simpy
-from simpy.events import Timeout
 
 from sim.deployment import Deployment
 from sim.interface import FloatArray
 from sim.world.balancer import LeastLoaded
+from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.replica import Replica
 from sim.world.service import Job
 from sim.world.trace import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG
@@ -63,9 +64,8 @@ class Station:
         self._timeout_s = deployment.timeout_s
         self._has_clocks = self._timeout_s is not None or patience_s is not None
         self._balancer = (deployment.balancer or LeastLoaded()).open(rng)
-        self._factor = 1.0
-        self._is_up = True
-        self._is_member = True
+        self._slowdowns: list[float] = []  # the factors that hold at present
+        self._outages = self._absences = 0  # how many events keep it down, or out, at present
         self._is_plain = not self._has_clocks and self._context_tokens is None and deployment.autoscaler is None
         self._only: Replica | None = None  # the one replica, while nothing can refuse or watch what it is offered
         self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
@@ -97,10 +97,10 @@ class Station:
                 return REJECTED
             replica.wait(job)
             if self._patience_s is not None:
-                patience = Timeout(self._env, float(self._patience_s[job.query.id]), job)
+                patience = Moment(self._env, float(self._patience_s[job.query.id]), TIME_LIMITS, job)
                 patience.callbacks.append(self._lose_patience)
         if self._timeout_s is not None:
-            Timeout(self._env, self._timeout_s, job).callbacks.append(self._time_out)
+            Moment(self._env, self._timeout_s, TIME_LIMITS, job).callbacks.append(self._time_out)
         return None
 
     def _lose_patience(self, event: simpy.Event) -> None:
@@ -129,7 +129,7 @@ class Station:
         deployment = self._deployment
         done = self._complete if self._has_clocks else self._done
         replica = Replica(deployment.service, deployment.discipline, self._env, done, self._counts)
-        replica.server.slow_down(self._factor, self._env.now)
+        replica.server.slow_down(self._factor(), self._env.now)
         self.replicas.append(replica)
         self._find_only()
 
@@ -165,39 +165,53 @@ class Station:
 
     # --- events -------------------------------------------------------------------------------------------------------
 
+    # Each event begins and ends its own effect: down times and absences add up to their union, and factors multiply.
+
     def fail(self) -> None:
-        """Go down: every job here is lost."""
-        self._set_up(False)
+        """Go down, or stay down for one more reason: every job here is lost."""
+        self._outages += 1
+        self._find_available()
         for replica in self.replicas:
             for job in replica.clear(self._env.now):
                 self._home.pop(job, None)
                 self._lost(job, FAILED, self._env.now)
 
     def repair(self) -> None:
-        """Come up again."""
-        self._set_up(True)
+        """End one ``fail``: come up again, unless there is another reason to be down."""
+        self._outages -= 1
+        self._find_available()
 
     def slow_down(self, factor: float) -> None:
-        """Take ``factor`` times as long as normal from now on; 1 restores."""
-        self._factor = factor
-        for replica in self.replicas:
-            replica.server.slow_down(factor, self._env.now)
+        """Take ``factor`` times as long as so far from now on."""
+        self._slowdowns.append(factor)
+        self._set_speed()
+
+    def restore_speed(self, factor: float) -> None:
+        """End one ``slow_down`` by this factor."""
+        self._slowdowns.remove(factor)
+        self._set_speed()
 
     def leave(self) -> None:
         """Accept nothing more; what is here is still served."""
-        self._is_member = False
-        self._set_up(self._is_up)
+        self._absences += 1
+        self._find_available()
 
     def join(self) -> None:
-        """Accept queries (again)."""
-        self._is_member = True
-        self._set_up(self._is_up)
+        """End one ``leave``: accept queries again, unless there is another reason to be out."""
+        self._absences -= 1
+        self._find_available()
 
-    def _set_up(self, is_up: bool) -> None:
-        self._is_up = is_up
-        self._available[self._number] = self._is_up and self._is_member
+    def _factor(self) -> float:
+        return math.prod(sorted(self._slowdowns))  # sorted, so that the order of events does not change a digit
+
+    def _set_speed(self) -> None:
+        for replica in self.replicas:
+            replica.server.slow_down(self._factor(), self._env.now)
+
+    def _find_available(self) -> None:
+        self._available[self._number] = self._outages == self._absences == 0
         self._find_only()
 
     def _find_only(self) -> None:
-        is_open = self._is_plain and self._is_up and self._is_member
+        is_open = self._is_plain and self._outages == self._absences == 0
         self._only = self.replicas[0] if is_open and len(self.replicas) == 1 else None

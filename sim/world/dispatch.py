@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import simpy
-from simpy.events import Timeout
 
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.messages import unknown
+from sim.scenario import TokenBucket, exact_share
 from sim.world.counts import Counts, Flags
 from sim.world.deployment import Station
+from sim.world.ledger import limit
+from sim.world.moment import RETRIES, WINDOWS, Moment
 from sim.world.renewal import open_ledger
 from sim.world.service import Job
 from sim.world.trace import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
@@ -68,7 +70,9 @@ class Dispatcher:
         self._cost = instance.cost.data
         self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
         self._draws = instance.draws
-        self._price = [1.0] * n_deployments
+        self._price_changes: list[list[float]] = [[] for _ in instance.fleet]  # the factors that hold at present
+        self._price = [1.0] * n_deployments  # their products
+        self._is_charged_usd = [info.unit == "usd" for info in instance.setting.fleet]
         self._use_fallbacks = scenario.exhausted != "lost"
         self._reserve_estimate = scenario.reserve == "estimate"
         self._is_plain = not self._reserve_estimate and all(drawn is None for drawn in instance.draws)
@@ -76,7 +80,9 @@ class Dispatcher:
         self._may_wait = scenario.exhausted == "wait"
         self._is_final = scenario.retry.attempts == 1 and not self._may_wait
         self._waiting: list[tuple[Query, Decision]] = []
+        self._wake_at_s = math.inf  # when the first of them can be paid from a bucket
         self.ledger = open_ledger(instance)
+        self._flows = isinstance(scenario.window, TokenBucket)
         queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
         counts = (queued.write, in_flight.write, available.write)
         self.views: Views = (queued.view, in_flight.view, self.ledger.remaining, available.view)
@@ -105,6 +111,8 @@ class Dispatcher:
             If a choice is no deployment.
         """
         choice, fallbacks, explores = decision
+        if self._flows:
+            self.ledger.flow_in(now_s)
         if explores:
             self._trace.explored[query.id] = True
         if choice is None:
@@ -134,7 +142,7 @@ class Dispatcher:
         committed = cost
         draws = None
         if not self._is_plain:
-            cost *= self._price[deployment]
+            cost = self._true_cost(row, deployment)
             trace.price[number] = self._price[deployment]
             committed = float(query.cost_hat[deployment]) if self._reserve_estimate else cost
             drawn = self._draws[deployment]
@@ -149,6 +157,11 @@ class Dispatcher:
             ledger.release(deployment, committed, ledger.window)
         return refusal
 
+    def _true_cost(self, row: int, deployment: int) -> float:
+        """Return what a query takes from a budget now: a change of price changes no number of tokens."""
+        cost: float = self._cost[row, deployment]
+        return cost * self._price[deployment] if self._is_charged_usd[deployment] else cost
+
     def _refuse(self, query: Query, decision: Decision, refusal: int, now_s: float) -> None:
         """Record a fate, unless the query tries again."""
         if self._is_final or not self._tries_again(query, decision, refusal, now_s):
@@ -162,32 +175,58 @@ class Dispatcher:
         attempts = self._trace.attempts[query.id]
         if refusal in RETRIED and attempts < self._retry.attempts:
             pause_s = self._retry.backoff_s * self._retry.multiplier ** (attempts - 1)
-            Timeout(self.env, pause_s, (query, decision)).callbacks.append(self._try_again)
+            Moment(self.env, pause_s, RETRIES, (query, decision)).callbacks.append(self._try_again)
             return True
         if refusal == EXHAUSTED and self._waits(query, decision):
             self._waiting.append((query, decision))
+            if self._flows:
+                self._wake_for(query, decision)
             return True
         return False
 
     def _try_again(self, event: simpy.Event) -> None:
         query, decision = event.value  # type: ignore[misc]
         self._trace.attempts[query.id] += 1
+        self._offer_again(query, decision)
+
+    def _offer_again(self, query: Query, decision: Decision) -> None:
+        """Offer the query as if for the first time: its record is of its last try."""
+        trace, number = self._trace, query.id
+        trace.offered_at_s[number] = self.env.now
+        trace.started_at_s[number] = trace.first_token_at_s[number] = trace.ended_at_s[number] = math.nan
+        trace.price[number] = 1.0
         self.carry_out(query, decision, self.env.now)
 
     def _waits(self, query: Query, decision: Decision) -> bool:
         """Return whether the query's first choice could be paid from one whole window."""
         if not self._may_wait or decision.deployment is None:
             return False
+        return self._needs(query, decision.deployment) <= limit(self.ledger.share[decision.deployment])
+
+    def _needs(self, query: Query, deployment: int) -> float:
+        """Return what would be committed for a query now."""
         if self._reserve_estimate:
-            cost = float(query.cost_hat[decision.deployment])
-        else:
-            cost = self._cost[self._rows[query.id], decision.deployment] * self._price[decision.deployment]
-        return cost <= self.ledger.share[decision.deployment]
+            return float(query.cost_hat[deployment])
+        return self._true_cost(self._rows[query.id], deployment)
+
+    def _wake_for(self, query: Query, decision: Decision) -> None:
+        """See that those who wait are offered again when a bucket can pay for this query at one of its choices."""
+        choices = [choice for choice in (decision.deployment, *decision.fallbacks) if choice is not None]
+        wait_s = min(self.ledger.wait_s(choice, self._needs(query, choice)) for choice in choices)
+        if wait_s < math.inf and self.env.now + wait_s < self._wake_at_s:
+            self._wake_at_s = self.env.now + wait_s
+            Moment(self.env, wait_s, WINDOWS, self._wake_at_s).callbacks.append(self._wake)
+
+    def _wake(self, event: simpy.Event) -> None:
+        if event.value == self._wake_at_s:  # else an earlier one took its place
+            self.offer_waiting()
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
     def _complete(self, job: Job, now_s: float) -> None:
         trace, number = self._trace, job.query.id
+        if self._flows:
+            self.ledger.flow_in(now_s)
         self.ledger.settle(job.deployment, job.committed, job.cost, job.window)
         trace.fate[number] = SERVED
         trace.started_at_s[number] = job.started_at_s
@@ -201,6 +240,8 @@ class Dispatcher:
     def _lose(self, job: Job, fate: int, now_s: float) -> None:
         """Take note of a job that was taken and then lost; nothing is charged for it."""
         trace, number = self._trace, job.query.id
+        if self._flows:
+            self.ledger.flow_in(now_s)
         self.ledger.release(job.deployment, job.committed, job.window)
         trace.ended_at_s[number] = now_s
         trace.started_at_s[number] = job.started_at_s
@@ -215,14 +256,16 @@ class Dispatcher:
 
     def top_up(self, deployment: str, amount: float) -> None:
         """Add to a budget."""
+        self.ledger.flow_in(self.env.now)
         self.ledger.top_up(self._number(deployment), amount)
 
     def cut_budget(self, deployment: str | None, factor: float) -> None:
         """Multiply what remains of a budget, and all that is to come, by a factor of at most 1."""
+        self.ledger.flow_in(self.env.now)
         for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
             self.ledger.cut(k, factor)
 
-    def arrival_s(self, share: float) -> float:
+    def arrival_s(self, share: float | str) -> float:
         """Return when the first query arrives that is not among this share of all arrivals.
 
         Raises
@@ -231,20 +274,28 @@ class Dispatcher:
             In a closed loop, whose arrival times come of themselves.
         """
         if self._instance.think_s is not None:
-            raise ValueError(f"a closed loop has no {share:.0%} of its arrivals beforehand: give seconds")
-        return float(np.cumsum(self._instance.gaps_s)[int(len(self._rows) * share)])
+            raise ValueError(f"a closed loop has no {share} of its arrivals beforehand: give seconds")
+        return float(np.cumsum(self._instance.gaps_s)[int(len(self._rows) * exact_share(share))])
 
     def change_price(self, deployment: str | None, factor: float) -> None:
-        """Multiply what queries cost by a factor from now on."""
+        """Multiply what queries cost by a factor from now on, besides all factors that hold already."""
         self._is_plain = False
         for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
-            self._price[k] = factor
+            self._price_changes[k].append(factor)
+            self._price[k] = math.prod(sorted(self._price_changes[k]))
+
+    def restore_price(self, deployment: str | None, factor: float) -> None:
+        """End one ``change_price`` by this factor."""
+        for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
+            self._price_changes[k].remove(factor)
+            self._price[k] = math.prod(sorted(self._price_changes[k]))
 
     def offer_waiting(self) -> None:
         """Offer those who wait for a budget again."""
+        self._wake_at_s = math.inf
         waiting, self._waiting = self._waiting, []
         for query, decision in waiting:
-            self.carry_out(query, decision, self.env.now)
+            self._offer_again(query, decision)
 
     def stop_waiting(self) -> None:
         """Let nobody wait for a budget any more."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from sim.interface import FloatArray
+from sim.interface import TOLERANCE, FloatArray
 from sim.world.counts import Amounts
 
 
@@ -19,16 +19,16 @@ class Ledger:
     Parameters
     ----------
     budgets : array (n_deployments,)
-        For the whole run, or for one window; ``inf`` for no budget.
+        For the whole run, or for one window; ``inf`` for no budget. For token buckets what they hold, and begin with.
     inflow_per_s : array (n_deployments,) or None
-        For token buckets: what flows in each second, up to ``budgets``, from full buckets on.
+        For token buckets: what flows in each second, up to what they hold.
 
     Attributes
     ----------
     remaining : array (n_deployments,)
         Budget less settled cost; read-only, updated in place.
     share : list of float
-        What a new window begins with, or a bucket holds.
+        What a whole new window begins with, or a bucket holds.
     window : int
         How often the budgets have been renewed.
     overshoot : list of float
@@ -38,6 +38,7 @@ class Ledger:
     def __init__(self, budgets: FloatArray, inflow_per_s: FloatArray | None = None) -> None:
         self.share: list[float] = budgets.tolist()
         self._budgets: list[float] = budgets.tolist()
+        self._limits = [limit(budget) for budget in self._budgets]
         self._inflow_per_s: list[float] | None = None if inflow_per_s is None else inflow_per_s.tolist()
         self._flowed_at_s = 0.0
         self._committed = [0.0] * len(budgets)
@@ -48,9 +49,9 @@ class Ledger:
         self.overshoot = [0.0] * len(budgets)
 
     def commit(self, deployment: int, cost: float) -> bool:
-        """Take on a cost if committed + cost <= budget; return whether it was."""
+        """Take on a cost if committed + cost is within the budget, see ``limit``; return whether it was."""
         committed = self._committed[deployment] + cost
-        if committed > self._budgets[deployment]:
+        if committed > self._limits[deployment]:
             return False
         self._committed[deployment] = committed
         return True
@@ -71,34 +72,36 @@ class Ledger:
         self._settled[deployment] += cost
         self._remaining.write[deployment] = self._budgets[deployment] - self._settled[deployment]
 
-    def renew(self, rollover: bool) -> None:
-        """Begin the next window, with what was left of this one or without."""
+    def renew(self, rollover: bool, part: float = 1.0) -> None:
+        """Begin the next window, with what was left of this one or without; the last one may be part of a window."""
         self.window += 1
         for deployment, share in enumerate(self.share):
             left = self._budgets[deployment] - self._committed[deployment] if rollover else 0.0
-            self._budgets[deployment] = share if math.isinf(share) else share + max(0.0, left)
             self._committed[deployment] = self._settled[deployment] = 0.0
-            self._remaining.write[deployment] = self._budgets[deployment]
+            self._set(deployment, share if math.isinf(share) else share * part + max(0.0, left))
 
     def flow_in(self, now_s: float) -> None:
-        """Let token buckets fill up to now."""
+        """Let token buckets fill up to now.
+
+        The level changes between calls by this flow alone, so that it is exact if each change of it comes after a call.
+        """
         if self._inflow_per_s is None or now_s <= self._flowed_at_s:
             return
         for deployment, inflow in enumerate(self._inflow_per_s):
-            added = min(inflow * (now_s - self._flowed_at_s), self._room(deployment))
-            self._budgets[deployment] += added
-            self._remaining.write[deployment] += added
+            self._add(deployment, min(inflow * (now_s - self._flowed_at_s), self._room(deployment)))
         self._flowed_at_s = now_s
 
-    def _room(self, deployment: int) -> float:
-        """Return how much may flow in before the bucket is full."""
-        level = self._budgets[deployment] - self._committed[deployment]
-        return max(0.0, self.share[deployment] - level)
+    def wait_s(self, deployment: int, cost: float) -> float:
+        """Return how long a bucket has to fill, as of the last ``flow_in``, before it can pay; ``inf`` for never."""
+        missing = self._committed[deployment] + cost - self._budgets[deployment]
+        if missing <= 0:
+            return 0.0
+        inflow = 0.0 if self._inflow_per_s is None else self._inflow_per_s[deployment]
+        return missing / inflow if inflow > 0 and cost <= limit(self.share[deployment]) else math.inf
 
     def top_up(self, deployment: int, amount: float) -> None:
         """Add to a budget."""
-        self._budgets[deployment] += amount
-        self._remaining.write[deployment] += amount
+        self._add(deployment, amount)
 
     def cut(self, deployment: int, factor: float) -> None:
         """Multiply what remains of a budget, and all that is to come, by a factor of at most 1.
@@ -107,9 +110,29 @@ class Ledger:
         """
         if math.isinf(self._budgets[deployment]):
             return
-        taken = (1.0 - factor) * max(0.0, float(self.remaining[deployment]))
-        self._budgets[deployment] -= taken
-        self._remaining.write[deployment] -= taken
+        self._add(deployment, -(1.0 - factor) * max(0.0, float(self.remaining[deployment])))
         self.share[deployment] *= factor
         if self._inflow_per_s is not None:
             self._inflow_per_s[deployment] *= factor
+
+    def _room(self, deployment: int) -> float:
+        """Return how much may flow in before the bucket is full."""
+        level = self._budgets[deployment] - self._committed[deployment]
+        return max(0.0, self.share[deployment] - level)
+
+    def _add(self, deployment: int, amount: float) -> None:
+        self._set(deployment, self._budgets[deployment] + amount)
+
+    def _set(self, deployment: int, budget: float) -> None:
+        self._budgets[deployment] = budget
+        self._limits[deployment] = limit(budget)
+        self._remaining.write[deployment] = budget - self._settled[deployment]
+
+
+def limit(budget: float) -> float:
+    """Return what a sum of costs may come to: the budget, and what binary fractions add to such a sum by rounding.
+
+    >>> 0.1 + 0.1 + 0.1 <= 0.3, 0.1 + 0.1 + 0.1 <= limit(0.3)
+    (False, True)
+    """
+    return budget * (1 + TOLERANCE)

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 import simpy
-from simpy.events import Timeout
 
 from sim.world.checks import check_counts, check_factor, check_times
 from sim.world.engine import INFINITY, Costs, Engine, Member
+from sim.world.moment import COMPLETIONS, Moment
 from sim.world.service import Finish, Job
 
 TIE_ITERATIONS = 1e-9  # who comes this little after the end of an iteration comes with it
@@ -219,7 +219,7 @@ class PagedBatchingServer:
 
     def _schedule(self, now_s: float) -> None:
         wait_s = (self._duration_s(self._iterations) - self._spent_s) * self._slowness - (now_s - self._since_s)
-        self._leap = leap = Timeout(self._env, max(wait_s, 0.0))
+        self._leap = leap = Moment(self._env, max(wait_s, 0.0), COMPLETIONS)
         leap.callbacks.append(self._land)
 
     def _land(self, event: simpy.Event) -> None:
@@ -236,7 +236,7 @@ class PagedBatchingServer:
         for job in gone:
             del self._places[job]
             if self._overhead_s:
-                self._closing[job] = closing = Timeout(self._env, self._overhead_s, job)
+                self._closing[job] = closing = Moment(self._env, self._overhead_s, COMPLETIONS, job)
                 closing.callbacks.append(self._close)
             else:
                 self._finish(job, now_s)

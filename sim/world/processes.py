@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 
-import numpy as np
 import simpy
 
-from sim.instance import Instance, frozen
+from sim.instance import Instance, frozen, stream
 from sim.world.dispatch import Dispatcher, Views
+from sim.world.moment import SNAPSHOTS, Moment
 from sim.world.renewal import renewals
 
 
@@ -24,22 +25,28 @@ def processes(
 ) -> Iterator[Generator[simpy.Event, None, None]]:
     """Yield the SimPy processes of a run; ``show`` takes each new snapshot of the state."""
     scenario = instance.scenario
-    for number, event in enumerate(scenario.events):
-        yield event.run(dispatcher, np.random.default_rng([*instance.seeds, 1 + number]))
+    kinds: Counter[str] = Counter()
+    for event in scenario.events:
+        kind = f"event {type(event).__name__} {getattr(event, 'deployment', None)}"
+        kinds[kind] += 1  # two alike differ by their number, and no event depends on another kind
+        yield event.run(dispatcher, stream(*instance.seeds, f"{kind} {kinds[kind]}"))
     if scenario.window is not None:
         yield renewals(instance, dispatcher.ledger, env, dispatcher.offer_waiting, dispatcher.stop_waiting)
     if scenario.state_refresh_s is not None:
-        yield snapshots(dispatcher.views, env, scenario.state_refresh_s, show)
+        yield snapshots(dispatcher, env, scenario.state_refresh_s, show)
     for station, deployment in zip(dispatcher.fleet, instance.fleet, strict=True):
         if deployment.autoscaler is not None:
             yield deployment.autoscaler.run(station, env)
 
 
 def snapshots(
-    views: Views, env: simpy.Environment, period_s: float, show: Callable[[Views], None]
+    dispatcher: Dispatcher, env: simpy.Environment, period_s: float, show: Callable[[Views], None]
 ) -> Generator[simpy.Event, None, None]:
-    """Show copies of the live numbers every so often, for ever."""
-    queued, in_flight, remaining, available = views
+    """Show copies of the live numbers every so often from 0 on, for ever."""
+    queued, in_flight, remaining, available = dispatcher.views
+    number = 0
     while True:
+        dispatcher.ledger.flow_in(env.now)
         show((frozen(queued.copy()), frozen(in_flight.copy()), frozen(remaining.copy()), frozen(available.copy())))
-        yield env.timeout(period_s)
+        number += 1
+        yield Moment(env, max(number * period_s - env.now, 0.0), SNAPSHOTS)

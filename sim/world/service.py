@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 import simpy
-from simpy.events import Timeout
 
 from sim.interface import Decision, FloatArray, Query
+from sim.world.moment import COMPLETIONS, Moment
 
 ANYWHERE = Decision(None)
 
@@ -221,7 +221,7 @@ class SlotsServer:
             self._schedule(job, now_s, (end_s - now_s) * change)
 
     def _schedule(self, job: Job, now_s: float, left_s: float) -> None:
-        event = Timeout(self._env, left_s, job)
+        event = Moment(self._env, left_s, COMPLETIONS, job)
         event.callbacks.append(self._end)
         self._ends[job] = (now_s + left_s, event)
 

@@ -36,14 +36,16 @@ class Trace:
     ----------
     decided_at_s : double array
         The time of arrival, unless the query was gathered into a batch.
+    offered_at_s : double array
+        When its last try began; NaN if that was its first, which begins with the decision.
     started_at_s, first_token_at_s, finished_at_s : double arrays
-        NaN until it happens.
+        Of the last try; NaN until it happens.
     ended_at_s : double array
-        When a query that was taken on and lost was lost; NaN for every other.
+        When a query that was taken on and lost was lost in its last try; NaN for every other.
     attempts : int array
-        How often the query was offered.
+        How often the query was tried, less those tries that only waited for a budget.
     price : double array
-        What its cost is multiplied by.
+        What its cost in USD is multiplied by.
     deployment : int array
         Who served the query, or who was chosen first when nobody did; ``NOWHERE`` if the policy declined.
     replica_seconds, overshoot : list of float
@@ -61,6 +63,7 @@ class Trace:
         blank = array("d", [np.nan]) * n_queries
         self.arrived_at_s = array("d", arrived_at_s)
         self.decided_at_s = array("d", arrived_at_s)
+        self.offered_at_s = blank[:]
         self.started_at_s = blank[:]
         self.first_token_at_s = blank[:]
         self.finished_at_s = blank[:]
@@ -77,7 +80,8 @@ class Trace:
 def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
     """Return the trace as a table with a row per arrival, the truth of what was served looked up.
 
-    A query that was not served has quality 0, cost 0 and no output tokens.
+    A query that was not served has quality 0, cost 0 and no output tokens. Of a query that was tried several times, the
+    row speaks of the last try.
     """
     rows, fate = instance.rows, np.asarray(trace.fate)
     deployment = np.asarray(trace.deployment)
@@ -88,6 +92,7 @@ def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
         return np.where(served, truth[rows, chosen], 0.0)
 
     decided_at_s, finished_at_s = np.asarray(trace.decided_at_s), np.asarray(trace.finished_at_s)
+    offered_at_s = np.where(np.isnan(trace.offered_at_s), decided_at_s, trace.offered_at_s)
     ended_at_s = np.where(served, finished_at_s, np.asarray(trace.ended_at_s))
     tokens = pd.array([pd.NA], dtype="Int64").repeat(len(rows))
     if instance.output_tokens is not None:
@@ -101,10 +106,11 @@ def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
             ),
             "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
             "decided_at_s": decided_at_s,
+            "offered_at_s": offered_at_s,
             "started_at_s": np.asarray(trace.started_at_s),
             "first_token_at_s": np.asarray(trace.first_token_at_s),
             "finished_at_s": finished_at_s,
-            "ended_at_s": np.where(np.isnan(ended_at_s), decided_at_s, ended_at_s),
+            "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
             "attempts": np.asarray(trace.attempts),
             "explored": np.asarray(trace.explored, dtype=np.bool_),
             "quality": outcome(instance.quality),

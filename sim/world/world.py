@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 import simpy
-from simpy.events import Timeout
 
 from sim.instance import Instance
 from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
+from sim.scenario import TokenBucket
 from sim.world.dispatch import Dispatcher, Views
+from sim.world.moment import ARRIVALS, DECISIONS, Moment
 from sim.world.processes import goes_on_by_itself, processes
 from sim.world.service import Job
 from sim.world.source import arrivals
@@ -95,6 +96,8 @@ class World:
             self._take = self._gather
         elif self._scenario.decision_s > 0 or self._scenario.measure_decisions:
             self._take = self._decide_alone
+        elif isinstance(self._scenario.window, TokenBucket):
+            self._take = self._decide_at_a_level
         for process in processes(self._instance, self.dispatcher, self._env, self._show):
             self._env.process(process)
         if self._think_s is None:
@@ -113,7 +116,7 @@ class World:
         query = self._following
         gap_s, self._following = next(self._upcoming, END)
         if self._following is not None:
-            Timeout(self._env, gap_s).callbacks.append(self._arrive)
+            Moment(self._env, gap_s, ARRIVALS).callbacks.append(self._arrive)
         if query is not None:
             self._take(query)
 
@@ -133,7 +136,7 @@ class World:
         assert self._think_s is not None
         think_s = next(self._think_s, None)
         if think_s is not None:
-            Timeout(self._env, float(think_s)).callbacks.append(self._ask)
+            Moment(self._env, float(think_s), ARRIVALS).callbacks.append(self._ask)
 
     def _ask(self, _: simpy.Event) -> None:
         """Take the next query of whichever user has thought enough."""
@@ -156,6 +159,11 @@ class World:
             raise self._blame(f"returned {decision!r} for query {query.id}; it must be a Decision")
         self._carry_out(query, decision, query.arrived_at_s)
 
+    def _decide_at_a_level(self, query: Query) -> None:
+        """Decide on one query when token buckets have filled up to now."""
+        self.dispatcher.ledger.flow_in(self._env.now)
+        self._decide_at_once(query)
+
     def _decide_alone(self, query: Query) -> None:
         """Decide on one query, in its own time."""
         self._gathered.append(query)
@@ -166,7 +174,7 @@ class World:
         if len(self._gathered) == self._gate.size or self._following is None:
             self._decide_gathered()
         elif len(self._gathered) == 1 and self._gate.window_s < float("inf"):
-            Timeout(self._env, self._gate.window_s, self._batches).callbacks.append(self._close_window)
+            Moment(self._env, self._gate.window_s, DECISIONS, self._batches).callbacks.append(self._close_window)
 
     def _close_window(self, event: simpy.Event) -> None:
         if event.value == self._batches:  # otherwise that batch was full before its window ended
@@ -177,6 +185,7 @@ class World:
         self._batches += 1
         first, last = queries[0].id, queries[-1].id
         span = f"query {first}" if first == last else f"queries {first} to {last}"
+        self.dispatcher.ledger.flow_in(self._env.now)
         began = time.perf_counter()
         try:
             decisions = self._policy.decide_batch(queries, State(self._env.now, *self._views))
@@ -201,7 +210,7 @@ class World:
         if delay_s == 0:
             carry_out(None)
         else:
-            Timeout(self._env, delay_s).callbacks.append(carry_out)
+            Moment(self._env, delay_s, DECISIONS).callbacks.append(carry_out)
 
     def _show(self, views: Views) -> None:
         """Let policies see these numbers from now on, in the place of current ones."""
