@@ -1,8 +1,8 @@
 """What happens to the fleet while queries arrive. It turns the controls of a running world and knows nothing of it.
 
 ``deployment`` is a name, or None for every deployment. Times count from the first arrival. Events may overlap: each
-begins and ends its own effect, so that down times add up to their union and factors multiply. Work in flight at an outage is lost: those queries are failed or
-retried, never forgotten.
+begins and ends its own effect, so that down times add up to their union and factors multiply. Work in flight at an
+outage is lost: those queries are failed or retried, never forgotten.
 
 ``moves_money = False`` says that an event changes no budget and no price, so that hindsight optima stay bounds; without
 it a study assumes that it might. ``only_cuts = True`` says that whatever it changes, nobody may spend more for it.

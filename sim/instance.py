@@ -42,8 +42,9 @@ class Instance:
     rows : array (n_queries,)
         The test row of each arrival.
     gaps_s : array (n_queries,)
-        Time from the arrival before, 0 for the first, with which the clock begins. Gaps rather than times, because a clock that adds gaps shows
-        exactly their cumulative sum, and not to the last bit the times that they were the differences of.
+        Time from the arrival before; 0 for the first, with which the clock begins. Gaps rather than times, because a
+        clock that adds gaps shows exactly their cumulative sum, and not to the last bit the times that they were the
+        differences of.
     features : Features
         Of all test rows.
     quality, cost_usd, cost : arrays (n_test, n_deployments)
@@ -120,13 +121,14 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
 
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
     think_s = None
-    if hasattr(scenario.arrivals, "think_s"):
+    if hasattr(scenario.arrivals, "think_s") and hasattr(scenario.arrivals, "users"):
         if isinstance(scenario.window, TokenBucket) or (scenario.window is not None and scenario.window.spread):
             raise ValueError(
                 "a closed loop has no arrival times to spread a budget over: use a window with window.spread=false"
             )
         think_s = scenario.arrivals.think_s(len(rows), stream(seed, replication, "think"))
-        think_s[: scenario.arrivals.users] -= think_s[: scenario.arrivals.users].min()
+        first = slice(scenario.arrivals.users)  # how long each user thinks at first
+        think_s[first] -= think_s[first].min()
     setting = Setting(
         fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),

@@ -81,8 +81,15 @@ def test_a_record_that_cannot_be_true_names_the_query(what: str) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_a_start_is_allowed_to_a_query_that_was_rejected_on_its_second_attempt() -> None:
-    check(changed(3, started_at_s=2.0, attempts=2), fleet(places=[3.0, math.inf]))
+def test_a_query_that_was_rejected_on_its_second_attempt_shows_no_start_of_its_first() -> None:
+    with pytest.raises(RuntimeError, match="query 3 can never have started and has a started_at_s"):
+        check(changed(3, started_at_s=2.0, attempts=2), fleet(places=[3.0, math.inf]))
+
+
+def test_what_the_last_try_did_comes_after_its_offer() -> None:
+    check(changed(0, offered_at_s=0.0), fleet(places=[3.0, math.inf]))
+    with pytest.raises(RuntimeError, match="query 0 has started_at_s before offered_at_s"):
+        check(record(*ROWS).assign(offered_at_s=[0.5, *[row["decided_at_s"] for row in ROWS[1:]]]), fleet())
 
 
 def test_a_budget_that_was_exceeded_names_the_deployment() -> None:

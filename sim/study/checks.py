@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sim.interface import FloatArray, IntArray
-from sim.study.metrics.counting import ended_at_s, is_served, numbers
+from sim.interface import TOLERANCE, FloatArray, IntArray
+from sim.study.metrics.counting import ended_at_s, is_served, numbers, offered_at_s
 from sim.study.series import average_number, rows_of_fleet, stage
 
-TOLERANCE = 1e-9  # relative, of sums
 ROUNDING = 1e-15  # of one time, relative to the last
 CLOCK_ROUNDING = 1e-12  # of a time that a service computed in several steps, likewise
 N_BINS = 1024
@@ -65,21 +64,20 @@ def check_fates(requests: pd.DataFrame) -> None:
 def check_times(requests: pd.DataFrame) -> None:
     """Raise RuntimeError unless what happened has a time, what did not has none, and time runs forward."""
     times_s = {column: numbers(requests, column) for column in STEPS}
-    times_s["ended_at_s"] = ended_at_s(requests)
+    times_s |= {"offered_at_s": offered_at_s(requests), "ended_at_s": ended_at_s(requests)}
     known = {column: ~np.isnan(of_column) for column, of_column in times_s.items()}
     served = is_served(requests)
-    for column in ("arrived_at_s", "decided_at_s", "ended_at_s"):
+    for column in ("arrived_at_s", "decided_at_s", "offered_at_s", "ended_at_s"):
         blame(requests, ~known[column], f"has no {column}")
     for column in STEPS[2:]:
         blame(requests, served & ~known[column], f"was served and has no {column}")
     blame(requests, ~served & known["finished_at_s"], "was not served and has a finished_at_s", "finished_at_s")
     blame(requests, known["first_token_at_s"] & ~known["started_at_s"], "has a first token and no start")
     never = requests["fate"].isin(NEVER_STARTED).to_numpy(dtype=np.bool_) & known["started_at_s"]
-    if "attempts" in requests:
-        never &= requests["attempts"].to_numpy() <= 1  # an earlier attempt may have started
     blame(requests, never, "can never have started and has a started_at_s", "started_at_s")
     slack_s = CLOCK_ROUNDING * float(np.abs(times_s["ended_at_s"]).max())
     pairs = [*pairwise(STEPS), *((step, "ended_at_s") for step in STEPS[1:4])]
+    pairs += [("decided_at_s", "offered_at_s"), ("offered_at_s", "started_at_s"), ("offered_at_s", "ended_at_s")]
     for before, after in pairs:
         late = times_s[after] < times_s[before] - slack_s  # false where either is missing
         blame(requests, late, f"has {after} before {before}", before, after)
@@ -88,7 +86,11 @@ def check_times(requests: pd.DataFrame) -> None:
 
 
 def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:
-    """Raise RuntimeError if the served queries of a deployment cost more than its budget, in its unit."""
+    """Raise RuntimeError if the served queries of a deployment cost more than its budget, in its unit.
+
+    A budget for each window of time is kept in each of them by the queries that were taken on in it, or, where what is
+    left rolls over, in each and all before it.
+    """
     served = is_served(requests)
     cost_usd, tokens = numbers(requests, "cost_usd"), numbers(requests, "input_tokens")
     if (fleet["unit"] == "tokens").any():
@@ -96,9 +98,37 @@ def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) 
     for row, (name, unit, budget) in enumerate(zip(fleet["deployment"], fleet["unit"], fleet["budget"], strict=True)):
         if not np.isfinite(budget) or ("may_exceed" in fleet and bool(fleet["may_exceed"].iloc[row])):
             continue
-        spent = float((tokens if unit == "tokens" else cost_usd)[served & (where == row)].sum())
-        if spent > budget * (1 + TOLERANCE):
-            raise RuntimeError(f"the record is wrong: deployment {name!r} spent {spent} of a budget of {budget} {unit}")
+        here = served & (where == row)
+        cost = (tokens if unit == "tokens" else cost_usd)[here]
+        window_s = float(fleet["window_s"].iloc[row]) if "window_s" in fleet else np.nan
+        spent, window, allowed = cost.sum(), "", budget
+        if np.isfinite(window_s) and len(cost):
+            numbers_of, of_window = windows(offered_at_s(requests)[here], window_s)
+            sums = np.bincount(of_window, weights=cost)
+            if fleet["rolls_over"].iloc[row]:
+                sums, limits = sums.cumsum(), budget * (numbers_of + 1)
+            else:
+                limits = np.full(len(sums), budget)
+            worst = int((sums - limits).argmax())
+            spent, allowed, window = sums[worst], limits[worst], f" by the end of window {int(numbers_of[worst])}"
+        if spent > allowed * (1 + TOLERANCE):
+            raise RuntimeError(
+                f"the record is wrong: deployment {name!r} spent {spent} of a budget of {allowed} {unit}{window}"
+            )
+
+
+def windows(times_s: FloatArray, length_s: float) -> tuple[FloatArray, IntArray]:
+    """Return the numbers of the windows that times lie in, in order, and the place of each time's window in them.
+
+    A time that no digit tells from the end of a window has a place of its own between the two.
+    """
+    number = times_s / length_s
+    nearest = np.round(number)
+    at_an_end = np.abs(number - nearest) <= CLOCK_ROUNDING * np.maximum(nearest, 1)
+    numbers_of, place = np.unique(
+        np.where(at_an_end & (number < nearest), nearest - 0.5, np.floor(number)), return_inverse=True
+    )
+    return numbers_of, place
 
 
 def check_places(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from sim.instance import Instance, places
-from sim.scenario import Scenario
+from sim.scenario import Scenario, Window
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:
@@ -18,19 +17,25 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``may_exceed``, whether spending may end
-        above that budget, because estimates are reserved or budgets change during the run; ``replicas``; ``places``,
+        ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``window_s``, the length of the windows that
+        each have that budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves is
+        added to the next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved or
+        something may be added to it during the run; ``replicas``; ``places``,
         how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the record may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``energy_j_per_token`` of output, NaN where the fleet does not say.
     """
-    setting, fleet = instance.setting, instance.fleet
+    setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
+    if not isinstance(window, Window) or window.spread:
+        window = None  # the budget is for the whole run
     return pd.DataFrame(
         {
             "deployment": [info.name for info in setting.fleet],
             "model": [info.model for info in setting.fleet],
             "unit": [info.unit for info in setting.fleet],
             "budget": setting.budgets,
+            "window_s": math.nan if window is None else window.length_s,
+            "rolls_over": window is not None and window.rollover,
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
             "places": [places(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
@@ -44,8 +49,9 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
 def may_exceed(instance: Instance) -> bool:
     """Return whether a deployment may end above its budget without anything being wrong."""
     scenario = instance.scenario
-    others = [event for event in scenario.events if not getattr(event, "only_cuts", False)]
-    return unbounded(replace(scenario, events=others)) is not None
+    return scenario.reserve == "estimate" or any(
+        getattr(event, "moves_money", True) and not getattr(event, "only_cuts", False) for event in scenario.events
+    )
 
 
 def unbounded(scenario: Scenario) -> str | None:

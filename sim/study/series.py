@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray, IntArray
-from sim.study.metrics.counting import ended_at_s, numbers
+from sim.study.metrics.counting import ended_at_s, numbers, offered_at_s
 from sim.study.metrics.load import of_fleet
 
 
@@ -89,8 +89,9 @@ def rows_of_fleet(requests: pd.DataFrame, fleet: pd.DataFrame) -> IntArray:
 def stage(requests: pd.DataFrame, where: IntArray, name: str) -> tuple[FloatArray, FloatArray, IntArray]:
     """Return start, end and deployment of every stay in the ``queue`` or in ``service``, each (n_stays,).
 
-    The queue is from decision to start, or to the end of a query that left, timed out or failed without a start;
-    service is from start to end. Queries that were refused stayed nowhere.
+    The queue is from the offer to the start, or to the end of a query that left, timed out or failed without a start;
+    service is from start to end. Queries that were refused stayed nowhere. Of a query that was tried several times, the
+    stays are those of its last try.
     """
     started_at_s, ended = numbers(requests, "started_at_s"), ended_at_s(requests)
     has_started = ~np.isnan(started_at_s)
@@ -100,7 +101,7 @@ def stage(requests: pd.DataFrame, where: IntArray, name: str) -> tuple[FloatArra
     lost_in_queue = requests["fate"].isin(["abandoned", "timed_out", "failed"]).to_numpy(dtype=np.bool_)
     keep = (has_started | lost_in_queue) & (where >= 0)
     left_queue = np.where(has_started, started_at_s, ended)
-    return numbers(requests, "decided_at_s")[keep], left_queue[keep], where[keep]
+    return offered_at_s(requests)[keep], left_queue[keep], where[keep]
 
 
 def average_number(

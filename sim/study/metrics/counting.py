@@ -64,6 +64,11 @@ def ended_at_s(requests: pd.DataFrame) -> FloatArray:
     return np.where(np.isnan(finished_at_s), numbers(requests, "decided_at_s"), finished_at_s)
 
 
+def offered_at_s(requests: pd.DataFrame) -> FloatArray:
+    """Return when each query's last try began (n_queries,); in records without that column, when it was decided."""
+    return numbers(requests, "offered_at_s" if "offered_at_s" in requests else "decided_at_s")
+
+
 def makespan_s(requests: pd.DataFrame) -> float:
     """Return the time from the first arrival to the last end, whatever its fate; NaN if nothing arrived."""
     if requests.empty:
