@@ -159,7 +159,7 @@ class TokenBucket:
     """Budgets that are given out evenly from the first arrival to the last, and may be saved up a little.
 
     A bucket holds at most ``burst_s`` seconds' share of its budget. It is full at the first arrival; the rest of the
-    budget flows in evenly until the last one. What finds the bucket full is lost. So no more more than the budget is spent.
+    budget flows in evenly until the last one. What finds the bucket full is lost.
     """
 
     burst_s: float

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from scenarios.arrivals.closed import ClosedLoop
 from scenarios.budgets import Amounts
 from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from scenarios.fleets import Listed
-from sim.deployment import Deployment
+from sim.deployment import Deployment, Service
 from sim.interface import Decision, Gate
 from sim.scenario import Event, Retry, TokenBucket, Window, exact_share
 from sim.study.experiment import compare
@@ -122,6 +123,20 @@ def test_a_query_waits_for_a_bucket_until_the_moment_when_it_can_be_paid() -> No
     assert requests["started_at_s"].tolist() == pytest.approx([0.0, 0.0, 1.25, 10.0])
 
 
+def test_a_query_whose_next_choice_is_full_waits_for_the_bucket_of_its_first() -> None:
+    full = [Deployment("a", "a", SECOND), Deployment("b", "b", Timed(1, Constant(99.0)), queue_capacity=0)]
+    requests = run(
+        Scripted([1, 0, Decision(0, fallbacks=(1,)), None]),
+        [0.0, 0.0, 0.0, 10.0],
+        deployments=full,
+        budget=Amounts([5.0, 20.0]),
+        window=TokenBucket(burst_s=2),
+        exhausted="wait",
+    )
+    # 1 of 5 USD is there at first and 0.4 USD flow in each second: the next is there after 2.5 s.
+    assert requests["started_at_s"].tolist()[:3] == [0.0, 0.0, 2.5]
+
+
 def test_a_bucket_takes_no_step_between_queries_that_are_hours_apart() -> None:
     times = [3600.0 * n for n in range(20)]
     policy = Scripted([0] * 20)
@@ -172,6 +187,7 @@ EVENTS: list[Event] = [
     Joins(1.0, "b"),
     Leaves(5.0, "b", for_s=1.0),
 ]
+OUTAGES: Event = RandomOutages(3.0, 1.0)
 NAMES = {None: None, "a": MODELS[0], "b": MODELS[1]}
 some_events = st.lists(st.sampled_from(EVENTS), max_size=3)
 ticks = st.integers(0, 640).map(lambda number: number / 64)  # so that no time is rounded when it moves
@@ -182,7 +198,8 @@ ticks = st.integers(0, 640).map(lambda number: number / 64)  # so that no time i
 def test_nothing_changes_when_all_times_move(data: st.DataObject) -> None:
     times = sorted(data.draw(st.lists(ticks, min_size=2, max_size=12)))
     script = [data.draw(st.sampled_from([0, 1, None, Decision(0, fallbacks=(1,))])) for _ in times]
-    service = data.draw(st.sampled_from([Slots(1, 0.25, 0.01), Timed(2, Constant(1.5)), Batching(2, 0.0025, 0.005)]))
+    services: list[Service] = [Slots(1, 0.25, 0.01), Timed(2, Constant(1.5)), Batching(2, 0.0025, 0.005)]
+    service = data.draw(st.sampled_from(services))
     window = data.draw(st.sampled_from([None, Window(2.0), Window(1.0, spread=False), TokenBucket(2.0)]))
     scaler = TargetTracking(1, 3, 1.0, interval_s=1.0, cold_start_s=0.5) if data.draw(st.booleans()) else None
     fleet = [
@@ -226,7 +243,7 @@ def test_overlapping_outages_last_from_the_first_failure_to_the_last_repair() ->
 
 def test_nothing_is_served_in_an_outage_while_random_ones_come_and_go() -> None:
     times = [100.0 + n / 10 for n in range(601)]
-    events = [Outage(0.0, 61.0), RandomOutages(mean_up_s=20.0, mean_down_s=5.0)]
+    events: list[Event] = [Outage(0.0, 61.0), RandomOutages(mean_up_s=20.0, mean_down_s=5.0)]
     for order in itertools.permutations(events):
         assert down(run(Scripted([0] * 601), times, events=order)) == list(range(601))
 
@@ -262,11 +279,10 @@ def test_a_change_of_price_takes_no_other_number_of_tokens_from_a_budget_in_toke
 def test_an_event_draws_the_same_whatever_other_events_there_are() -> None:
     times = [n / 10 for n in range(300)]
     alone, beside = (
-        run(Scripted([0] * 300), times, events=events)
-        for events in ([RandomOutages(3.0, 1.0)], [TopUp(1.0, 5.0, "b"), RandomOutages(3.0, 1.0)])
+        run(Scripted([0] * 300), times, events=events) for events in ([OUTAGES], [TopUp(1.0, 5.0, "b"), OUTAGES])
     )
     assert down(alone) == down(beside) != []
-    twice = run(Scripted([0] * 300), times, events=[RandomOutages(3.0, 1.0), RandomOutages(3.0, 1.0)])
+    twice = run(Scripted([0] * 300), times, events=[OUTAGES, OUTAGES])
     assert set(down(alone)) < set(down(twice))  # two of a kind do not go down together
 
 
@@ -276,14 +292,14 @@ def test_an_event_draws_the_same_whatever_other_events_there_are() -> None:
 @pytest.mark.parametrize("cost", [0.1, 0.0001, 0.7, 1.1e-7, 1 / 3])
 def test_a_budget_of_k_costs_pays_for_k_queries(cost: float) -> None:
     for k in range(1, 200):
-        ledger = Ledger(pd.Series([k * cost]).to_numpy())
+        ledger = Ledger(np.array([k * cost]))
         assert sum(ledger.commit(0, cost) for _ in range(k + 2)) == k
 
 
 def test_a_budget_that_is_the_sum_of_all_costs_pays_for_all_in_any_order() -> None:
     costs = [0.1 + 0.37 / (n + 1) for n in range(60)]
     for start in range(60):
-        ledger = Ledger(pd.Series([sum(costs)]).to_numpy())
+        ledger = Ledger(np.array([sum(costs)]))
         assert all(ledger.commit(0, cost) for cost in costs[start:] + costs[:start])
 
 

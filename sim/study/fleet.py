@@ -17,10 +17,10 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``window_s``, the length of the windows that
-        each have that budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves is
-        added to the next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved or
-        something may be added to it during the run; ``replicas``; ``places``,
+        ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``window_s``, the length of the windows
+        that each have that budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves
+        is added to the next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved
+        or something may be added to it during the run; ``replicas``; ``places``,
         how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the record may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``energy_j_per_token`` of output, NaN where the fleet does not say.

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import numpy as np
 import simpy
 
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
-from sim.messages import unknown
-from sim.scenario import TokenBucket, exact_share
+from sim.scenario import TokenBucket
+from sim.world.controls import Prices
 from sim.world.counts import Counts, Flags
 from sim.world.deployment import Station
-from sim.world.ledger import limit
-from sim.world.moment import RETRIES, WINDOWS, Moment
+from sim.world.moment import RETRIES, Moment
 from sim.world.renewal import open_ledger
 from sim.world.service import Job
 from sim.world.trace import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
+from sim.world.waiting import BudgetQueue
 
 Views = tuple[IntArray, IntArray, FloatArray, BoolArray]
 RETRIED = (REJECTED, ABANDONED, TIMED_OUT, FAILED)
@@ -44,6 +43,8 @@ class Dispatcher:
     ----------
     fleet : list of Station
     ledger : Ledger
+    prices : Prices
+    waiting : BudgetQueue
     views : tuple of array (n_deployments,)
         What policies may see: waiting, in service, remaining budgets, availability; read-only, and always current.
     """
@@ -70,19 +71,19 @@ class Dispatcher:
         self._cost = instance.cost.data
         self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
         self._draws = instance.draws
-        self._price_changes: list[list[float]] = [[] for _ in instance.fleet]  # the factors that hold at present
-        self._price = [1.0] * n_deployments  # their products
         self._is_charged_usd = [info.unit == "usd" for info in instance.setting.fleet]
         self._use_fallbacks = scenario.exhausted != "lost"
         self._reserve_estimate = scenario.reserve == "estimate"
-        self._is_plain = not self._reserve_estimate and all(drawn is None for drawn in instance.draws)
+        has_plain_costs = not self._reserve_estimate and not scenario.events  # events may change prices
+        self._is_plain = has_plain_costs and all(drawn is None for drawn in instance.draws)
         self._retry = scenario.retry
         self._may_wait = scenario.exhausted == "wait"
         self._is_final = scenario.retry.attempts == 1 and not self._may_wait
-        self._waiting: list[tuple[Query, Decision]] = []
-        self._wake_at_s = math.inf  # when the first of them can be paid from a bucket
         self.ledger = open_ledger(instance)
+        self.prices = Prices(n_deployments)
+        self._price = self.prices.factor
         self._flows = isinstance(scenario.window, TokenBucket)
+        self.waiting = BudgetQueue(self.ledger, env, self._needs, self._offer_again, self._flows)
         queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
         counts = (queued.write, in_flight.write, available.write)
         self.views: Views = (queued.view, in_flight.view, self.ledger.remaining, available.view)
@@ -177,12 +178,7 @@ class Dispatcher:
             pause_s = self._retry.backoff_s * self._retry.multiplier ** (attempts - 1)
             Moment(self.env, pause_s, RETRIES, (query, decision)).callbacks.append(self._try_again)
             return True
-        if refusal == EXHAUSTED and self._waits(query, decision):
-            self._waiting.append((query, decision))
-            if self._flows:
-                self._wake_for(query, decision)
-            return True
-        return False
+        return refusal == EXHAUSTED and self._may_wait and self.waiting.accepts(query, decision)
 
     def _try_again(self, event: simpy.Event) -> None:
         query, decision = event.value  # type: ignore[misc]
@@ -197,29 +193,11 @@ class Dispatcher:
         trace.price[number] = 1.0
         self.carry_out(query, decision, self.env.now)
 
-    def _waits(self, query: Query, decision: Decision) -> bool:
-        """Return whether the query's first choice could be paid from one whole window."""
-        if not self._may_wait or decision.deployment is None:
-            return False
-        return self._needs(query, decision.deployment) <= limit(self.ledger.share[decision.deployment])
-
     def _needs(self, query: Query, deployment: int) -> float:
         """Return what would be committed for a query now."""
         if self._reserve_estimate:
             return float(query.cost_hat[deployment])
         return self._true_cost(self._rows[query.id], deployment)
-
-    def _wake_for(self, query: Query, decision: Decision) -> None:
-        """See that those who wait are offered again when a bucket can pay for this query at one of its choices."""
-        choices = [choice for choice in (decision.deployment, *decision.fallbacks) if choice is not None]
-        wait_s = min(self.ledger.wait_s(choice, self._needs(query, choice)) for choice in choices)
-        if wait_s < math.inf and self.env.now + wait_s < self._wake_at_s:
-            self._wake_at_s = self.env.now + wait_s
-            Moment(self.env, wait_s, WINDOWS, self._wake_at_s).callbacks.append(self._wake)
-
-    def _wake(self, event: simpy.Event) -> None:
-        if event.value == self._wake_at_s:  # else an earlier one took its place
-            self.offer_waiting()
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
@@ -247,66 +225,6 @@ class Dispatcher:
         trace.started_at_s[number] = job.started_at_s
         trace.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
         self._refuse(job.query, job.decision, fate, now_s)
-
-    # --- controls -----------------------------------------------------------------------------------------------------
-
-    def stations(self, deployment: str | None) -> Sequence[Station]:
-        """Return the deployment of that name, at work; all of them for None."""
-        return self.fleet if deployment is None else [self.fleet[self._number(deployment)]]
-
-    def top_up(self, deployment: str, amount: float) -> None:
-        """Add to a budget."""
-        self.ledger.flow_in(self.env.now)
-        self.ledger.top_up(self._number(deployment), amount)
-
-    def cut_budget(self, deployment: str | None, factor: float) -> None:
-        """Multiply what remains of a budget, and all that is to come, by a factor of at most 1."""
-        self.ledger.flow_in(self.env.now)
-        for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
-            self.ledger.cut(k, factor)
-
-    def arrival_s(self, share: float | str) -> float:
-        """Return when the first query arrives that is not among this share of all arrivals.
-
-        Raises
-        ------
-        ValueError
-            In a closed loop, whose arrival times come of themselves.
-        """
-        if self._instance.think_s is not None:
-            raise ValueError(f"a closed loop has no {share} of its arrivals beforehand: give seconds")
-        return float(np.cumsum(self._instance.gaps_s)[int(len(self._rows) * exact_share(share))])
-
-    def change_price(self, deployment: str | None, factor: float) -> None:
-        """Multiply what queries cost by a factor from now on, besides all factors that hold already."""
-        self._is_plain = False
-        for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
-            self._price_changes[k].append(factor)
-            self._price[k] = math.prod(sorted(self._price_changes[k]))
-
-    def restore_price(self, deployment: str | None, factor: float) -> None:
-        """End one ``change_price`` by this factor."""
-        for k in range(self._n_deployments) if deployment is None else [self._number(deployment)]:
-            self._price_changes[k].remove(factor)
-            self._price[k] = math.prod(sorted(self._price_changes[k]))
-
-    def offer_waiting(self) -> None:
-        """Offer those who wait for a budget again."""
-        self._wake_at_s = math.inf
-        waiting, self._waiting = self._waiting, []
-        for query, decision in waiting:
-            self._offer_again(query, decision)
-
-    def stop_waiting(self) -> None:
-        """Let nobody wait for a budget any more."""
-        self._may_wait = False
-        self.offer_waiting()
-
-    def _number(self, deployment: str) -> int:
-        names = [info.name for info in self._instance.setting.fleet]
-        if deployment not in names:
-            raise ValueError(unknown("deployment of an event", deployment, names))
-        return names.index(deployment)
 
 
 def index(choice: object) -> int:

@@ -93,9 +93,9 @@ class Ledger:
 
     def wait_s(self, deployment: int, cost: float) -> float:
         """Return how long a bucket has to fill, as of the last ``flow_in``, before it can pay; ``inf`` for never."""
-        missing = self._committed[deployment] + cost - self._budgets[deployment]
-        if missing <= 0:
+        if self._committed[deployment] + cost <= self._limits[deployment]:
             return 0.0
+        missing = self._committed[deployment] + cost - self._budgets[deployment]
         inflow = 0.0 if self._inflow_per_s is None else self._inflow_per_s[deployment]
         return missing / inflow if inflow > 0 and cost <= limit(self.share[deployment]) else math.inf
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 import simpy
 
 from sim.instance import Instance, frozen, stream
+from sim.world.controls import FleetControls
 from sim.world.dispatch import Dispatcher, Views
 from sim.world.moment import SNAPSHOTS, Moment
 from sim.world.renewal import renewals
@@ -25,13 +26,14 @@ def processes(
 ) -> Iterator[Generator[simpy.Event, None, None]]:
     """Yield the SimPy processes of a run; ``show`` takes each new snapshot of the state."""
     scenario = instance.scenario
+    controls = FleetControls(instance, env, dispatcher.fleet, dispatcher.ledger, dispatcher.prices)
     kinds: Counter[str] = Counter()
     for event in scenario.events:
         kind = f"event {type(event).__name__} {getattr(event, 'deployment', None)}"
         kinds[kind] += 1  # two alike differ by their number, and no event depends on another kind
-        yield event.run(dispatcher, stream(*instance.seeds, f"{kind} {kinds[kind]}"))
+        yield event.run(controls, stream(*instance.seeds, f"{kind} {kinds[kind]}"))
     if scenario.window is not None:
-        yield renewals(instance, dispatcher.ledger, env, dispatcher.offer_waiting, dispatcher.stop_waiting)
+        yield renewals(instance, dispatcher.ledger, env, dispatcher.waiting.offer_all, dispatcher.waiting.close)
     if scenario.state_refresh_s is not None:
         yield snapshots(dispatcher, env, scenario.state_refresh_s, show)
     for station, deployment in zip(dispatcher.fleet, instance.fleet, strict=True):

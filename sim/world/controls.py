@@ -1,0 +1,102 @@
+"""What events may turn while a run goes on: deployments, budgets and prices. It knows no query and no policy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import simpy
+
+from sim.instance import Instance
+from sim.messages import unknown
+from sim.scenario import exact_share
+from sim.world.deployment import Station
+from sim.world.ledger import Ledger
+
+
+class Prices:
+    """What the costs of each deployment are multiplied by: the product of all changes that hold at present.
+
+    Attributes
+    ----------
+    factor : list of float
+        For each deployment; 1 without a change.
+    """
+
+    def __init__(self, n_deployments: int) -> None:
+        self._changes: list[list[float]] = [[] for _ in range(n_deployments)]
+        self.factor = [1.0] * n_deployments
+
+    def begin(self, deployment: int, factor: float) -> None:
+        """Let one more change hold."""
+        self._changes[deployment].append(factor)
+        self._multiply(deployment)
+
+    def end(self, deployment: int, factor: float) -> None:
+        """End one change by this factor."""
+        self._changes[deployment].remove(factor)
+        self._multiply(deployment)
+
+    def _multiply(self, deployment: int) -> None:
+        # Sorted, so that the order of events does not change a digit.
+        self.factor[deployment] = math.prod(sorted(self._changes[deployment]))
+
+
+class FleetControls:
+    """The controls of one run, see ``sim.scenario.Controls``; ``deployment`` is a name, or None for every one."""
+
+    def __init__(
+        self, instance: Instance, env: simpy.Environment, fleet: Sequence[Station], ledger: Ledger, prices: Prices
+    ) -> None:
+        self.env = env
+        self._instance = instance
+        self._names = [info.name for info in instance.setting.fleet]
+        self._fleet = fleet
+        self._ledger = ledger
+        self._prices = prices
+
+    def stations(self, deployment: str | None) -> Sequence[Station]:
+        """Return the deployment of that name, at work; all of them for None."""
+        return [self._fleet[k] for k in self._numbers(deployment)]
+
+    def top_up(self, deployment: str, amount: float) -> None:
+        """Add to a budget."""
+        self._ledger.flow_in(self.env.now)
+        for k in self._numbers(deployment):
+            self._ledger.top_up(k, amount)
+
+    def cut_budget(self, deployment: str | None, factor: float) -> None:
+        """Multiply what remains of a budget, and all that is to come, by a factor of at most 1."""
+        self._ledger.flow_in(self.env.now)
+        for k in self._numbers(deployment):
+            self._ledger.cut(k, factor)
+
+    def change_price(self, deployment: str | None, factor: float) -> None:
+        """Multiply what queries cost by a factor from now on, besides all factors that hold already."""
+        for k in self._numbers(deployment):
+            self._prices.begin(k, factor)
+
+    def restore_price(self, deployment: str | None, factor: float) -> None:
+        """End one ``change_price`` by this factor."""
+        for k in self._numbers(deployment):
+            self._prices.end(k, factor)
+
+    def arrival_s(self, share: float | str) -> float:
+        """Return when the first query arrives that is not among this share of all arrivals.
+
+        Raises
+        ------
+        ValueError
+            In a closed loop, whose arrival times come of themselves.
+        """
+        if self._instance.think_s is not None:
+            raise ValueError(f"a closed loop has no {share} of its arrivals beforehand: give seconds")
+        return float(np.cumsum(self._instance.gaps_s)[int(len(self._instance.rows) * exact_share(share))])
+
+    def _numbers(self, deployment: str | None) -> Sequence[int]:
+        if deployment is None:
+            return range(len(self._names))
+        if deployment not in self._names:
+            raise ValueError(unknown("deployment of an event", deployment, self._names))
+        return [self._names.index(deployment)]
