@@ -87,9 +87,22 @@ def test_a_query_that_was_rejected_on_its_second_attempt_shows_no_start_of_its_f
 
 
 def test_what_the_last_try_did_comes_after_its_offer() -> None:
-    check(changed(0, offered_at_s=0.0), fleet(places=[3.0, math.inf]))
+    offered = record(*ROWS)["decided_at_s"]
+    check(record(*ROWS).assign(offered_at_s=offered), fleet())
     with pytest.raises(RuntimeError, match="query 0 has started_at_s before offered_at_s"):
-        check(record(*ROWS).assign(offered_at_s=[0.5, *[row["decided_at_s"] for row in ROWS[1:]]]), fleet())
+        check(record(*ROWS).assign(offered_at_s=offered.where(offered > 0, 0.5)), fleet())
+
+
+def test_a_budget_for_each_window_is_kept_in_each_or_up_to_each_where_it_rolls_over() -> None:
+    # Deployment a takes on queries of 0.001 USD at 0, 1 and 1 s: one in the first window of 1 s, two in the second.
+    requests, each = record(*ROWS), {"window_s": [1.0, 1.0], "rolls_over": [False, False]}
+    check(requests, fleet(budget=[0.002, math.inf], **each))
+    with pytest.raises(RuntimeError, match=r"'a' spent 0\.002 of a budget of 0\.0015 usd by the end of window 1"):
+        check(requests, fleet(budget=[0.0015, math.inf], **each))
+    rolls = each | {"rolls_over": [True, True]}
+    check(requests, fleet(budget=[0.0015, math.inf], **rolls))
+    with pytest.raises(RuntimeError, match=r"'a' spent 0\.003 of a budget of 0\.0028 usd by the end of window 1"):
+        check(requests, fleet(budget=[0.0014, math.inf], **rolls))
 
 
 def test_a_budget_that_was_exceeded_names_the_deployment() -> None:

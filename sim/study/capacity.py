@@ -106,7 +106,7 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
     spans_s = [float(instance.gaps_s.sum()) for instance in instances]
     return Capacity(
         rate_per_s=min(
-            len(i.rows) / span_s if span_s > 0 else 0.0 for i, span_s in zip(instances, spans_s, strict=True)
+            (len(i.rows) - 1) / span_s if span_s > 0 else 0.0 for i, span_s in zip(instances, spans_s, strict=True)
         ),
         each_per_s=tuple(served_per_s(instances[0], k) for k in range(len(catalogue))),
         places=tuple(float(getattr(one.service, "slots", None) or math.inf) for one in catalogue),

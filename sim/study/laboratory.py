@@ -58,6 +58,7 @@ def customers(system: System, n_customers: int, seed: int) -> pd.DataFrame:
     arrived_at_s = requests["arrived_at_s"]
     for k, duration in enumerate(system.after):  # a single server is left in the order of arrival
         left = Arriving(requests["finished_at_s"].to_numpy())
+        arrived_at_s = arrived_at_s - left.first_s  # each run's clock begins with its own first arrival
         name = f"stage {k + 2}"
         requests = serve(Timed(1, duration), left, n_customers, name=name, seed=seed, replication=replication)
     worked_s = np.nan if tokens is None else tokens * TOKEN_S

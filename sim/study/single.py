@@ -41,6 +41,7 @@ class Arriving:
 
     def __init__(self, times_s: FloatArray) -> None:
         self._times_s = times_s
+        self.first_s = float(times_s[0])
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the first ``n_queries`` of them."""
