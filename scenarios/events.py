@@ -69,10 +69,10 @@ class RandomOutages:
         """Fail and repair for ever; with no name, all deployments together."""
         stations = controls.stations(self.deployment)
         while True:
-            yield controls.env.timeout(rng.exponential(self.mean_up_s))
+            yield controls.env.timeout(float(rng.exponential(self.mean_up_s)))
             for station in stations:
                 station.fail()
-            yield controls.env.timeout(rng.exponential(self.mean_down_s))
+            yield controls.env.timeout(float(rng.exponential(self.mean_down_s)))
             for station in stations:
                 station.repair()
 

@@ -47,6 +47,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 NEEDS_A_FILE = {"workload": {"routerbench", "table", "trace"}, "order": {"saved"}}
 SLOW = {"order": {"worst_of"}}  # it runs the world a hundred times
 GLOBAL = ("workload",)  # whose options may bring others
+SEVERAL = ("policy", "order", "events", "metric")  # several of their options may be chosen at once
 TICK_S = 1 / 64  # arrivals are whole multiples of it, so that no digit is lost when they move
 
 
@@ -287,8 +288,13 @@ def assembled(line: Line) -> dict[str, Any]:
     """The configuration of a line, as plain values."""
     config = copy.deepcopy(composed(f"workload={line.groups['workload']}"))
     for group, chosen in line.groups.items():
-        if group not in GLOBAL:
-            config[group] = copy.deepcopy(composed(f"{group}={text(chosen)}")[group])
+        if group in SEVERAL:
+            parts = [
+                composed(f"{group}={option}")[group] for option in ([chosen] if isinstance(chosen, str) else chosen)
+            ]
+            config[group] = {name: copy.deepcopy(node) for part in parts for name, node in part.items()}
+        elif group not in GLOBAL:
+            config[group] = copy.deepcopy(composed(f"{group}={chosen}")[group])
     for key, value in line.keys.items():
         *path, last = key.split(".")
         node = config

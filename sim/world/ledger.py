@@ -117,8 +117,8 @@ class Ledger:
 
     def _room(self, deployment: int) -> float:
         """Return how much may flow in before the bucket is full."""
-        level = self._budgets[deployment] - self._committed[deployment]
-        return max(0.0, self.share[deployment] - level)
+        share = self.share[deployment]
+        return 0.0 if math.isinf(share) else max(0.0, share - self._budgets[deployment] + self._committed[deployment])
 
     def _add(self, deployment: int, amount: float) -> None:
         self._set(deployment, self._budgets[deployment] + amount)
