@@ -105,11 +105,11 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     has_one_unit = len(set(units)) == 1
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
-        quality_mean=history_quality.mean(axis=0),
-        cost_mean=history_cost.mean(axis=0),
+        quality_mean=sums(history_quality) / len(history),
+        cost_mean=sums(history_cost) / len(history),
         # Sorted, so that the sum is the same to the last bit when a saved order names the rows in its own order.
-        cheapest_total=float(cost[np.sort(arriving)].sum(axis=0).min()) if has_one_unit else float("nan"),
-        cheapest_total_of_all=float(cost.sum(axis=0).min()) if has_one_unit else float("nan"),
+        cheapest_total=float(sums(cost[np.sort(arriving)]).min()) if has_one_unit else float("nan"),
+        cheapest_total_of_all=float(sums(cost).min()) if has_one_unit else float("nan"),
     )
     budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))
     check_budgets(budgets, fleet)
@@ -171,6 +171,12 @@ def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Numb
     if list(columns) == list(range(truth.shape[1])):
         return truth
     return frozen(truth[:, columns])
+
+
+def sums(truth: FloatArray) -> FloatArray:
+    """Return the sum of each column, to the last bit the same whatever other columns there are."""
+    total: FloatArray = np.ascontiguousarray(truth.T).sum(axis=1)
+    return total
 
 
 def places(deployment: Deployment) -> float:

@@ -91,7 +91,7 @@ def hold_budgets(one: Study, requests: pd.DataFrame, instance: Instance) -> None
         limit = budget + added
         if isinstance(window, Window) and not window.spread:
             number = np.floor(here["offered_at_s"].to_numpy() / window.length_s + 1e-9)
-            limit += budget * (number.max() if len(number) else 0)
+            limit += budget * number.max() if len(number) and np.isfinite(budget) else 0.0
             if not window.rollover and not added:
                 assert pd.Series(spent).groupby(number).sum().le(budget * (1 + TOLERANCE)).all()
         else:

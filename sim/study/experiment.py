@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sim.instance import Instance, frozen, realise, stream
+from sim.instance import Instance, frozen, realise, stream, sums
 from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
@@ -213,7 +213,7 @@ class EstimateCache:
         if key not in self._known:
             history, shape = instance.setting.history, instance.quality.shape
             if estimator is None:
-                means = (history.quality.mean(axis=0), history.cost.mean(axis=0))
+                means = (sums(history.quality) / len(history.quality), sums(history.cost) / len(history.cost))
                 self._known[key] = Estimates(*(np.broadcast_to(mean, shape) for mean in means))
             else:
                 predicted = predictions(self._store, estimator, history, instance.features)
