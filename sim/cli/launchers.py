@@ -27,12 +27,15 @@ class Job:
         Where its rows go, an absolute path on a file system that all machines share.
     cache : str or None
         Folder of predictions and bounds, see ``sim.study.store``.
+    source : str or None
+        Digest of the code that the point is to be run with (``sim.study.source_digest``); None for any.
     """
 
     number: int
     config: dict[str, Any]
     file: str
     cache: str | None
+    source: str | None = None
 
 
 @dataclass(frozen=True)

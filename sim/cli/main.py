@@ -37,7 +37,7 @@ TAKE_DIRECTORIES = ("report", "diff")
 SWEEP = "policies at every combination of the values of keys, such as fleet.size=2,4,8"
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
-usage: switchyard VERB [--cfg] [--traceback] [KEY=VALUE ...]
+usage: switchyard VERB [--cfg] [--overwrite] [--traceback] [KEY=VALUE ...]
        switchyard report|diff DIR [DIR ...] [KEY=VALUE ...]
 
 verbs:
@@ -45,6 +45,7 @@ verbs:
 
 options:
   --cfg        print the configuration and do nothing
+  --overwrite  replace what another command wrote to out=DIR, once the new output is whole
   --traceback  on an error, print where it happened
   --version    print the version
 
@@ -74,20 +75,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--version" in flags:
             sys.stdout.write(f"switchyard {metadata.version('llm-switchyard')}\n")
             return 0
-        unknown_flags = flags - {"--cfg", "--traceback"}
+        unknown_flags = flags - {"--cfg", "--overwrite", "--traceback"}
         verbs = [*VERBS, "sweep"]
         if unknown_flags or not words or words[0] not in verbs:
             wrong = min(unknown_flags) if unknown_flags else (words[0] if words else "")
-            known = ["--cfg", "--help", "--traceback", "--version"] if unknown_flags else verbs
+            known = ["--cfg", "--help", "--overwrite", "--traceback", "--version"] if unknown_flags else verbs
             return complain(f"unknown {'option' if unknown_flags else 'verb'} {wrong!r}{nearest(wrong, known)}", 2)
         try:
             if words[0] == "sweep":  # which has a configuration for each of its points
-                return sweep(words[1:], "--cfg" in flags)
+                return sweep(words[1:], "--cfg" in flags, "--overwrite" in flags)
             config = configure(words[0], with_directories(words[1:]) if words[0] in TAKE_DIRECTORIES else words[1:])
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
                 return 0
             OmegaConf.update(config, "command", words, force_add=True)  # so that reports say how to run it again
+            OmegaConf.update(config, "overwrite", "--overwrite" in flags, force_add=True)
             return VERBS[words[0]][1](words[0], config)
         except KeyboardInterrupt:
             return complain("stopped; nothing was written", 130)

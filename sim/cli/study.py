@@ -24,6 +24,7 @@ from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.show.tables import comparison, worst_order
 from sim.study.archive import Archive, file_hashes
+from sim.study.earlier import check_replaceable, described
 from sim.study.experiment import Oracle, Run, runs
 from sim.study.worst_order import Found, WorstOrder, find_worst
 from sim.study.worst_order import write as write_worst
@@ -121,11 +122,17 @@ def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) 
 
 
 def destination(verb: str, config: DictConfig) -> tuple[dict[str, Any], Path]:
-    """Return the configuration as plain values, and where its results go."""
+    """Return the configuration as plain values, and where its results go.
+
+    Raise FileExistsError if something else lies there and the configuration does not say to overwrite it.
+    """
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    described = {key: value for key, value in resolved.items() if key not in ("out", "command")}
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    return resolved, Path(config.out or f"outputs/{verb}-{digest[:8]}")
+    overwrites = resolved.pop("overwrite", False)
+    digest = hashlib.sha256(json.dumps(described(resolved), sort_keys=True).encode()).hexdigest()
+    out = Path(config.out or f"outputs/{verb}-{digest[:8]}")
+    if not overwrites:
+        check_replaceable(out, verb, resolved)
+    return resolved, out
 
 
 def build_policy(spec: DictConfig, key: str) -> Policy:
