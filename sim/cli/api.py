@@ -121,7 +121,9 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
         its means, differences and slopes.
     """
     config = configured("ratio", words)
-    return configured_ratios(config, build_scenarios(config), build_policies(config) | dict(others or {}))
+    chosen = build_policies(config) | dict(others or {})
+    settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in build_scenarios(config).items()}
+    return configured_ratios(config, settled, chosen)
 
 
 def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -141,7 +143,8 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
     """
     config = configured("explain", words)
     chosen = build_policies(config) | dict(others or {})
-    return tables(list(configured_explanations(config, build_scenario(config), chosen)))
+    simulated, _ = settle_order(build_scenario(config), chosen, config.seed)
+    return tables(list(configured_explanations(config, simulated, chosen)))
 
 
 def configured(verb: str, words: Sequence[str]) -> DictConfig:

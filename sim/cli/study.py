@@ -37,9 +37,7 @@ def study(verb: str, config: DictConfig) -> int:
     with stdout_to_stderr(), stop_on_termination():
         policies = build_policies(config)
         scenario, worst = settle_order(build_scenario(config), policies, config.seed)
-        read = (scenario.arrivals, scenario.order)  # only some of them are read from a file
-        files = sum((getattr(part, "files", ()) for part in read), scenario.workload.files)
-        manifest = {"verb": verb, "config": resolved, "files": file_hashes(files)}
+        manifest = {"verb": verb, "config": resolved, "files": files_read(scenario)}
         rows = {}
         with Archive(out, manifest) as archive:
             total = config.replications * (len(policies) + len(set(config.oracle.names)))
@@ -106,6 +104,16 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         unseen=tuple(config.unseen),
     )
     return {name: replace(scenario, order=order) for name, order in orders.items()}
+
+
+def files_read(*scenarios: Scenario) -> dict[str, str]:
+    """Return the SHA-256 of every file that a part of the scenarios was read from, by its path."""
+    parts = [
+        part
+        for one in scenarios
+        for part in (one.workload, one.fleet, one.budget, one.arrivals, one.order, one.window, *one.events)
+    ]
+    return file_hashes(tuple(sorted({file for part in parts for file in getattr(part, "files", ())})))
 
 
 def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) -> tuple[Scenario, Found | None]:
