@@ -86,3 +86,29 @@ def test_an_output_that_cannot_take_its_place_leaves_the_old_one_there(
         directory.write_manifest({"verb": "compare", "config": {}})
     assert json.loads((out / "manifest.json").read_text())["verb"] == "run"
     assert [path.name for path in tmp_path.iterdir()] == ["o"]
+
+
+def test_a_difference_never_replaces_what_it_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "ab":
+        assert main([*RUN, "seed=1", f"out={tmp_path / name}"]) == 0
+    capsys.readouterr()
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b"), f"out={tmp_path / 'a'}", "--overwrite"]) == 1
+    printed, errors = capsys.readouterr()
+    assert printed == ""
+    assert errors == f"switchyard: out is {tmp_path / 'a'}, which is to be compared; choose another directory\n"
+    assert policies(tmp_path / "a") == ["random"]
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one_and_nothing_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o"
+    assert main([*RUN, f"out={out}"]) == 0
+    files = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    (out / "summary.csv").write_text("policy")
+    capsys.readouterr()
+    assert main(["report", str(out)]) == 1
+    errors = capsys.readouterr().err
+    assert errors == f"switchyard: {out} has a file that lacks 'replication'; it must be as its verb wrote it\n"
+    (out / "summary.csv").write_bytes(files[out / "summary.csv"])
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
