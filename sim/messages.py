@@ -1,10 +1,12 @@
-"""Words that error messages share. It knows nothing of what they are about."""
+"""Words that error messages share, and notes, which stop nothing. It knows nothing of what they are about."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
 
 
 def unknown(what: str, value: str, known: Sequence[str]) -> str:
@@ -21,3 +23,29 @@ class Note(UserWarning):
 def note(text: str) -> None:
     """Warn of something that stops nothing."""
     warnings.warn(text, Note, stacklevel=2)
+
+
+@contextlib.contextmanager
+def notes_to(tell: Callable[[str], object]) -> Iterator[None]:
+    """Hand each different note to a function, once, instead of warning of it."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Note)
+        show = warnings.showwarning
+
+        def hand(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, Note):
+                show(message, category, filename, lineno, file, line)
+            elif str(message) not in told:
+                told.add(str(message))
+                tell(str(message))
+
+        warnings.showwarning = hand
+        yield

@@ -9,6 +9,7 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
+from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.cli.study import (
     build_policies,
@@ -36,7 +37,9 @@ def explain(verb: str, config: DictConfig) -> int:
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
         policies = build_policies(config)
-        scenario, worst = settle_order(build_scenario(config), policies, config.seed)
+        scenario = build_scenario(config)
+        remark(config, scenario, policies)
+        scenario, worst = settle_order(scenario, policies, config.seed)
         manifest = {"verb": verb, "config": resolved, "files": files_read(scenario)}
         with Directory(out) as directory:
             found = []

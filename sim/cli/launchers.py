@@ -40,10 +40,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a job: its number, and what went wrong, in a line; None if its rows are in its file."""
+    """Of a job: its number; what went wrong, in a line, None if its rows are in its file; and notes for the user."""
 
     number: int
     error: str | None = None
+    notes: Sequence[str] = ()
 
 
 class Launcher(Protocol):

@@ -21,6 +21,7 @@ from sim.cli.report import report
 from sim.cli.study import study
 from sim.cli.sweep import sweep
 from sim.cli.validate import validate
+from sim.messages import notes_to
 
 VERBS = {
     "run": ("one policy on a scenario", study),
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     flags = {word for word in words if word.startswith("--")} | {"-h" for word in words if word == "-h"}
     words = [word for word in words if word not in flags]
-    with initialize_config_module("conf", version_base="1.3"):
+    with initialize_config_module("conf", version_base="1.3"), notes_to(tell):
         if flags & {"--help", "-h"} or not (words or flags):
             sys.stdout.write(usage())
             return 0
@@ -97,6 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "--traceback" in flags:
                 raise
             return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
+
+
+def tell(text: str) -> None:
+    """Write a note to stderr."""
+    sys.stderr.write(f"switchyard: note: {text}\n")
 
 
 def complain(message: str, code: int) -> int:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.cli.study import (
     build_policy,
@@ -44,7 +45,9 @@ def plan(verb: str, config: DictConfig) -> int:
         search = build(config.search, "search")
         name, spec = next(iter(config.policy.items()))
         policy = build_policy(spec, f"policy.{name}")
-        scenario, worst = settle_order(build_scenario(config), {str(name): policy}, config.seed)
+        scenario = build_scenario(config)
+        remark(config, scenario, {str(name): policy})
+        scenario, worst = settle_order(scenario, {str(name): policy}, config.seed)
         wanted = {target.metric for target in targets}
         metrics = {str(key): build(spec, f"metric.{key}") for key, spec in specs.items() if key in wanted}
         with Directory(out) as directory:

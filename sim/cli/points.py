@@ -12,7 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from sim.cli.configuration import build
 from sim.cli.launchers import Job, Outcome
+from sim.cli.remarks import remark
 from sim.cli.study import build_policy, build_scenario, settle_order
+from sim.messages import notes_to
 from sim.study.directory import replace_file
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
 from sim.study.source_digest import source_digest
@@ -23,9 +25,10 @@ from sim.workload import Workload
 
 def run_point(job: Job) -> Outcome:
     """Run all policies and replications of a point and write their rows; whatever goes wrong is in the outcome."""
+    notes: list[str] = []
     try:
         # On one thread: points run side by side, and the last bit of a product may depend on the number of threads.
-        with threadpool_limits(1):
+        with threadpool_limits(1), notes_to(notes.append):
             source = source_digest(job.config)
             if job.source not in (None, source):
                 raise RuntimeError(f"this process has other code than the sweep: {source}, not {job.source}")
@@ -33,8 +36,8 @@ def run_point(job: Job) -> Outcome:
             rows = point_rows(OmegaConf.create(job.config), store, Path(job.file).with_suffix(""))
             replace_file(Path(job.file), lambda partial: rows.to_parquet(partial, index=False))
     except Exception as error:
-        return Outcome(job.number, one_line(error))
-    return Outcome(job.number)
+        return Outcome(job.number, one_line(error), tuple(notes))
+    return Outcome(job.number, None, tuple(notes))
 
 
 def point_rows(config: DictConfig, store: Store | None = None, folder: Path | None = None) -> pd.DataFrame:
@@ -52,6 +55,7 @@ def point_rows(config: DictConfig, store: Store | None = None, folder: Path | No
     policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
     metrics = {str(name): build(spec, f"metric.{name}") for name, spec in (config.get("metric") or {}).items()}
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
+    remark(config, scenario, policies)
     scenario, worst = settle_order(scenario, policies, config.seed)
     estimates, bounds = EstimateCache(store), BoundCache(store)
     summary, rows = [], {}

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.cli.study import (
     build_policies,
@@ -48,7 +49,9 @@ def ratio(verb: str, config: DictConfig) -> int:
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
         policies = build_policies(config)
-        settled = {name: settle_order(each, policies, config.seed) for name, each in build_scenarios(config).items()}
+        unsettled = build_scenarios(config)
+        remark(config, next(iter(unsettled.values())), policies)
+        settled = {name: settle_order(each, policies, config.seed) for name, each in unsettled.items()}
         scenarios = {name: scenario for name, (scenario, _) in settled.items()}
         searched = [found for _, found in settled.values() if found is not None]
         with Directory(out) as directory:

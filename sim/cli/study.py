@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sim.cli.configuration import build
+from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.interface import Policy
 from sim.messages import unknown
@@ -36,7 +37,9 @@ def study(verb: str, config: DictConfig) -> int:
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
         policies = build_policies(config)
-        scenario, worst = settle_order(build_scenario(config), policies, config.seed)
+        scenario = build_scenario(config)
+        remark(config, scenario, policies)
+        scenario, worst = settle_order(scenario, policies, config.seed)
         manifest = {"verb": verb, "config": resolved, "files": files_read(scenario)}
         rows = {}
         with Archive(out, manifest) as archive:

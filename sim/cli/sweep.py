@@ -21,6 +21,7 @@ from sim.cli.configuration import build
 from sim.cli.launchers import Job, Launcher
 from sim.cli.points import run_point
 from sim.cli.study import stdout_to_stderr, stop_on_termination
+from sim.messages import note
 from sim.show.sweep import best_table
 from sim.study.archive import file_hashes
 from sim.study.directory import replace_file
@@ -117,6 +118,8 @@ def run(
             for outcome in launcher.launch(run_point, jobs):
                 job = left.pop(outcome.number)
                 table = read_point(Path(job.file))
+                for text in outcome.notes:
+                    note(text)
                 if outcome.error is not None or table is None:
                     failures[job.number] = (
                         outcome.error or f"{job.file} did not appear: machines must share the directory"
