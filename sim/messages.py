@@ -1,9 +1,12 @@
-"""Words that error messages share. It knows nothing of what they are about."""
+"""Words that error messages share, and notes, which stop nothing. It knows nothing of what they are about."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
 
 
 def unknown(what: str, value: str, known: Sequence[str]) -> str:
@@ -11,3 +14,38 @@ def unknown(what: str, value: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(value), list(known), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known)}"
     return f"unknown {what} {value!r}; {hint}"
+
+
+class Note(UserWarning):
+    """Something that a user should know and that stops nothing, in one line."""
+
+
+def note(text: str) -> None:
+    """Warn of something that stops nothing."""
+    warnings.warn(text, Note, stacklevel=2)
+
+
+@contextlib.contextmanager
+def notes_to(tell: Callable[[str], object]) -> Iterator[None]:
+    """Hand each different note to a function, once, instead of warning of it."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Note)
+        show = warnings.showwarning
+
+        def hand(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, Note):
+                show(message, category, filename, lineno, file, line)
+            elif str(message) not in told:
+                told.add(str(message))
+                tell(str(message))
+
+        warnings.showwarning = hand
+        yield

@@ -166,7 +166,7 @@ def test_a_foreign_directory_is_not_overwritten(tmp_path: Path, capsys: pytest.C
 
 def test_an_earlier_output_is_replaced_as_a_whole(tmp_path: Path) -> None:
     for policy in ("random", "greedy_perf"):
-        assert main(["run", *SMALL, f"policy={policy}", f"out={tmp_path / 'o'}"]) == 0
+        assert main(["run", *SMALL, f"policy={policy}", f"out={tmp_path / 'o'}", "--overwrite"]) == 0
     assert pd.read_csv(tmp_path / "o" / "summary.csv")["policy"].tolist() == ["greedy_perf"]
     assert [path.name for path in tmp_path.iterdir()] == ["o"]
 

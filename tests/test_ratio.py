@@ -234,8 +234,8 @@ def test_sizes_that_cannot_be_are_refused(sizes: list[int | None], message: str)
 
 def test_without_a_hindsight_optimum_there_is_no_ratio() -> None:
     for scenario, message in (
-        (replace(ten_worths(), window=Window(5.0)), r"there is none with budgets that renew themselves \(window\)"),
-        (replace(ten_worths(), reserve="estimate"), "there is none with reserve=estimate"),
+        (replace(ten_worths(), window=Window(5.0)), "there is none, as budgets renew themselves: use window=null"),
+        (replace(ten_worths(), reserve="estimate"), "there is none, as budgets may be overshot: use reserve=true_cost"),
         (replace(ten_worths(), budget=Uniform(0.0)), "the optimum of 10 queries is 0, so it has no ratio"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -298,8 +298,8 @@ WRONG = {
     "no width": (["half_width=0"], "half_width is 0; it must be positive and finite"),
     "too many queries": (["sizes=[5000]"], "size 5000 is more than the workload's 4000 test queries"),
     "no list of sizes": (["sizes=500"], "sizes is 500; it must be a list, such as [500,1000,null]"),
-    "renewing budgets": (["window=minute"], "a ratio needs a hindsight optimum, and there is none with budgets"),
-    "changing prices": (["events=price_change"], "a ratio needs a hindsight optimum, and there is none with events"),
+    "renewing budgets": (["window=minute"], "a ratio needs a hindsight optimum, and there is none, as budgets renew"),
+    "changing prices": (["events=price_change"], "there is none, as a PriceChange may change budgets or prices"),
     "a reference": (["reference=prt"], "unknown reference 'prt'; did you mean 'port'"),
     "a number of replications": (["replications=5"], "replications is for run and compare; here it is half_width"),
     "a number of queries": (["n_queries=5"], "n_queries is for run and compare; here it is sizes"),

@@ -2,7 +2,8 @@
 
 The schema (PORT, arXiv 2509.02718, released code): one row per query with ``prompt``, optional ``source``, ``split``
 (history or test) and ``input_tokens``; for each model m a column ``m`` with the score in [0, 1], ``m|total_cost`` in
-USD, optional ``m|output_tokens``.
+USD, optional ``m|output_tokens``. Ours besides: optional ``priority`` (0 the most urgent) and ``due_s`` (seconds from
+arrival to the deadline), which do something where a discipline or a policy reads them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sim.messages import unknown
 from sim.workload import Rows, Workload
 
 COST, TOKENS = "total_cost", "output_tokens"
-NOT_MODELS = ("index", "prompt", "source", "split", "input_tokens", "sample_id", "eval_name")
+NOT_MODELS = ("index", "prompt", "source", "split", "input_tokens", "priority", "due_s", "sample_id", "eval_name")
 CHARACTERS_PER_TOKEN = 4  # the usual rule of thumb for English text
 
 
@@ -70,6 +71,8 @@ def build(
     if all(f"{name}|{TOKENS}" in frame.columns for name in names):
         output = np.column_stack([whole_numbers(frame, f"{name}|{TOKENS}") for name in names])
     source = frame["source"].to_numpy(dtype=object) if "source" in frame.columns else None
+    priority = whole_numbers(frame, "priority") if "priority" in frame.columns else None
+    due_s = deadlines_s(frame) if "due_s" in frame.columns else None
 
     def rows(chosen: IntArray) -> Rows:
         return Rows(
@@ -79,6 +82,8 @@ def build(
             cost_usd=cost[chosen],
             output_tokens=None if output is None else output[chosen],
             source=None if source is None else source[chosen],
+            priority=None if priority is None else priority[chosen],
+            due_s=None if due_s is None else due_s[chosen],
         )
 
     return Workload(tuple(names), rows(history), rows(test), tuple(map(Path, [*files, *filter(None, [embeddings])])))
@@ -124,7 +129,7 @@ def numbers(frame: pd.DataFrame, column: str) -> FloatArray:
 
 
 def whole_numbers(frame: pd.DataFrame, column: str) -> IntArray:
-    """Return a column of token counts."""
+    """Return a column of counts, such as tokens."""
     values = numbers(frame, column)
     bad = (values < 0) | (values != np.floor(values)) | np.isinf(values)
     if bad.any():
@@ -133,6 +138,15 @@ def whole_numbers(frame: pd.DataFrame, column: str) -> IntArray:
             f"{column!r} is {values[row]} in row {row} of the table; it must be a whole number of at least 0"
         )
     return values.astype(np.int64)
+
+
+def deadlines_s(frame: pd.DataFrame) -> FloatArray:
+    """Return the time from each query's arrival to its deadline; infinity for none."""
+    due_s = numbers(frame, "due_s")
+    if (due_s < 0).any():
+        row = int(np.argmax(due_s < 0))
+        raise ValueError(f"'due_s' is {due_s[row]} in row {row} of the table; it must be at least 0 seconds")
+    return due_s
 
 
 def input_tokens(frame: pd.DataFrame) -> IntArray:

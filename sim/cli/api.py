@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from sim.cli.configuration import configure
 from sim.cli.explain import configured_explanations, tables
 from sim.cli.ratio import configured_ratios
+from sim.cli.remarks import remark
 from sim.cli.study import build_policies, build_scenario, build_scenarios, configured_runs, settle_order
 from sim.interface import Policy
 from sim.scenario import Scenario
@@ -121,7 +122,11 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
         its means, differences and slopes.
     """
     config = configured("ratio", words)
-    return configured_ratios(config, build_scenarios(config), build_policies(config) | dict(others or {}))
+    chosen = build_policies(config) | dict(others or {})
+    unsettled = build_scenarios(config)
+    remark(config, next(iter(unsettled.values())), chosen)
+    settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in unsettled.items()}
+    return configured_ratios(config, settled, chosen)
 
 
 def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -141,7 +146,8 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
     """
     config = configured("explain", words)
     chosen = build_policies(config) | dict(others or {})
-    return tables(list(configured_explanations(config, build_scenario(config), chosen)))
+    simulated = settled_scenario(config, chosen)
+    return tables(list(configured_explanations(config, simulated, chosen)))
 
 
 def configured(verb: str, words: Sequence[str]) -> DictConfig:
@@ -154,5 +160,11 @@ def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Itera
     """Carry out the runs of a verb."""
     config = configured(verb, words)
     chosen = build_policies(config) | dict(others or {})
-    simulated, _ = settle_order(build_scenario(config), chosen, config.seed)
-    return configured_runs(config, simulated, chosen)
+    return configured_runs(config, settled_scenario(config, chosen), chosen)
+
+
+def settled_scenario(config: DictConfig, chosen: Policies) -> Scenario:
+    """Return the scenario of a configuration with its order found, and note what in it does nothing."""
+    unsettled = build_scenario(config)
+    remark(config, unsettled, chosen)
+    return settle_order(unsettled, chosen, config.seed)[0]

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from sim.cli.report import write_report
-from sim.cli.study import destination
+from sim.cli.study import destination, stop_on_termination
 from sim.messages import unknown
 from sim.show.differences import best_sentence, difference_table, ranking_table, sentences, shown_metrics
 from sim.study.archive import file_hashes
@@ -29,6 +29,9 @@ def diff(verb: str, config: DictConfig) -> int:
     folders = [Path(directory) for directory in config.directories]
     if not folders:
         raise ValueError("no directory is given; give one or more of run or compare, as in: switchyard diff A B")
+    place = None if config.out is None else destination(verb, config)
+    if place is not None and place[1].resolve() in [folder.resolve() for folder in folders]:
+        raise ValueError(f"out is {place[1]}, which is to be compared; choose another directory")
     studies = read_finished(folders)
     metrics = chosen(config.metrics, studies)
     tables: dict[str, pd.DataFrame] = {}
@@ -41,11 +44,11 @@ def diff(verb: str, config: DictConfig) -> int:
     for warning in warnings:
         sys.stderr.write(f"switchyard: warning: {warning}\n")
     show(tables, [study.name for study in studies], metrics)
-    if config.out is not None:
-        resolved, out = destination(verb, config)
+    if place is not None:
+        resolved, out = place
         files = file_hashes(tuple(folder / SUMMARY for folder in folders))
         manifest: dict[str, Any] = {"verb": verb, "config": resolved, "files": files}
-        with Directory(out) as directory:
+        with stop_on_termination(), Directory(out) as directory:
             for name, table in tables.items():
                 table.to_csv(directory.folder / f"{name}.csv", index=False)
             directory.write_manifest({**manifest, "studies": [study.name for study in studies], "cautions": warnings})

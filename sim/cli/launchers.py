@@ -27,20 +27,24 @@ class Job:
         Where its rows go, an absolute path on a file system that all machines share.
     cache : str or None
         Folder of predictions and bounds, see ``sim.study.store``.
+    source : str or None
+        Digest of the code that the point is to be run with (``sim.study.source_digest``); None for any.
     """
 
     number: int
     config: dict[str, Any]
     file: str
     cache: str | None
+    source: str | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a job: its number, and what went wrong, in a line; None if its rows are in its file."""
+    """Of a job: its number; what went wrong, in a line, None if its rows are in its file; and notes for the user."""
 
     number: int
     error: str | None = None
+    notes: Sequence[str] = ()
 
 
 class Launcher(Protocol):

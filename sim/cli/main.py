@@ -21,6 +21,7 @@ from sim.cli.report import report
 from sim.cli.study import study
 from sim.cli.sweep import sweep
 from sim.cli.validate import validate
+from sim.messages import notes_to
 
 VERBS = {
     "run": ("one policy on a scenario", study),
@@ -37,7 +38,7 @@ TAKE_DIRECTORIES = ("report", "diff")
 SWEEP = "policies at every combination of the values of keys, such as fleet.size=2,4,8"
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 USAGE = """\
-usage: switchyard VERB [--cfg] [--traceback] [KEY=VALUE ...]
+usage: switchyard VERB [--cfg] [--overwrite] [--traceback] [KEY=VALUE ...]
        switchyard report|diff DIR [DIR ...] [KEY=VALUE ...]
 
 verbs:
@@ -45,6 +46,7 @@ verbs:
 
 options:
   --cfg        print the configuration and do nothing
+  --overwrite  replace what another command wrote to out=DIR, once the new output is whole
   --traceback  on an error, print where it happened
   --version    print the version
 
@@ -67,27 +69,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     flags = {word for word in words if word.startswith("--")} | {"-h" for word in words if word == "-h"}
     words = [word for word in words if word not in flags]
-    with initialize_config_module("conf", version_base="1.3"):
+    with initialize_config_module("conf", version_base="1.3"), notes_to(tell):
         if flags & {"--help", "-h"} or not (words or flags):
             sys.stdout.write(usage())
             return 0
         if "--version" in flags:
             sys.stdout.write(f"switchyard {metadata.version('llm-switchyard')}\n")
             return 0
-        unknown_flags = flags - {"--cfg", "--traceback"}
+        unknown_flags = flags - {"--cfg", "--overwrite", "--traceback"}
         verbs = [*VERBS, "sweep"]
         if unknown_flags or not words or words[0] not in verbs:
             wrong = min(unknown_flags) if unknown_flags else (words[0] if words else "")
-            known = ["--cfg", "--help", "--traceback", "--version"] if unknown_flags else verbs
+            known = ["--cfg", "--help", "--overwrite", "--traceback", "--version"] if unknown_flags else verbs
             return complain(f"unknown {'option' if unknown_flags else 'verb'} {wrong!r}{nearest(wrong, known)}", 2)
         try:
             if words[0] == "sweep":  # which has a configuration for each of its points
-                return sweep(words[1:], "--cfg" in flags)
+                return sweep(words[1:], "--cfg" in flags, "--overwrite" in flags)
             config = configure(words[0], with_directories(words[1:]) if words[0] in TAKE_DIRECTORIES else words[1:])
             if "--cfg" in flags:
                 sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
                 return 0
             OmegaConf.update(config, "command", words, force_add=True)  # so that reports say how to run it again
+            OmegaConf.update(config, "overwrite", "--overwrite" in flags, force_add=True)
             return VERBS[words[0]][1](words[0], config)
         except KeyboardInterrupt:
             return complain("stopped; nothing was written", 130)
@@ -95,6 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "--traceback" in flags:
                 raise
             return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
+
+
+def tell(text: str) -> None:
+    """Write a note to stderr."""
+    sys.stderr.write(f"switchyard: note: {text}\n")
 
 
 def complain(message: str, code: int) -> int:

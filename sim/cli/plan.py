@@ -9,22 +9,25 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.cli.study import (
     build_policy,
     build_scenario,
     destination,
+    files_read,
     progress,
     settle_order,
     stdout_to_stderr,
     stop_on_termination,
 )
 from sim.show.plan import candidate_table, reasons
+from sim.show.tables import worst_order
 from sim.study import planner
-from sim.study.archive import file_hashes
 from sim.study.candidates import Effort, Judge
 from sim.study.directory import Directory
 from sim.study.targets import IN_EVERY_SUMMARY, read_targets
+from sim.study.worst_order import write_search
 
 
 def plan(verb: str, config: DictConfig) -> int:
@@ -42,12 +45,11 @@ def plan(verb: str, config: DictConfig) -> int:
         search = build(config.search, "search")
         name, spec = next(iter(config.policy.items()))
         policy = build_policy(spec, f"policy.{name}")
-        scenario, _ = settle_order(build_scenario(config), {str(name): policy}, config.seed)
+        scenario = build_scenario(config)
+        remark(config, scenario, {str(name): policy})
+        scenario, worst = settle_order(scenario, {str(name): policy}, config.seed)
         wanted = {target.metric for target in targets}
         metrics = {str(key): build(spec, f"metric.{key}") for key, spec in specs.items() if key in wanted}
-        files = sum(
-            (getattr(part, "files", ()) for part in (scenario.arrivals, scenario.order)), scenario.workload.files
-        )
         with Directory(out) as directory:
             with progress(search.runs_at_most(effort.looks)) as advance:
                 judge = Judge(
@@ -62,12 +64,16 @@ def plan(verb: str, config: DictConfig) -> int:
                 )
                 found = planner.plan(scenario, search, judge)
             (directory.folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")
+            if worst is not None:
+                write_search(directory.folder, worst)
             found.candidates.to_csv(directory.folder / "candidates.csv", index=False)
-            directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(files)})
+            directory.write_manifest({"verb": verb, "config": resolved, "files": files_read(scenario)})
             write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(candidate_table(found.candidates, targets))
     for line in (found.sentence, *reasons(found.as_dict())):
         console.print(line, soft_wrap=True)
+    if worst is not None:
+        console.print(worst_order(worst), soft_wrap=True)
     console.print(f"written to {out}", soft_wrap=True)
     return 0 if found.found.answer is not None else 1

@@ -12,27 +12,38 @@ from threadpoolctl import threadpool_limits
 
 from sim.cli.configuration import build
 from sim.cli.launchers import Job, Outcome
+from sim.cli.remarks import remark
 from sim.cli.study import build_policy, build_scenario, settle_order
+from sim.messages import notes_to
 from sim.study.directory import replace_file
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
+from sim.study.source_digest import source_digest
 from sim.study.store import Store
+from sim.study.worst_order import write as write_worst
 from sim.workload import Workload
 
 
 def run_point(job: Job) -> Outcome:
     """Run all policies and replications of a point and write their rows; whatever goes wrong is in the outcome."""
+    notes: list[str] = []
     try:
         # On one thread: points run side by side, and the last bit of a product may depend on the number of threads.
-        with threadpool_limits(1):
-            rows = point_rows(OmegaConf.create(job.config), None if job.cache is None else Store(Path(job.cache)))
+        with threadpool_limits(1), notes_to(notes.append):
+            source = source_digest(job.config)
+            if job.source not in (None, source):
+                raise RuntimeError(f"this process has other code than the sweep: {source}, not {job.source}")
+            store = None if job.cache is None else Store(Path(job.cache), source)
+            rows = point_rows(OmegaConf.create(job.config), store, Path(job.file).with_suffix(""))
             replace_file(Path(job.file), lambda partial: rows.to_parquet(partial, index=False))
     except Exception as error:
-        return Outcome(job.number, one_line(error))
-    return Outcome(job.number)
+        return Outcome(job.number, one_line(error), tuple(notes))
+    return Outcome(job.number, None, tuple(notes))
 
 
-def point_rows(config: DictConfig, store: Store | None = None) -> pd.DataFrame:
+def point_rows(config: DictConfig, store: Store | None = None, folder: Path | None = None) -> pd.DataFrame:
     """Return the summary of a comparison, a row per policy and replication; predictions and bounds are kept in a store.
+
+    If the order is a search, what it found is written to the folder.
 
     Raises
     ------
@@ -44,25 +55,28 @@ def point_rows(config: DictConfig, store: Store | None = None) -> pd.DataFrame:
     policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
     metrics = {str(name): build(spec, f"metric.{name}") for name, spec in (config.get("metric") or {}).items()}
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
-    scenario, _ = settle_order(scenario, policies, config.seed)
+    remark(config, scenario, policies)
+    scenario, worst = settle_order(scenario, policies, config.seed)
     estimates, bounds = EstimateCache(store), BoundCache(store)
-    return pd.DataFrame(
-        [
-            run.summary
-            for replication in range(config.replications)
-            for run in replicate(
-                scenario,
-                policies,
-                config.seed,
-                replication,
-                oracle,
-                metrics,
-                config.warm_up,
-                estimates=estimates,
-                bounds=bounds,
-            )
-        ]
-    )
+    summary, rows = [], {}
+    for replication in range(config.replications):
+        for run in replicate(
+            scenario,
+            policies,
+            config.seed,
+            replication,
+            oracle,
+            metrics,
+            config.warm_up,
+            estimates=estimates,
+            bounds=bounds,
+        ):
+            summary.append(run.summary)
+            rows[replication] = run.instance.rows
+    if worst is not None and folder is not None:
+        folder.mkdir(exist_ok=True)
+        write_worst(folder, worst, rows)
+    return pd.DataFrame(summary)
 
 
 @functools.lru_cache(maxsize=1)

@@ -10,11 +10,13 @@ from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 from sim.cli.configuration import build
+from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.cli.study import (
     build_policies,
     build_scenarios,
     destination,
+    files_read,
     progress,
     settle_order,
     stdout_to_stderr,
@@ -25,7 +27,6 @@ from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.show.ratio import precision_reached, ratio_table, slope_table
 from sim.show.tables import worst_order
-from sim.study.archive import file_hashes
 from sim.study.directory import Directory
 from sim.study.ratio import Precision, ratios
 from sim.study.ratio_tables import cells, paired, slopes, worst
@@ -48,15 +49,11 @@ def ratio(verb: str, config: DictConfig) -> int:
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
         policies = build_policies(config)
-        settled = {name: settle_order(each, policies, config.seed) for name, each in build_scenarios(config).items()}
+        unsettled = build_scenarios(config)
+        remark(config, next(iter(unsettled.values())), policies)
+        settled = {name: settle_order(each, policies, config.seed) for name, each in unsettled.items()}
         scenarios = {name: scenario for name, (scenario, _) in settled.items()}
         searched = [found for _, found in settled.values() if found is not None]
-        files = {
-            file
-            for scenario in scenarios.values()
-            for part in (scenario.workload, scenario.arrivals, scenario.order)
-            for file in getattr(part, "files", ())
-        }
         with Directory(out) as directory:
             total = precision.max_replications * len(scenarios) * len(config.sizes) * (len(policies) + 2)
             with progress(total) as advance:
@@ -70,7 +67,7 @@ def ratio(verb: str, config: DictConfig) -> int:
             lines.to_csv(directory.folder / "slopes.csv", index=False)
             for found in searched:
                 write_search(directory.folder, found)
-            directory.write_manifest({"verb": verb, "config": resolved, "files": file_hashes(tuple(sorted(files)))})
+            directory.write_manifest({"verb": verb, "config": resolved, "files": files_read(*scenarios.values())})
             write_report(directory.folder)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(ratio_table(means, lowest, precision.half_width))

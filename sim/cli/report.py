@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sim.show.reports.plan import plan_report
 from sim.show.reports.ratio import ratio_report
 from sim.show.reports.sweep import sweep_report
 from sim.show.reports.validate import validate_report
+from sim.study.directory import replace_file
 from sim.study.finished import read_manifest
 
 # From the files of a directory and its manifest; a verb that is not here gets its tables and pictures as they are.
@@ -46,7 +47,10 @@ def report(verb: str, config: DictConfig) -> int:
     if not config.directories:
         raise ValueError("no directory is given; give those that a verb wrote, as in: switchyard report outputs/demo")
     for directory in config.directories:
-        write_report(Path(directory))
+        try:
+            write_report(Path(directory))
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"{directory} has a file that lacks {error}; it must be as its verb wrote it") from error
         sys.stdout.write(f"written to {Path(directory) / FILE}\n")
     return 0
 
@@ -67,11 +71,9 @@ def write_report(folder: Path) -> None:
             if isinstance(shown.drawing, Figure):
                 path = folder / f"{shown.name}.png"
                 path.parent.mkdir(exist_ok=True)
-                shown.drawing.savefig(path, dpi=DPI, bbox_inches="tight")
+                replace_file(path, partial(shown.drawing.savefig, format="png", dpi=DPI, bbox_inches="tight"))
         text = page(found, manifest)
         for shown in found.figures:
             if isinstance(shown.drawing, Figure):
                 plt.close(shown.drawing)
-    partial = folder / f".{FILE}.partial"
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, folder / FILE)
+    replace_file(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))

@@ -18,12 +18,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sim.cli.configuration import build
+from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.interface import Policy
 from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.show.tables import comparison, worst_order
 from sim.study.archive import Archive, file_hashes
+from sim.study.earlier import check_replaceable, described
 from sim.study.experiment import Oracle, Run, runs
 from sim.study.worst_order import Found, WorstOrder, find_worst
 from sim.study.worst_order import write as write_worst
@@ -35,10 +37,10 @@ def study(verb: str, config: DictConfig) -> int:
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
         policies = build_policies(config)
-        scenario, worst = settle_order(build_scenario(config), policies, config.seed)
-        read = (scenario.arrivals, scenario.order)  # only some of them are read from a file
-        files = sum((getattr(part, "files", ()) for part in read), scenario.workload.files)
-        manifest = {"verb": verb, "config": resolved, "files": file_hashes(files)}
+        scenario = build_scenario(config)
+        remark(config, scenario, policies)
+        scenario, worst = settle_order(scenario, policies, config.seed)
+        manifest = {"verb": verb, "config": resolved, "files": files_read(scenario)}
         rows = {}
         with Archive(out, manifest) as archive:
             total = config.replications * (len(policies) + len(set(config.oracle.names)))
@@ -107,6 +109,16 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
     return {name: replace(scenario, order=order) for name, order in orders.items()}
 
 
+def files_read(*scenarios: Scenario) -> dict[str, str]:
+    """Return the SHA-256 of every file that a part of the scenarios was read from, by its path."""
+    parts = [
+        part
+        for one in scenarios
+        for part in (one.workload, one.fleet, one.budget, one.arrivals, one.order, one.window, *one.events)
+    ]
+    return file_hashes(tuple(sorted({file for part in parts for file in getattr(part, "files", ())})))
+
+
 def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) -> tuple[Scenario, Found | None]:
     """Carry out the search if the order is one; return the scenario with an order, and what was found."""
     search = scenario.order
@@ -121,11 +133,17 @@ def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) 
 
 
 def destination(verb: str, config: DictConfig) -> tuple[dict[str, Any], Path]:
-    """Return the configuration as plain values, and where its results go."""
+    """Return the configuration as plain values, and where its results go.
+
+    Raise FileExistsError if something else lies there and the configuration does not say to overwrite it.
+    """
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    described = {key: value for key, value in resolved.items() if key not in ("out", "command")}
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    return resolved, Path(config.out or f"outputs/{verb}-{digest[:8]}")
+    overwrites = resolved.pop("overwrite", False)
+    digest = hashlib.sha256(json.dumps(described(resolved), sort_keys=True).encode()).hexdigest()
+    out = Path(config.out or f"outputs/{verb}-{digest[:8]}")
+    if not overwrites:
+        check_replaceable(out, verb, resolved)
+    return resolved, out
 
 
 def build_policy(spec: DictConfig, key: str) -> Policy:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import functools
-import hashlib
-import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +16,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sim.cli.axes import Point, identity, points
+from sim.cli.claims import claim, replace_earlier, summarised
 from sim.cli.configuration import build
 from sim.cli.launchers import Job, Launcher
 from sim.cli.points import run_point
 from sim.cli.study import stdout_to_stderr, stop_on_termination
+from sim.messages import note
 from sim.show.sweep import best_table
 from sim.study.archive import file_hashes
-from sim.study.directory import manifest_text, replace_file
+from sim.study.directory import replace_file
 from sim.study.experiment import ORACLES
+from sim.study.source_digest import library_versions, source_digest
 from sim.study.store import Store
 from sim.study.sweep import best, cells, read_point, tidy
 
 
-def sweep(words: Sequence[str], only_show: bool) -> int:
+def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> int:
     """Carry out the verb: run what is missing, write table and figures, print the best; return 1 if a point failed.
 
     Parameters
@@ -41,6 +40,8 @@ def sweep(words: Sequence[str], only_show: bool) -> int:
         Overrides, at least one of them with several values.
     only_show : bool
         Print the first point's configuration and how many there are, and run nothing.
+    overwrites : bool
+        Replace the output of another command, once this one's is there.
     """
     config, found = points("sweep", words)
     if only_show:
@@ -55,16 +56,17 @@ def sweep(words: Sequence[str], only_show: bool) -> int:
         )
     launcher: Launcher = build(config.launcher, "launcher")
     described = [describe(point.config) for point in found]
-    whole = {"verb": "sweep", "axes": axes, "first_point": described[0], "points": [digest(one) for one in described]}
-    out = Path(config.out or f"outputs/sweep-{digest(whole)[:8]}").resolve()
-    claim(out, whole, {"config": {**described[0]["config"], "command": ["sweep", *words]}})
+    whole = summarised(axes, described)
+    out = Path(config.out or f"outputs/sweep-{whole['settings'][:8]}").resolve()
+    more = {"config": {**described[0]["config"], "command": ["sweep", *words]}}
+    replaces = claim(out, whole, more, overwrites)
     if config.cache is not None:
         Store(Path(config.cache))  # raises here, once, if there can be none
     cache = None if config.cache is None else str(Path(config.cache).resolve())
     files = [out / "points" / f"{name}.parquet" for name in whole["points"]]
     rows = {number: table for number, file in enumerate(files) if (table := read_point(file)) is not None}
     jobs = [
-        Job(number, one["config"], str(files[number]), cache)
+        Job(number, one["config"], str(files[number]), cache, one["source"])
         for number, one in reversed(
             list(enumerate(described))
         )  # sizes mostly ascend, and the longest should not be last
@@ -79,18 +81,23 @@ def sweep(words: Sequence[str], only_show: bool) -> int:
             f"switchyard: stopped; {len(rows)} of {len(found)} points are kept: the same command goes on\n"
         )
         return 130
+    shown = config.out or f"outputs/{out.name}"
+    if replaces and not rows:
+        sys.stdout.write(f"0 of {len(found)} points; {shown} holds what it held before\n")
+        return 1
     replace_file(out / "failures.csv", lambda partial: write_failures(partial, axes, found, failures))
     if rows:
         table = tidy([(found[number].values, rows[number]) for number in sorted(rows)])
         means = cells(table, axes)
         replace_file(out / "sweep.parquet", lambda partial: table.to_parquet(partial, index=False))
         replace_file(out / "cells.csv", lambda partial: means.to_csv(partial, index=False))
+        if replaces:
+            replace_earlier(out, whole, more)
         from sim.cli.report import write_report  # not before, as workers of a sweep draw nothing
 
         write_report(out)
         console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
         console.print(best_table(best(means, axes), axes))
-    shown = config.out or f"outputs/{out.name}"
     sys.stdout.write(f"{len(rows)} of {len(found)} points, {len(found) - len(jobs)} of them kept; written to {shown}\n")
     return 1 if failures else 0
 
@@ -111,6 +118,8 @@ def run(
             for outcome in launcher.launch(run_point, jobs):
                 job = left.pop(outcome.number)
                 table = read_point(Path(job.file))
+                for text in outcome.notes:
+                    note(text)
                 if outcome.error is not None or table is None:
                     failures[job.number] = (
                         outcome.error or f"{job.file} did not appear: machines must share the directory"
@@ -132,14 +141,14 @@ def run(
 
 
 def describe(config: DictConfig) -> dict[str, Any]:
-    """Return all that a point's results depend on: its configuration, the files it names, the version."""
+    """Return all that a point's results depend on: its configuration, the files it names, code and libraries."""
     plain = identity(config)
-    return {"config": plain, "files": named_files(plain), "version": metadata.version("llm-switchyard")}
-
-
-def digest(description: dict[str, Any]) -> str:
-    """Return 16 digits of its hash."""
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
+    return {
+        "config": plain,
+        "files": named_files(plain),
+        "source": source_digest(plain),
+        "versions": library_versions(),
+    }
 
 
 def named_files(config: Any) -> dict[str, str]:
@@ -154,43 +163,6 @@ def named_files(config: Any) -> dict[str, str]:
 def hash_of(name: str) -> dict[str, str]:
     """Return the SHA-256 of a file, by its name; nothing if there is none."""
     return file_hashes((Path(name),)) if Path(name).is_file() else {}
-
-
-def claim(out: Path, whole: dict[str, Any], more: dict[str, Any]) -> None:
-    """Make the output directory with its manifest (of both), or go on with that of the same ``whole``.
-
-    Raises
-    ------
-    FileExistsError
-        If it is there and belongs to something else.
-    """
-    manifest = out / "manifest.json"
-    if manifest.is_file():
-        theirs = json.loads(manifest.read_text())
-        ours = json.loads(json.dumps(whole))
-        if {key: theirs.get(key) for key in ours} != ours:
-            raise FileExistsError(f"{out} holds {differences(theirs, ours)}; choose another with out=DIR, or remove it")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} exists and is not an output of switchyard; choose another with out=DIR")
-    else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
-        made.chmod(0o755)
-        (made / "manifest.json").write_text(manifest_text({**whole, **more}))
-        made.rename(out)
-    (out / "points").mkdir(exist_ok=True)
-    (out / "figures").mkdir(exist_ok=True)
-
-
-def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    """Return in a few words how the output of something else differs."""
-    if theirs.get("verb") != "sweep":
-        return f"an output of {theirs.get('verb')}"
-    before, now = theirs.get("first_point", {}), ours["first_point"]
-    changed = [part for part in ("version", "files") if before.get(part) != now[part]]
-    old, new = before.get("config", {}), now["config"]
-    changed += [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return f"another sweep, with other {', '.join(changed) or 'values of its axes'}"
 
 
 def write_failures(path: Path, axes: Sequence[str], found: Sequence[Point], failures: dict[int, str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -79,3 +81,15 @@ def scenario(config: Mapping[str, Any]) -> str:
         words.append(f"events {listed([part(event) for event in config['events'].values()])}")
     line = "; ".join(words)
     return f"{line[0].upper()}{line[1:]}."
+
+
+def searched(folder: Path) -> str:
+    """Return what a search for the worst order found, to follow a sentence; nothing where there was none."""
+    path = folder / "worst_order.json"
+    if not path.is_file():
+        return ""
+    worst = json.loads(path.read_text())
+    return (
+        f" The order is the worst of {worst['evaluations']:,} tried for {worst['policy']}: a ratio of "
+        f"{worst['ratio']:.3f}, where random order gives {worst['random_ratio']:.3f}."
+    )

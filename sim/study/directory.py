@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from sim.study.source_digest import source_digest
+
 PACKAGES = (
     "faiss-cpu",
     "hydra-core",
@@ -46,8 +48,7 @@ class Directory:
     """
 
     def __init__(self, out: Path) -> None:
-        if out.exists() and not (out / "manifest.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-            raise FileExistsError(f"{out} exists and is not an output of switchyard; choose another with out=DIR")
+        earlier_manifest(out)
         self._out = out
 
     def __enter__(self) -> Directory:
@@ -58,7 +59,7 @@ class Directory:
         return self
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write ``manifest.json``: what is given, the versions of what it was made with, and the git commit."""
+        """Write ``manifest.json``: what is given, and the code and the versions that it was made with."""
         (self.folder / "manifest.json").write_text(manifest_text(manifest))
 
     def __exit__(
@@ -69,17 +70,42 @@ class Directory:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         old = self.folder.with_suffix(".old")
-        if self._out.exists():
-            self._out.rename(old)
-        self.folder.rename(self._out)
+        try:
+            if self._out.exists():
+                self._out.rename(old)
+            self.folder.rename(self._out)
+        except BaseException:
+            if old.exists() and not self._out.exists():
+                old.rename(self._out)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         shutil.rmtree(old, ignore_errors=True)
 
 
+def earlier_manifest(out: Path) -> dict[str, Any] | None:
+    """Return the manifest of the output that lies in a directory; None if there is nothing.
+
+    Raises
+    ------
+    FileExistsError
+        If there are files that no verb wrote.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    try:
+        manifest: Any = json.loads((out / "manifest.json").read_text())
+    except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict) or "verb" not in manifest:
+        raise FileExistsError(f"{out} exists and is not an output of switchyard; choose another with out=DIR")
+    return manifest
+
+
 def manifest_text(manifest: Mapping[str, Any]) -> str:
-    """Return what a ``manifest.json`` says: what is given, versions of packages and the git commit."""
+    """Return what a ``manifest.json`` says: what is given, versions of packages, the source and the git commit."""
     versions = {package: metadata.version(package) for package in PACKAGES}
-    whole = {**manifest, "versions": versions, "git_commit": git_commit()}
-    return json.dumps(whole, indent=2, sort_keys=True) + "\n"
+    known = {"source": source_digest(manifest.get("config")), "versions": versions, "git_commit": git_commit()}
+    return json.dumps({**manifest, **known}, indent=2, sort_keys=True) + "\n"
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:

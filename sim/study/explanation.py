@@ -65,7 +65,7 @@ def explanations(
     """
     reason = unbounded(scenario)
     if reason is not None:
-        raise ValueError(f"nothing bounds what a policy can achieve: {reason}")
+        raise ValueError(f"nothing bounds what a policy can achieve, as {reason}")
     if moments < 1:
         raise ValueError(f"moments is {moments}; it must be at least 1")
     for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):

@@ -93,12 +93,17 @@ def cautions(studies: Sequence[Finished]) -> list[str]:
         pair = f"{first.name} and {other.name}"
         if set(first.manifest.get("files", {}).values()) != set(other.manifest.get("files", {}).values()):
             lines.append(f"{pair} read different data files, so differences may be those of the data")
-        if first.manifest.get("git_commit") != other.manifest.get("git_commit"):
+        if code(first) != code(other):
             lines.append(f"{pair} were made by different versions of the code")
         arrived = [float(study.summary["arrived"].mean()) for study in (first, other)]
         if arrived[0] != arrived[1]:
             lines.append(f"{pair} had {arrived[0]:,.0f} and {arrived[1]:,.0f} queries, so sums do not compare")
     return lines
+
+
+def code(study: Finished) -> object:
+    """Return what stands for the code that made a study: the digest of its source; the commit if it has none."""
+    return study.manifest.get("source", study.manifest.get("git_commit"))
 
 
 def differing_keys(a: Finished, b: Finished) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from sim.instance import Instance
 from sim.interface import Estimator, FloatArray, Policy
 from sim.scenario import BudgetBasis, BudgetRule, Scenario
 from sim.study.experiment import APPROXIMATE, OPTIMUM, BoundCache, EstimateCache, Oracle, replicate
+from sim.study.fleet import unbounded
 from sim.study.ratio_tables import cells
 
 
@@ -201,10 +202,6 @@ def check_sizes(sizes: Sequence[int | None], scenarios: Mapping[str, Scenario]) 
 
 def check_bounded(scenario: Scenario) -> None:
     """Raise ValueError if the program of the hindsight optimum would bound nothing."""
-    for is_set, cause in (
-        (scenario.window is not None, "budgets that renew themselves (window)"),
-        (len(scenario.events) > 0, "events"),
-        (scenario.reserve == "estimate", "reserve=estimate, which may overshoot budgets"),
-    ):
-        if is_set:
-            raise ValueError(f"a ratio needs a hindsight optimum, and there is none with {cause}: leave that out")
+    reason = unbounded(scenario)
+    if reason is not None:
+        raise ValueError(f"a ratio needs a hindsight optimum, and there is none, as {reason}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import pickle
 import zipfile
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from sim.interface import Estimator, Features, FloatArray, History, IntArray
 from sim.study.bounds import Bound
 from sim.study.directory import PACKAGES, replace_file
 from sim.study.dual import certified
+from sim.study.source_digest import known_digest, own_digest
 
 FORMAT = 1  # of the files
 
@@ -32,6 +32,8 @@ class Store:
     ----------
     folder : Path
         Made if it does not exist; may be deleted at any time.
+    source : str or None
+        The digest of the code that makes the arrays, see ``sim.study.source_digest``; None for Switchyard's own alone.
 
     Raises
     ------
@@ -39,10 +41,11 @@ class Store:
         If the folder cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: str | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._versions = repr((FORMAT, [(package, metadata.version(package)) for package in PACKAGES])).encode()
+        versions = [(package, metadata.version(package)) for package in PACKAGES]
+        self._code = repr((FORMAT, versions, source or own_digest())).encode()
 
     def arrays(
         self, depends_on: Sequence[bytes | np.ndarray[Any, Any]], make: Callable[[], Sequence[np.ndarray[Any, Any]]]
@@ -52,11 +55,11 @@ class Store:
         Parameters
         ----------
         depends_on : sequence of bytes and arrays
-            All that the result is a function of, besides the versions of the packages.
+            All that the result is a function of, besides code and the versions of packages.
         make : callable
             Called if nothing readable is there; what it returns is written. A disk that is full is no error.
         """
-        digest = hashlib.sha256(self._versions)
+        digest = hashlib.sha256(self._code)
         for part in depends_on:
             if isinstance(part, np.ndarray):
                 digest.update(repr((part.dtype.str, part.shape)).encode())
@@ -110,18 +113,17 @@ def optimum(store: Store | None, quality: FloatArray, cost: FloatArray, budgets:
         bound = certified(quality, cost, budgets).bound
         return np.array(bound.value), bound.plan
 
-    value, plan = store.arrays((b"optimum", source(certified), source(Bound), quality, cost, budgets), solve)
+    value, plan = store.arrays((b"optimum", quality, cost, budgets), solve)
     return Bound(float(value), plan)
 
 
 def fingerprint(strategy: object) -> bytes | None:
-    """Return the bytes of an object's settings and of its class's source file; None for what cannot be kept apart."""
+    """Return the bytes of an object's settings and of its class's code; None for what cannot be kept apart.
+
+    That is an object that cannot be pickled, and one whose class has no source file, such as one made in a notebook.
+    """
     try:
-        return pickle.dumps(strategy) + source(type(strategy))
+        code = known_digest(type(strategy).__module__)
+        return None if code is None else pickle.dumps(strategy) + code.encode()
     except (pickle.PicklingError, TypeError, AttributeError, OSError):
         return None
-
-
-def source(thing: Any) -> bytes:
-    """Return the file that defines a function or class, so that another version of it is another key."""
-    return Path(inspect.getfile(thing)).read_bytes()

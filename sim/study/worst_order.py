@@ -189,12 +189,10 @@ def optimum_ratio(
     ValueError
         If the optimum bounds nothing, or is 0.
     """
+    reason = unbounded(scenario)
+    if reason is not None:
+        raise ValueError(f"order=worst_of needs the hindsight optimum, and there is none, as {reason}")
     instance = realise(scenario, *draw)
-    if unbounded(scenario) is not None:
-        raise ValueError(
-            "order=worst_of needs the hindsight optimum, which bounds nothing where budgets renew themselves or may be "
-            "overshot, or with events; choose another order"
-        )
     predicted = estimates.get(policy.estimator, instance)
     optimum = bounds.get(OPTIMUM, instance, predicted).value
     if not optimum > 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from sim.show.differences import behind_table
 from sim.show.plots import cost_quality, quality, served, spend
 from sim.show.report import Check, Report, Shown
 from sim.show.tables import comparison
-from sim.show.words import plus_minus, scenario, several
+from sim.show.words import plus_minus, scenario, searched, several
 from sim.study.checks import check
 from sim.study.experiment import ORACLES
 from sim.study.finished import DRAW, SUMMARY
@@ -51,18 +50,10 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         }
         ranks = ranking(values, 1, np.random.default_rng(0))
         tables.append(behind_table(ranks, "quality"))
-    found = folder / "worst_order.json"
-    answer = answered(policies, ranks)
-    if found.is_file():
-        worst = json.loads(found.read_text())
-        answer += (
-            f" The order is the worst of {worst['evaluations']:,} tried for {worst['policy']}: a ratio of "
-            f"{worst['ratio']:.3f}, where random order gives {worst['random_ratio']:.3f}."
-        )
     return Report(
         question,
         scenario(manifest["config"]),
-        answer,
+        answered(policies, ranks) + searched(folder),
         tuple(tables),
         tuple(figures(folder, summary)),
         tuple(checks(folder, summary, manifest)),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.show.explained import price_figures, price_table, quality_table, stacked
 from sim.show.report import Check, Report, Shown
-from sim.show.words import listed, plus_minus, scenario, several
+from sim.show.words import listed, plus_minus, scenario, searched, several
 from sim.study.statistics import mean_interval
 
 TOLERANCE = 1e-6  # relative to the optimum
@@ -45,7 +45,7 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     return Report(
         f"Where did the quality of {listed(policies)} go, and what would more budget be worth?",
         scenario(manifest["config"]),
-        answered(quality),
+        answered(quality) + searched(folder),
         (quality_table(quality), price_table(prices)),
         tuple(figures),
         tuple(checks),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sim.show.plan import candidate_table, frontier, reasons
 from sim.show.report import Check, Report, Shown
-from sim.show.words import listed, scenario
+from sim.show.words import listed, scenario, searched
 from sim.study.targets import IN_EVERY_SUMMARY, TIE, read_targets
 
 
@@ -34,7 +34,7 @@ def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     return Report(
         f"The {plan['goal']} with which {listed(list(config['policy']))} meets {listed([*map(str, targets)])}?",
         scenario(config),
-        ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + ".",
+        ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + "." + searched(folder),
         (candidate_table(candidates, targets),),
         (
             Shown(

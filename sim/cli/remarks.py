@@ -1,0 +1,120 @@
+"""Settings that do nothing beside the others, or not what they seem to: a line about each. It runs nothing."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from sim.deployment import Deployment
+from sim.instance import stream
+from sim.interface import Policy
+from sim.messages import note
+from sim.scenario import Scenario
+
+TRACE = "scenarios.workloads.trace.trace"
+UNLIMITED = "scenarios.budgets.Unlimited"
+OF_BUDGETS = ("window", "reserve=estimate", "exhausted=wait")
+
+
+def remark(config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]) -> None:
+    """Note every setting that does nothing, or not what it seems to do."""
+    for text in remarks(config, scenario, policies):
+        note(text)
+
+
+def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]) -> Iterator[str]:
+    """Yield a line about each setting that does nothing, or not what it seems to do.
+
+    Parameters
+    ----------
+    config : DictConfig
+        Of the verb.
+    scenario : Scenario
+        What it describes, with any of its orders.
+    policies : mapping of str to Policy
+    """
+    fleet = scenario.fleet.deployments(scenario.workload.models, stream(config.seed, 0, "fleet"))
+    yield from about_traces(config, scenario)
+    yield from about_queues(scenario, fleet, policies.values())
+    if config.budget.get("_target_") == UNLIMITED:
+        chosen = (scenario.window is not None, scenario.reserve == "estimate", scenario.exhausted == "wait")
+        for word in (word for word, is_chosen in zip(OF_BUDGETS, chosen, strict=True) if is_chosen):
+            yield f"{word} does nothing, as budget=unlimited has no budgets"
+    if scenario.retry.attempts > 1 and not scenario.events and not any(map(can_lose, fleet)):
+        yield (
+            f"retry.attempts={scenario.retry.attempts} does nothing, as no try can be lost: no deployment has a "
+            "queue_capacity, a patience or a timeout_s, none rejects, and there are no events"
+        )
+    if config.get("warm_up") is not None and not config.get("metric"):
+        yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
+    if config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
+        yield f"estimator= does nothing, as {' and '.join(map(str, config.policy))} make no use of estimates"
+
+
+def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:
+    """Yield how the times of a recorded trace and its lengths come apart.
+
+    Times are recorded by place and lengths by row. They belong to each other only if both are of one file, all of its
+    first rows arrive, and they do so in its order.
+    """
+    times, lengths = getattr(scenario.arrivals, "files", ()), scenario.workload.files
+    if not times or config.workload.get("_target_") != TRACE:
+        return
+    if {file.resolve() for file in times}.isdisjoint(file.resolve() for file in lengths):
+        yield (
+            f"the times are of {times[0]} and the lengths of {lengths[0]}; "
+            "to replay one trace, give workload.path and arrivals.path the same file"
+        )
+        return
+    others = [str(name) for name in config.order if name not in ("given", "saved")]
+    if others:
+        yield f"order={','.join(others)} gives the trace's lengths to other times than their own; use order=given"
+    key, available = ("sizes" if config.get("sizes") else "n_queries"), len(scenario.workload.test)
+    sizes = [size for size in (scenario.n_queries, *(config.get("sizes") or ())) if size is not None]
+    for size in [size for size in sizes if size < available][:1]:
+        yield (
+            f"{key} draws {size} of the trace's {available} rows, and their times are those of its first {size}; "
+            f"workload.n_queries={size} replays its first rows at their own times"
+        )
+
+
+def about_queues(scenario: Scenario, fleet: Iterable[Deployment], policies: Iterable[Policy]) -> Iterator[str]:
+    """Yield which columns of the queries nobody looks at, though they tell queries apart."""
+    test = scenario.workload.test
+    for column, values, attribute, discipline in (
+        ("priority", test.priority, "priority", "highest_priority"),
+        ("due_s", test.due_s, "deadline_s", "earliest_deadline"),
+    ):
+        if values is None or len(np.unique(values)) < 2:
+            continue
+        readers = [deployment.discipline for deployment in fleet if deployment.discipline is not None]
+        if not any(mentions(reader, attribute) for reader in (*readers, *policies)):
+            yield (
+                f"the queries have a column {column}, and it does nothing: no policy reads it, and no deployment has a "
+                f"discipline that does, such as sim.world.queue.{discipline}"
+            )
+
+
+def can_lose(deployment: Deployment) -> bool:
+    """Return whether a try may be rejected, abandoned or timed out at a deployment."""
+    limits = (deployment.queue_capacity, deployment.patience, deployment.timeout_s)
+    return any(limit is not None for limit in limits) or not getattr(deployment.service, "may_wait", True)
+
+
+def mentions(reader: Any, attribute: str) -> bool:
+    """Return whether a discipline, or the module of a policy, has an attribute in its source; True without a source."""
+    while isinstance(reader, functools.partial):
+        reader = reader.func
+    try:
+        if inspect.isroutine(reader):
+            return f".{attribute}" in inspect.getsource(reader)
+        modules = {sys.modules[kind.__module__] for kind in type(reader).__mro__ if kind not in (Policy, object)}
+        return any(f".{attribute}" in inspect.getsource(module) for module in modules)
+    except (OSError, TypeError, KeyError):
+        return True
