@@ -113,7 +113,7 @@ class Gate(NamedTuple):
     """How many queries a policy wants to see at once.
 
     The world hands over a batch when it holds ``size`` queries, when its first query has waited ``window_s`` seconds,
-    or when the last query of the run has arrived, whichever comes first.
+    when the last query of the run has arrived, or when every user of a closed loop waits in it, whichever comes first.
     """
 
     size: int = 1

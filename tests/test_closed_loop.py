@@ -38,9 +38,19 @@ def test_a_lost_query_frees_its_user() -> None:
     assert requests["fate"].tolist() == ["failed", "failed"]  # it asks at once, while the deployment is down
 
 
-def test_a_gate_larger_than_the_users_would_wait_for_ever_and_is_refused() -> None:
-    with pytest.raises(RuntimeError, match="waits for 3 queries and there are 2 users: give its gate a window_s"):
-        run(Scripted([0] * 4, gate=Gate(size=3)), ClosedLoop(users=2, mean_think_s=1), n_queries=4)
+def test_a_gate_larger_than_the_users_closes_when_all_of_them_wait_in_it() -> None:
+    users = ClosedLoop(users=2, mean_think_s=1)
+    requests = run(Scripted([0] * 6, gate=Gate(size=3)), users, n_queries=6, service=ONE_AT_A_TIME)
+    assert requests["fate"].tolist() == ["served"] * 6
+    decided, arrived = requests["decided_at_s"].tolist(), requests["arrived_at_s"].tolist()
+    assert decided[0] == decided[1] == arrived[1]  # the first waits for the second
+
+
+def test_a_gate_waits_for_the_user_whose_query_is_in_service() -> None:
+    # Two users and a gate of two: each asks again at once, so batches are of both, decided when the second has ended.
+    users = ClosedLoop(users=2, mean_think_s=0)
+    requests = run(Scripted([0] * 4, gate=Gate(size=9)), users, n_queries=4, service=ONE_AT_A_TIME)
+    assert requests["decided_at_s"].tolist() == [0, 0, 2, 2]
 
 
 @dataclass(frozen=True)
