@@ -95,7 +95,8 @@ def test_what_the_last_try_did_comes_after_its_offer() -> None:
 
 def test_a_budget_for_each_window_is_kept_in_each_or_up_to_each_where_it_rolls_over() -> None:
     # Deployment a takes on queries of 0.001 USD at 0, 1 and 1 s: one in the first window of 1 s, two in the second.
-    requests, each = record(*ROWS), {"window_s": [1.0, 1.0], "rolls_over": [False, False]}
+    requests = record(*ROWS)
+    each: dict[str, list[Any]] = {"window_s": [1.0, 1.0], "rolls_over": [False, False]}
     check(requests, fleet(budget=[0.002, math.inf], **each))
     with pytest.raises(RuntimeError, match=r"'a' spent 0\.002 of a budget of 0\.0015 usd by the end of window 1"):
         check(requests, fleet(budget=[0.0015, math.inf], **each))
