@@ -1,9 +1,19 @@
-"""Words that error messages share. It knows nothing of what they are about."""
+"""Words that error messages and notes share. It knows nothing of what they are about."""
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Sequence
+
+
+class Note(UserWarning):
+    """Something that a user should know and that is no error; the command prints it as one line on stderr."""
+
+
+def note(text: str) -> None:
+    """Tell the user something in one sentence: a warning in Python, one line on stderr from the command."""
+    warnings.warn(text, Note, stacklevel=3)
 
 
 def unknown(what: str, value: str, known: Sequence[str]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from importlib import metadata
+from typing import Any
 
 from hydra import initialize_config_module
 from hydra.errors import HydraException
@@ -21,6 +24,7 @@ from sim.cli.report import report
 from sim.cli.study import study
 from sim.cli.sweep import sweep
 from sim.cli.validate import validate
+from sim.messages import Note
 
 VERBS = {
     "run": ("one policy on a scenario", study),
@@ -67,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     flags = {word for word in words if word.startswith("--")} | {"-h" for word in words if word == "-h"}
     words = [word for word in words if word not in flags]
-    with initialize_config_module("conf", version_base="1.3"):
+    with initialize_config_module("conf", version_base="1.3"), notes_to_stderr():
         if flags & {"--help", "-h"} or not (words or flags):
             sys.stdout.write(usage())
             return 0
@@ -95,6 +99,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "--traceback" in flags:
                 raise
             return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
+
+
+@contextlib.contextmanager
+def notes_to_stderr() -> Iterator[None]:
+    """Print each different note once, as one line on stderr; leave every other warning as it is."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Note)
+        show = warnings.showwarning
+
+        def tell(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, Note):
+                show(message, category, *where)
+            elif str(message) not in told:
+                told.add(str(message))
+                sys.stderr.write(f"switchyard: note: {message}\n")
+
+        warnings.showwarning = tell
+        yield
 
 
 def complain(message: str, code: int) -> int:
