@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from sim.cli import api
-from sim.cli.api import build_policies, configured
+from sim.cli.api import configured
 from sim.cli.main import main
 from sim.cli.remarks import mentions, remarks
-from sim.cli.study import build_scenarios
+from sim.cli.study import build_policies, build_scenarios
 from sim.interface import Decision, Policy, Query, State
 from sim.messages import Note, note, notes_to
 from sim.world.queue import earliest_deadline, highest_priority

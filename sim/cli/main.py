@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib import metadata
 
 from hydra import initialize_config_module
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     flags = {word for word in words if word.startswith("--")} | {"-h" for word in words if word == "-h"}
     words = [word for word in words if word not in flags]
-    with initialize_config_module("conf", version_base="1.3"), notes_to(tell):
+    with initialize_config_module("conf", version_base="1.3"), notes_to_stderr():
         if flags & {"--help", "-h"} or not (words or flags):
             sys.stdout.write(usage())
             return 0
@@ -100,9 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
 
 
-def tell(text: str) -> None:
-    """Write a note to stderr."""
-    sys.stderr.write(f"switchyard: note: {text}\n")
+def notes_to_stderr() -> AbstractContextManager[None]:
+    """Print each different note once, as one line on stderr; leave every other warning as it is."""
+    return notes_to(lambda text: sys.stderr.write(f"switchyard: note: {text}\n"))
 
 
 def complain(message: str, code: int) -> int:

@@ -16,6 +16,7 @@ from sim.instance import stream
 from sim.interface import Policy
 from sim.messages import note
 from sim.scenario import Scenario
+from sim.study.experiment import check_draws
 
 TRACE = "scenarios.workloads.trace.trace"
 UNLIMITED = "scenarios.budgets.Unlimited"
@@ -39,6 +40,7 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         What it describes, with any of its orders.
     policies : mapping of str to Policy
     """
+    check_draws(config.seed, 1)
     fleet = scenario.fleet.deployments(scenario.workload.models, stream(config.seed, 0, "fleet"))
     yield from about_traces(config, scenario)
     yield from about_queues(scenario, fleet, policies.values())

@@ -43,7 +43,7 @@ def source_digest(config: Any = None) -> str:
 @functools.cache
 def own_digest() -> str:
     """Return the digest of Switchyard's own packages, wherever they are installed."""
-    files = {}
+    files: dict[str, Path] = {}
     for package in OWN:
         folder = base_folder(package)
         if folder is not None:
