@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.deployment import Deployment
+from sim.fitting import check_budgets, check_fleet, check_periods, check_units
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
-from sim.messages import unknown
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
 from sim.selection import arriving_rows, seen, unseen_topics
-from sim.workload import Rows, Workload
+from sim.workload import Rows
 
-UNITS = ("usd", "tokens")
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -120,6 +119,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         return stream(seed, replication, f"{purpose} {deployment.name}")
 
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
+    check_periods(scenario, fleet, float(times_s[-1] - times_s[0]))
     think_s = None
     if hasattr(scenario.arrivals, "think_s") and hasattr(scenario.arrivals, "users"):
         if isinstance(scenario.window, TokenBucket) or (scenario.window is not None and scenario.window.spread):
@@ -207,49 +207,3 @@ def cost_in_units(rows: Rows, cost_usd: FloatArray, columns: Sequence[int], unit
     assert rows.output_tokens is not None  # check_units has seen to it
     tokens = (rows.input_tokens[:, None] + rows.output_tokens[:, columns]).astype(np.float64)
     return frozen(np.where(np.array(units) == "tokens", tokens, cost_usd))
-
-
-def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
-    """Return the truth column of each deployment; raise ValueError for a fleet that the workload cannot feed."""
-    if not fleet:
-        raise ValueError("the fleet is empty; it needs at least one deployment")
-    names = [deployment.name for deployment in fleet]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two deployments are named {max(names, key=names.count)!r}: deployment names must differ")
-    for deployment in fleet:
-        if deployment.model not in workload.models:
-            raise ValueError(unknown("model", deployment.model, workload.models))
-        if deployment.service.needs_output_tokens and workload.test.output_tokens is None:
-            raise ValueError(
-                f"the service of {deployment.name!r} needs output tokens, and the workload has none: "
-                "add the columns 'MODEL|output_tokens' or use fleet=instant"
-            )
-        is_priced = deployment.price_output_usd_per_million is not None
-        if is_priced and (workload.test.output_tokens is None or workload.history.output_tokens is None):
-            raise ValueError(
-                f"{deployment.name!r} has a price per token, and the workload has no output tokens: "
-                "add the columns 'MODEL|output_tokens' or leave the price out"
-            )
-    return [workload.models.index(deployment.model) for deployment in fleet]
-
-
-def check_units(units: Sequence[str], fleet: Sequence[Deployment], workload: Workload) -> None:
-    """Raise ValueError for a budget unit that does not exist, fit the fleet, or can be charged on this workload."""
-    if len(units) != len(fleet):
-        raise ValueError(
-            f"budget.unit has {len(units)} entries for {len(fleet)} deployments; give one unit, or one each"
-        )
-    for unit in units:
-        if unit not in UNITS:
-            raise ValueError(unknown("budget unit", unit, UNITS))
-    if "tokens" in units and (workload.test.output_tokens is None or workload.history.output_tokens is None):
-        raise ValueError("budget.unit=tokens needs output tokens, and the workload has none: add 'MODEL|output_tokens'")
-
-
-def check_budgets(budgets: FloatArray, fleet: Sequence[Deployment]) -> None:
-    """Raise ValueError for budgets of the wrong length, negative or not a number."""
-    if budgets.shape != (len(fleet),):
-        raise ValueError(f"the budget has {budgets.size} amounts for {len(fleet)} deployments; it must have one each")
-    for amount, deployment in zip(budgets, fleet, strict=True):
-        if not amount >= 0:
-            raise ValueError(f"the budget of {deployment.name!r} is {amount}; it must be at least 0")

@@ -18,6 +18,7 @@ LAYERS = (
     "sim.world",
     "sim.instance",
     "sim.selection",
+    "sim.fitting",
     "sim.scenario",
     "sim.deployment",
     "sim.workload",

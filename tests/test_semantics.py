@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -226,6 +227,19 @@ def test_nothing_changes_when_all_times_move(data: st.DataObject) -> None:
         )
         seen.append((requests.to_csv(), policy.states))
     assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("window.length_s", {"window": Window(1e-9), "budget": Amounts([1.0, 1.0])}),
+        ("state_refresh_s", {"state_refresh_s": 1e-9}),
+        ("mean_up_s + mean_down_s of a RandomOutages", {"events": [RandomOutages(1e-9, 1e-9)]}),
+    ],
+)
+def test_what_would_happen_more_than_a_million_times_is_refused(name: str, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=re.escape(name) + ".* queries arrive for 10 s; it must be at least 1e-05"):
+        run(Scripted([0, 0]), [5.0, 15.0], **options)
 
 
 # --- events that overlap ----------------------------------------

@@ -1,0 +1,85 @@
+"""Whether the parts of a scenario fit each other: fleet, workload, budgets, periods. It knows no clock.
+
+Each part has checked its own numbers when it was made; these are the checks that need two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sim.deployment import Deployment
+from sim.interface import FloatArray
+from sim.messages import unknown
+from sim.scenario import Scenario
+from sim.workload import Workload
+
+UNITS = ("usd", "tokens")
+MOST_PERIODS = 1_000_000
+
+
+def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
+    """Return the truth column of each deployment; raise ValueError for a fleet that the workload cannot feed."""
+    if not fleet:
+        raise ValueError("the fleet is empty; it needs at least one deployment")
+    names = [deployment.name for deployment in fleet]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two deployments are named {max(names, key=names.count)!r}: deployment names must differ")
+    for deployment in fleet:
+        if deployment.model not in workload.models:
+            raise ValueError(unknown("model", deployment.model, workload.models))
+        if deployment.service.needs_output_tokens and workload.test.output_tokens is None:
+            raise ValueError(
+                f"the service of {deployment.name!r} needs output tokens, and the workload has none: "
+                "add the columns 'MODEL|output_tokens' or use fleet=instant"
+            )
+        is_priced = deployment.price_output_usd_per_million is not None
+        if is_priced and (workload.test.output_tokens is None or workload.history.output_tokens is None):
+            raise ValueError(
+                f"{deployment.name!r} has a price per token, and the workload has no output tokens: "
+                "add the columns 'MODEL|output_tokens' or leave the price out"
+            )
+    return [workload.models.index(deployment.model) for deployment in fleet]
+
+
+def check_units(units: Sequence[str], fleet: Sequence[Deployment], workload: Workload) -> None:
+    """Raise ValueError for a budget unit that does not exist, fit the fleet, or can be charged on this workload."""
+    if len(units) != len(fleet):
+        raise ValueError(
+            f"budget.unit has {len(units)} entries for {len(fleet)} deployments; give one unit, or one each"
+        )
+    for unit in units:
+        if unit not in UNITS:
+            raise ValueError(unknown("budget unit", unit, UNITS))
+    if "tokens" in units and (workload.test.output_tokens is None or workload.history.output_tokens is None):
+        raise ValueError("budget.unit=tokens needs output tokens, and the workload has none: add 'MODEL|output_tokens'")
+
+
+def check_periods(scenario: Scenario, fleet: Sequence[Deployment], span_s: float) -> None:
+    """Raise ValueError for what goes on by itself if it would do so too often to simulate between the arrivals."""
+    periods = {
+        "state_refresh_s": scenario.state_refresh_s,
+        "window.length_s": getattr(scenario.window, "length_s", None),
+    }
+    for event in scenario.events:
+        if hasattr(event, "mean_up_s") and hasattr(event, "mean_down_s"):
+            periods[f"mean_up_s + mean_down_s of a {type(event).__name__}"] = event.mean_up_s + event.mean_down_s
+    for deployment in fleet:
+        if deployment.autoscaler is not None:
+            periods[f"autoscaler.interval_s of {deployment.name!r}"] = getattr(
+                deployment.autoscaler, "interval_s", None
+            )
+    for name, period_s in periods.items():
+        if period_s is not None and span_s > period_s * MOST_PERIODS:
+            raise ValueError(
+                f"{name} is {period_s:g} and queries arrive for {span_s:g} s; "
+                f"it must be at least {span_s / MOST_PERIODS:.3g}, for at most {MOST_PERIODS:,} times in a run"
+            )
+
+
+def check_budgets(budgets: FloatArray, fleet: Sequence[Deployment]) -> None:
+    """Raise ValueError for budgets of the wrong length, negative or not a number."""
+    if budgets.shape != (len(fleet),):
+        raise ValueError(f"the budget has {budgets.size} amounts for {len(fleet)} deployments; it must have one each")
+    for amount, deployment in zip(budgets, fleet, strict=True):
+        if not amount >= 0:
+            raise ValueError(f"the budget of {deployment.name!r} is {amount}; it must be at least 0")
