@@ -35,7 +35,7 @@ def hyper_cdf(x: Any) -> Any:
         (Gamma(3.0, 0.5), stats.gamma(4, scale=0.75).cdf),
         (HYPER, hyper_cdf),
     ],
-    ids=repr,
+    ids=["exponential", "log-normal", "gamma, cv 2", "gamma, cv 0.5", "hyperexponential"],
 )
 def test_a_sampler_passes_the_kolmogorov_smirnov_test(distribution: Distribution, cdf: Any) -> None:
     assert stats.kstest(distribution.draw(N, np.random.default_rng(1)), cdf).pvalue > 0.01

@@ -57,6 +57,12 @@ def row_by_row(predict: Callable[[Features], Estimates], features: Features) -> 
     return Estimates(np.vstack([one.quality for one in alone]), np.vstack([one.cost for one in alone]))
 
 
+def assert_identical(left: Estimates, right: Estimates) -> None:
+    """Quality and cost are the same to the last bit."""
+    assert np.array_equal(left.quality, right.quality)
+    assert np.array_equal(left.cost, right.cost)
+
+
 def assert_same(left: Estimates, right: Estimates, rtol: float) -> None:
     """Both quality and cost agree."""
     np.testing.assert_allclose(left.quality, right.quality, rtol=rtol)
@@ -84,7 +90,7 @@ def test_permuted_queries_get_permuted_predictions(estimator: Estimator) -> None
     predictor, features = estimator.fit(random_history(200)), random_history(40, seed=1).features
     order = np.random.default_rng(2).permutation(40)
     straight, permuted = predictor.predict(features), predictor.predict(chosen(features, order))
-    assert_same(permuted, Estimates(straight.quality[order], straight.cost[order]), rtol=1e-9)
+    assert_identical(permuted, Estimates(straight.quality[order], straight.cost[order]))
 
 
 def test_later_queries_do_not_change_the_predictions_of_earlier_ones(estimator: Estimator) -> None:
@@ -95,15 +101,20 @@ def test_later_queries_do_not_change_the_predictions_of_earlier_ones(estimator: 
         np.concatenate([features.input_tokens[:25], others.input_tokens[25:]]),
     )
     before, after = predictor.predict(features), predictor.predict(changed)
-    assert_same(Estimates(*(part[:25] for part in before)), Estimates(*(part[:25] for part in after)), rtol=1e-9)
+    assert_identical(Estimates(*(part[:25] for part in before)), Estimates(*(part[:25] for part in after)))
     assert not np.allclose(before.cost[25:], after.cost[25:], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dim", [3, 37, 384])
+def test_predictions_of_many_queries_are_those_of_each_alone_to_the_last_bit(estimator: Estimator, dim: int) -> None:
+    predictor = estimator.fit(random_history(150, dim, n_deployments=11))
+    features = random_history(37, dim, seed=1).features
+    assert_identical(predictor.predict(features), row_by_row(predictor.predict, features))
 
 
 def test_the_same_history_gives_the_same_predictions(estimator: Estimator) -> None:
     history, features = random_history(200), random_history(40, seed=1).features
-    first, second = estimator.fit(history).predict(features), estimator.fit(history).predict(features)
-    assert np.array_equal(first.quality, second.quality)
-    assert np.array_equal(first.cost, second.cost)
+    assert_identical(estimator.fit(history).predict(features), estimator.fit(history).predict(features))
 
 
 def test_predicting_leaves_the_history_and_the_queries_as_they_were(estimator: Estimator) -> None:
@@ -139,9 +150,15 @@ def test_other_hyperparameters_are_not_equal(one: Estimator, other: Estimator) -
 @pytest.mark.parametrize("estimator", NEIGHBOURS, ids=repr)
 def test_neighbours_of_many_queries_are_those_of_each_alone_to_the_last_bit(estimator: Estimator) -> None:
     predictor, features = estimator.fit(random_history(500)), random_history(60, seed=1).features
-    bulk, single = predictor.predict(features), row_by_row(predictor.predict, features)
-    assert np.array_equal(bulk.quality, single.quality)
-    assert np.array_equal(bulk.cost, single.cost)
+    assert_identical(predictor.predict(features), row_by_row(predictor.predict, features))
+
+
+def test_of_history_rows_that_are_equally_near_the_first_count() -> None:
+    # 300 rows in three directions, by turns; the two nearest to the second direction are rows 1 and 4 of the 100 there.
+    embeddings = np.tile(np.eye(3, dtype=np.float32), (100, 1))
+    predictor = ExactNeighbours(k=2).fit(history_of(embeddings, np.arange(300.0)[:, None] / 300))
+    query = Features(np.array([[0.1, 0.9, 0.2]], dtype=np.float32), np.ones(1, dtype=np.int64))
+    assert predictor.predict(query).quality[0, 0] == pytest.approx((1 + 4) / 2 / 300, rel=1e-12)
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
@@ -246,7 +263,7 @@ def planted(n: int, seed: int) -> History:
 @pytest.mark.parametrize("estimator", LEARNED, ids=repr)
 def test_learned_predictions_of_many_queries_are_those_of_each_alone(estimator: Learned) -> None:
     predictor, features = estimator.fit(random_history(200)), random_history(40, seed=1).features
-    assert_same(predictor.predict(features), row_by_row(predictor.predict, features), rtol=1e-9)
+    assert_identical(predictor.predict(features), row_by_row(predictor.predict, features))
 
 
 @pytest.mark.parametrize("estimator", LEARNED, ids=repr)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics.pairwise import rbf_kernel
 from threadpoolctl import threadpool_limits
 
+from policies.estimators.exact import ROWS, product, rounded, squared_lengths
 from policies.estimators.log_cost import log_costs, smearing
 from policies.estimators.neighbours import unit
 from sim.interface import BoolArray, EmbeddingArray, Estimates, Features, FloatArray, History, Predictor
@@ -78,9 +78,9 @@ class Inputs:
         self._scale = token_weight / max(float(length.std()), 1e-9)
 
     def of(self, features: Features) -> FloatArray:
-        """Return the inputs (n, dim + 1)."""
+        """Return the inputs (n, dim + 1), rounded so that what the kernel makes of a row depends on no other."""
         length = (np.log1p(features.input_tokens) - self._mean) * self._scale
-        return np.column_stack([unit(features.embeddings) - self._centre, length]).astype(np.float64)
+        return rounded(np.column_stack([unit(features.embeddings) - self._centre, length]))
 
 
 class Basis(NamedTuple):
@@ -105,11 +105,11 @@ class Basis(NamedTuple):
     @classmethod
     def of(cls, x: FloatArray, marks: FloatArray, gamma: float) -> Basis:
         """Decompose the kernel of the history, through the landmarks if they are fewer."""
-        strength, vectors = strongest(rbf_kernel(marks, marks, gamma))
+        strength, vectors = strongest(gaussian(marks, marks, gamma))
         if len(marks) == len(x):
             return cls(gamma, vectors, strength, vectors)
         whiten = vectors / np.sqrt(strength)
-        mapped = rbf_kernel(x, marks, gamma) @ whiten
+        mapped = gaussian(x, marks, gamma) @ whiten
         strength, vectors = strongest(mapped.T @ mapped)
         return cls(gamma, mapped @ (vectors / np.sqrt(strength)), strength, whiten @ (vectors * np.sqrt(strength)))
 
@@ -125,7 +125,10 @@ class Regression(NamedTuple):
 
     def at(self, x: FloatArray, marks: FloatArray) -> FloatArray:
         """Return predictions (n, n_deployments)."""
-        predicted: FloatArray = rbf_kernel(x, marks, self.gamma) @ self.weights + self.mean
+        predicted = np.empty((len(x), len(self.mean)))
+        for start in range(0, len(x), ROWS):  # a kernel of all rows would not fit the cache
+            part = slice(start, start + ROWS)
+            predicted[part] = product(gaussian(x[part], marks, self.gamma), self.weights) + self.mean
         return predicted
 
 
@@ -184,6 +187,17 @@ def regress(basis: Basis, outcome: FloatArray) -> Regression:
         float(np.array(errors)[best, each].sum()),
         np.stack(left_out)[best, :, each].T @ turn + mean,
     )
+
+
+def gaussian(x: FloatArray, marks: FloatArray, gamma: float) -> FloatArray:
+    """Return exp(-gamma |x - x'|^2) of rounded rows (n, n_landmarks), each entry a function of its two rows alone."""
+    exponent = x @ marks.T  # exact, as the squared lengths are
+    exponent *= -2.0
+    exponent += squared_lengths(x)[:, None]
+    exponent += squared_lengths(marks)
+    np.maximum(exponent, 0.0, out=exponent)
+    exponent *= -gamma
+    return np.exp(exponent, out=exponent)
 
 
 def strongest(symmetric: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from policies.estimators.exact import product
 from policies.estimators.log_cost import log_costs, smearing
 from sim.interface import Estimates, Features, FloatArray, History, Predictor
 
@@ -91,9 +92,8 @@ def columns(features: Features) -> FloatArray:
 
 
 def affine(inputs: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return inputs times weights plus the intercepts in the last row."""
-    result: FloatArray = inputs @ weights[:-1] + weights[-1]
-    return result
+    """Return inputs times weights plus the intercepts in the last row; each row's result depends on that row alone."""
+    return product(inputs, weights[:-1]) + weights[-1]
 
 
 def stacked(model: Ridge) -> FloatArray:

@@ -1,4 +1,7 @@
-"""Estimates from the k nearest neighbours in the history, exact or by an HNSW graph (FAISS)."""
+"""Estimates from the k nearest neighbours in the history, exact or by an HNSW graph (FAISS).
+
+What is predicted for a query depends on nothing but the query, to the last bit: see ``policies.estimators.exact``.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from typing import Any
 import faiss
 import numpy as np
 
+from policies.estimators.exact import rounded
 from sim.interface import EmbeddingArray, Estimates, Features, FloatArray, History, IntArray, Predictor
 
 WEIGHTS = ("uniform", "distance")
 CHUNK = 16_384  # rows averaged at a time, so that a million queries need no million x k x n_deployments array
+ENTRIES = 2**23  # of a matrix of similarities, or of the vectors compared, at a time
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,10 @@ class ExactNeighbours:
     at_most: bool = False
 
     def fit(self, history: History) -> Predictor:
-        """Index the history."""
+        """Keep the history."""
         k = min(self.k, len(history.quality)) if self.at_most else self.k
         check(k, self.weights, history)
-        vectors = unit(history.features.embeddings)
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(vectors)
-        return Neighbours(index, history, k, self.weights)
+        return Neighbours(None, history, k, self.weights)
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,12 @@ class HnswNeighbours:
 
 
 class Neighbours:
-    """A fitted index and the outcomes of its rows."""
+    """The history's outcomes, and where its rows are: in a graph, or in no index at all."""
 
     def __init__(self, index: Any, history: History, k: int, weights: str) -> None:
         self._index = index
         self._history = history
+        self._vectors = rounded(unit(history.features.embeddings))
         self._k = k
         self._weights = weights
 
@@ -96,7 +99,7 @@ class Neighbours:
         quality, cost = np.empty((n, n_deployments)), np.empty((n, n_deployments))
         for start in range(0, n, CHUNK):
             chunk = slice(start, start + CHUNK)
-            similarity, neighbours = search(self._index, unit(features.embeddings[chunk]), self._k)
+            similarity, neighbours = self._search(unit(features.embeddings[chunk]), self._k)
             quality[chunk] = self._mean(self._history.quality, neighbours, similarity)
             cost[chunk] = self._mean(self._history.cost, neighbours, similarity)
         return Estimates(quality, cost)
@@ -107,7 +110,7 @@ class Neighbours:
         k = min(self._k, len(vectors) - 1)
         if k == 0:  # a single row has no neighbours
             return Estimates(self._history.quality, self._history.cost)
-        similarity, neighbours = search(self._index, vectors, k + 1)
+        similarity, neighbours = self._search(vectors, k + 1)
         others = neighbours != np.arange(len(vectors))[:, None]
         others[others.all(axis=1), -1] = False  # behind k + 1 equals: leave out any one
         shape = (len(vectors), k)
@@ -117,38 +120,64 @@ class Neighbours:
             self._mean(self._history.cost, neighbours, similarity),
         )
 
-    def _mean(self, outcome: FloatArray, neighbours: IntArray, similarity: FloatArray) -> FloatArray:
-        if self._weights == "uniform":
-            plain: FloatArray = outcome[neighbours].mean(axis=1)
-            return plain
-        weight = 1 / np.maximum(1 - similarity, 1e-6)
-        weight /= weight.sum(axis=1, keepdims=True)
-        weighted: FloatArray = (outcome[neighbours] * weight[:, :, None]).sum(axis=1)
-        return weighted
+    def _search(self, vectors: EmbeddingArray, k: int) -> tuple[FloatArray, IntArray]:
+        """Return similarities and row numbers (n, k), nearest first and ties by row number.
 
-
-def search(index: Any, vectors: EmbeddingArray, k: int) -> tuple[FloatArray, IntArray]:
-    """Return similarities and row numbers (n, k), nearest first, each row computed as if it were alone.
-
-    FAISS compares many queries with a flat index by matrix products, whose last bit depends on how many there are; its
-    one-by-one kernel does not.
-    """
-    threshold = faiss.cvar.distance_compute_blas_threshold
-    faiss.cvar.distance_compute_blas_threshold = len(vectors) + 1
-    try:
-        similarity, neighbours = index.search(vectors, k)
+        The graph proposes rows; how similar they are is computed here, because the last bit of FAISS's similarities
+        depends on the processor and on how many queries there are.
+        """
+        queries = rounded(vectors)
+        if self._index is None:
+            return nearest(queries, self._vectors, k)
+        _, neighbours = self._index.search(vectors, k)
+        neighbours.sort(axis=1)
+        similarity = np.empty(neighbours.shape)
+        step = max(1, ENTRIES // (k * vectors.shape[1]))
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            similarity[part] = np.einsum("nd,nkd->nk", queries[part], self._vectors[neighbours[part]])
+        similarity, neighbours = in_order(similarity, neighbours)
         lost = (neighbours < 0).any(axis=1)  # a graph of many duplicates may reach fewer than k rows
         if lost.any():
-            exact = faiss.IndexFlatIP(vectors.shape[1])
-            exact.add(index.reconstruct_n(0, index.ntotal))
-            similarity[lost], neighbours[lost] = exact.search(vectors[lost], k)
-    finally:
-        faiss.cvar.distance_compute_blas_threshold = threshold
-    return similarity.astype(np.float64), neighbours
+            similarity[lost], neighbours[lost] = nearest(queries[lost], self._vectors, k)
+        return similarity, neighbours
+
+    def _mean(self, outcome: FloatArray, neighbours: IntArray, similarity: FloatArray) -> FloatArray:
+        """Return weighted means (n, n_deployments), added neighbour by neighbour: one order, whatever the shape."""
+        weight = np.ones_like(similarity) if self._weights == "uniform" else 1 / np.maximum(1 - similarity, 1e-6)
+        total, weights = np.zeros((len(neighbours), outcome.shape[1])), np.zeros((len(neighbours), 1))
+        for row, share in zip(neighbours.T, weight.T[:, :, None], strict=True):
+            total += outcome[row] * share
+            weights += share
+        return total / weights
+
+
+def nearest(queries: FloatArray, vectors: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
+    """Return the greatest inner products of rounded rows, and whose they are (n, k), ties by row number."""
+    similarity, neighbours = np.empty((len(queries), k)), np.empty((len(queries), k), dtype=np.int64)
+    step = max(1, ENTRIES // len(vectors))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        every = queries[part] @ vectors.T
+        found = np.argpartition(every, -k, axis=1)[:, -k:]
+        least = np.take_along_axis(every, found[:, :1], axis=1)
+        for row in np.flatnonzero((every >= least).sum(axis=1) > k):  # as similar as the last: the first rows count
+            above, equal = np.flatnonzero(every[row] > least[row]), np.flatnonzero(every[row] == least[row])
+            found[row] = np.concatenate([above, equal[: k - len(above)]])
+        found.sort(axis=1)
+        similarity[part], neighbours[part] = in_order(np.take_along_axis(every, found, axis=1), found)
+    return similarity, neighbours
+
+
+def in_order(similarity: FloatArray, neighbours: IntArray) -> tuple[FloatArray, IntArray]:
+    """Sort by similarity, nearest first; ties stay as they are."""
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    return np.take_along_axis(similarity, order, axis=1), np.take_along_axis(neighbours, order, axis=1)
 
 
 def unit(embeddings: EmbeddingArray) -> EmbeddingArray:
     """Return rows of length 1, so that the inner product is the cosine; a zero row stays zero."""
+    embeddings = np.ascontiguousarray(embeddings)  # a row's length is added in one order
     length = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return np.ascontiguousarray(embeddings / np.maximum(length, np.finfo(np.float32).tiny), dtype=np.float32)
 
