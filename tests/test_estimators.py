@@ -57,16 +57,16 @@ def row_by_row(predict: Callable[[Features], Estimates], features: Features) -> 
     return Estimates(np.vstack([one.quality for one in alone]), np.vstack([one.cost for one in alone]))
 
 
-def assert_identical(left: Estimates, right: Estimates) -> None:
-    """Quality and cost are the same to the last bit."""
-    assert np.array_equal(left.quality, right.quality)
-    assert np.array_equal(left.cost, right.cost)
-
-
 def assert_same(left: Estimates, right: Estimates, rtol: float) -> None:
     """Both quality and cost agree."""
     np.testing.assert_allclose(left.quality, right.quality, rtol=rtol)
     np.testing.assert_allclose(left.cost, right.cost, rtol=rtol)
+
+
+def assert_identical(left: Estimates, right: Estimates) -> None:
+    """Both quality and cost agree to the last bit."""
+    np.testing.assert_array_equal(left.quality, right.quality)
+    np.testing.assert_array_equal(left.cost, right.cost)
 
 
 # --- the contract
@@ -105,16 +105,30 @@ def test_later_queries_do_not_change_the_predictions_of_earlier_ones(estimator: 
     assert not np.allclose(before.cost[25:], after.cost[25:], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("dim", [3, 37, 384])
-def test_predictions_of_many_queries_are_those_of_each_alone_to_the_last_bit(estimator: Estimator, dim: int) -> None:
-    predictor = estimator.fit(random_history(150, dim, n_deployments=11))
-    features = random_history(37, dim, seed=1).features
+@pytest.mark.parametrize("dim", [3, 200])
+def test_a_prediction_is_the_same_to_the_last_bit_in_any_company(estimator: Estimator, dim: int) -> None:
+    predictor, features = estimator.fit(random_history(300, dim)), random_history(600, dim, seed=1).features
+    bulk = predictor.predict(features)
+    for rows in (np.arange(1), np.arange(2), np.arange(7), np.arange(599, 2, -3), np.arange(513)):
+        assert_identical(predictor.predict(chosen(features, rows)), Estimates(bulk.quality[rows], bulk.cost[rows]))
+
+
+def test_one_deployment_is_predicted_the_same_in_any_company_too(estimator: Estimator) -> None:
+    predictor, features = estimator.fit(random_history(300, 40, 1)), random_history(60, 40, seed=1).features
     assert_identical(predictor.predict(features), row_by_row(predictor.predict, features))
+
+
+def test_how_embeddings_lie_in_memory_does_not_change_a_prediction(estimator: Estimator) -> None:
+    predictor, features = estimator.fit(random_history(300, 40)), random_history(60, 40, seed=1).features
+    other = Features(np.asfortranarray(features.embeddings), features.input_tokens)
+    assert_identical(predictor.predict(features), predictor.predict(other))
 
 
 def test_the_same_history_gives_the_same_predictions(estimator: Estimator) -> None:
     history, features = random_history(200), random_history(40, seed=1).features
-    assert_identical(estimator.fit(history).predict(features), estimator.fit(history).predict(features))
+    first, second = estimator.fit(history).predict(features), estimator.fit(history).predict(features)
+    assert np.array_equal(first.quality, second.quality)
+    assert np.array_equal(first.cost, second.cost)
 
 
 def test_predicting_leaves_the_history_and_the_queries_as_they_were(estimator: Estimator) -> None:
@@ -153,12 +167,32 @@ def test_neighbours_of_many_queries_are_those_of_each_alone_to_the_last_bit(esti
     assert_identical(predictor.predict(features), row_by_row(predictor.predict, features))
 
 
-def test_of_history_rows_that_are_equally_near_the_first_count() -> None:
-    # 300 rows in three directions, by turns; the two nearest to the second direction are rows 1 and 4 of the 100 there.
-    embeddings = np.tile(np.eye(3, dtype=np.float32), (100, 1))
-    predictor = ExactNeighbours(k=2).fit(history_of(embeddings, np.arange(300.0)[:, None] / 300))
-    query = Features(np.array([[0.1, 0.9, 0.2]], dtype=np.float32), np.ones(1, dtype=np.int64))
-    assert predictor.predict(query).quality[0, 0] == pytest.approx((1 + 4) / 2 / 300, rel=1e-12)
+@pytest.mark.parametrize("n", [6, 20, 400])
+def test_of_equally_similar_rows_the_first_in_the_history_are_the_neighbours(n: int) -> None:
+    # One row is the query itself, all others are equal: with k = 4 the neighbours are that row and rows 0, 1 and 2.
+    embeddings = np.tile(np.array([[1, 1]], dtype=np.float32), (n, 1))
+    embeddings[n - 2] = 1, 0
+    history = history_of(embeddings, np.arange(n, dtype=np.float64)[:, None] / n)
+    query = Features(np.array([[3, 0]], dtype=np.float32), np.ones(1, dtype=np.int64))
+    for weights in ("uniform", "distance"):
+        near = ExactNeighbours(k=4, weights=weights).fit(history)
+        share = np.array([1.0] * 4) if weights == "uniform" else 1 / np.array([1e-6] + [1 - 0.5**0.5] * 3)
+        expected = float(share @ np.array([n - 2, 0, 1, 2])) / n / share.sum()
+        assert near.predict(query).quality.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("n_alike", [2, 40])
+def test_neighbours_that_differ_by_less_than_single_precision_shows_are_told_apart_alike_in_any_company(
+    n_alike: int,
+) -> None:
+    rng = np.random.default_rng(5)
+    base = rng.normal(size=(10, 64)).astype(np.float32)
+    embeddings = np.repeat(base, n_alike, axis=0) * (1 + rng.normal(0, 1e-7, (10 * n_alike, 64))).astype(np.float32)
+    history = history_of(embeddings, rng.random((10 * n_alike, 2)))
+    features = Features(np.repeat(base, 6, axis=0), np.ones(60, dtype=np.int64))
+    for estimator in (ExactNeighbours(), ExactNeighbours(weights="distance")):
+        predictor = estimator.fit(history)
+        assert_identical(predictor.predict(features), row_by_row(predictor.predict, features))
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
@@ -261,7 +295,7 @@ def planted(n: int, seed: int) -> History:
 
 
 @pytest.mark.parametrize("estimator", LEARNED, ids=repr)
-def test_learned_predictions_of_many_queries_are_those_of_each_alone(estimator: Learned) -> None:
+def test_learned_predictions_of_many_queries_are_those_of_each_alone_to_the_last_bit(estimator: Learned) -> None:
     predictor, features = estimator.fit(random_history(200)), random_history(40, seed=1).features
     assert_identical(predictor.predict(features), row_by_row(predictor.predict, features))
 

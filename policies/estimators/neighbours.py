@@ -18,6 +18,7 @@ from sim.interface import EmbeddingArray, Estimates, Features, FloatArray, Histo
 
 WEIGHTS = ("uniform", "distance")
 CHUNK = 16_384  # rows averaged at a time, so that a million queries need no million x k x n_deployments array
+SPARE = 11  # proposals beyond k: by so many a row may fall behind through rounding before all rows are compared
 ENTRIES = 2**23  # of a matrix of similarities, or of the vectors compared, at a time
 
 
@@ -41,10 +42,13 @@ class ExactNeighbours:
     at_most: bool = False
 
     def fit(self, history: History) -> Predictor:
-        """Keep the history."""
+        """Index the history."""
         k = min(self.k, len(history.quality)) if self.at_most else self.k
         check(k, self.weights, history)
-        return Neighbours(None, history, k, self.weights)
+        vectors = unit(history.features.embeddings)
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(vectors)
+        return Neighbours(index, history, k, self.weights, SPARE)
 
 
 @dataclass(frozen=True)
@@ -84,14 +88,15 @@ class HnswNeighbours:
 
 
 class Neighbours:
-    """The history's outcomes, and where its rows are: in a graph, or in no index at all."""
+    """A fitted index and the outcomes of its rows; ``spare`` rows more than k are proposed where all are compared."""
 
-    def __init__(self, index: Any, history: History, k: int, weights: str) -> None:
+    def __init__(self, index: Any, history: History, k: int, weights: str, spare: int = 0) -> None:
         self._index = index
         self._history = history
         self._vectors = rounded(unit(history.features.embeddings))
         self._k = k
         self._weights = weights
+        self._spare = spare
 
     def predict(self, features: Features) -> Estimates:
         """Return the mean outcomes of each query's neighbours."""
@@ -123,24 +128,27 @@ class Neighbours:
     def _search(self, vectors: EmbeddingArray, k: int) -> tuple[FloatArray, IntArray]:
         """Return similarities and row numbers (n, k), nearest first and ties by row number.
 
-        The graph proposes rows; how similar they are is computed here, because the last bit of FAISS's similarities
-        depends on the processor and on how many queries there are.
+        FAISS proposes rows; how similar they are is computed here, because the last bit of its similarities depends on
+        the processor and on how many queries there are. Where that bit may have kept a row from being proposed, or the
+        graph reached fewer than k (a graph of many duplicates may), the query is compared with every row.
         """
-        queries = rounded(vectors)
-        if self._index is None:
-            return nearest(queries, self._vectors, k)
-        _, neighbours = self._index.search(vectors, k)
+        n_proposed = min(k + self._spare, len(self._vectors))
+        proposed, neighbours = self._index.search(vectors, n_proposed)
         neighbours.sort(axis=1)
+        queries = rounded(vectors)
         similarity = np.empty(neighbours.shape)
-        step = max(1, ENTRIES // (k * vectors.shape[1]))
+        step = max(1, ENTRIES // (n_proposed * vectors.shape[1]))
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
             similarity[part] = np.einsum("nd,nkd->nk", queries[part], self._vectors[neighbours[part]])
-        similarity, neighbours = in_order(similarity, neighbours)
-        lost = (neighbours < 0).any(axis=1)  # a graph of many duplicates may reach fewer than k rows
-        if lost.any():
-            similarity[lost], neighbours[lost] = nearest(queries[lost], self._vectors, k)
-        return similarity, neighbours
+        similarity, found = in_order(similarity, neighbours, k)
+        doubtful = neighbours[:, 0] < 0
+        if k < n_proposed < len(self._vectors):
+            error = 2.0**-22 * (vectors.shape[1] + 1)  # more than single precision can lose
+            doubtful |= similarity[:, -1] <= proposed[:, -1] + error
+        if doubtful.any():
+            similarity[doubtful], found[doubtful] = nearest(queries[doubtful], self._vectors, k)
+        return similarity, found
 
     def _mean(self, outcome: FloatArray, neighbours: IntArray, similarity: FloatArray) -> FloatArray:
         """Return weighted means (n, n_deployments), added neighbour by neighbour: one order, whatever the shape."""
@@ -165,13 +173,13 @@ def nearest(queries: FloatArray, vectors: FloatArray, k: int) -> tuple[FloatArra
             above, equal = np.flatnonzero(every[row] > least[row]), np.flatnonzero(every[row] == least[row])
             found[row] = np.concatenate([above, equal[: k - len(above)]])
         found.sort(axis=1)
-        similarity[part], neighbours[part] = in_order(np.take_along_axis(every, found, axis=1), found)
+        similarity[part], neighbours[part] = in_order(np.take_along_axis(every, found, axis=1), found, k)
     return similarity, neighbours
 
 
-def in_order(similarity: FloatArray, neighbours: IntArray) -> tuple[FloatArray, IntArray]:
-    """Sort by similarity, nearest first; ties stay as they are."""
-    order = np.argsort(-similarity, axis=1, kind="stable")
+def in_order(similarity: FloatArray, neighbours: IntArray, k: int) -> tuple[FloatArray, IntArray]:
+    """Return the k nearest of each row, nearest first; ties stay as they are."""
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(similarity, order, axis=1), np.take_along_axis(neighbours, order, axis=1)
 
 
