@@ -10,6 +10,8 @@ from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 class LargestRemaining(Policy):
     """argmax_i of budget_i less the estimated cost of all queries sent there, ties to the lowest index.
 
+    Deployments without a budget all have the most left; of those, the one with the least estimated cost so far.
+
     PORT's Greedy-Cost, KNN-Cost and the counterpart of Roberta-Cost (arXiv 2509.02718, section 5): not the cheapest
     deployment, as the name suggests. As in the released code a query's estimate is deducted even when it is lost.
     """
@@ -18,8 +20,9 @@ class LargestRemaining(Policy):
         self.estimator = estimator
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Begin with the whole budgets."""
-        self._budgets = setting.budgets
+        """Begin with the whole budgets, or with 0 for each deployment that has none, if any has none."""
+        unlimited = np.isinf(setting.budgets)
+        self._budgets = np.where(unlimited, 0.0, -np.inf) if unlimited.any() else setting.budgets
         self._sent = np.zeros(len(setting.budgets))
 
     def decide(self, query: Query, state: State) -> Decision:

@@ -9,7 +9,7 @@ import numpy as np
 
 from policies.dual_subgradient import check_step
 from policies.priced import DECLINE, budget_per_query, cost_units
-from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State, affords
 
 LOWEST, HIGHEST = 1e-6, 1e6  # of an entropic price: so low changes no choice, so high buys nothing
 
@@ -69,7 +69,7 @@ class MirrorDescent(Policy):
         self._prices = self._moved(self._prices, self._charged)
         self._charged = np.zeros(len(self._prices))
         surplus = query.quality_hat - self._prices / self._units * query.cost_hat
-        surplus[query.cost_hat > state.remaining] = -np.inf
+        surplus[~affords(state.remaining, query.cost_hat)] = -np.inf
         best = int(surplus.argmax())
         if surplus[best] <= 0:
             return DECLINE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.interface import BoolArray, FloatArray, Query, State
+from sim.interface import BoolArray, FloatArray, Query, State, affords
 
 
 def can_pay(query: Query, state: State) -> BoolArray:
@@ -12,7 +12,7 @@ def can_pay(query: Query, state: State) -> BoolArray:
 
     The remaining budget is settled: costs in flight are not yet in it, so a choice may still be refused.
     """
-    return (state.remaining > 0) & (query.cost_hat <= state.remaining)
+    return (state.remaining > 0) & affords(state.remaining, query.cost_hat)
 
 
 def used_share(budgets: FloatArray, state: State) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.interface import Decision, FloatArray, Query, Setting, State
+from sim.interface import Decision, FloatArray, Query, Setting, State, affords
 
 DECLINE = Decision(None)
 
@@ -25,7 +25,7 @@ def best_worth(query: Query, prices: FloatArray) -> int | None:
 
 def if_it_fits(query: Query, choice: int | None, state: State) -> Decision:
     """Return the choice, or decline the query if its estimated cost is above what remains there."""
-    return DECLINE if choice is None or query.cost_hat[choice] > state.remaining[choice] else Decision(choice)
+    return Decision(choice) if choice is not None and affords(state.remaining, query.cost_hat)[choice] else DECLINE
 
 
 def cost_units(setting: Setting) -> FloatArray:

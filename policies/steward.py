@@ -10,7 +10,19 @@ from policies.forecast import Forecast, Known
 from policies.held_out import held_out
 from policies.residuals import Residuals
 from policies.smooth_prices import smooth_prices
-from sim.interface import Decision, Estimates, Estimator, Feedback, FloatArray, History, Policy, Query, Setting, State
+from sim.interface import (
+    TOLERANCE,
+    Decision,
+    Estimates,
+    Estimator,
+    Feedback,
+    FloatArray,
+    History,
+    Policy,
+    Query,
+    Setting,
+    State,
+)
 
 
 class Steward(Policy):
@@ -78,7 +90,7 @@ class Steward(Policy):
         quality = np.clip(query.quality_hat + better, 0.0, 1.0)
         cost = query.cost_hat * np.exp(dearer)
         self._forecast.see(query, quality, cost)
-        accepted_cost, chance = accepted(cost, remaining, self._spread)
+        accepted_cost, chance = accepted(cost, remaining * (1 + TOLERANCE), self._spread)
         surplus = quality - self._prices * accepted_cost
         if not self._refused_go_on:
             surplus = surplus * chance

@@ -26,6 +26,15 @@ TOLERANCE = 1e-9
 """Of a budget: by so much a sum of costs may exceed it, as three times 0.1 exceeds 0.3 in binary fractions."""
 
 
+def affords(remaining: FloatArray, cost: FloatArray) -> BoolArray:
+    """Return where what remains of budgets pays for costs, both of one shape, by the rule of the ledger.
+
+    >>> affords(np.array([0.3 - 0.1 - 0.1]), np.array([0.1])).tolist()  # 0.09999999999999998 pays for 0.1
+    [True]
+    """
+    return np.asarray(cost * (1 - TOLERANCE) <= remaining)
+
+
 class Query(NamedTuple):
     """One arrival, as the router sees it; a named tuple, because a run makes one per arrival.
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.interface import FloatArray
+from sim.interface import EmbeddingArray, FloatArray
 
 BITS = 25
 ROWS = 512  # of a product at a time, so that the parts of the rows stay in the cache
 
 
-def rounded(rows: FloatArray) -> FloatArray:
+def rounded(rows: FloatArray | EmbeddingArray) -> FloatArray:
     """Return rows (n, dim) rounded to 25 bits below their length; products of such rows are exact, whoever adds.
 
     >>> rounded(np.array([[1.0, 1e-9]])).tolist()
@@ -24,8 +24,9 @@ def rounded(rows: FloatArray) -> FloatArray:
     """
     rows = np.ascontiguousarray(rows, dtype=np.float64)
     _, exponent = np.frexp(np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True)))  # length < 2^exponent
-    multiples = np.ldexp(rows, BITS - exponent)
-    return np.ldexp(np.rint(multiples, out=multiples), exponent - BITS)
+    multiples = np.rint(np.ldexp(rows, BITS - exponent))
+    result: FloatArray = np.ldexp(multiples, exponent - BITS)
+    return result
 
 
 def product(rows: FloatArray, columns: FloatArray) -> FloatArray:

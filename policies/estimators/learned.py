@@ -93,7 +93,8 @@ def columns(features: Features) -> FloatArray:
 
 def affine(inputs: FloatArray, weights: FloatArray) -> FloatArray:
     """Return inputs times weights plus the intercepts in the last row; each row's result depends on that row alone."""
-    return product(inputs, weights[:-1]) + weights[-1]
+    result: FloatArray = product(inputs, weights[:-1]) + weights[-1]
+    return result
 
 
 def stacked(model: Ridge) -> FloatArray:
