@@ -17,10 +17,13 @@ from sim.selection import unseen_topics
 from sim.study.bounds import Bound, Replay, binary_program
 from sim.study.checks import check
 from sim.study.fleet import fleet_table, unbounded
+from sim.study.metric_checks import check_metrics
 from sim.study.metrics import Metric, counts, evaluate, totals
 from sim.study.metrics.counting import ratio
+from sim.study.metrics.load import money
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.study.store import Store, optimum, predictions
+from sim.study.window import rented
 from sim.world.trace import frame
 from sim.world.world import simulate
 
@@ -159,13 +162,14 @@ def replicate(
         trace = simulate(name, policy, instance, predicted, rng)
         wall_s = time.perf_counter() - began
         requests = frame(trace, instance)
+        measured = discard_warm_up(requests, warm_up)
         try:
             check(requests, fleet)
+            check_metrics(requests, measured, fleet, trace.openings)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
-        measured = discard_warm_up(requests, warm_up)
-        used = fleet.assign(replica_seconds=trace.replica_seconds)
-        figures = totals(requests)
+        used = rented(fleet, trace.openings, measured)
+        figures = totals(requests) | money(requests, rented(fleet, trace.openings, requests))
         if name == APPROXIMATE:
             approximate = figures["quality"]
         summary: dict[str, float | int | str] = {

@@ -23,7 +23,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         or something may be added to it during the run; ``replicas``; ``places``,
         how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the record may show more than that in service at once;
-        ``price_per_hour_usd`` of one replica; ``energy_j_per_token`` of output, NaN where the fleet does not say.
+        ``price_per_hour_usd`` of one replica; ``has_token_prices``, whether it has prices of its own by the token; ``energy_j_per_token`` of output, NaN where the fleet does not say.
     """
     setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
     if not isinstance(window, Window) or window.spread:
@@ -41,6 +41,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "places": [places(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
             "may_overlap": [getattr(deployment.service, "may_overlap", False) for deployment in fleet],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
+            "has_token_prices": [deployment.price_input_usd_per_million is not None for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
         }
     )

@@ -15,7 +15,7 @@ from sim.world.balancer import LeastLoaded
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.replica import Replica
 from sim.world.service import Job
-from sim.world.trace import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG
+from sim.world.trace import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
 
 
 class Station:
@@ -71,8 +71,7 @@ class Station:
         self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
         self.replicas: list[Replica] = []
         self.starting = 0  # replicas that are paid for and do not serve yet
-        self.replica_seconds = 0.0
-        self._counted_at_s = 0.0
+        self.openings: list[tuple[float, int]] = []  # from each time on, how many replicas are paid for
         for _ in range(deployment.replicas):
             self.add_replica()
 
@@ -125,20 +124,19 @@ class Station:
 
     def add_replica(self) -> None:
         """Open one more replica."""
-        self._count_replica_time()
         deployment = self._deployment
         done = self._complete if self._has_clocks else self._done
         replica = Replica(deployment.service, deployment.discipline, self._env, done, self._counts)
         replica.server.slow_down(self._factor(), self._env.now)
         self.replicas.append(replica)
+        self._note_opening()
         self._find_only()
 
     def start_replica(self, cold_start_s: float) -> Generator[simpy.Event, None, None]:
         """Pay for one more replica now, and open it after its cold start, as a SimPy process."""
-        self._count_replica_time()
         self.starting += 1
+        self._note_opening()
         yield self._env.timeout(cold_start_s)
-        self._count_replica_time()
         self.starting -= 1
         self.add_replica()
 
@@ -151,17 +149,17 @@ class Station:
 
     def close_empty(self) -> None:
         """Close the retired replicas that have nothing left to do."""
-        self._count_replica_time()
         self.replicas = [replica for replica in self.replicas if replica.accepts or replica.load]
+        self._note_opening()
 
-    def _count_replica_time(self) -> None:
-        self.replica_seconds += (len(self.replicas) + self.starting) * (self._env.now - self._counted_at_s)
-        self._counted_at_s = self._env.now
+    def _note_opening(self) -> None:
+        paid_for = len(self.replicas) + self.starting
+        if not self.openings or self.openings[-1][1] != paid_for:
+            self.openings.append((self._env.now, paid_for))
 
     def total_replica_seconds(self) -> float:
         """Return the time that replicas were open so far, summed over them."""
-        self._count_replica_time()
-        return self.replica_seconds
+        return replica_seconds(self.openings, self.openings[0][0], self._env.now)
 
     # --- events -------------------------------------------------------------------------------------------------------
 

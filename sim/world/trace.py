@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -48,9 +50,11 @@ class Trace:
         What its cost in USD is multiplied by.
     deployment : int array
         Who served the query, or who was chosen first when nobody did; ``NOWHERE`` if the policy declined.
+    openings : list of list of (float, int)
+        For each deployment: from each time on, how many replicas were open or starting, which is what rent is for.
     replica_seconds, overshoot : list of float
-        For each deployment, at the end of the run: the time that replicas were open, summed over them, and the most by
-        which the budget was exceeded.
+        For each deployment, at the end of the run's clock: the time that replicas were open, summed over them, and the
+        most by which the budget was exceeded.
     explored : int array
         1 where the policy said that it explored.
     fate : int array
@@ -73,8 +77,30 @@ class Trace:
         self.deployment = array("i", [NOWHERE]) * n_queries
         self.explored = array("b", [False]) * n_queries
         self.fate = array("b", [PENDING]) * n_queries
+        self.openings: list[list[tuple[float, int]]] = []
         self.replica_seconds: list[float] = []
         self.overshoot: list[float] = []
+
+
+def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s: float) -> float:
+    """Return the time from ``begin_s`` to ``end_s`` that replicas were open, summed over them.
+
+    Parameters
+    ----------
+    openings : sequence of (float, int)
+        In order of time: from each time on, how many replicas are open.
+    begin_s, end_s : float
+
+    Examples
+    --------
+    >>> replica_seconds([(0.0, 1), (10.0, 3), (20.0, 1)], 5.0, 25.0)  # 5 s of 1, 10 s of 3, 5 s of 1
+    40.0
+    """
+    until_s = [*(time_s for time_s, _ in openings[1:]), math.inf]
+    return math.fsum(
+        number * max(0.0, min(later_s, end_s) - max(time_s, begin_s))
+        for (time_s, number), later_s in zip(openings, until_s, strict=True)
+    )
 
 
 def frame(trace: Trace, instance: Instance) -> pd.DataFrame:

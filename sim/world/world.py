@@ -105,6 +105,7 @@ class World:
         else:
             self._admit_users()
         self._env.run(until=self._over if self._goes_on else None)
+        self.trace.openings = [station.openings for station in self.dispatcher.fleet]
         self.trace.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
         self.trace.overshoot = self.dispatcher.ledger.overshoot
         return self.trace

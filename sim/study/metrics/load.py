@@ -1,4 +1,8 @@
-"""What serving takes: money per query, rent of replicas, energy. It knows the record and the fleet table."""
+"""What serving takes: charges by token, rent of replicas, energy. It knows the record and the fleet table.
+
+Money is one thing: ``total_cost_usd`` = ``token_cost_usd`` + ``rent_usd``. A deployment that is rented by the hour and has no
+token prices of its own is paid by its rent only; every other one charges what the record says, and its rent if it has any.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,41 @@ from sim.interface import FloatArray
 from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio
 
 
+def token_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return what served queries are charged by token or by query, sum_j cost_j over deployments that charge so.
+
+    A deployment with token prices of its own charges those, another what the workload's table says; but one with a price
+    per hour and no token prices of its own (``has_token_prices`` of the fleet table) charges nothing by token.
+    """
+    owned = fleet["has_token_prices"].to_numpy(dtype=np.bool_) if "has_token_prices" in fleet else False
+    by_rent_only = fleet.loc[(of_fleet(fleet, "price_per_hour_usd") > 0) & ~np.asarray(owned), "deployment"]
+    charged = ~requests["deployment"].isin(by_rent_only).to_numpy(dtype=np.bool_)
+    return float(np.nansum(numbers(requests, "cost_usd")[charged]))
+
+
+def total_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return token charges plus rent; NaN if nothing arrived."""
+    return token_cost_usd(requests, fleet) + rent_usd(requests, fleet)
+
+
+def money(requests: pd.DataFrame, fleet: pd.DataFrame) -> dict[str, float]:
+    """Return token charges, rent, their sum, and quality per dollar of that sum (NaN if nothing was paid)."""
+    total_usd = total_cost_usd(requests, fleet)
+    return {
+        "token_cost_usd": token_cost_usd(requests, fleet),
+        "rent_usd": rent_usd(requests, fleet),
+        "total_cost_usd": total_usd,
+        "quality_per_usd": ratio(float(requests["quality"].sum()), total_usd),
+    }
+
+
 def cost_per_1000_arrivals_usd(requests: pd.DataFrame) -> float:
-    """Return what queries were charged, in USD per 1,000 arrivals (rent of replicas aside); NaN if nothing arrived."""
+    """Return what queries took from budgets in USD, per 1,000 arrivals (rent aside); NaN if nothing arrived."""
     return ratio(1000 * float(requests["cost_usd"].sum()), len(requests))
 
 
 def cost_per_1000_served_usd(requests: pd.DataFrame) -> float:
-    """Return what all queries were charged, in USD per 1,000 served (rent aside); NaN if none was."""
+    """Return what queries took from budgets in USD, per 1,000 served (rent aside); NaN if none was."""
     return ratio(1000 * float(requests["cost_usd"].sum()), float(is_served(requests).sum()))
 
 
@@ -30,8 +62,10 @@ def rent_per_hour_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
 def rent_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
     """Return the rent of all replicas from the first arrival to the last end; NaN if nothing arrived.
 
-    If the fleet table has ``replica_seconds`` (the time that replicas were open), it is the rent of those.
+    If the fleet table has ``replica_seconds`` (the time that replicas were open in that window), it is the rent of those.
     """
+    if requests.empty:
+        return float("nan")
     if "replica_seconds" in fleet:
         return float(np.nansum(of_fleet(fleet, "replica_seconds") * of_fleet(fleet, "price_per_hour_usd"))) / 3600
     return rent_per_hour_usd(requests, fleet) * makespan_s(requests) / 3600

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sim.study.metrics.counting import is_served, numbers, ratio
 from sim.study.metrics.latency import wait_s
-from sim.study.metrics.load import of_fleet, rent_usd
+from sim.study.metrics.load import of_fleet, rent_per_hour_usd, token_cost_usd, total_cost_usd
 
 
 def quality_per_query(requests: pd.DataFrame) -> float:
@@ -27,12 +27,25 @@ def waited_share(requests: pd.DataFrame) -> float:
 
 
 def total_cost_per_1000_arrivals_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
-    """Return what serving costs in all, in USD per 1,000 arrivals; NaN if nothing arrived.
+    """Return token charges plus rent from the first arrival to the last end, in USD per 1,000 arrivals.
 
-    Deployments with a price per hour are paid by the hour, rent from the first arrival to the last end; the others by
-    the query. So nothing is paid twice, also where the workload's table says what a query would cost elsewhere.
+    NaN if nothing arrived.
     """
-    rented = fleet.loc[of_fleet(fleet, "price_per_hour_usd") > 0, "deployment"]
-    by_query = ~requests["deployment"].isin(rented).to_numpy(dtype=np.bool_)
-    charged_usd = float(np.nansum(numbers(requests, "cost_usd")[by_query]))
-    return ratio(1000 * (charged_usd + rent_usd(requests, fleet)), len(requests))
+    return ratio(1000 * total_cost_usd(requests, fleet), len(requests))
+
+
+def cost_while_arriving_per_1000_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return token charges plus rent from the first arrival to the last one, in USD per 1,000 arrivals.
+
+    So a fleet that is too small is not charged for working off its backlog after the last arrival, and fleets compare at one
+    load. NaN if nothing arrived.
+    """
+    if requests.empty:
+        return float("nan")
+    arrived_at_s = numbers(requests, "arrived_at_s")
+    if "arriving_replica_seconds" in fleet:
+        by_hour = of_fleet(fleet, "arriving_replica_seconds") * of_fleet(fleet, "price_per_hour_usd")
+        rent = float(np.nansum(by_hour)) / 3600
+    else:
+        rent = rent_per_hour_usd(requests, fleet) * float(np.ptp(arrived_at_s)) / 3600
+    return ratio(1000 * (token_cost_usd(requests, fleet) + rent), len(requests))
