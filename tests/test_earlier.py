@@ -112,3 +112,42 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_and_nothing_beside_i
     assert errors == f"switchyard: {out} has a file that lacks 'replication'; it must be as its verb wrote it\n"
     (out / "summary.csv").write_bytes(files[out / "summary.csv"])
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
+
+
+def test_what_a_user_put_beside_the_files_of_a_verb_stays_there(tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    assert main([*RUN, f"out={out}"]) == 0
+    written = json.loads((out / "manifest.json").read_text())["outputs"]
+    assert {"summary.csv", "requests.parquet", "manifest.json", "report.html"} <= set(written)
+    (out / "notes.txt").write_text("what I saw")
+    (out / "figures" / "mine.svg").write_text("<svg/>")
+    assert main([*RUN, f"out={out}"]) == 0
+    assert main([*RUN, "seed=1", f"out={out}", "--overwrite"]) == 0
+    swept = ["sweep", *SMALL, "policy=random", "replications=1", "seed=1,2", "cache=null", f"out={out}"]
+    assert main([*swept, "--overwrite"]) == 0
+    assert (out / "notes.txt").read_text() == "what I saw"
+    assert (out / "figures" / "mine.svg").read_text() == "<svg/>"
+    assert not (out / "summary.csv").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["o"]
+
+
+def test_another_sweep_replaces_points_and_tables_when_it_is_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o"
+    words = ["sweep", *SMALL, "policy=random", "replications=1", "cache=null", f"out={out}"]
+    assert main([*words, "seed=1,2"]) == 0
+    assert main([*words, "n_queries=5,6"]) == 1
+    capsys.readouterr()
+    assert main([*words, "n_queries=5,6", "--overwrite"]) == 0
+    assert f"{out} holds 2 points of other code or settings, not used here" in capsys.readouterr().err
+    assert pd.read_parquet(out / "sweep.parquet")["arrived"].tolist() == [5, 6]
+    assert len(list((out / "points").iterdir())) == 2
+    assert [path.name for path in (out / "figures").iterdir()] == ["by_n_queries.png"]
+    assert main([*words, "n_queries=5,6"]) == 0
+    assert "2 of 2 points, 2 of them kept" in capsys.readouterr().out
+
+
+def test_a_report_takes_no_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path), "--overwrite"]) == 1
+    assert "leave --overwrite out" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.messages import note
-from sim.study.directory import earlier_manifest, manifest_text, replace_file
+from sim.study.directory import earlier_manifest, files_in, foreign_files, manifest_text, replace_file
 from sim.study.earlier import is_same_command, refusal
 
 OF_CODE = ("source", "versions")  # what may differ between two runs of the same sweep
@@ -55,8 +55,12 @@ def claim(out: Path, whole: dict[str, Any], more: dict[str, Any], overwrites: bo
         out.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
         made.chmod(0o755)
-        (made / "manifest.json").write_text(manifest_text({**whole, **more}))
-        made.rename(out)
+        try:
+            (made / "manifest.json").write_text(manifest_text({**whole, **more}))
+            made.rename(out)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
     elif not overwrites and not is_same_sweep(theirs, whole, more):
         raise FileExistsError(refusal(out, differences(theirs, whole)))
     (out / "points").mkdir(exist_ok=True)
@@ -78,14 +82,19 @@ def is_same_sweep(theirs: dict[str, Any], whole: dict[str, Any], more: dict[str,
 
 
 def replace_earlier(out: Path, whole: dict[str, Any], more: dict[str, Any]) -> None:
-    """Write the manifest of a sweep over that of an earlier output, and remove all else that is not the sweep's."""
+    """Write the manifest of a sweep over that of an earlier output, and remove what that had and a user did not add."""
+    earlier = earlier_manifest(out) or {}
+    foreign = set(foreign_files(out))
     replace_file(out / "manifest.json", lambda partial: partial.write_text(manifest_text({**whole, **more})))
-    kept = {"manifest.json", "points", "failures.csv", "sweep.parquet", "cells.csv"}
-    gone = [path for path in out.iterdir() if path.name not in kept]
-    gone += [path for path in (out / "points").iterdir() if stem(path) not in whole["points"]]
+    ours = {"manifest.json", "failures.csv", "sweep.parquet", "cells.csv"}
+    if earlier.get("verb") == "sweep":
+        gone = [path for path in (out / "points").iterdir() if stem(path) not in whole["points"]]
+        gone += [path for path in ((out / "figures"), (out / "report.html")) if path.exists()]
+    else:
+        gone = [out / name for name in files_in(out) if name not in ours | foreign and not name.startswith("points/")]
     for path in gone:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    (out / "figures").mkdir()
+    (out / "figures").mkdir(exist_ok=True)
 
 
 def stem(path: Path) -> str:

@@ -36,13 +36,21 @@ def diff(verb: str, config: DictConfig) -> int:
     metrics = chosen(config.metrics, studies)
     tables: dict[str, pd.DataFrame] = {}
     if len(studies) == 2:
-        tables["differences"] = differences(*studies)
+        if isinstance(config.margin, bool) or not 0 <= config.margin < 1:
+            raise ValueError(f"margin is {config.margin}; it must be a share from 0 to below 1, such as 0.01")
+        tables["differences"] = differences(studies[0], studies[1], config.margin)
         tables["configuration"] = differing_keys(*studies)
     if len(studies) != 2 or (len(alternatives(studies)) >= RANKED_FROM and replicated(studies)):
         tables["best"] = rankings(studies, config.seed)
     warnings = cautions(studies)
     for warning in warnings:
         sys.stderr.write(f"switchyard: warning: {warning}\n")
+    undirected = dict.fromkeys(metric for study in studies for metric in study.undirected)
+    if undirected:
+        sys.stderr.write(
+            f"switchyard: warning: {', '.join(undirected)} cannot be ranked, as nothing says whether more is better; "
+            "put better: more or better: less into the YAML of the metric\n"
+        )
     show(tables, [study.name for study in studies], metrics)
     if place is not None:
         resolved, out = place

@@ -12,6 +12,7 @@ from sim.cli.configuration import build
 from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.cli.study import (
+    build_metric,
     build_policy,
     build_scenario,
     destination,
@@ -26,7 +27,8 @@ from sim.show.tables import worst_order
 from sim.study import planner
 from sim.study.candidates import Effort, Judge
 from sim.study.directory import Directory
-from sim.study.targets import IN_EVERY_SUMMARY, read_targets
+from sim.study.metrics import IN_EVERY_SUMMARY
+from sim.study.targets import read_targets
 from sim.study.worst_order import write_search
 
 
@@ -38,7 +40,8 @@ def plan(verb: str, config: DictConfig) -> int:
         raise ValueError(f"policy names {', '.join(map(str, config.policy))}; a plan is for one policy")
     words = list(config.targets) if isinstance(config.targets, ListConfig) else [config.targets]
     specs = config.get("metric") or {}
-    targets = read_targets(words, [*map(str, specs), *IN_EVERY_SUMMARY])
+    ranges = {str(key): tuple(spec.range) for key, spec in specs.items() if spec.get("range") is not None}
+    targets = read_targets(words, [*map(str, specs), *IN_EVERY_SUMMARY], ranges)
     effort = Effort(config.min_replications, config.max_replications, config.confidence)
     resolved, out = destination(verb, config)
     with stdout_to_stderr(), stop_on_termination():
@@ -49,7 +52,7 @@ def plan(verb: str, config: DictConfig) -> int:
         remark(config, scenario, {str(name): policy})
         scenario, worst = settle_order(scenario, {str(name): policy}, config.seed)
         wanted = {target.metric for target in targets}
-        metrics = {str(key): build(spec, f"metric.{key}") for key, spec in specs.items() if key in wanted}
+        metrics = {str(key): build_metric(str(key), spec) for key, spec in specs.items() if key in wanted}
         with Directory(out) as directory:
             with progress(search.runs_at_most(effort.looks)) as advance:
                 judge = Judge(

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from sim.cli.configuration import build
 from sim.cli.launchers import Job, Outcome
 from sim.cli.remarks import remark
-from sim.cli.study import build_policy, build_scenario, settle_order
+from sim.cli.study import build_metrics, build_policy, build_scenario, settle_order
 from sim.messages import notes_to
 from sim.study.directory import replace_file
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
@@ -53,7 +53,7 @@ def point_rows(config: DictConfig, store: Store | None = None, folder: Path | No
     check_draws(config.seed, config.replications)
     scenario = build_scenario(config, workload(json.dumps(OmegaConf.to_container(config.workload, resolve=True))))
     policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
-    metrics = {str(name): build(spec, f"metric.{name}") for name, spec in (config.get("metric") or {}).items()}
+    metrics = build_metrics(config)
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
     remark(config, scenario, policies)
     scenario, worst = settle_order(scenario, policies, config.seed)

@@ -46,6 +46,8 @@ def report(verb: str, config: DictConfig) -> int:
     """Carry out the verb: write the report of each directory anew, from its files alone; return 0."""
     if not config.directories:
         raise ValueError("no directory is given; give those that a verb wrote, as in: switchyard report outputs/demo")
+    if config.get("overwrite"):
+        raise ValueError("report replaces a report and its figures and nothing else; leave --overwrite out")
     for directory in config.directories:
         try:
             write_report(Path(directory))

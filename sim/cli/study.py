@@ -27,6 +27,8 @@ from sim.show.tables import comparison, worst_order
 from sim.study.archive import Archive, file_hashes
 from sim.study.earlier import check_replaceable, described
 from sim.study.experiment import Oracle, Run, runs
+from sim.study.finished import SIGNS
+from sim.study.metrics import Metric
 from sim.study.worst_order import Found, WorstOrder, find_worst
 from sim.study.worst_order import write as write_worst
 from sim.workload import Workload
@@ -63,9 +65,27 @@ def study(verb: str, config: DictConfig) -> int:
 
 def configured_runs(config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]) -> Iterator[Run]:
     """Run policies on a scenario with the seed, replications, oracles, metrics and warm-up of a configuration."""
-    metrics = {str(name): build(spec, f"metric.{name}") for name, spec in (config.get("metric") or {}).items()}
+    metrics = build_metrics(config)
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
     return runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up)
+
+
+def build_metrics(config: DictConfig) -> dict[str, Metric]:
+    """Make the metrics that a configuration describes, by column; raise ValueError for what is none."""
+    return {str(name): build_metric(str(name), spec) for name, spec in (config.get("metric") or {}).items()}
+
+
+def build_metric(name: str, spec: DictConfig) -> Metric:
+    """Make a metric; what its YAML says of its values beside that (``better``, ``range``) is checked here."""
+    plain: dict[str, Any] = OmegaConf.to_container(spec, resolve=True)  # type: ignore[assignment]
+    better, values = plain.pop("better", None), plain.pop("range", None)
+    if better not in (None, *SIGNS):
+        raise ValueError(f"metric.{name}.better is {better!r}; it must be more or less")
+    is_range = values is None or (isinstance(values, list) and len(values) == 2)
+    if not is_range or not all(end is None or isinstance(end, int | float) for end in values or ()):
+        raise ValueError(f"metric.{name}.range is {values!r}; it must be the least and the most, such as [0, null]")
+    metric: Metric = build(OmegaConf.create(plain), f"metric.{name}")
+    return metric
 
 
 def build_policies(config: DictConfig) -> dict[str, Policy]:

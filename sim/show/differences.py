@@ -15,6 +15,13 @@ from sim.show.ratio import in_contrast
 from sim.show.words import listed, number, plus_minus, several
 from sim.study.comparison import HEADLINES
 
+UNTOLD = {
+    "none": "cannot tell",
+    "same": "no difference",
+    "undirected": "apart, better unknown",
+    "unknown": "one replication cannot tell",
+}
+
 
 def shown_metrics(table: pd.DataFrame, metrics: Sequence[str] | None) -> pd.DataFrame:
     """Return the rows of some metrics, in their order; None for those that matter most and are not 0 for all."""
@@ -43,7 +50,7 @@ def difference_table(differences: pd.DataFrame, a: str, b: str) -> Table:
                 number(row["mean_a"]),
                 number(row["mean_b"]),
                 plus_minus(row["difference"], row["half_width"]),
-                {"a": a, "b": b, "none": "-", "unknown": "one replication"}[row["better"]],
+                {"a": a, "b": b, "unknown": "one replication", **UNTOLD}[row["better"]],
             )
     return shown
 
@@ -66,14 +73,16 @@ def sentences(differences: pd.DataFrame, a: str, b: str) -> list[str]:
     lines = []
     for names, rows in differences.groupby(["policy_a", "policy_b"], sort=False):
         parts = []
-        for side, winner, loser in (("a", a, b), ("none", "", ""), ("unknown", "", ""), ("b", b, a)):
+        for side, winner, loser in (("a", a, b), *((side, "", "") for side in UNTOLD), ("b", b, a)):
             found = rows[rows["better"] == side].to_dict("records")
             amounts = [f"{row['metric']} by {plus_minus(abs(row['difference']), row['half_width'])}" for row in found]
             metrics = listed([str(row["metric"]) for row in found])
             if found and winner:
                 parts.append(f"{winner} beats {loser} on {listed(amounts)}")
+            elif side == "none" and found:
+                parts.append(f"{UNTOLD[side]} on {listed(amounts)}")
             elif found:
-                parts.append(f"{'no difference' if side == 'none' else 'one replication cannot tell'} on {metrics}")
+                parts.append(f"{UNTOLD[side]} on {metrics}")
         policy = f"{names[0]}: " if names[0] == names[1] else f"{a} ({names[0]}), {b} ({names[1]}): "
         lines.append(policy + "; ".join(parts))
     return lines

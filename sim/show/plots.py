@@ -63,12 +63,13 @@ def quality(summary: pd.DataFrame) -> Figure:
 
 def cost_quality(summary: pd.DataFrame) -> Figure:
     """Draw mean total quality against mean total cost, a mark per policy."""
-    means = summary.groupby("policy", sort=False)[["cost_usd", "quality"]].mean().reset_index()
+    cost = total_cost(summary)
+    means = summary.groupby("policy", sort=False)[[cost, "quality"]].mean().reset_index()
     figure, axes = plt.subplots(figsize=(8, 5))
     colours = sns.color_palette("colorblind", len(means))  # they repeat after ten, and the marks then differ
     sns.scatterplot(
         means,
-        x="cost_usd",
+        x=cost,
         y="quality",
         hue="policy",
         style="policy",
@@ -77,10 +78,20 @@ def cost_quality(summary: pd.DataFrame) -> Figure:
         edgecolor="black",
         ax=axes,
     )
-    axes.set(xlabel="total cost (USD)", ylabel="total quality (sum of scores)", xlim=(0, None), ylim=(0, None))
+    axes.set(
+        xlabel="total cost, charges and rent (USD)",
+        ylabel="total quality (sum of scores)",
+        xlim=(0, None),
+        ylim=(0, None),
+    )
     axes.set_title(f"mean of {replications(summary)}", fontsize="small")
     sns.move_legend(axes, "center left", bbox_to_anchor=(1.02, 0.5), title=None, frameon=False)
     return figure
+
+
+def total_cost(summary: pd.DataFrame) -> str:
+    """Return the column with what all of it cost; outputs of earlier versions have no rent in it."""
+    return "total_cost_usd" if "total_cost_usd" in summary else "cost_usd"
 
 
 def served(summary: pd.DataFrame) -> Figure:

@@ -118,7 +118,7 @@ def page(report: Report, manifest: Mapping[str, Any]) -> str:
         As ``manifest.json`` has it: ``verb``, ``config`` (with ``command``, the words that made it), ``versions``.
     """
     config = {key: value for key, value in manifest["config"].items() if key != "command"}
-    made_with = {key: value for key, value in manifest.items() if key not in ("config", "verb")}
+    made_with = {key: value for key, value in manifest.items() if key not in ("config", "verb", "outputs")}
     return PAGE.substitute(
         title=html.escape(f"switchyard {manifest['verb']}"),
         style=STYLE,

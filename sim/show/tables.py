@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
+from sim.study.finished import unvaried
 from sim.study.metrics import FATES
 from sim.study.statistics import mean_interval
 from sim.study.worst_order import Found
@@ -15,14 +16,15 @@ from sim.study.worst_order import Found
 COLUMNS = {
     "quality": ".1f",
     **dict.fromkeys(FATES, ".0f"),
-    "cost_usd": ".4g",
+    "rent_usd": ".4g",
+    "total_cost_usd": ".4g",
     "quality_per_usd": ".1f",
     "relative_quality": ".3f",
     "optimum_ratio": ".3f",
     "overshoot": ".2%",
     "p95_latency_s": ".3g",
 }
-RARE = (*FATES[3:], "overshoot", "p95_latency_s")  # shown where they occur
+RARE = (*FATES[3:], "rent_usd", "overshoot", "p95_latency_s")  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
 HEAVIEST = 5
 
@@ -42,6 +44,13 @@ def comparison(summary: pd.DataFrame) -> Table:
     arrived = summary["arrived"].mean()
     of = "1 replication" if replications == 1 else f"means of {replications} replications, +- 95%"
     table = Table(title=f"{arrived:.0f} queries, {of}", title_justify="left", title_style="bold")
+    same = unvaried(summary)
+    if same:
+        table.caption = (
+            f"Nothing was redrawn for {', '.join(same)}: every figure is the same in all {replications} replications, "
+            "so there is no interval."
+        )
+        table.caption_justify = "left"
     table.add_column("policy", no_wrap=True)
     for column in shown:
         table.add_column(column, justify="right", no_wrap=True)

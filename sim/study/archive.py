@@ -96,7 +96,11 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Put the directory in its place, or remove it after an error."""
-        self._requests.close()
+        try:
+            self._requests.close()
+        except BaseException as failure:
+            self._directory.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         self._directory.__exit__(kind, error, traceback)
 
 

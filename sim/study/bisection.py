@@ -49,12 +49,13 @@ def first_that_meets(candidates: Sequence[Candidate], judge: Judge) -> Found:
             fails = middle
     answer = at(meets)
     if answer.verdict != MEETS:
-        for_it, against_it = (
-            ", ".join(str(target) for target in judge.targets if (target in helped) == is_helped)
-            for is_helped in (True, False)
-        )
-        proven = f"tighter candidates miss {for_it}; more generous ones are worse for {against_it}"
-        return Found(None, closest=answer, proven=proven)
+        against = ", ".join(str(target) for target in judge.targets if target not in helped)
+        if meets == 0:
+            tighter = "there is no tighter candidate in this search"
+        else:
+            missed = [one for one in tried[fails].missed() if one.target in helped]
+            tighter = f"{tried[fails].label} misses {', '.join(str(one.target) for one in missed)}"
+        return Found(None, closest=answer, proven=f"{tighter}; more generous ones are worse for {against}")
     for position in (meets - 2, meets - 1, meets + 1):
         if 0 <= position <= last:
             at(position, helped)

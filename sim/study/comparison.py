@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,31 +9,15 @@ import pandas as pd
 from scipy.stats import t as student
 
 from sim.interface import FloatArray
-from sim.study.finished import Finished
+from sim.study.finished import Finished, direction
 from sim.study.statistics import paired_difference
 
-MORE_IS_BETTER = ("quality", "relative_quality", "optimum_ratio", "served", "slo_attainment", "goodput")
-LESS_IS_BETTER = (
-    *("latency", "wait", "first_token", "per_token", "cost", "rent", "energy", "overshoot"),
-    *("exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed"),
-)
 HEADLINES = (
-    *("quality", "served", "cost_usd", "quality_per_usd", "relative_quality", "optimum_ratio", "overshoot"),
+    *("quality", "served", "total_cost_usd", "quality_per_usd", "relative_quality", "optimum_ratio", "overshoot"),
     *("p95_latency_s", "slo_attainment"),
 )
+__all__ = ["direction"]  # which others import from here
 ROUNDING = 1e-12  # relative; sums in another order differ by less
-
-
-def direction(metric: str) -> int:
-    """Return 1 if more of a metric is better, -1 if less is, 0 if neither is known.
-
-    >>> direction("quality_per_usd"), direction("p95_latency_s"), direction("declined")
-    (1, -1, 0)
-    """
-    stem = re.sub(r"^(mean|p\d+)_", "", metric)
-    if stem.startswith(LESS_IS_BETTER):
-        return -1
-    return 1 if stem.startswith(MORE_IS_BETTER) else 0
 
 
 def welch_difference(
@@ -82,19 +65,20 @@ def pairs_of_policies(a: Finished, b: Finished) -> list[tuple[str, str]]:
     )
 
 
-def differences(a: Finished, b: Finished) -> pd.DataFrame:
+def differences(a: Finished, b: Finished, margin: float = 0.0) -> pd.DataFrame:
     """Return how far two studies are apart, per policy and metric that both have.
 
     Replications with the same seed and number are pairs, because they met the same draws; where no two are, the samples
     are taken as independent, and the interval is Welch's. A metric that is not finite in one of them is left
-    out.
+    out. ``margin`` is a share of the mean of both: a difference whose whole interval is within it counts as none.
 
     Returns
     -------
     DataFrame
         ``policy_a``, ``policy_b``, ``metric``, ``method`` (``paired`` or ``Welch``), ``n_a``, ``n_b`` (replications
         used), ``mean_a``, ``mean_b``, ``difference`` (of a from b), ``half_width`` (95%), and ``better``: ``a``, ``b``,
-        ``none`` (the interval has 0 inside, or there is no direction) or ``unknown`` (no interval).
+        ``none`` (the interval has 0 inside, so nothing can be told), ``same`` (equal, or the whole interval is within
+        the margin), ``undirected`` (nobody says whether more is better) or ``unknown`` (no interval).
 
     Raises
     ------
@@ -119,6 +103,7 @@ def differences(a: Finished, b: Finished) -> pd.DataFrame:
                 continue
             apart = paired_difference if paired else welch_difference
             difference, half_width = apart(of_a.tolist(), of_b.tolist())
+            size = (abs(of_a.mean()) + abs(of_b.mean())) / 2
             rows.append(
                 {
                     "policy_a": policy_a,
@@ -131,7 +116,7 @@ def differences(a: Finished, b: Finished) -> pd.DataFrame:
                     "mean_b": of_b.mean(),
                     "difference": difference,
                     "half_width": half_width,
-                    "better": better(difference, half_width, direction(metric), abs(of_a.mean()) + abs(of_b.mean())),
+                    "better": better(difference, half_width, a.direction(metric) or b.direction(metric), size, margin),
                 }
             )
     if not rows:
@@ -139,10 +124,14 @@ def differences(a: Finished, b: Finished) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def better(difference: float, half_width: float, sign: int, size: float) -> str:
-    """Return whether a difference of a from b is in favour of ``a`` or ``b``, of ``none``, or ``unknown``."""
+def better(difference: float, half_width: float, sign: int, size: float, margin: float = 0.0) -> str:
+    """Return whether a difference of a from b is in favour of ``a`` or ``b``, or which of the others it is."""
     if np.isnan(half_width):
         return "unknown"
-    if sign == 0 or abs(difference) <= max(half_width, ROUNDING * size):
+    if abs(difference) + half_width <= max(margin, ROUNDING) * size:
+        return "same"
+    if abs(difference) <= max(half_width, ROUNDING * size):
         return "none"
+    if sign == 0:
+        return "undirected"
     return "a" if sign * difference > 0 else "b"

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +33,8 @@ PACKAGES = (
 class Directory:
     """A hidden directory beside ``out`` that is renamed at the end; an error leaves nothing.
 
+    An earlier output under that name goes then, all but what a user has put there.
+
     Parameters
     ----------
     out : Path
@@ -54,8 +57,13 @@ class Directory:
     def __enter__(self) -> Directory:
         """Make the hidden directory."""
         self._out.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{self._out.name}.", suffix=".partial", dir=self._out.parent))
-        self.folder.chmod(0o755)
+        self.folder = self._out.parent / f".{self._out.name}.{uuid.uuid4().hex[:8]}.partial"
+        try:  # with the name known beforehand, so that an interrupt right after the directory was made finds it
+            self.folder.mkdir()
+            self.folder.chmod(0o755)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         return self
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -69,8 +77,9 @@ class Directory:
         if error is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
-        old = self.folder.with_suffix(".old")
+        old, written, foreign = self.folder.with_suffix(".old"), files_in(self.folder), foreign_files(self._out)
         try:
+            name_outputs(self.folder / "manifest.json", written)
             if self._out.exists():
                 self._out.rename(old)
             self.folder.rename(self._out)
@@ -79,7 +88,30 @@ class Directory:
                 old.rename(self._out)
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
+        for name in set(foreign) - set(written):
+            (self._out / name).parent.mkdir(parents=True, exist_ok=True)
+            (old / name).rename(self._out / name)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return the files of a folder and of the folders in it, by their paths from there."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def name_outputs(manifest: Path, written: list[str]) -> None:
+    """Say in a manifest which files the verb wrote, so that a later one knows which it did not."""
+    if manifest.is_file():
+        whole = {**json.loads(manifest.read_text()), "outputs": written}
+        manifest.write_text(json.dumps(whole, indent=2, sort_keys=True) + "\n")
+
+
+def foreign_files(out: Path) -> list[str]:
+    """Return the files in an output directory that its verb did not write; none if its manifest does not say."""
+    earlier = earlier_manifest(out)
+    if earlier is None or "outputs" not in earlier:
+        return []
+    return sorted(set(files_in(out)) - set(earlier["outputs"]))
 
 
 def earlier_manifest(out: Path) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from sim.study.bounds import Bound, Replay, binary_program
 from sim.study.checks import check
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.metric_checks import check_metrics
-from sim.study.metrics import Metric, counts, evaluate, totals
+from sim.study.metrics import IN_EVERY_SUMMARY, Metric, counts, evaluate, totals
 from sim.study.metrics.counting import ratio
 from sim.study.metrics.load import money
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
@@ -29,6 +29,7 @@ from sim.world.world import simulate
 
 APPROXIMATE, OPTIMUM, BINARY = "approximate_optimum", "optimum", "binary_optimum"
 ORACLES = (APPROXIMATE, OPTIMUM, BINARY)
+ALWAYS = ("policy", "replication", "seed", *IN_EVERY_SUMMARY, "relative_quality", "optimum_ratio", "wall_s")
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,9 @@ def replicate(
     for name in policies:
         if name in oracle.names:
             raise ValueError(f"a policy is named {name!r}, as an oracle is; rename it")
+    for name in metrics:
+        if name in ALWAYS:
+            raise ValueError(f"a metric is named {name!r}, as a column of every summary is; give it another name")
     check_warm_up(warm_up)
     instance = realise(scenario, seed, replication)
     fleet = fleet_table(instance)

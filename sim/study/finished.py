@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from sim.study.experiment import ORACLES
 
 DRAW = ["seed", "replication"]
 ABOUT_RUNS = ("policy", *DRAW, "arrived", "wall_s")  # columns of the summary that measure no policy
 SUMMARY = "summary.csv"
+SIGNS = {"more": 1, "less": -1}
+MORE_IS_BETTER = ("quality", "served", "quality_per_usd", "relative_quality", "optimum_ratio")
+LESS_IS_BETTER = (
+    *("exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed", "overshoot"),
+    *("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd"),
+)
+NEITHER = ("declined",)
 
 
 @dataclass(frozen=True)
@@ -35,10 +45,43 @@ class Finished:
         """Return the columns that measure a policy; how long a computer took is not one of them."""
         return [column for column in map(str, self.summary) if column not in ABOUT_RUNS]
 
+    def direction(self, metric: str) -> int:
+        """Return 1 if more of a metric is better, -1 if less is, 0 if nobody says: for a chosen one, its YAML does."""
+        chosen = (self.manifest["config"].get("metric") or {}).get(metric) or {}
+        if "better" in chosen:
+            return SIGNS[chosen["better"]]
+        return direction(metric)
+
+    @property
+    def undirected(self) -> list[str]:
+        """Return the metrics of which nobody says whether more is better, those aside that are neither."""
+        return [metric for metric in self.metrics if self.direction(metric) == 0 and metric not in NEITHER]
+
     def values(self, policy: str, metric: str) -> pd.Series[float]:
         """Return a metric of a policy, indexed by seed and replication."""
         rows = self.summary[self.summary["policy"] == policy]
         return rows.set_index(DRAW)[metric].astype(float)
+
+
+@functools.cache
+def shipped() -> Mapping[str, Any]:
+    """Return what the YAML of every shipped metric says, by its column."""
+    found: dict[str, Any] = {}
+    for file in sorted(resources.files("conf").joinpath("metric").iterdir(), key=str):
+        if file.name.endswith(".yaml"):
+            found |= yaml.safe_load(file.read_text())
+    return found
+
+
+def direction(metric: str) -> int:
+    """Return 1 if more is better of a column of every summary or a shipped metric, -1 if less is, 0 for all others.
+
+    >>> direction("quality_per_usd"), direction("p95_latency_s"), direction("declined")
+    (1, -1, 0)
+    """
+    if metric in MORE_IS_BETTER:
+        return 1
+    return -1 if metric in LESS_IS_BETTER else SIGNS.get((shipped().get(metric) or {}).get("better", ""), 0)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -85,9 +128,24 @@ def read_finished(folders: Sequence[Path]) -> list[Finished]:
     return found
 
 
+def unvaried(summary: pd.DataFrame) -> list[str]:
+    """Return the policies of which every figure is the same in all of several replications: nothing was redrawn."""
+    found = []
+    for policy, rows in summary.groupby("policy", sort=False):
+        measured = rows.drop(columns=[column for column in (*DRAW, "wall_s") if column in rows])
+        if len(rows) > 1 and len(measured.drop_duplicates()) == 1:
+            found.append(str(policy))
+    return found
+
+
 def cautions(studies: Sequence[Finished]) -> list[str]:
-    """Return what makes studies hard to compare, a line each: other data, other code, other numbers of queries."""
-    lines = []
+    """Return what makes studies hard to compare, a line each: replications alike, or other data, code or sizes."""
+    lines = [
+        f"{study.name}: every figure of {', '.join(same)} is the same in all replications, as nothing was redrawn; "
+        "they count as one, and no interval says how much is chance"
+        for study in studies
+        if (same := unvaried(study.summary))
+    ]
     for other in studies[1:]:
         first = studies[0]
         pair = f"{first.name} and {other.name}"

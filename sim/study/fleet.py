@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from sim.deployment import Deployment
 from sim.instance import Instance, places
 from sim.scenario import Scenario, Window
 
@@ -23,7 +24,8 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         or something may be added to it during the run; ``replicas``; ``places``,
         how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the record may show more than that in service at once;
-        ``price_per_hour_usd`` of one replica; ``has_token_prices``, whether it has prices of its own by the token; ``energy_j_per_token`` of output, NaN where the fleet does not say.
+        ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
+        ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say.
     """
     setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
     if not isinstance(window, Window) or window.spread:
@@ -41,10 +43,19 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "places": [places(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
             "may_overlap": [getattr(deployment.service, "may_overlap", False) for deployment in fleet],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
-            "has_token_prices": [deployment.price_input_usd_per_million is not None for deployment in fleet],
+            "charges_queries": [charges_queries(deployment) for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
         }
     )
+
+
+def charges_queries(deployment: Deployment) -> bool:
+    """Return whether a deployment is paid by the query or token: unless it is rented by the hour and nothing else.
+
+    It is paid by both if it is rented and has token prices of its own, or is a hosted API.
+    """
+    has_token_prices = deployment.price_output_usd_per_million is not None
+    return not deployment.price_per_hour_usd > 0 or has_token_prices or getattr(deployment.service, "is_hosted", False)
 
 
 def may_exceed(instance: Instance) -> bool:

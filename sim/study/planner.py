@@ -205,6 +205,8 @@ def figures(measured: Measured) -> str:
     """Return a mean with its interval, in words."""
     if math.isnan(measured.mean):
         return f"{measured.target.name} without a figure"
+    if measured.low == measured.high:
+        return f"{measured.target.name} {measured.mean:.4g} (the same in every replication)"
     return f"{measured.target.name} {measured.mean:.4g} ({measured.low:.4g} to {measured.high:.4g})"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray
-from sim.study.comparison import ROUNDING, direction, welch_difference
+from sim.study.comparison import ROUNDING, welch_difference
 from sim.study.finished import Finished
 from sim.study.statistics import paired_difference
 
@@ -121,11 +121,12 @@ def rankings(studies: Sequence[Finished], seed: int) -> pd.DataFrame:
         raise ValueError(f"{studies[0].name} has one policy only; give another directory to compare it with")
     tables = []
     for metric in studies[0].metrics:
-        if direction(metric) == 0 or not all(metric in study.metrics for study in studies):
+        sign = next((one for study in studies if metric in study.metrics and (one := study.direction(metric))), 0)
+        if sign == 0 or not all(metric in study.metrics for study in studies):
             continue
         values = {name: study.values(policy, metric) for name, (study, policy) in named.items()}
         if all(np.isfinite(series).all() for series in values.values()):
-            table = ranking(values, direction(metric), np.random.default_rng(seed))
+            table = ranking(values, sign, np.random.default_rng(seed))
             table.insert(0, "metric", metric)
             tables.append(table)
     if not tables:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sim.study.experiment import ORACLES
 from sim.study.statistics import mean_interval
 
-MEASURES = ("quality", "quality_per_query", "quality_per_usd", "served", "cost_usd")
+MEASURES = ("quality", "quality_per_query", "quality_per_usd", "served", "cost_usd", "total_cost_usd")
 Value = str | int | float | bool | None
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim.interface import FloatArray
 from sim.messages import unknown
-from sim.study.metrics import FATES
+from sim.study.metrics import IN_EVERY_SUMMARY
 from sim.study.statistics import mean_interval
 
 WORDS = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
@@ -20,8 +20,8 @@ ALIASES = (  # what people type, where a column has another name
     ("tpot", "per_token"),
     ("cost_per_1k_usd", "total_cost_per_1000_arrivals_usd"),
 )
-IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", "cost_usd", "quality_per_usd", "overshoot")
 MEETS, FAILS, TIE = "meets", "fails", "tie"
+Range = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def measure(target: Target, values: Sequence[float] | FloatArray, confidence: fl
     return Measured(target, mean, mean - half_width, mean + half_width)
 
 
-def read_targets(words: Sequence[str], known: Sequence[str]) -> tuple[Target, ...]:
+def read_targets(
+    words: Sequence[str], known: Sequence[str], ranges: Mapping[str, Range] | None = None
+) -> tuple[Target, ...]:
     """Read targets such as ``p95_latency_s<=2``.
 
     Parameters
@@ -91,22 +93,37 @@ def read_targets(words: Sequence[str], known: Sequence[str]) -> tuple[Target, ..
     words : sequence of str
     known : sequence of str
         The metrics that there are.
+    ranges : mapping of str to pair of float or None
+        The least and the greatest value that a metric can have; None where there is none. Those of every summary are
+        known.
 
     Raises
     ------
     ValueError
-        If there is none, one cannot be read or names no metric, or two contradict each other.
+        If there is none, one cannot be read, names no metric or is outside its range, or two contradict each other.
     """
     if not words:
         raise ValueError(
             "targets is empty; give one or more in quotes, such as 'targets=[p95_latency_s<=2,quality_per_query>=0.5]'"
         )
     targets = tuple(read_target(str(word), known) for word in words)
+    for target in targets:
+        check_range(target, (dict.fromkeys(IN_EVERY_SUMMARY, (0.0, None)) | dict(ranges or {})).get(target.metric))
     for upper in targets:
         for lower in targets:
             if (upper.metric, upper.sign, lower.sign) == (lower.metric, "<=", ">=") and upper.limit < lower.limit:
                 raise ValueError(f"the targets {upper} and {lower} contradict each other; drop one of them")
     return targets
+
+
+def check_range(target: Target, possible: Range | None) -> None:
+    """Raise ValueError for a target that no run can meet, because its metric has no such values."""
+    least, most = possible or (None, None)
+    too_much = target.sign == ">=" and most is not None and target.limit > most
+    too_little = target.sign == "<=" and least is not None and target.limit < least
+    if too_much or too_little:
+        span = f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+        raise ValueError(f"the target {target} can never be met: {target.metric} is {span}")
 
 
 def read_target(word: str, known: Sequence[str]) -> Target:

@@ -58,6 +58,7 @@ class Api:
     when_limited: str = "wait"
     context_tokens: int | None = None
     needs_output_tokens = True
+    is_hosted = True  # paid by the token, whatever is rented beside it
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""

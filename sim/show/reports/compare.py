@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from sim.show.clock import clock_figures
 from sim.show.differences import behind_table
-from sim.show.plots import cost_quality, quality, served, spend
+from sim.show.plots import cost_quality, quality, served, spend, total_cost
 from sim.show.report import Check, Report, Shown
 from sim.show.tables import comparison
 from sim.show.words import plus_minus, scenario, searched, several
 from sim.study.checks import check
 from sim.study.experiment import ORACLES
-from sim.study.finished import DRAW, SUMMARY
+from sim.study.finished import DRAW, SUMMARY, unvaried
 from sim.study.ranking import ranking
 from sim.study.statistics import mean_interval
 
@@ -67,15 +67,23 @@ def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
     }
     best = max(intervals, key=lambda name: intervals[name][0])
     mean, half_width = intervals[best]
-    sure = " (95%)" if half_width > 0 else " (one replication, so no interval)" if math.isnan(half_width) else ""
+    rows = policies[policies["policy"] == best]
+    if half_width > 0:
+        sure = " (95%)"
+    elif math.isnan(half_width):
+        sure = " (one replication, so no interval)"
+    elif unvaried(rows):
+        sure = f" (the same in all {len(rows)} replications: nothing was redrawn, so no interval)"
+    else:
+        sure = f" (the same in all {len(rows)} replications)"
     amount = f"{plus_minus(mean, half_width)}{sure}"
     ratio = policies.loc[policies["policy"] == best, "optimum_ratio"].mean()
     share = f", {ratio:.0%} of the hindsight optimum" if math.isfinite(ratio) else ""
     if len(intervals) == 1:
         served_share = policies["served"].sum() / policies["arrived"].sum()
-        cost = f"{plus_minus(*mean_interval(policies['cost_usd'].tolist()))} USD"
+        cost = f"{plus_minus(*mean_interval(policies[total_cost(policies)].tolist()))} USD"
         return (
-            f"{best} gets a quality of {amount}{share}; it serves {served_share:.0%} of the queries and spends {cost}."
+            f"{best} gets a quality of {amount}{share}; it serves {served_share:.0%} of the queries and costs {cost}."
         )
     baseline = "random" if "random" in intervals and best != "random" else min(intervals, key=lambda n: intervals[n][0])
     times = f", {mean / intervals[baseline][0]:.3g} times {baseline}'s" if intervals[baseline][0] > 0 else ""
@@ -125,13 +133,27 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
         )
     if summary["overshoot"].any():
         yield Check(None, f"A budget was overshot by up to {summary['overshoot'].max():.2%}, as the scenario allows.")
+    if "rent_usd" in summary and summary["rent_usd"].any():
+        yield Check(
+            None,
+            "The total cost is what queries are charged plus the rent of replicas. Budgets limit what queries take from"
+            " them (cost_usd), not rent.",
+        )
     n_replications = summary["replication"].nunique()
     if n_replications == 1:
         yield Check(None, "One replication: no interval says how much is chance; use replications=5 or more.")
     else:
-        yield Check(
-            True, f"Intervals are over {n_replications} independent replications, each policy meeting the same."
-        )
+        same = unvaried(summary[~summary["policy"].isin(ORACLES)])
+        if same:
+            yield Check(
+                None,
+                f"Nothing was redrawn for {', '.join(same)}: {n_replications} replications are one run so many times, "
+                "and no interval says how much is chance.",
+            )
+        else:
+            yield Check(
+                True, f"Intervals are over {n_replications} independent replications, each policy meeting the same."
+            )
     if manifest["config"].get("measure_decisions"):
         yield Check(None, "Decisions took as long as this computer took, so another run gives other figures.")
 

@@ -1,5 +1,5 @@
 """Figures of one run: functions of its table of requests, and of its fleet if they ask. They know no world."""
 
-from sim.study.metrics.counting import FATES, Metric, counts, evaluate, totals
+from sim.study.metrics.counting import FATES, IN_EVERY_SUMMARY, Metric, counts, evaluate, totals
 
-__all__ = ["FATES", "Metric", "counts", "evaluate", "totals"]
+__all__ = ["FATES", "IN_EVERY_SUMMARY", "Metric", "counts", "evaluate", "totals"]

@@ -22,6 +22,8 @@ Metric = Callable[..., float]
 """
 
 FATES = ("served", "declined", "exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed")
+MONEY = ("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd", "quality_per_usd")
+IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", *MONEY, "overshoot")  # whatever metrics are chosen
 
 
 def evaluate(metric: Metric, requests: pd.DataFrame, fleet: pd.DataFrame) -> float:

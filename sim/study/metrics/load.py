@@ -1,7 +1,8 @@
 """What serving takes: charges by token, rent of replicas, energy. It knows the record and the fleet table.
 
-Money is one thing: ``total_cost_usd`` = ``token_cost_usd`` + ``rent_usd``. A deployment that is rented by the hour and has no
-token prices of its own is paid by its rent only; every other one charges what the record says, and its rent if it has any.
+Money is one thing: ``total_cost_usd`` = ``token_cost_usd`` + ``rent_usd``. A deployment that is rented by the hour, is
+no hosted API and has no token prices of its own is paid by its rent only. Every other one charges what the record says,
+and its rent if it has any.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio
 def token_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
     """Return what served queries are charged by token or by query, sum_j cost_j over deployments that charge so.
 
-    A deployment with token prices of its own charges those, another what the workload's table says; but one with a price
-    per hour and no token prices of its own (``has_token_prices`` of the fleet table) charges nothing by token.
+    A deployment with token prices of its own charges those, another what the workload's table says. Which deployments
+    charge nothing by query is the fleet table's ``charges_queries``; without that column, those with a price per hour.
     """
-    owned = fleet["has_token_prices"].to_numpy(dtype=np.bool_) if "has_token_prices" in fleet else False
-    by_rent_only = fleet.loc[(of_fleet(fleet, "price_per_hour_usd") > 0) & ~np.asarray(owned), "deployment"]
-    charged = ~requests["deployment"].isin(by_rent_only).to_numpy(dtype=np.bool_)
+    if "charges_queries" in fleet:
+        charges = fleet["charges_queries"].to_numpy(dtype=np.bool_)
+    else:
+        charges = ~(of_fleet(fleet, "price_per_hour_usd") > 0)
+    charged = ~requests["deployment"].isin(fleet.loc[~charges, "deployment"]).to_numpy(dtype=np.bool_)
     return float(np.nansum(numbers(requests, "cost_usd")[charged]))
 
 
@@ -62,7 +65,7 @@ def rent_per_hour_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
 def rent_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
     """Return the rent of all replicas from the first arrival to the last end; NaN if nothing arrived.
 
-    If the fleet table has ``replica_seconds`` (the time that replicas were open in that window), it is the rent of those.
+    If the fleet table has ``replica_seconds`` (the time that replicas were open then), it is the rent of those.
     """
     if requests.empty:
         return float("nan")

@@ -37,12 +37,14 @@ def total_cost_per_1000_arrivals_usd(requests: pd.DataFrame, fleet: pd.DataFrame
 def cost_while_arriving_per_1000_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
     """Return token charges plus rent from the first arrival to the last one, in USD per 1,000 arrivals.
 
-    So a fleet that is too small is not charged for working off its backlog after the last arrival, and fleets compare at one
-    load. NaN if nothing arrived.
+    So a fleet that is too small is not charged for working off its backlog after the last arrival, and fleets compare
+    at one load. Where all queries arrive at once, rent is to the last end. NaN if nothing arrived.
     """
     if requests.empty:
         return float("nan")
     arrived_at_s = numbers(requests, "arrived_at_s")
+    if np.ptp(arrived_at_s) == 0:
+        return total_cost_per_1000_arrivals_usd(requests, fleet)
     if "arriving_replica_seconds" in fleet:
         by_hour = of_fleet(fleet, "arriving_replica_seconds") * of_fleet(fleet, "price_per_hour_usd")
         rent = float(np.nansum(by_hour)) / 3600
