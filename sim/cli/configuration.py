@@ -182,6 +182,8 @@ def build(spec: DictConfig, key: str) -> Any:
         cause: BaseException = error
         while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             cause = cause.__cause__
+        if isinstance(cause, MemoryError):
+            raise ValueError(f"{key} is too large for the memory: {cause}") from error
         if isinstance(cause, ValueError | OSError | ImportError | RuntimeError):
             raise cause from error
         raise ValueError(f"cannot make {key}: {str(cause).splitlines()[0]}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, get_type_hints
 
 from sim.cli.launchers import Launcher
@@ -28,8 +28,9 @@ class Settings:
     warm_up: float | str | None
     policy: Mapping[str, Policy]
     estimator: Estimator | None
-    metric: Mapping[str, Any] | None
-    order: Mapping[str, Any] | None
+    metric: Mapping[str, Callable[..., Any]] | None
+    order: Mapping[str, Callable[..., Any]] | None
+    overwrite: bool
     events: Mapping[str, Event] | None
     search: Any
     launcher: Launcher

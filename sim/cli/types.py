@@ -64,16 +64,20 @@ def check(value: Any, hint: Any, key: str, examples: Mapping[str, Any], default:
 
 
 def check_number(value: Any, key: str, default: Any) -> None:
-    """Raise ValueError for NaN, and for a whole number that no machine word holds."""
+    """Raise ValueError for NaN, for a whole number that no machine word holds, and for a seed below 0."""
     if isinstance(value, float) and math.isnan(value) and not (isinstance(default, float) and math.isnan(default)):
         raise ValueError(f"{key} is nan; it must be a number")
     if isinstance(value, int) and abs(value) > MOST_INT:
         raise ValueError(f"{key} is {shown(value)}; it must be at most {MOST_INT}")
+    if key.endswith("seed") and isinstance(value, int) and value < 0:
+        raise ValueError(f"{key} is {value}; it must be at least 0")
 
 
 def check_node(node: Mapping[str, Any], hint: Any, key: str, examples: Mapping[str, Any]) -> None:
     """Raise ValueError unless a node's ``_target_`` exists, makes what is wanted and takes the values given."""
     target = target_of(node, key)
+    for flag in ("_partial_", "_recursive_"):
+        check(node.get(flag, False), bool, f"{key}.{flag}", examples)
     check_product(target, node, hint, key)
     try:
         parameters = inspect.signature(target).parameters

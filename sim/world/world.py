@@ -126,7 +126,7 @@ class World:
         users: int = self._scenario.arrivals.users  # type: ignore[attr-defined]
         self._most_gathered = min(self._gate.size, users)  # once all users wait in a batch, nobody else can come
         _, self._following = next(self._upcoming, END)
-        for _ in range(users):
+        for _ in range(min(users, self._left)):  # who comes after the last query has nothing to ask
             self._think()
 
     def _think(self) -> None:
