@@ -1,0 +1,83 @@
+"""A drawn study with one more deployment, which nobody chooses: the policy does not see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.deployment import Deployment
+from sim.interface import Decision, Estimates, Feedback, FloatArray, Policy, Query, Setting, State
+from sim.scenario import BudgetBasis, Scenario
+from tests.drawn_studies import Study, record
+
+
+@dataclass(frozen=True)
+class OneMore:
+    """A fleet with a copy of its first deployment at the end, under another name."""
+
+    inner: Any
+
+    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
+        fleet: tuple[Deployment, ...] = self.inner.deployments(models, rng)
+        return (*fleet, replace(fleet[0], name="unrelated"))
+
+
+@dataclass(frozen=True)
+class BudgetOfTheOthers:
+    """Budgets as if the last deployment were not there; that has none."""
+
+    inner: Any
+    n_deployments: int
+
+    @property
+    def unit(self) -> Sequence[str]:
+        unit = self.inner.unit
+        units = [unit] * self.n_deployments if isinstance(unit, str) else list(unit)
+        return (*units, units[0])
+
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
+        n = self.n_deployments
+        of_others = {name: getattr(basis, name)[:n] for name in ("names", "quality_mean", "cost_mean")}
+        return np.append(self.inner.amounts(replace(basis, **of_others), rng), np.inf)
+
+
+class PolicyOfTheOthers(Policy):
+    """A policy that does not see the last deployment."""
+
+    def __init__(self, inner: Policy, n_deployments: int) -> None:
+        self._inner = inner
+        self._n = n_deployments
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        n, history = self._n, setting.history
+        truth = {name: np.ascontiguousarray(getattr(history, name)[:, :n]) for name in ("quality", "cost")}
+        others = {"fleet": setting.fleet[:n], "budgets": setting.budgets[:n], "history": replace(history, **truth)}
+        self._inner.reset(replace(setting, **others), rng)  # type: ignore[arg-type]
+        self.gate = self._inner.gate
+
+    def _query(self, query: Query) -> Query:
+        return query._replace(quality_hat=query.quality_hat[: self._n], cost_hat=query.cost_hat[: self._n])
+
+    def _state(self, state: State) -> State:
+        return State(state.now_s, *(part[: self._n] for part in state[1:]))
+
+    def decide(self, query: Query, state: State) -> Decision:
+        return self._inner.decide(self._query(query), self._state(state))
+
+    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
+        return self._inner.decide_batch([self._query(query) for query in queries], self._state(state))
+
+    def learn(self, feedback: Feedback) -> None:
+        self._inner.learn(feedback._replace(query=self._query(feedback.query)))
+
+
+def with_one_more(one: Study, scenario: Scenario, estimates: Estimates) -> pd.DataFrame:
+    """Run with one more deployment, given the estimates of the others."""
+    n_deployments = estimates.quality.shape[1]
+    more = replace(scenario, fleet=OneMore(scenario.fleet), budget=BudgetOfTheOthers(scenario.budget, n_deployments))
+    padded = Estimates(*(np.pad(part, ((0, 0), (0, 1))) for part in estimates))
+    return record(PolicyOfTheOthers(one.policy(), n_deployments), more, one.seed, padded)[0]
