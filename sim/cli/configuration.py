@@ -65,7 +65,8 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
     except ConfigCompositionException as error:
         key = str(error).partition("Could not override '")[2].partition("'")[0]
         if not key:
-            raise
+            option = str(error).partition("In '")[2].partition("'")[0].replace("/", "=")
+            raise ValueError(f"{option} sets keys that the other chosen options do not have; choose others") from error
         if key.partition("@")[0] in GROUPS:
             raise ValueError(f"{verb} has no {key}; leave {key} out") from error
         without_keys = defaults(verb, overrides)

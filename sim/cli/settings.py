@@ -10,6 +10,7 @@ from sim.interface import Estimator, Policy
 from sim.scenario import Event, Scenario
 from sim.study.fit import Limits
 from sim.study.theory.conditions import System
+from sim.study.worst_order import WorstOrder
 
 
 class OracleSettings(TypedDict):
@@ -29,7 +30,7 @@ class Settings:
     policy: Mapping[str, Policy]
     estimator: Estimator | None
     metric: Mapping[str, Callable[..., Any]] | None
-    order: Mapping[str, Callable[..., Any]] | None
+    order: Mapping[str, Callable[..., Any] | WorstOrder] | None
     overwrite: bool
     events: Mapping[str, Event] | None
     search: Any

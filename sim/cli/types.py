@@ -48,6 +48,8 @@ def check(value: Any, hint: Any, key: str, examples: Mapping[str, Any], default:
     if isinstance(value, dict) and "_target_" in value:
         check_node(value, hint, key, examples)
         return
+    if isinstance(value, dict) and not any(fits(value, member) for member in members(hint)):
+        raise ValueError(f"{key} has no _target_; choose an option that has one, or write {right(None, hint, None)}")
     fitting = [member for member in members(hint) if fits(value, member)]
     if not fitting:
         raise ValueError(f"{key} is {shown(value)}; it must be {right(value, hint, examples.get(key))}")
@@ -59,6 +61,8 @@ def check(value: Any, hint: Any, key: str, examples: Mapping[str, Any], default:
             check(item, one, f"{key}[{number}]", examples)
     elif isinstance(value, dict):
         named = typing.get_type_hints(fitting[0]) if typing.is_typeddict(fitting[0]) else {}
+        for name in named:
+            check(value.get(name, MISSING), named[name], f"{key}.{name}", examples)
         for name, item in value.items():
             check(item, named.get(name, inner[1] if len(inner) == 2 else Any), f"{key}.{name}", examples)
 
@@ -84,7 +88,7 @@ def check_node(node: Mapping[str, Any], hint: Any, key: str, examples: Mapping[s
     except (TypeError, ValueError):  # of some that are written in C
         return
     kinds = {parameter.kind for parameter in parameters.values()}
-    hints = annotated(target)
+    hints = annotations(target)
     named = [name for name, one in parameters.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     given = [
         str(name) for name in node if str(name) not in ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
@@ -104,24 +108,31 @@ def check_node(node: Mapping[str, Any], hint: Any, key: str, examples: Mapping[s
 def check_product(target: Any, node: Mapping[str, Any], hint: Any, key: str) -> None:
     """Raise ValueError if what a node makes is certainly not what is wanted."""
     wanted = [member for member in members(hint) if member is not type(None)]
-    made = target if isinstance(target, type) else annotated(target).get("return")
-    if any(member is Any or typing.get_origin(member) is not None for member in wanted):
+    made = target if isinstance(target, type) else annotations(target).get("return")
+    if any(makes(made, member, bool(node.get("_partial_"))) for member in wanted):
         return
-    if any(member in PLAIN for member in wanted):
-        raise ValueError(f"{key} makes {node['_target_']}; it must be {right(None, hint, None)}")
     if node.get("_partial_"):
-        raise ValueError(f"{key} is _partial_; it must be {right(None, hint, None)} itself, without _partial_")
-    if isinstance(made, type) and not any(makes(made, member) for member in wanted):
-        raise ValueError(
-            f"{key} makes a {made.__name__}, which is not a {wanted[0].__name__} of {wanted[0].__module__}"
-        )
+        raise ValueError(f"{key} is _partial_; it must be {right(None, hint, None)}, and not _partial_")
+    kind = made.__name__ if isinstance(made, type) else "value"
+    if isinstance(wanted[0], type) and wanted[0] not in PLAIN:
+        raise ValueError(f"{key} makes a {kind}, which is not a {wanted[0].__name__} of {wanted[0].__module__}")
+    raise ValueError(f"{key} makes a {kind}; it must be {right(None, hint, None)}")
 
 
-def makes(made: type, wanted: type) -> bool:
-    """Return whether a class is one that is wanted, or has its methods if that is a protocol."""
-    if not getattr(wanted, "_is_protocol", False):
-        return issubclass(made, wanted)
-    methods = [name for name, value in vars(wanted).items() if not name.startswith("_") and inspect.isfunction(value)]
+def makes(made: Any, wanted: Any, is_partial: bool) -> bool:
+    """Return whether a product may be what an annotation that is no union wants; a protocol wants its methods."""
+    origin = typing.get_origin(wanted) or wanted
+    if wanted is Any or isinstance(wanted, typing.TypeVar):
+        return True
+    if origin is collections.abc.Callable:
+        return is_partial or not isinstance(made, type) or any("__call__" in vars(base) for base in made.__mro__)
+    if is_partial or wanted in PLAIN or typing.is_typeddict(wanted):
+        return False
+    if not isinstance(made, type) or not isinstance(origin, type):
+        return True
+    if not getattr(origin, "_is_protocol", False):
+        return issubclass(made, origin)
+    methods = [name for name, value in vars(origin).items() if not name.startswith("_") and inspect.isfunction(value)]
     return all(callable(getattr(made, name, None)) for name in methods)
 
 
@@ -139,7 +150,7 @@ def target_of(node: Mapping[str, Any], key: str) -> Any:
     return target
 
 
-def annotated(target: Any) -> dict[str, Any]:
+def annotations(target: Any) -> dict[str, Any]:
     """Return the annotations of what a class or function takes; none where they cannot be read."""
     read = target
     if isinstance(target, type) and "__dataclass_fields__" not in vars(target):
@@ -226,7 +237,7 @@ def takes_any_name(values: Mapping[str, Any], path: Sequence[str]) -> bool:
     node: Any = values
     for name in path:
         if isinstance(node, Mapping) and "_target_" in node:
-            hint = annotated(target_of(node, name)).get(name)
+            hint = annotations(target_of(node, name)).get(name)
             if any((typing.get_origin(member) or member) in MAPPINGS for member in members(hint)):
                 return True
         node = node.get(name) if isinstance(node, Mapping) else None
