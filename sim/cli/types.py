@@ -88,7 +88,7 @@ def check_node(node: Mapping[str, Any], hint: Any, key: str, examples: Mapping[s
     except (TypeError, ValueError):  # of some that are written in C
         return
     kinds = {parameter.kind for parameter in parameters.values()}
-    hints = annotations(target)
+    hints = hints_of(target)
     named = [name for name, one in parameters.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     given = [
         str(name) for name in node if str(name) not in ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
@@ -108,7 +108,7 @@ def check_node(node: Mapping[str, Any], hint: Any, key: str, examples: Mapping[s
 def check_product(target: Any, node: Mapping[str, Any], hint: Any, key: str) -> None:
     """Raise ValueError if what a node makes is certainly not what is wanted."""
     wanted = [member for member in members(hint) if member is not type(None)]
-    made = target if isinstance(target, type) else annotations(target).get("return")
+    made = target if isinstance(target, type) else hints_of(target).get("return")
     if any(makes(made, member, bool(node.get("_partial_"))) for member in wanted):
         return
     if node.get("_partial_"):
@@ -150,7 +150,7 @@ def target_of(node: Mapping[str, Any], key: str) -> Any:
     return target
 
 
-def annotations(target: Any) -> dict[str, Any]:
+def hints_of(target: Any) -> dict[str, Any]:
     """Return the annotations of what a class or function takes; none where they cannot be read."""
     read = target
     if isinstance(target, type) and "__dataclass_fields__" not in vars(target):
@@ -237,7 +237,7 @@ def takes_any_name(values: Mapping[str, Any], path: Sequence[str]) -> bool:
     node: Any = values
     for name in path:
         if isinstance(node, Mapping) and "_target_" in node:
-            hint = annotations(target_of(node, name)).get(name)
+            hint = hints_of(target_of(node, name)).get(name)
             if any((typing.get_origin(member) or member) in MAPPINGS for member in members(hint)):
                 return True
         node = node.get(name) if isinstance(node, Mapping) else None
