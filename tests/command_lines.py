@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.drawn_studies import CONF, costs_of, names_of, topics_of
+from tests.drawn_studies import CONF, costs_of, names_of, node, topics_of
 
 NEEDS_A_FILE = {
     "workload": {"routerbench", "table", "trace"},
@@ -116,7 +116,10 @@ def options(group: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Line:
-    """A command line: an option, or several, of each group, and values of keys in the order of writing."""
+    """A command line: an option, or several, of each group, and values of keys in the order of writing.
+
+    As in Hydra, a key that begins with + is new to its group, and one that begins with ~ is left out.
+    """
 
     groups: dict[str, str | tuple[str, ...]]
     keys: dict[str, Any] = field(default_factory=dict)
@@ -125,7 +128,8 @@ class Line:
     def words(self) -> list[str]:
         """As they are typed."""
         chosen = [f"{group}={text(option)}" for group, option in self.groups.items()]
-        return [*chosen, *(f"{key}={text(value)}" for key, value in self.keys.items())]
+        keys = (key if key.startswith("~") else f"{key}={text(value)}" for key, value in self.keys.items())
+        return [*chosen, *keys]
 
     def __str__(self) -> str:
         """Return it as it is pasted into a shell."""
@@ -219,15 +223,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     is_plain = fleet in PLAIN_FLEETS
     if not is_hard and is_plain:
         keys["workload.n_models"] = pick(2, 3, 4)
-    if fleet in ("slots", "autoscaled"):
-        keys["fleet.service.slots"] = pick(1, 1, 2, 4)
-        keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
-        keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)
-    if fleet == "timed":
-        keys["fleet.service.slots"] = pick(1, 2, 4)
-        constant = {"_target_": "sim.world.distributions.Constant", "value_s": pick(*TIMES_S)}
-        random = {"_target_": "sim.world.distributions.Exponential", "mean_s": pick(0.25, 1.0)}
-        keys["fleet.service.duration"] = pick(constant, constant, random)
+    draw_service(line, fleet)
     if is_plain:
         keys["fleet.queue_capacity"] = pick(None, None, 0, 1, 4)
     if is_plain and fleet != "instant":
@@ -240,12 +236,34 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         keys["fleet.discipline"] = pick(None, {"_target_": "sim.world.queue.shortest_predicted", "_partial_": True})
         balancers = ({"_target_": f"sim.world.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
         keys["fleet.balancer"] = pick(None, *balancers)
+    if fleet == "sprout_2024":  # its models are those of another table
+        keys["fleet.models"] = {
+            entry["name"]: pick("claude-v1", "claude-v2") for entry in node("fleet", fleet)["entries"]
+        }
     if line.one_in(8):
         keys["fleet.size"] = pick(1, 2)
         return ()
     if is_hard:
         return ()
+    if "fleet.models" in keys:
+        return tuple(keys["fleet.models"])
     return names_of(fleet, keys.get("workload.n_models", 11))
+
+
+def draw_service(line: Drawing, fleet: str) -> None:
+    """Draw how long a plain deployment takes, and how many it serves at once."""
+    pick, keys = line.pick, line.keys
+    if fleet in ("slots", "autoscaled"):
+        keys["fleet.service.slots"] = pick(1, 1, 2, 4)
+        keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
+        keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)
+    if fleet == "timed":
+        keys["fleet.service.slots"] = pick(1, 2, 4)
+        if pick(False, True, True):
+            keys["fleet.service.duration._target_"] = "sim.world.distributions.Constant"
+            keys |= {"~fleet.service.duration.mean_s": None, "+fleet.service.duration.value_s": pick(*TIMES_S)}
+        else:
+            keys["fleet.service.duration.mean_s"] = pick(0.25, 1.0)
 
 
 def draw_traffic(line: Drawing) -> None:
@@ -267,7 +285,10 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     """Draw budgets, how they are given out, and what happens when there is none left."""
     pick, keys = line.pick, line.keys
     if not is_hard:
-        able = [name for name in options("budget") if names or name != "amounts"]
+        unfit = {"amounts"} if not names else set()
+        if keys.get("fleet.size") == 1:
+            unfit.add("extreme")  # it needs one who is cost-effective
+        able = [name for name in options("budget") if name not in unfit]
         budget = line.choose("budget", *able, *(["amounts"] * 4 if names else []))
         if budget == "each":
             keys["budget.unit"] = unit = pick("usd", "tokens")

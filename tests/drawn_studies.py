@@ -19,7 +19,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from sim.cli.configuration import build, put_estimator
-from sim.cli.study import build_policies, build_scenario, settle_order
+from sim.cli.study import build_metrics, build_policies, build_scenario, settle_order
 from sim.instance import Instance, realise, stream
 from sim.interface import Estimates, FloatArray, Policy
 from sim.scenario import Scenario
@@ -70,11 +70,14 @@ def assembled(groups: Mapping[str, str | tuple[str, ...]], keys: Plain) -> Plain
         elif group not in BASES:
             config[group] = copy.deepcopy(node(group, str(chosen)))
     for key, value in keys.items():
-        *path, last = key.split(".")
+        *path, last = key.lstrip("~+").split(".")
         place = config
         for name in path:
             place = place[name]
-        place[last] = list(value) if isinstance(value, tuple) else value
+        if key.startswith("~"):
+            del place[last]
+        else:
+            place[last] = list(value) if isinstance(value, tuple) else value
     return config
 
 
@@ -164,7 +167,7 @@ def configuration(line: Line) -> Any:
 
 
 def study(line: Line) -> Study:
-    """Build what a line describes; raise ValueError if its parts do not go together."""
+    """Build what a line describes."""
     config = configuration(line)
     workload = workload_of(OmegaConf.to_yaml(config.workload, resolve=True))
     name = str(line.groups["policy"])
@@ -177,10 +180,8 @@ def study(line: Line) -> Study:
 @functools.cache
 def metrics_of(options: tuple[str, ...]) -> dict[str, Metric]:
     """The metrics of some options."""
-    specs = OmegaConf.create(
-        {"metric": {name: spec for option in options for name, spec in node("metric", option).items()}}
-    )
-    return {str(name): build(spec, f"metric.{name}") for name, spec in specs.metric.items()}
+    nodes = {name: spec for option in options for name, spec in node("metric", option).items()}
+    return build_metrics(OmegaConf.create({"metric": nodes}))
 
 
 def measured(one: Study, scenario: Scenario, estimates: EstimateCache) -> Run:

@@ -28,7 +28,6 @@ from tests.one_more import with_one_more
 
 QUICK_SHARDS, QUICK_EACH = 6, 50
 SHARDS, EACH = 20, 1000
-MOST_REFUSED = 0.05
 TIMES = [
     "arrived_at_s",
     "decided_at_s",
@@ -40,17 +39,13 @@ TIMES = [
 ]
 
 
-def hold(line: Line) -> bool:
-    """Hold a line to everything; return whether it is one, or its parts do not go together."""
+def hold(line: Line) -> None:
+    """Hold a line to everything. It is legal, so nothing may refuse it."""
     note(str(line))
     estimates = EstimateCache()
-    try:
-        one = study(line)
-        scenario = one.moved(0.0)
-        run = measured(one, scenario, estimates)
-    except ValueError as error:
-        note(f"refused: {error}")
-        return False
+    one = study(line)
+    scenario = one.moved(0.0)
+    run = measured(one, scenario, estimates)
     again = measured(one, scenario, EstimateCache())
     pd.testing.assert_frame_equal(again.requests, run.requests, check_exact=True)
     pd.testing.assert_series_equal(figures(again.summary), figures(run.summary), check_exact=True)
@@ -63,7 +58,6 @@ def hold(line: Line) -> bool:
     hold_fates(run.requests, run.instance)
     hold_budgets(one, run.requests, run.instance, predicted.cost)
     assert not run.summary["optimum_ratio"] > 1 + 1e-6  # type: ignore[operator]  # it may be NaN
-    return True
 
 
 def figures(summary: dict[str, float | int | str]) -> pd.Series:  # type: ignore[type-arg]
@@ -153,22 +147,15 @@ def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None]
     each()
 
 
-def hold_many(number: int, how_many: int, slow: bool) -> None:
-    """Hold lines to everything; hardly any may be refused."""
-    held: list[bool] = []
-    each_of(number, how_many, slow, lambda line: held.append(hold(line)))
-    assert held.count(False) <= MOST_REFUSED * len(held)
-
-
 @pytest.mark.parametrize("shard", range(QUICK_SHARDS))
 def test_three_hundred_random_command_lines_hold_to_everything(shard: int) -> None:
-    hold_many(shard, QUICK_EACH, slow=False)
+    each_of(shard, QUICK_EACH, False, hold)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_twenty_thousand_random_command_lines_hold_to_everything(shard: int) -> None:
-    hold_many(1000 + shard, EACH, slow=True)
+    each_of(1000 + shard, EACH, True, hold)
 
 
 def compose_it(line: Line) -> None:
@@ -210,9 +197,9 @@ def test_a_line_gives_through_the_command_what_it_gives_here(tmp_path: Path) -> 
     run = measured(one, one.scenario, EstimateCache())
     assert theirs["fate"].astype(str).tolist() == run.requests["fate"].astype(str).tolist()
     assert theirs["ended_at_s"].tolist() == run.requests["ended_at_s"].tolist()
-    summary = pd.read_csv(tmp_path / "out" / "summary.csv", float_precision="round_trip").iloc[0]
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv", dtype=str).iloc[0]
     for name, value in figures(run.summary).items():
-        assert summary[name] == value or (pd.isna(summary[name]) and pd.isna(value)), name
+        assert (pd.isna(value) and pd.isna(summary[name])) or type(value)(summary[name]) == value, name
 
 
 @pytest.mark.parametrize("group", GROUPS)
