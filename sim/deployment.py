@@ -17,6 +17,7 @@ from sim.messages import unknown
 
 TOKEN_PRICES = ("price_input_usd_per_million", "price_output_usd_per_million")
 PROVENANCE = ("source", "as_of", "confidence")
+MOST_REPLICAS = 100_000  # each is an object of its own
 CONFIDENCES = ("high", "medium", "low", "assumed")
 
 
@@ -127,8 +128,8 @@ class Deployment:
             raise ValueError(
                 f"queue_capacity of {self.name!r} is {self.queue_capacity}; it must be at least 0, or null"
             )
-        if self.replicas < 1:
-            raise ValueError(f"replicas of {self.name!r} is {self.replicas}; it must be at least 1")
+        if not 1 <= self.replicas <= MOST_REPLICAS:
+            raise ValueError(f"replicas of {self.name!r} is {self.replicas}; it must be from 1 to {MOST_REPLICAS}")
         if self.timeout_s is not None and not self.timeout_s > 0:
             raise ValueError(f"timeout_s of {self.name!r} is {self.timeout_s}; it must be positive, or null")
         for name in (*TOKEN_PRICES, "price_per_hour_usd", "energy_j_per_token"):

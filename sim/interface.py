@@ -122,7 +122,8 @@ class Gate(NamedTuple):
     """How many queries a policy wants to see at once.
 
     The world hands over a batch when it holds ``size`` queries, when its first query has waited ``window_s`` seconds,
-    when the last query of the run has arrived, or when every user of a closed loop waits in it, whichever comes first.
+    or when the last query of the run has arrived, whichever comes first. Where users wait for answers before they ask
+    again (a closed loop), a batch is also whole when every user waits in it.
     """
 
     size: int = 1

@@ -20,7 +20,7 @@ from sim.workload import Rows, Workload
 
 EXHAUSTED = ("lost", "fallback", "wait")
 RESERVE = ("true_cost", "estimate")
-MOST_BACKOFF_S = 1e12
+MOST_BACKOFF_S = MOST_DECISION_S = 1e12
 
 
 def exact_share(share: float | str) -> Fraction:
@@ -261,5 +261,7 @@ class Scenario:
             )
         if self.n_queries is not None and self.n_queries < 1:
             raise ValueError(f"n_queries is {self.n_queries}; it must be at least 1, or null for all test queries")
-        if not 0 <= self.decision_s < float("inf"):
-            raise ValueError(f"decision_s is {self.decision_s}; it must be finite and at least 0")
+        if not 0 <= self.decision_s <= MOST_DECISION_S:
+            raise ValueError(
+                f"decision_s is {self.decision_s}; it must be finite, at least 0 and at most {MOST_DECISION_S:g}"
+            )

@@ -11,6 +11,9 @@ import numpy as np
 
 from sim.interface import BoolArray, EmbeddingArray, FloatArray, IntArray
 
+MOST_COST_USD = 1e9
+"""Of one query: a sum of costs must be a number, and one that shows each of them."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -21,7 +24,7 @@ class Rows:
     embeddings : array (n, dim), float32
     input_tokens : array (n,)
     quality, cost_usd : arrays (n, n_models)
-        Score in [0, 1]; finite cost of at least 0.
+        Score in [0, 1]; cost of at least 0 and at most ``MOST_COST_USD``.
     output_tokens : array (n, n_models) or None
         Needed by token budgets and by services with a clock.
     source : array (n,) of str or None
@@ -116,7 +119,8 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
             f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query"
         )
     refuse(~((rows.quality >= 0) & (rows.quality <= 1)), rows.quality, "the score", "in [0, 1]")
-    refuse(~((rows.cost_usd >= 0) & np.isfinite(rows.cost_usd)), rows.cost_usd, "the cost", "finite and at least 0 USD")
+    paid = (rows.cost_usd >= 0) & (rows.cost_usd <= MOST_COST_USD)
+    refuse(~paid, rows.cost_usd, "the cost", f"finite, at least 0 and at most {MOST_COST_USD:.0f} USD")
     if rows.output_tokens is not None:
         refuse(rows.output_tokens < 0, rows.output_tokens, "the number of output tokens", "at least 0")
     if (rows.input_tokens < 0).any():

@@ -11,12 +11,12 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 from hydra import compose, initialize_config_module
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from sim.cli.configuration import build, put_estimator
 from sim.cli.study import build_metrics, build_policies, build_scenario, settle_order
@@ -84,7 +84,7 @@ def assembled(groups: Mapping[str, str | tuple[str, ...]], keys: Plain) -> Plain
 @functools.lru_cache(maxsize=64)
 def workload_of(spec: str) -> Workload:
     """The workload of a node in YAML, made once."""
-    made: Workload = build(OmegaConf.create(spec), "workload")
+    made: Workload = build(cast(DictConfig, OmegaConf.create(spec)), "workload")
     return made
 
 

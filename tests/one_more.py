@@ -54,16 +54,17 @@ class PolicyOfTheOthers(Policy):
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         n, history = self._n, setting.history
-        truth = {name: np.ascontiguousarray(getattr(history, name)[:, :n]) for name in ("quality", "cost")}
-        others = {"fleet": setting.fleet[:n], "budgets": setting.budgets[:n], "history": replace(history, **truth)}
-        self._inner.reset(replace(setting, **others), rng)  # type: ignore[arg-type]
+        quality, cost = (np.ascontiguousarray(truth[:, :n]) for truth in (history.quality, history.cost))
+        seen = replace(history, quality=quality, cost=cost)
+        self._inner.reset(replace(setting, fleet=setting.fleet[:n], budgets=setting.budgets[:n], history=seen), rng)
         self.gate = self._inner.gate
 
     def _query(self, query: Query) -> Query:
         return query._replace(quality_hat=query.quality_hat[: self._n], cost_hat=query.cost_hat[: self._n])
 
     def _state(self, state: State) -> State:
-        return State(state.now_s, *(part[: self._n] for part in state[1:]))
+        n = self._n
+        return State(state.now_s, state.queued[:n], state.in_flight[:n], state.remaining[:n], state.available[:n])
 
     def decide(self, query: Query, state: State) -> Decision:
         return self._inner.decide(self._query(query), self._state(state))

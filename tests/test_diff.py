@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from sim.cli.main import main
-from sim.study.comparison import better, differences, direction, welch_difference
+from sim.study.comparison import better, differences, direction, verdict, welch_difference
 from sim.study.experiment import ORACLES
 from sim.study.finished import Finished, read_finished
 from sim.study.ranking import ranking, rankings
@@ -52,8 +52,8 @@ def test_a_beats_b_where_the_paired_interval_is_on_its_side(tmp_path: Path, caps
     printed = capsys.readouterr().out
     assert "new - old, +- 95%, paired over 3 common replications" in printed
     assert (
-        "new (port), old (random): new beats old on cost_usd by 1; no difference on quality and p95_latency_s"
-        in printed
+        "new (port), old (random): new beats old on cost_usd by 1; "
+        "cannot tell on quality by 2.0 +- 2.5 and p95_latency_s by 0.0 +- 2.5" in printed
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
 
@@ -283,3 +283,45 @@ def test_a_mistake_gets_one_clear_line(
     assert message in errors
     assert len(errors.splitlines()) == 1
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("difference", "half_width", "sign", "margin", "words"),
+    [
+        (0.19, 0.47, 1, 0.0, "cannot tell"),
+        (0.0, 0.0, 1, 0.0, "no difference"),
+        (0.01, 0.02, 1, 0.05, "no difference"),  # the whole interval is within 5% of a mean of 1
+        (0.04, 0.02, 1, 0.05, "a"),
+        (2.0, 1.0, 0, 0.0, "apart"),
+        (2.0, 1.0, -1, 0.0, "b"),
+    ],
+)
+def test_an_interval_with_zero_inside_says_that_it_cannot_tell_and_not_that_there_is_no_difference(
+    difference: float, half_width: float, sign: int, margin: float, words: str
+) -> None:
+    assert verdict(difference, half_width, sign, size=2.0, margin=margin / 2) == words
+
+
+def test_a_metric_that_says_that_less_is_better_is_ranked_and_one_that_says_nothing_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {
+        "seed": 0,
+        "metric": {"regret": {"_target_": "mine.regret", "better": "less"}, "odd": {"_target_": "m.o"}},
+    }
+    values = {"regret": [1.0, 1.1, 1.2], "odd": [5.0, 5.1, 5.3], "quality": [1.0, 2.0, 3.0]}
+    worse = {"regret": [2.0, 2.2, 2.1], "odd": [1.0, 1.0, 1.1], "quality": [1.0, 2.0, 3.0]}
+    for name, found in (("a", values), ("b", worse)):
+        study(tmp_path / name, {"p": found}, config=config)
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b"), "metrics=[regret,odd]"]) == 0
+    printed, errors = capsys.readouterr()
+    assert "p: a beats b on regret by" in printed
+    assert "apart on odd by" in printed
+    assert "odd cannot be ranked, as nothing says whether more is better" in errors
+
+
+def test_replications_that_are_all_alike_are_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, quality in (("a", 3.0), ("b", 2.0)):
+        study(tmp_path / name, {"p": {"quality": [quality] * 3}})
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert "every figure of p is the same in all replications, as nothing was redrawn" in capsys.readouterr().err

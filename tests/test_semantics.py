@@ -18,7 +18,7 @@ from scenarios.budgets import Amounts
 from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from scenarios.fleets import Listed
 from sim.deployment import Deployment, Service
-from sim.interface import Decision, Gate
+from sim.interface import Decision, Gate, affords
 from sim.scenario import Event, Retry, TokenBucket, Window, exact_share
 from sim.study.experiment import compare
 from sim.world.autoscaler import TargetTracking
@@ -308,6 +308,16 @@ def test_a_budget_of_k_costs_pays_for_k_queries(cost: float) -> None:
     for k in range(1, 200):
         ledger = Ledger(np.array([k * cost]))
         assert sum(ledger.commit(0, cost) for _ in range(k + 2)) == k
+
+
+def test_what_remains_before_the_last_of_a_hundred_thousand_costs_still_pays_for_it() -> None:
+    ledger = Ledger(np.array([1.0]))
+    for _ in range(99_999):
+        assert ledger.commit(0, 1e-5)
+        ledger.settle(0, 1e-5, 1e-5, 0)
+    assert affords(ledger.remaining, np.array([1e-5])).all()
+    assert ledger.commit(0, 1e-5)
+    assert not ledger.commit(0, 1e-5)
 
 
 def test_a_budget_that_is_the_sum_of_all_costs_pays_for_all_in_any_order() -> None:

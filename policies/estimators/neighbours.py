@@ -75,6 +75,12 @@ class HnswNeighbours:
     ef_construction: int = 200
     ef_search: int = 50
 
+    def __post_init__(self) -> None:
+        """Check the graph's numbers, which FAISS does not."""
+        for name, least, most in (("m", 2, 1024), ("ef_construction", 1, 100_000), ("ef_search", 1, 100_000)):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be from {least} to {most}")
+
     def fit(self, history: History) -> Predictor:
         """Build the graph."""
         check(self.k, self.weights, history)

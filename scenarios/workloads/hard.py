@@ -15,6 +15,7 @@ import numpy as np
 from sim.interface import FloatArray, IntArray
 from sim.workload import Rows, Workload
 
+MOST = 1_000_000  # of each size
 N_COPIES = 5  # of each kind in the history
 
 
@@ -172,7 +173,9 @@ def of_kinds(names: Sequence[str], quality: FloatArray, cost_usd: FloatArray, ar
 
 
 def at_least_one(sizes: Mapping[str, int]) -> None:
-    """Raise ValueError for the first size below 1, by its name."""
+    """Raise ValueError for the first size below 1, or far beyond what a proof needs, by its name."""
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"workload.{name} is {size}; it must be at least 1")
+        if size > MOST:
+            raise ValueError(f"workload.{name} is {size}; it must be at most {MOST}")

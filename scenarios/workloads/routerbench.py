@@ -59,6 +59,7 @@ def routerbench(
     n_queries: int | None = 10_000,
     n_history: int | None = None,
     split_seed: int = 0,
+    scores: str = "strict",
 ) -> Workload:
     """Read ``routerbench_0shot.pkl``: test rows are drawn at random, the others are history, as in PORT's study.
 
@@ -86,6 +87,7 @@ def routerbench(
         n_history=n_history,
         split_seed=split_seed,
         files=[path],
+        scores=scores,
     )
 
 

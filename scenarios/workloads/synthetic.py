@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ ROUTERBENCH = (
     Model("Yi-34B-Chat", 0.6478, 1.849e-4, 0.80, 0.80),
 )
 
+RANGES = {"n_queries": (1, 10**8), "n_history": (1, 10**8), "n_models": (1, 10_000), "dim": (2, 100_000)}
 N_TOPICS = 12
 MEAN_INPUT_TOKENS = 120  # RouterBench's means imply 220 to 330 tokens a query, input and output together
 DISCRIMINATION = 1.2
@@ -68,21 +70,24 @@ def synthetic(
     Raises
     ------
     ValueError
-        If a size is too small.
+        If a size is too small or too large.
     """
-    for name, size, least in (
-        ("n_queries", n_queries, 1),
-        ("n_history", n_history, 1),
-        ("n_models", n_models, 1),
-        ("dim", dim, 2),
-    ):
-        if size < least:
-            raise ValueError(f"workload.{name} is {size}; it must be at least {least}")
+    check_sizes({"n_queries": n_queries, "n_history": n_history, "n_models": n_models, "dim": dim})
     rng = np.random.default_rng(seed)
     models = catalogue(n_models, rng)
     shared = draw_shared(n_models, dim, rng)
     history = draw(shared, models, n_history, rng)
     return Workload(tuple(model.name for model in models), history, draw(shared, models, n_queries, rng))
+
+
+def check_sizes(sizes: Mapping[str, int]) -> None:
+    """Raise ValueError for the first size, by its name, that is out of its range."""
+    for name, size in sizes.items():
+        least, most = RANGES[name]
+        if size < least:
+            raise ValueError(f"workload.{name} is {size}; it must be at least {least}")
+        if size > most:
+            raise ValueError(f"workload.{name} is {size}; it must be at most {most}")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+import lzma
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scenarios.workloads.unified import build
+from sim.messages import note
 from sim.workload import Workload
+
+TEXTS = ("prompt", "source", "split", "sample_id", "eval_name")  # where NA is a word like any other
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+PACKED = (".gz", ".bz2", ".xz", ".zip")
 
 
 def table(
@@ -22,6 +29,7 @@ def table(
     n_queries: int | None = None,
     n_history: int | None = None,
     split_seed: int = 0,
+    scores: str = "strict",
 ) -> Workload:
     """Read a table and its embeddings; see ``scenarios.workloads.unified.build`` for the schema and parameters.
 
@@ -42,34 +50,61 @@ def table(
         n_history=n_history,
         split_seed=split_seed,
         files=[path],
+        scores=scores,
     )
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Return the file as a frame with distinct column names."""
-    if path.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"cannot tell the format of {path}: the file name must end in .csv or .parquet")
+    """Return the file as a frame with distinct column names; texts stay texts, whatever they say.
+
+    A CSV file may be compressed (``.csv.gz``), and have semicolons between its columns.
+    """
+    name = path.name.lower()
+    is_parquet = name.endswith(".parquet")
+    if not is_parquet and not name.removesuffix(Path(name).suffix if name.endswith(PACKED) else "").endswith(".csv"):
+        raise ValueError(
+            f"cannot tell the format of {path}: the file name must end in .csv or .parquet, or in .csv and one of "
+            f"{', '.join(PACKED)}"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        if path.suffix == ".parquet":
+        if is_parquet:
             content = pq.read_table(path)
             check_distinct(content.column_names, path)
             frame: pd.DataFrame = content.to_pandas()
-            return frame
-        with path.open(newline="", encoding="utf-8") as lines:
-            check_distinct(next(csv.reader(lines), []), path)
-        return pd.read_csv(path)
+        else:
+            frame = read_csv(path)
     except (
         pa.ArrowException,
         OSError,
-        csv.Error,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        zipfile.BadZipFile,
         pd.errors.ParserError,
         pd.errors.EmptyDataError,
         UnicodeError,
     ) as error:
-        kind = "Parquet" if path.suffix == ".parquet" else "CSV"
-        raise ValueError(f"cannot read {path} as {kind}: {str(error).splitlines()[0]}") from error
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"cannot read {path} as {'Parquet' if is_parquet else 'CSV'}: {line}") from error
+    frame.attrs["file"] = str(path)  # for messages about its cells
+    return frame
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return a CSV file as a frame; raise what pandas raises, and ValueError for two columns of one name."""
+    header: dict[str, list[str]] = {}
+    for separator in ",;":
+        names = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+        header[separator] = names.iloc[0].tolist()
+    separator = max(header, key=lambda each: len(header[each]))
+    if separator != ",":
+        note(f"{path} is read with {separator!r} between its columns")
+    check_distinct(header[separator], path)
+    texts = [name for name in header[separator] if name in TEXTS or name.endswith("|model_response")]
+    missing = {name: MISSING for name in header[separator] if name not in texts}
+    return pd.read_csv(path, sep=separator, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing)
 
 
 def check_distinct(columns: Sequence[str], path: Path) -> None:

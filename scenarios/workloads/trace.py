@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, draw_shared, scores
+from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
 from scenarios.workloads.table import read
 from scenarios.workloads.unified import whole_numbers
 from sim.interface import IntArray
@@ -91,9 +91,7 @@ def trace(
     tokens = read_tokens(path)
     n_rows = len(tokens[0])
     n_queries = n_rows if n_queries is None else n_queries
-    for name, size, least in (("n_queries", n_queries, 1), ("n_history", n_history, 1), ("dim", dim, 2)):
-        if size < least:
-            raise ValueError(f"workload.{name} is {size}; it must be at least {least}")
+    check_sizes({"n_queries": n_queries, "n_history": n_history, "dim": dim})
     if n_queries > n_rows and not loop:
         raise ValueError(
             f"workload.n_queries is {n_queries} and {path} has {n_rows} rows; "

@@ -17,11 +17,13 @@ import pandas as pd
 
 from scenarios.workloads.embedder import embed
 from sim.interface import EmbeddingArray, FloatArray, IntArray
-from sim.messages import unknown
+from sim.messages import note, unknown
 from sim.workload import Rows, Workload
 
+SCORES = ("strict", "clip")
 COST, TOKENS = "total_cost", "output_tokens"
 NOT_MODELS = ("index", "prompt", "source", "split", "input_tokens", "priority", "due_s", "sample_id", "eval_name")
+MOST_TOKENS = 10**12  # of one query
 CHARACTERS_PER_TOKEN = 4  # the usual rule of thumb for English text
 
 
@@ -35,6 +37,7 @@ def build(
     n_history: int | None,
     split_seed: int,
     files: Sequence[str],
+    scores: str = "strict",
 ) -> Workload:
     """Return the workload of a frame.
 
@@ -55,6 +58,8 @@ def build(
         Seed of that draw.
     files : sequence of str
         What the frame was read from.
+    scores : str
+        ``strict`` refuses a score outside [0, 1]; ``clip`` takes the nearest that is inside, and says how many it took.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def build(
     history, test = split(frame, n_queries, n_history, split_seed)
     vectors = load_embeddings(frame, embeddings, embedder)
     tokens = input_tokens(frame)
-    quality = np.column_stack([numbers(frame, name) for name in names])
+    quality = in_range(frame, names, np.column_stack([numbers(frame, name) for name in names]), scores)
     cost = np.column_stack([numbers(frame, f"{name}|{COST}") for name in names])
     output: IntArray | None = None
     if all(f"{name}|{TOKENS}" in frame.columns for name in names):
@@ -123,19 +128,43 @@ def numbers(frame: pd.DataFrame, column: str) -> FloatArray:
     if np.isnan(values).any():
         row = int(np.argmax(np.isnan(values)))
         raise ValueError(
-            f"{column!r} is {str(frame[column].iloc[row])!r} in row {row} of the table; it must be a number"
+            f"{column!r} is {str(frame[column].iloc[row])!r} in row {row} of the table; it must be a number{of(frame)}"
         )
     return values
+
+
+def in_range(frame: pd.DataFrame, names: Sequence[str], quality: FloatArray, scores: str) -> FloatArray:
+    """Return the scores (n_rows, n_models) with none outside [0, 1]: clipped, or refused by model and row."""
+    if scores not in SCORES:
+        raise ValueError(f"workload.scores is {scores!r}; it must be {' or '.join(SCORES)}")
+    outside = (quality < 0) | (quality > 1)
+    if not outside.any():
+        return quality
+    refused = outside if scores == "strict" else outside & np.isinf(quality)
+    if refused.any():
+        row, k = np.argwhere(refused)[0]
+        raise ValueError(
+            f"the score of model {names[k]!r} is {quality[row, k]} in row {row} of the table; it must be in [0, 1]; "
+            f"workload.scores=clip takes the nearest that is{of(frame)}"
+        )
+    note(f"{int(outside.sum())} of {outside.size} scores were outside [0, 1] and are clipped to it{of(frame)}")
+    return np.clip(quality, 0, 1)
+
+
+def of(frame: pd.DataFrame) -> str:
+    """Return the name of a frame's file, for the end of a message; nothing if it is not known."""
+    return f" (in {frame.attrs['file']})" if "file" in frame.attrs else ""
 
 
 def whole_numbers(frame: pd.DataFrame, column: str) -> IntArray:
     """Return a column of counts, such as tokens."""
     values = numbers(frame, column)
-    bad = (values < 0) | (values != np.floor(values)) | np.isinf(values)
+    bad = (values < 0) | (values != np.floor(values)) | (values > MOST_TOKENS)
     if bad.any():
         row = int(np.argmax(bad))
         raise ValueError(
-            f"{column!r} is {values[row]} in row {row} of the table; it must be a whole number of at least 0"
+            f"{column!r} is {values[row]} in row {row} of the table; "
+            f"it must be a whole number of at least 0 and at most {MOST_TOKENS}{of(frame)}"
         )
     return values.astype(np.int64)
 
@@ -177,7 +206,9 @@ def split(
         bad = ~np.isin(values.astype(str), ("history", "test"))
         if bad.any():
             row = int(np.argmax(bad))
-            raise ValueError(f"split is {values[row]!r} in row {row} of the table; it must be 'history' or 'test'")
+            raise ValueError(
+                f"split is {values[row]!r} in row {row} of the table; it must be 'history' or 'test'{of(frame)}"
+            )
         history, test = np.flatnonzero(values == "history"), np.flatnonzero(values == "test")
     else:
         if n_queries is None:

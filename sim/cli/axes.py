@@ -95,10 +95,10 @@ def with_values(
                 values[name_of(key)] = options[key]
                 continue
             value = parse([f"{key}={assigned[key]}"])[0].value()
-            check_values({key: value}, kinds)
             OmegaConf.update(config, key, value, merge=False)
             values[key] = value if value is None or isinstance(value, str | int | float) else assigned[key]
         put_estimator(config)
+        check_values(config, kinds)
         found[tuple(options.get(key, assigned.get(key, "")) for key in swept)] = Point(values, config)
     return found
 

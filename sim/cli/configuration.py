@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
     ConfigCompositionException,
     InstantiationException,
@@ -18,6 +19,9 @@ from hydra.errors import (
 )
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+
+from sim.cli.settings import HINTS
+from sim.cli.types import check, check_all, shown, takes_any_name
 
 GROUPS = (
     "policy",
@@ -36,6 +40,7 @@ GROUPS = (
 )
 
 
+DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
 COMPARISON = re.compile("[<>]")
 
 
@@ -49,6 +54,7 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
     """
     overrides = [quoted(word) for word in overrides]
     try:
+        check_options(overrides)
         config = compose(verb, overrides)
         without_keys = defaults(verb, overrides)
     except MissingConfigException as error:
@@ -59,15 +65,37 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
     except ConfigCompositionException as error:
         key = str(error).partition("Could not override '")[2].partition("'")[0]
         if not key:
-            raise
-        known = [*leaves(defaults(verb, overrides)), *GROUPS]
+            option = str(error).partition("In '")[2].partition("'")[0].replace("/", "=")
+            raise ValueError(f"{option} sets keys that the other chosen options do not have; choose others") from error
+        if key.partition("@")[0] in GROUPS:
+            raise ValueError(f"{verb} has no {key}; leave {key} out") from error
+        without_keys = defaults(verb, overrides)
+        opened = [f"++{word}" if word.partition("=")[0] == key else word for word in overrides]
+        if opened != overrides and takes_any_name(OmegaConf.to_container(without_keys), key.split(".")):  # type: ignore[arg-type]
+            return configure(verb, opened)
+        known = [*leaves(without_keys), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
-    nullable = {key for key, value in leaves(compose(verb)).items() if value is None}  # whatever an experiment sets
-    check_values(leaves(config), {key: value for key, value in leaves(without_keys).items() if key not in nullable})
     if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
+    if config.get("axes") and verb != "sweep":
+        raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
+    if verb in ("ratio", "explain", "plan") and config.oracle.get("names"):
+        raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
     put_estimator(config)
+    check_values(config, leaves(without_keys))
     return config
+
+
+def check_options(overrides: Sequence[str]) -> None:
+    """Raise ValueError for a group that is set to something else than names of its options."""
+    for override in OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(overrides)):
+        group, value = override.get_key_element().lstrip("+~").partition("@")[0], override.value()
+        names = value if isinstance(value, list) else [value]
+        if group in GROUPS and not override.is_sweep_override() and not all(isinstance(name, str) for name in names):
+            if value is None and override.is_delete():
+                continue
+            leave_out = f"leave it out with ~{group}, or " if value is None else ""
+            raise ValueError(f"{group} is {shown(value)}; {leave_out}choose from {', '.join(options(group))}")
 
 
 def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
@@ -107,17 +135,19 @@ def with_directories(words: Sequence[str]) -> list[str]:
     return [*overrides, f"directories=[{','.join(quoted)}]"] if plain else overrides
 
 
-def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Raise ValueError for a key without a value, and for a value that is no number where the default is one."""
-    for key, value in values.items():
-        if value == "???":
-            raise ValueError(f"{key} has no value; give {key}=VALUE")
-        default = defaults.get(key)
-        if isinstance(default, int | float) and not isinstance(default, bool):
-            kinds: tuple[type, ...] = (int,) if isinstance(default, int) else (int, float)
-            if not isinstance(value, kinds) or isinstance(value, bool):
-                kind = "whole number" if kinds == (int,) else "number"
-                raise ValueError(f"{key} is {value!r}; it must be a {kind}, such as {default}")
+def check_values(config: DictConfig, examples: Mapping[str, Any]) -> None:
+    """Raise ValueError, naming the key, for a value that is missing or not what its reader's annotations say."""
+    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    if isinstance(values.get("metric"), dict):
+        values["metric"] = {name: without_description(node) for name, node in values["metric"].items()}
+    check_all(values, HINTS, examples)
+
+
+def without_description(metric: Any) -> Any:
+    """Return a metric's node without what it says of its values: ``better`` and ``range``."""
+    return (
+        {key: value for key, value in metric.items() if key not in DESCRIPTION} if isinstance(metric, dict) else metric
+    )
 
 
 def leaves(config: DictConfig, prefix: str = "") -> dict[str, Any]:
@@ -145,12 +175,16 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 def build(spec: DictConfig, key: str) -> Any:
     """Make the object that a configuration node describes; raise what its constructor raises."""
+    values = OmegaConf.to_container(spec, resolve=True) if OmegaConf.is_config(spec) else spec
+    check(values, Any, key, {})
     try:
         return instantiate(spec, _convert_="all")
     except InstantiationException as error:
         cause: BaseException = error
         while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             cause = cause.__cause__
+        if isinstance(cause, MemoryError):
+            raise ValueError(f"{key} is too large for the memory: {cause}") from error
         if isinstance(cause, ValueError | OSError | ImportError | RuntimeError):
             raise cause from error
         raise ValueError(f"cannot make {key}: {str(cause).splitlines()[0]}") from error

@@ -36,9 +36,9 @@ def diff(verb: str, config: DictConfig) -> int:
     metrics = chosen(config.metrics, studies)
     tables: dict[str, pd.DataFrame] = {}
     if len(studies) == 2:
-        if isinstance(config.margin, bool) or not 0 <= config.margin < 1:
+        if not 0 <= config.margin < 1:
             raise ValueError(f"margin is {config.margin}; it must be a share from 0 to below 1, such as 0.01")
-        tables["differences"] = differences(studies[0], studies[1], config.margin)
+        tables["differences"] = differences(studies[0], studies[1], margin=config.margin)
         tables["configuration"] = differing_keys(*studies)
     if len(studies) != 2 or (len(alternatives(studies)) >= RANKED_FROM and replicated(studies)):
         tables["best"] = rankings(studies, config.seed)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sim.cli.configuration import build
+from sim.cli.configuration import DESCRIPTION, build, without_description
 from sim.cli.remarks import remark
 from sim.cli.report import write_report
 from sim.interface import Policy
@@ -78,13 +78,13 @@ def build_metrics(config: DictConfig) -> dict[str, Metric]:
 def build_metric(name: str, spec: DictConfig) -> Metric:
     """Make a metric; what its YAML says of its values beside that (``better``, ``range``) is checked here."""
     plain: dict[str, Any] = OmegaConf.to_container(spec, resolve=True)  # type: ignore[assignment]
-    better, values = plain.pop("better", None), plain.pop("range", None)
+    better, values = (plain.get(key) for key in DESCRIPTION)
     if better not in (None, *SIGNS):
         raise ValueError(f"metric.{name}.better is {better!r}; it must be more or less")
     is_range = values is None or (isinstance(values, list) and len(values) == 2)
     if not is_range or not all(end is None or isinstance(end, int | float) for end in values or ()):
         raise ValueError(f"metric.{name}.range is {values!r}; it must be the least and the most, such as [0, null]")
-    metric: Metric = build(OmegaConf.create(plain), f"metric.{name}")
+    metric: Metric = build(OmegaConf.create(without_description(plain)), f"metric.{name}")
     return metric
 
 

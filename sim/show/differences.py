@@ -15,12 +15,7 @@ from sim.show.ratio import in_contrast
 from sim.show.words import listed, number, plus_minus, several
 from sim.study.comparison import HEADLINES
 
-UNTOLD = {
-    "none": "cannot tell",
-    "same": "no difference",
-    "undirected": "apart, better unknown",
-    "unknown": "one replication cannot tell",
-}
+UNTOLD = ("cannot tell", "no difference", "apart")
 
 
 def shown_metrics(table: pd.DataFrame, metrics: Sequence[str] | None) -> pd.DataFrame:
@@ -28,6 +23,8 @@ def shown_metrics(table: pd.DataFrame, metrics: Sequence[str] | None) -> pd.Data
     if metrics is None:
         sizes = table.set_index("metric").filter(regex="^mean").abs().groupby("metric").max().max(axis=1)
         metrics = [metric for metric in HEADLINES if sizes.get(metric, 0) > 0] or list(sizes.index)
+        if "total_cost_usd" in metrics and "cost_usd" in metrics:
+            metrics.remove("cost_usd")  # which is a part of the former
     rows = table[table["metric"].isin(list(metrics))]
     order = {metric: place for place, metric in enumerate(metrics)}
     return rows.sort_values("metric", key=lambda names: names.map(order), kind="stable")
@@ -50,7 +47,9 @@ def difference_table(differences: pd.DataFrame, a: str, b: str) -> Table:
                 number(row["mean_a"]),
                 number(row["mean_b"]),
                 plus_minus(row["difference"], row["half_width"]),
-                {"a": a, "b": b, "unknown": "one replication", **UNTOLD}[row["better"]],
+                {"a": a, "b": b, "none": "-", "unknown": "one replication"}.get(row["better"], "-")
+                if row.get("verdict") not in UNTOLD
+                else row["verdict"],
             )
     return shown
 
@@ -73,16 +72,18 @@ def sentences(differences: pd.DataFrame, a: str, b: str) -> list[str]:
     lines = []
     for names, rows in differences.groupby(["policy_a", "policy_b"], sort=False):
         parts = []
-        for side, winner, loser in (("a", a, b), *((side, "", "") for side in UNTOLD), ("b", b, a)):
-            found = rows[rows["better"] == side].to_dict("records")
+        words = rows["verdict"] if "verdict" in rows else rows["better"].replace("none", "cannot tell")
+        untold = [(side, "", "") for side in (*UNTOLD, "unknown")]
+        for side, winner, loser in (("a", a, b), *untold, ("b", b, a)):
+            found = rows[words == side].to_dict("records")
             amounts = [f"{row['metric']} by {plus_minus(abs(row['difference']), row['half_width'])}" for row in found]
             metrics = listed([str(row["metric"]) for row in found])
             if found and winner:
                 parts.append(f"{winner} beats {loser} on {listed(amounts)}")
-            elif side == "none" and found:
-                parts.append(f"{UNTOLD[side]} on {listed(amounts)}")
+            elif found and side in ("cannot tell", "apart"):
+                parts.append(f"{side} on {listed(amounts)}")
             elif found:
-                parts.append(f"{UNTOLD[side]} on {metrics}")
+                parts.append(f"{'one replication cannot tell' if side == 'unknown' else side} on {metrics}")
         policy = f"{names[0]}: " if names[0] == names[1] else f"{a} ({names[0]}), {b} ({names[1]}): "
         lines.append(policy + "; ".join(parts))
     return lines

@@ -13,7 +13,16 @@ from sim.study.finished import Finished, direction
 from sim.study.statistics import paired_difference
 
 HEADLINES = (
-    *("quality", "served", "total_cost_usd", "quality_per_usd", "relative_quality", "optimum_ratio", "overshoot"),
+    *(
+        "quality",
+        "served",
+        "total_cost_usd",
+        "cost_usd",
+        "quality_per_usd",
+        "relative_quality",
+        "optimum_ratio",
+        "overshoot",
+    ),
     *("p95_latency_s", "slo_attainment"),
 )
 __all__ = ["direction"]  # which others import from here
@@ -65,7 +74,7 @@ def pairs_of_policies(a: Finished, b: Finished) -> list[tuple[str, str]]:
     )
 
 
-def differences(a: Finished, b: Finished, margin: float = 0.0) -> pd.DataFrame:
+def differences(a: Finished, b: Finished, *, margin: float = 0.0) -> pd.DataFrame:
     """Return how far two studies are apart, per policy and metric that both have.
 
     Replications with the same seed and number are pairs, because they met the same draws; where no two are, the samples
@@ -76,9 +85,10 @@ def differences(a: Finished, b: Finished, margin: float = 0.0) -> pd.DataFrame:
     -------
     DataFrame
         ``policy_a``, ``policy_b``, ``metric``, ``method`` (``paired`` or ``Welch``), ``n_a``, ``n_b`` (replications
-        used), ``mean_a``, ``mean_b``, ``difference`` (of a from b), ``half_width`` (95%), and ``better``: ``a``, ``b``,
-        ``none`` (the interval has 0 inside, so nothing can be told), ``same`` (equal, or the whole interval is within
-        the margin), ``undirected`` (nobody says whether more is better) or ``unknown`` (no interval).
+        used), ``mean_a``, ``mean_b``, ``difference`` (of a from b), ``half_width`` (95%), ``better``: ``a``, ``b``,
+        ``none`` or ``unknown`` (no interval), and ``verdict``: the same, but instead of ``none`` ``cannot tell`` (the
+        interval has 0 inside), ``no difference`` (equal, or the whole interval is within the margin) or ``apart`` (more
+        or less, and nothing says which is better).
 
     Raises
     ------
@@ -103,7 +113,8 @@ def differences(a: Finished, b: Finished, margin: float = 0.0) -> pd.DataFrame:
                 continue
             apart = paired_difference if paired else welch_difference
             difference, half_width = apart(of_a.tolist(), of_b.tolist())
-            size = (abs(of_a.mean()) + abs(of_b.mean())) / 2
+            size = abs(of_a.mean()) + abs(of_b.mean())
+            sign = a.direction(metric) or b.direction(metric)
             rows.append(
                 {
                     "policy_a": policy_a,
@@ -116,7 +127,8 @@ def differences(a: Finished, b: Finished, margin: float = 0.0) -> pd.DataFrame:
                     "mean_b": of_b.mean(),
                     "difference": difference,
                     "half_width": half_width,
-                    "better": better(difference, half_width, a.direction(metric) or b.direction(metric), size, margin),
+                    "better": better(difference, half_width, sign, size),
+                    "verdict": verdict(difference, half_width, sign, size, margin / 2),
                 }
             )
     if not rows:
@@ -124,14 +136,20 @@ def differences(a: Finished, b: Finished, margin: float = 0.0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def better(difference: float, half_width: float, sign: int, size: float, margin: float = 0.0) -> str:
-    """Return whether a difference of a from b is in favour of ``a`` or ``b``, or which of the others it is."""
+def better(difference: float, half_width: float, sign: int, size: float) -> str:
+    """Return whether a difference of a from b is in favour of ``a`` or ``b``, of ``none``, or ``unknown``."""
     if np.isnan(half_width):
         return "unknown"
-    if abs(difference) + half_width <= max(margin, ROUNDING) * size:
-        return "same"
-    if abs(difference) <= max(half_width, ROUNDING * size):
+    if sign == 0 or abs(difference) <= max(half_width, ROUNDING * size):
         return "none"
-    if sign == 0:
-        return "undirected"
     return "a" if sign * difference > 0 else "b"
+
+
+def verdict(difference: float, half_width: float, sign: int, size: float, margin: float) -> str:
+    """Return what a difference says in words: which is ``better``, or why none can be named."""
+    side = better(difference, half_width, sign, size)
+    if side != "none":
+        return side
+    if abs(difference) + half_width <= max(margin, ROUNDING) * size:
+        return "no difference"
+    return "cannot tell" if abs(difference) <= half_width else "apart"

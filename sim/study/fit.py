@@ -187,13 +187,18 @@ def fit(requests: Measured, limits: Limits, evaluations: int = 600, advance: Cal
     Raises
     ------
     ValueError
-        If no request of the first half has a second token, or a limit cannot be.
+        If no request of the first half has a second token, most have it at the time of the first, or a limit cannot be.
     """
     measured = latencies(requests, requests.first_token_s, requests.last_token_s)
     n_fitted = len(measured) // 2
     half = measured[:n_fitted]
     if half["time_per_output_token_s"].isna().all():
         raise ValueError("no request of the first half has 2 output tokens; time per token cannot be fitted")
+    if half["time_per_output_token_s"].median() == 0:
+        raise ValueError(
+            "first_token_s is last_token_s in most requests of the first half with 2 or more output tokens; "
+            "time per token can be fitted to streamed answers only"
+        )
     best: tuple[float, FloatArray, bool] | None = None
     for in_step in limits.couplings():
         copies = 1 if in_step else limits.replicas

@@ -13,6 +13,7 @@ from sim.interface import FloatArray, IntArray
 TIMES = ("arrival_s", "first_token_s", "last_token_s")
 TOKENS = ("input_tokens", "output_tokens")
 LATENCIES = ("end_to_end_s", "time_to_first_token_s", "time_per_output_token_s")
+MOST_TOKENS = 10**12  # of one request
 FIGURES = ("mean", "p95")
 
 
@@ -39,15 +40,23 @@ def read(path: Path) -> Measured:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; give the table of measured requests")
-    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    table = read_table(path)
     missing = [name for name in (*TIMES, *TOKENS) if name not in table]
     if missing:
         raise ValueError(f"{path} has no column {missing[0]!r}; needed are {', '.join((*TIMES, *TOKENS))}")
     if len(table) < 4:
         raise ValueError(f"{path} has {len(table)} rows; a fit and its check need at least 4")
     for name in (*TIMES, *TOKENS):
-        if not pd.api.types.is_numeric_dtype(table[name]) or not np.isfinite(table[name].astype(np.float64)).all():
-            raise ValueError(f"column {name!r} of {path} must hold finite numbers in every row")
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        bad = ~np.isfinite(values) | (
+            (values != np.floor(values)) | (values > MOST_TOKENS) if name in TOKENS else False
+        )
+        if bad.any():
+            row = int(bad.argmax())
+            right = "finite numbers" + (f", whole and at most {MOST_TOKENS}," if name in TOKENS else "")
+            cell = str(table[name].iloc[row])
+            raise ValueError(f"column {name!r} of {path} must hold {right} in every row; row {row} has {cell!r}")
+        table[name] = values
     times = [table[name].to_numpy(np.float64) for name in TIMES]
     tokens = [table[name].to_numpy(np.int64) for name in TOKENS]
     if (np.diff(times[0]) < 0).any():
@@ -59,6 +68,17 @@ def read(path: Path) -> Measured:
     if (tokens[0] < 1).any() or (tokens[1] < 1).any():
         raise ValueError(f"{path} has a request without tokens; input_tokens and output_tokens must be at least 1")
     return Measured(*times, *tokens)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a CSV file, perhaps compressed or with semicolons, or else a Parquet file."""
+    try:
+        if path.name.lower().endswith(".parquet"):
+            return pd.read_parquet(path)
+        return pd.read_csv(path, sep=None, engine="python")  # which finds out what is between columns
+    except Exception as error:  # of whatever library reads it
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"cannot read {path} as CSV or Parquet: {line}") from error
 
 
 def latencies(measured: Measured, first_token_s: FloatArray, last_token_s: FloatArray) -> pd.DataFrame:

@@ -43,6 +43,7 @@ class Ledger:
         self._flowed_at_s = 0.0
         self._committed = [0.0] * len(budgets)
         self._settled = [0.0] * len(budgets)
+        self._lost = [0.0] * len(budgets)
         self._remaining = Amounts(budgets)
         self.remaining = self._remaining.view
         self.window = 0
@@ -69,15 +70,18 @@ class Ledger:
             self._committed[deployment] += cost - committed
             over = self._committed[deployment] - self._budgets[deployment]
             self.overshoot[deployment] = max(self.overshoot[deployment], over)
-        self._settled[deployment] += cost
-        self._remaining.write[deployment] = self._budgets[deployment] - self._settled[deployment]
+        settled = self._settled[deployment]
+        self._settled[deployment] = total = settled + cost
+        # What the sum has lost by rounding, so that after a hundred thousand costs the remainder still pays for one.
+        self._lost[deployment] += cost - (total - settled)
+        self._remaining.write[deployment] = self._budgets[deployment] - total - self._lost[deployment]
 
     def renew(self, rollover: bool, part: float = 1.0) -> None:
         """Begin the next window, with what was left of this one or without; the last one may be part of a window."""
         self.window += 1
         for deployment, share in enumerate(self.share):
             left = self._budgets[deployment] - self._committed[deployment] if rollover else 0.0
-            self._committed[deployment] = self._settled[deployment] = 0.0
+            self._committed[deployment] = self._settled[deployment] = self._lost[deployment] = 0.0
             self._set(deployment, share if math.isinf(share) else share * part + max(0.0, left))
 
     def flow_in(self, now_s: float) -> None:
@@ -126,7 +130,7 @@ class Ledger:
     def _set(self, deployment: int, budget: float) -> None:
         self._budgets[deployment] = budget
         self._limits[deployment] = limit(budget)
-        self._remaining.write[deployment] = budget - self._settled[deployment]
+        self._remaining.write[deployment] = budget - self._settled[deployment] - self._lost[deployment]
 
 
 def limit(budget: float) -> float:

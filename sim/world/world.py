@@ -69,7 +69,6 @@ class World:
         self._left = len(self._rows)
         self._over = self._env.event()
         self._think_s = None if instance.think_s is None else iter(instance.think_s.tolist())
-        self._thinking = 0  # how many users do at present
         self._take: Callable[[Query], None] = self._decide_at_once
         learns = type(policy).learn is not Policy.learn
         self._goes_on = goes_on_by_itself(instance)
@@ -92,6 +91,7 @@ class World:
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} in reset: {error}") from error
         self._gate = self._policy.gate
+        self._most_gathered = self._gate.size
         if self._gate.size > 1:
             self._take = self._gather
         elif self._scenario.decision_s > 0 or self._scenario.measure_decisions:
@@ -124,8 +124,9 @@ class World:
     def _admit_users(self) -> None:
         """Let every user of a closed loop think for the first time."""
         users: int = self._scenario.arrivals.users  # type: ignore[attr-defined]
+        self._most_gathered = min(self._gate.size, users)  # once all users wait in a batch, nobody else can come
         _, self._following = next(self._upcoming, END)
-        for _ in range(users):
+        for _ in range(min(users, self._left)):  # who comes after the last query has nothing to ask
             self._think()
 
     def _think(self) -> None:
@@ -133,14 +134,12 @@ class World:
         assert self._think_s is not None
         think_s = next(self._think_s, None)
         if think_s is not None:
-            self._thinking += 1
             Moment(self._env, float(think_s), ARRIVALS).callbacks.append(self._ask)
 
     def _ask(self, _: simpy.Event) -> None:
         """Take the next query of whichever user has thought enough."""
         query = self._following
         assert query is not None
-        self._thinking -= 1
         self._following = next(self._upcoming, END)[1]
         now_s = self._env.now
         self.trace.arrived_at_s[query.id] = self.trace.decided_at_s[query.id] = now_s
@@ -170,15 +169,10 @@ class World:
 
     def _gather(self, query: Query) -> None:
         self._gathered.append(query)
-        if len(self._gathered) == self._gate.size or self._following is None or self._all_users_wait(query):
+        if len(self._gathered) == self._most_gathered or self._following is None:
             self._decide_gathered()
         elif len(self._gathered) == 1 and self._gate.window_s < float("inf"):
             Moment(self._env, self._gate.window_s, DECISIONS, self._batches).callbacks.append(self._close_window)
-
-    def _all_users_wait(self, last: Query) -> bool:
-        """Return whether every user of a closed loop waits for this gate, so that nobody else can come before it."""
-        asked, ended = last.id + 1, len(self._rows) - self._left
-        return self._think_s is not None and self._thinking == 0 and asked - ended == len(self._gathered)
 
     def _close_window(self, event: simpy.Event) -> None:
         if event.value == self._batches:  # otherwise that batch was full before its window ended

@@ -1,0 +1,67 @@
+"""The top-level keys of every verb and the kinds of their values, as whatever reads them has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, get_type_hints
+
+from sim.cli.launchers import Launcher
+from sim.interface import Estimator, Policy
+from sim.scenario import Event, Scenario
+from sim.study.fit import Limits
+from sim.study.theory.conditions import System
+from sim.study.worst_order import WorstOrder
+
+
+class OracleSettings(TypedDict):
+    """Which bounds a study computes, and what the published one predicts with."""
+
+    names: Sequence[str]
+    estimator: Estimator
+
+
+class Settings:
+    """What no class of the toolkit has as a field."""
+
+    seed: int
+    replications: int | None
+    out: str | None
+    warm_up: float | str | None
+    policy: Mapping[str, Policy]
+    estimator: Estimator | None
+    metric: Mapping[str, Callable[..., Any]] | None
+    order: Mapping[str, Callable[..., Any] | WorstOrder] | None
+    overwrite: bool
+    events: Mapping[str, Event] | None
+    search: Any
+    launcher: Launcher
+    oracle: OracleSettings
+    sizes: Sequence[int | None]
+    half_width: float
+    min_replications: int
+    max_replications: int
+    reference: str | None
+    targets: Sequence[str] | str
+    confidence: float
+    moments: int
+    axes: Mapping[str, Any]
+    cache: str | None
+    requests: str
+    name: str
+    model: str | None
+    evaluations: int
+    as_of: str | int | float
+    systems: Sequence[str]
+    system: System | None
+    customers: int
+    quick: bool
+    quick_customers: int
+    batches: int
+    directories: Sequence[str]
+    metrics: Sequence[str] | None
+    margin: float
+    command: Sequence[str]
+
+
+HINTS: dict[str, Any] = {**get_type_hints(Scenario), **get_type_hints(Limits), **get_type_hints(Settings)}
+"""The annotation of every top-level key, of whatever verb."""
