@@ -137,7 +137,8 @@ def hold_events(one: Study, requests: pd.DataFrame, instance: Instance) -> None:
             assert not (here & (offered_s < begin_s)).any()
         elif isinstance(event, PriceChange):
             factor[meets] *= event.factor
-    columns = pd.Index([info.name for info in instance.setting.fleet]).get_indexer(names)
+    numbers = {info.name: k for k, info in enumerate(instance.setting.fleet)}
+    columns = [numbers[name] for name in names]
     truth = instance.cost_usd[instance.rows[served["id"].to_numpy()], columns]
     np.testing.assert_allclose(served["cost_usd"], truth * factor, rtol=1e-12)
 
