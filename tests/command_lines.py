@@ -241,7 +241,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
             entry["name"]: pick("claude-v1", "claude-v2") for entry in node("fleet", fleet)["entries"]
         }
     if line.one_in(8):
-        keys["fleet.size"] = pick(1, 2)
+        keys["fleet.size"] = 1 if is_hard else pick(1, 2)
         return ()
     if is_hard:
         return ()

@@ -16,7 +16,7 @@ from hydra import initialize_config_module
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from omegaconf import OmegaConf
 
-from scenarios.events import TopUp
+from scenarios.events import Joins, Leaves, Outage, PriceChange, TopUp
 from sim.cli.configuration import configure
 from sim.cli.main import main
 from sim.instance import Instance
@@ -58,6 +58,7 @@ def hold(line: Line) -> None:
     pd.testing.assert_frame_equal(plain(more), plain(run.requests), check_exact=True)
     hold_fates(run.requests, run.instance)
     hold_budgets(one, run.requests, run.instance, predicted.cost)
+    hold_events(one, run.requests, run.instance)
     assert not float(run.summary["optimum_ratio"]) > 1 + 1e-6  # it may be NaN
 
 
@@ -112,6 +113,33 @@ def hold_budgets(one: Study, requests: pd.DataFrame, instance: Instance, cost_ha
             assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), (
                 f"{info.name} overspends {of_each} in a window"
             )
+
+
+def hold_events(one: Study, requests: pd.DataFrame, instance: Instance) -> None:
+    """What overlaps an event of its deployment has met it, whatever else happens."""
+    served = requests[requests["fate"] == "served"]
+    offered_s, started_s, finished_s = (
+        served[f"{what}_at_s"].to_numpy() for what in ("offered", "started", "finished")
+    )
+    names = served["deployment"].astype(str).to_numpy()
+    factor = np.ones(len(served))
+    for event in one.scenario.events:
+        here = (names == event.deployment) | (event.deployment is None)  # type: ignore[attr-defined]
+        begin_s = getattr(event, "at_s", 0.0)
+        length_s = getattr(event, "for_s", None)
+        end_s = np.inf if length_s is None else begin_s + length_s
+        meets = here & (begin_s <= offered_s) & (offered_s < end_s)
+        if isinstance(event, Outage):
+            assert not (here & (started_s < end_s) & ((finished_s > begin_s) | (started_s >= begin_s))).any()
+        elif isinstance(event, Leaves):
+            assert not meets.any()
+        elif isinstance(event, Joins):
+            assert not (here & (offered_s < begin_s)).any()
+        elif isinstance(event, PriceChange):
+            factor[meets] *= event.factor
+    columns = pd.Index([info.name for info in instance.setting.fleet]).get_indexer(names)
+    truth = instance.cost_usd[instance.rows[served["id"].to_numpy()], columns]
+    np.testing.assert_allclose(served["cost_usd"], truth * factor, rtol=1e-12)
 
 
 def number(window: Window, at_s: FloatArray) -> FloatArray:

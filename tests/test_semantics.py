@@ -112,6 +112,21 @@ def test_a_query_at_the_end_of_the_last_window_belongs_to_it() -> None:
     assert fates(requests).count("served") == 2
 
 
+def test_nothing_flows_into_a_bucket_after_the_last_arrival() -> None:
+    # The bucket holds 2 USD and gets 2 more by 3 s. Four queries take 1 USD each, are lost at 6 s and tried again at
+    # 16 s, when each costs 1.2 USD: the 4 USD pay for three. What flowed in from 3 to 6 s would pay for the fourth.
+    requests = run(
+        Scripted([0] * 4),
+        [0.0, 1.0, 2.0, 3.0],
+        service=Timed(4, Constant(10.0)),
+        budget=Amounts([4.0, 0.0]),
+        window=TokenBucket(burst_s=1.5),
+        events=[Outage(6.0, 1.0), PriceChange(8.0, 1.2)],
+        retry=Retry(attempts=2, backoff_s=10.0),
+    )
+    assert requests["fate"].astype(str).tolist() == ["served", "served", "served", "exhausted"]
+
+
 def test_a_query_waits_for_a_bucket_until_the_moment_when_it_can_be_paid() -> None:
     # 2 of 10 USD are there at first, 0.8 USD flow in each second: the third USD is there after 1.25 s.
     requests = run(

@@ -95,6 +95,11 @@ class Ledger:
             self._add(deployment, min(inflow * (now_s - self._flowed_at_s), self._room(deployment)))
         self._flowed_at_s = now_s
 
+    def end_inflow(self, now_s: float) -> None:
+        """Let token buckets fill up to now, and no more after that: all of the budget has been given out."""
+        self.flow_in(now_s)
+        self._inflow_per_s = None
+
     def wait_s(self, deployment: int, cost: float) -> float:
         """Return how long a bucket has to fill, as of the last ``flow_in``, before it can pay; ``inf`` for never."""
         if self._committed[deployment] + cost <= self._limits[deployment]:

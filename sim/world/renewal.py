@@ -50,7 +50,7 @@ def renewals(
             number += 1
     elif isinstance(window, TokenBucket):
         yield Moment(env, length_s, WINDOWS)
-        ledger.flow_in(env.now)
+        ledger.end_inflow(env.now)
         renewed()
     ended()
 
