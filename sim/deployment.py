@@ -129,7 +129,8 @@ class Deployment:
                 f"queue_capacity of {self.name!r} is {self.queue_capacity}; it must be at least 0, or null"
             )
         if not 1 <= self.replicas <= MOST_REPLICAS:
-            raise ValueError(f"replicas of {self.name!r} is {self.replicas}; it must be from 1 to {MOST_REPLICAS}")
+            right = f"at least 1 and at most {MOST_REPLICAS}"
+            raise ValueError(f"replicas of {self.name!r} is {self.replicas}; it must be {right}")
         if self.timeout_s is not None and not self.timeout_s > 0:
             raise ValueError(f"timeout_s of {self.name!r} is {self.timeout_s}; it must be positive, or null")
         for name in (*TOKEN_PRICES, "price_per_hour_usd", "energy_j_per_token"):

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hydra import initialize_config_module
 
@@ -129,3 +130,11 @@ def test_what_makes_sense_together_is_carried_out(
     verb, chosen = CARRIED_OUT[case]
     code = main([*words(verb, chosen), f"out={tmp_path / 'out'}"])
     assert code == 0, capsys.readouterr().err
+
+
+def test_a_mapping_with_a_target_takes_the_place_of_what_makes_something_else(tmp_path: Path) -> None:
+    constant = "fleet.service.duration={_target_: sim.world.distributions.Constant, value_s: 0.5}"
+    assert main(["run", "fleet=timed", constant, "policy=greedy_cost", *SMALL, f"out={tmp_path / 'out'}"]) == 0
+    requests = pd.read_parquet(tmp_path / "out" / "requests.parquet")
+    served = requests[requests["fate"] == "served"]
+    assert (served["finished_at_s"] - served["started_at_s"]).round(9).unique().tolist() == [0.5]

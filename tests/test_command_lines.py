@@ -137,8 +137,7 @@ def hold_events(one: Study, requests: pd.DataFrame, instance: Instance) -> None:
             assert not (here & (offered_s < begin_s)).any()
         elif isinstance(event, PriceChange):
             factor[meets] *= event.factor
-    numbers = {info.name: k for k, info in enumerate(instance.setting.fleet)}
-    columns = [numbers[name] for name in names]
+    columns = pd.Index([info.name for info in instance.setting.fleet]).get_indexer(pd.Index(names))
     truth = instance.cost_usd[instance.rows[served["id"].to_numpy()], columns]
     np.testing.assert_allclose(served["cost_usd"], truth * factor, rtol=1e-12)
 
@@ -185,7 +184,7 @@ def test_three_hundred_random_command_lines_hold_to_everything(shard: int) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_twenty_thousand_random_command_lines_hold_to_everything(shard: int) -> None:
-    each_of(1000 + shard, EACH, True, hold)
+    each_of(1000 + shard, EACH, shard % 4 == 0, hold)  # a quarter with dear policies as often as any
 
 
 def compose_it(line: Line) -> None:

@@ -154,4 +154,4 @@ def test_what_a_hard_instance_brings_can_be_replaced(tmp_path: Path) -> None:
 
 def test_equal_budgets_need_an_amount(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "policy=random", "budget=each"]) == 1
-    assert capsys.readouterr().err == "switchyard: budget.amount is None; give every deployment at least 0\n"
+    assert capsys.readouterr().err == "switchyard: budget.amount is null; it must be a number\n"

@@ -55,6 +55,8 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
     overrides = [quoted(word) for word in overrides]
     try:
         check_options(overrides)
+        nodes = whole_nodes(overrides)
+        overrides = [word for word in overrides if word not in nodes]
         config = compose(verb, overrides)
         without_keys = defaults(verb, overrides)
     except MissingConfigException as error:
@@ -75,6 +77,8 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
             return configure(verb, opened)
         known = [*leaves(without_keys), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
+    for key, node in nodes.values():
+        put_node(config, key, node)
     if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("axes") and verb != "sweep":
@@ -84,6 +88,30 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
     put_estimator(config)
     check_values(config, leaves(without_keys))
     return config
+
+
+def whole_nodes(overrides: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return the overrides that give a whole node, a mapping with a ``_target_``, each with its key and the node."""
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    found = {}
+    for word in overrides:
+        if "_target_" in word.partition("=")[2] and word[:1] not in "+~":
+            override = parser.parse_override(word)
+            node = override.value()
+            if isinstance(node, dict) and override.key_or_group not in GROUPS:
+                found[word] = override.key_or_group, node
+    return found
+
+
+def put_node(config: DictConfig, key: str, node: dict[str, Any]) -> None:
+    """Put a node in the place of what is there; into it, if both make the same. Hydra would mix the two."""
+    parent, _, name = key.rpartition(".")
+    around = OmegaConf.select(config, parent) if parent else config
+    if not isinstance(around, DictConfig) or name not in around:
+        raise ValueError(f"unknown key {key!r}{nearest(key, [*leaves(config), *GROUPS])}")
+    there = around[name]
+    is_same = isinstance(there, DictConfig) and there.get("_target_") == node.get("_target_")
+    OmegaConf.update(config, key, node, merge=is_same, force_add=True)
 
 
 def check_options(overrides: Sequence[str]) -> None:
