@@ -15,6 +15,7 @@ from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.study.candidates import Candidate, Judge, Judged, distance
 from sim.study.capacity import Capacity, capacity
+from sim.study.fleet import charges_queries
 from sim.study.planner import Found
 from sim.study.targets import FAILS, MEETS, TIE
 
@@ -98,9 +99,16 @@ class Mix:
 
         mixes = sorted((counts for counts in itertools.product(*ranges) if any(counts)), key=rank)
         known = capacity(scenario, catalogue, judge.seed, judge.effort.min_replications)
-        return cheapest(
-            [(counts, candidate(scenario, catalogue, counts)) for counts in mixes], known, judge, self.max_candidates
+        candidates = [(counts, candidate(scenario, catalogue, counts)) for counts in mixes]
+        found = cheapest(candidates, known, judge, self.max_candidates)
+        charging = [one.name for one in catalogue if charges_queries(one)]
+        if not charging:
+            return found
+        warning = (
+            f"mixes are in order of rent, and {', '.join(charging)} charge for queries as well: "
+            "compare total_cost_per_1000_arrivals_usd of the candidates"
         )
+        return replace(found, warnings=(*found.warnings, warning))
 
     def _most(self, catalogue: Sequence[Deployment]) -> list[int]:
         names, by_name = [one.name for one in catalogue], self.most_by_name or {}
