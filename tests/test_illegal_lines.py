@@ -123,7 +123,7 @@ LINES = {
     "order=drift order.drift.late=3": "order.drift.late is 3; it must be a list, such as [3] or null",
     "window=hour window.rollover=off": "window.rollover is 'off'; it must be true or false",
     "events=[nan]": "events is [nan]; choose from budget_cut",
-    "fleet=null": "fleet is null; leave it out with ~fleet, or choose from autoscaled",
+    "fleet=null": "fleet is null; choose from autoscaled",
     "fleet=hosted_api fleet.models={x:null}": "unknown fleet entry 'x'",
     "+n_querys=3": "unknown key 'n_querys'; did you mean n_queries?",
     "+fleet.sze=3": "unknown key 'fleet.sze'; did you mean 'fleet.size'",

@@ -40,6 +40,7 @@ GROUPS = (
 )
 
 
+OPTIONAL = ("window", "events", "estimator", "metric", "experiment")  # groups of which nothing need be chosen
 DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
 COMPARISON = re.compile("[<>]")
 
@@ -122,8 +123,7 @@ def check_options(overrides: Sequence[str]) -> None:
         if group in GROUPS and not override.is_sweep_override() and not all(isinstance(name, str) for name in names):
             if value is None and override.is_delete():
                 continue
-            leave_out = f"leave it out with ~{group}, or " if value is None else ""
-            raise ValueError(f"{group} is {shown(value)}; {leave_out}choose from {', '.join(options(group))}")
+            raise ValueError(f"{group} is {shown(value)}; choose from {', '.join(options(group))}")
 
 
 def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
@@ -140,12 +140,16 @@ def put_estimator(config: DictConfig) -> None:
 
 
 def quoted(word: str) -> str:
-    """Return an override with its comparisons in quotes, without which Hydra cannot read them.
+    """Return an override as Hydra can read it: comparisons in quotes, and a group that is null left out.
 
     >>> quoted("targets=[p95_latency_s<=2,served_share>=1]")
     "targets=['p95_latency_s<=2','served_share>=1']"
+    >>> quoted("window=null")
+    '~window'
     """
     key, _, value = word.partition("=")
+    if key in OPTIONAL and value in ("null", "[]"):
+        return f"~{key}"
     if not COMPARISON.search(value) or "'" in value or '"' in value:
         return word
     return f"{key}=[{','.join(repr(item.strip()) for item in value.strip().strip('[]').split(','))}]"
