@@ -14,7 +14,7 @@ from sim.cli.main import main
 SMALL = ["workload.n_queries=40", "workload.n_history=40"]
 VERBS = {
     "run": [],
-    "compare": ["replications=1"],
+    "compare": ["replications=1", "policy=[random,batch_split,port_fallback]"],
     "ratio": ["sizes=[15]", "min_replications=2", "max_replications=2", "policy=[greedy_cost]", "order=[random]"],
     "explain": ["replications=1", "moments=2", "policy=[greedy_cost]"],
     "plan": ["targets=['served_share>=0.01']", "min_replications=2", "max_replications=2"],
@@ -59,7 +59,8 @@ def words(verb: str, chosen: dict[str, str]) -> list[str]:
         return [verb, *(f"{group}={option}" for group, option in chosen.items())]
     needed = [word for choice in chosen.items() for word in NEEDS.get(choice, ())]
     is_synthetic = chosen.get("workload", "synthetic") in ("synthetic", "trace")
-    is_sized = is_synthetic and not chosen.get("experiment", "").startswith(("mmlu", "zero"))
+    is_real = chosen.get("experiment", "").startswith(("mmlu", "zero"))
+    small = SMALL if is_synthetic and not is_real else ["n_queries=40"] if is_real and verb != "ratio" else []
     keys = {word.partition("=")[0] for word in needed} | set(chosen)
     preset = [word for word in VERBS[verb] if word.partition("=")[0] not in keys]
     return [
@@ -67,7 +68,7 @@ def words(verb: str, chosen: dict[str, str]) -> list[str]:
         *(f"{group}={option}" for group, option in chosen.items()),
         *needed,
         *preset,
-        *(SMALL if is_sized else ()),
+        *small,
     ]
 
 
