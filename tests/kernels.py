@@ -80,7 +80,7 @@ def main() -> int:
         )
         print(f"kernels: {setting.name}: {used.stdout.strip()}", flush=True)
         workers = "2" if setting.variables["OMP_NUM_THREADS"] == "1" else "0"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", workers, *TESTS]
+        command = [sys.executable, "-m", "pytest", "-n", workers, *TESTS]
         if subprocess.run(command, env=environment, check=False).returncode:
             failed.append(setting.name)
     print(f"kernels: failed under {'; '.join(failed)}" if failed else "kernels: passed under all of them", flush=True)
