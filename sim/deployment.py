@@ -18,6 +18,7 @@ from sim.messages import unknown
 TOKEN_PRICES = ("price_input_usd_per_million", "price_output_usd_per_million")
 PROVENANCE = ("source", "as_of", "confidence")
 MOST_REPLICAS = 100_000  # each is an object of its own
+MOST_RATE = 1e12  # of any price or energy, so that no sum of them overflows
 CONFIDENCES = ("high", "medium", "low", "assumed")
 
 
@@ -137,6 +138,8 @@ class Deployment:
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise ValueError(f"{name} of {self.name!r} is {value}; it must be finite and at least 0")
+            if value is not None and value > MOST_RATE:
+                raise ValueError(f"{name} of {self.name!r} is {value}; it must be at most {MOST_RATE:g}")
         given = [name for name in TOKEN_PRICES if getattr(self, name) is not None]
         if len(given) == 1:
             raise ValueError(

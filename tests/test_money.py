@@ -128,3 +128,9 @@ def test_a_budget_in_usd_limits_what_queries_take_from_it_and_not_rent() -> None
     assert row["served"] == 2
     assert row["cost_usd"] == 4.0
     assert row["rent_usd"] == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("name", ["price_per_hour_usd", "energy_j_per_token"])
+def test_a_rate_that_no_sum_could_hold_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} of 'd' is 1e.308; it must be at most 1e.12"):
+        Deployment("d", MODELS[0], SECOND, **{name: 1e308})  # type: ignore[arg-type]
