@@ -24,7 +24,7 @@ kernels: $(VENV)/.tested
 
 # What takes minutes: the proofs of theory, 20,000 random command lines, every verb with every option.
 proof: $(VENV)/.tested
-	CI=true $(PYTEST) tests/test_faults.py
+	CI=true $(PYTEST) tests/cli/test_faults.py
 	$(PYTEST) -m slow -rs
 	$(BIN)/switchyard validate
 
@@ -41,8 +41,9 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.plan
 	$(BIN)/python -m benchmarks.steward 2 1
 
-docs: $(VENV)/.installed
-	$(BIN)/python -m docs.make_api
+# Pages of every public class and function, from their docstrings.
+docs: $(VENV)/.tested
+	$(BIN)/python -m pdoc --docformat numpy --output-directory build/api sim policies scenarios
 
 clean:
 	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,8 +15,8 @@ import simpy
 from simpy.events import Timeout
 
 from sim.interface import Query
-from sim.world.batching import TIE_TOKENS, Batching
-from sim.world.service import Job
+from sim.world.services.batching import TIE_TOKENS, Batching
+from sim.world.services.slots import Job
 
 Pairs = list[tuple[float, float]]
 WEIGHTS_S, SEQUENCE_S = 0.02, 0.0002

@@ -14,9 +14,9 @@ from typing import TypeVar
 import numpy as np
 
 from scenarios.workloads.synthetic import synthetic
+from sim.assignment.certified import certified
+from sim.assignment.program import linear_program
 from sim.interface import FloatArray
-from sim.study.bounds import linear_program
-from sim.study.dual import certified
 
 Solved = TypeVar("Solved")
 

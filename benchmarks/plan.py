@@ -8,21 +8,21 @@ from __future__ import annotations
 import os
 import time
 
-from policies.least_loaded import LeastLoaded
+from policies.balancing.least_loaded import LeastLoaded
 from scenarios.arrivals import Poisson
 from scenarios.budgets import Unlimited
 from scenarios.fleets import OnePerModel
 from scenarios.orders import shuffled
 from scenarios.workloads.synthetic import synthetic
+from sim.distributions import Exponential
 from sim.scenario import Scenario
-from sim.study.candidates import Effort, Judge
-from sim.study.line import Replicas
 from sim.study.metrics.latency import latency_percentile_s
 from sim.study.metrics.shares import quality_per_query
-from sim.study.planner import plan
-from sim.study.targets import read_targets
-from sim.world.distributions import Exponential
-from sim.world.timed import Timed
+from sim.study.plan.candidates import Effort, Judge
+from sim.study.plan.line import Replicas
+from sim.study.plan.planner import plan
+from sim.study.plan.targets import read_targets
+from sim.world.services.timed import Timed
 
 REPLICATIONS = 5
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from policies.budgeted.port import Port
+from policies.budgeted.sampled_dual import SampledDual
 from policies.estimators.neighbours import HnswNeighbours
-from policies.port import Port
-from policies.sampled_dual import SampledDual
 from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Weighted
 from scenarios.fleets import OnePerModel
@@ -25,8 +25,8 @@ from sim.interface import Estimates, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import EstimateCache
 from sim.study.metrics import totals
-from sim.world.service import Instant
-from sim.world.trace import frame
+from sim.world.record import frame
+from sim.world.services.slots import Instant
 from sim.world.world import simulate
 
 RELATIVE_NOISE = 1e-10

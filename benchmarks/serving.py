@@ -13,10 +13,10 @@ import numpy as np
 
 from benchmarks.world import bare_loop_s, world_s
 from scenarios.budgets import Unlimited
-from sim.study.laboratory import customers
+from sim.distributions import Exponential
 from sim.study.theory.conditions import System
-from sim.world.batching import Batching
-from sim.world.distributions import Exponential
+from sim.study.theory.laboratory import customers
+from sim.world.services.batching import Batching
 
 PAIRS = 3
 

@@ -20,16 +20,16 @@ from hydra import initialize_config_module
 
 from policies.estimators.neighbours import HnswNeighbours
 from scenarios.events import BudgetCut
+from sim.assignment.certified import certified
 from sim.cli.configuration import configure
-from sim.cli.study import build_policy, build_scenarios
+from sim.cli.verbs.compare import build_policy, build_scenarios
 from sim.instance import realise, stream
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.study.bounds import Replay
-from sim.study.dual import certified
 from sim.study.experiment import APPROXIMATE, BoundCache, EstimateCache
 from sim.study.metrics import totals
-from sim.world.trace import frame
+from sim.study.replay import Replay
+from sim.world.record import frame
 from sim.world.world import simulate
 
 ORDERS = ("random", "cheap_first", "costly_first", "easy_first", "hard_first", "topic_blocks")

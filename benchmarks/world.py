@@ -12,7 +12,7 @@ from collections.abc import Generator
 import numpy as np
 import simpy
 
-from policies.uniform_random import UniformRandom
+from policies.balancing.uniform_random import UniformRandom
 from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Unlimited, Weighted
 from scenarios.fleets import OnePerModel
@@ -22,7 +22,7 @@ from sim.deployment import Service
 from sim.instance import realise, stream
 from sim.interface import Estimates
 from sim.scenario import BudgetRule, Scenario
-from sim.world.service import Instant, Slots
+from sim.world.services.slots import Instant, Slots
 from sim.world.world import simulate
 
 

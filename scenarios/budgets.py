@@ -13,8 +13,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.messages import unknown
 from sim.scenario import BudgetBasis
 
 OF = ("arriving", "all")

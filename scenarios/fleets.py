@@ -11,7 +11,7 @@ import numpy as np
 
 from scenarios.prices import current_price
 from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distribution, Service
-from sim.messages import unknown
+from sim.errors import unknown
 
 PRICES = ("listed", "current")
 Member = TypeVar("Member")

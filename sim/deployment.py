@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.messages import unknown
 
 TOKEN_PRICES = ("price_input_usd_per_million", "price_output_usd_per_million")
 PROVENANCE = ("source", "as_of", "confidence")
@@ -23,7 +23,7 @@ CONFIDENCES = ("high", "medium", "low", "assumed")
 
 
 class Service(Protocol):
-    """How a deployment serves, as hyperparameters; ``sim.world.service`` has the implementations."""
+    """How a deployment serves, as hyperparameters; ``sim.world.services.slots`` has the implementations."""
 
     @property
     def needs_output_tokens(self) -> bool:
@@ -45,7 +45,7 @@ class Service(Protocol):
 
 
 class Distribution(Protocol):
-    """Random durations; ``sim.world.distributions`` has the implementations."""
+    """Random durations; ``sim.distributions`` has the implementations."""
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Return n durations in seconds."""
@@ -53,7 +53,7 @@ class Distribution(Protocol):
 
 
 class Balancer(Protocol):
-    """Which replica of a deployment takes a query; ``sim.world.balancer`` has the implementations."""
+    """Which replica of a deployment takes a query; ``sim.world.stations.balancer`` has the implementations."""
 
     def open(self, rng: np.random.Generator) -> Any:
         """Return the state of one deployment in one run."""
@@ -61,7 +61,7 @@ class Balancer(Protocol):
 
 
 class Autoscaler(Protocol):
-    """How many replicas a deployment has over time; ``sim.world.autoscaler`` has the implementation."""
+    """How many replicas a deployment has over time; ``sim.world.stations.autoscaler`` has the implementation."""
 
     def run(self, station: Any, env: Any) -> Generator[Any, Any, Any]:
         """Add and retire replicas of a station, as a SimPy process."""
@@ -85,7 +85,7 @@ class Deployment:
     balancer : Balancer or None
         Which replica takes a query; None for the least loaded.
     discipline : callable or None
-        Ranks those who wait, the lowest first (``sim.world.queue``); None for first come, first served.
+        Ranks those who wait, the lowest first (``sim.world.stations.queue``); None for first come, first served.
     patience : Distribution or None
         How long a query waits before it leaves (``abandoned``).
     timeout_s : float or None

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.deployment import Deployment
+from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.workload import Workload
 

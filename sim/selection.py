@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim.errors import unknown
 from sim.interface import IntArray
-from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.workload import Rows
 

@@ -229,12 +229,14 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     if is_plain and fleet != "instant":
         keys["fleet.timeout_s"] = pick(None, None, *POSITIVE_S)
         if pick(False, True):
-            keys["fleet.patience"] = {"_target_": "sim.world.distributions.Constant", "value_s": pick(*TIMES_S)}
+            keys["fleet.patience"] = {"_target_": "sim.distributions.Constant", "value_s": pick(*TIMES_S)}
         keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
         if fleet != "autoscaled":
             keys["fleet.replicas"] = pick(1, 1, 2, 3)
-        keys["fleet.discipline"] = pick(None, {"_target_": "sim.world.queue.shortest_predicted", "_partial_": True})
-        balancers = ({"_target_": f"sim.world.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
+        keys["fleet.discipline"] = pick(
+            None, {"_target_": "sim.world.stations.queue.shortest_predicted", "_partial_": True}
+        )
+        balancers = ({"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
         keys["fleet.balancer"] = pick(None, *balancers)
     if fleet == "sprout_2024":  # its models are those of another table
         keys["fleet.models"] = {
@@ -260,7 +262,7 @@ def draw_service(line: Drawing, fleet: str) -> None:
     if fleet == "timed":
         keys["fleet.service.slots"] = pick(1, 2, 4)
         if pick(False, True, True):
-            keys["fleet.service.duration._target_"] = "sim.world.distributions.Constant"
+            keys["fleet.service.duration._target_"] = "sim.distributions.Constant"
             keys |= {"~fleet.service.duration.mean_s": None, "+fleet.service.duration.value_s": pick(*TIMES_S)}
         else:
             keys["fleet.service.duration.mean_s"] = pick(0.25, 1.0)

@@ -19,14 +19,14 @@ from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
 from sim.cli.configuration import build, put_estimator
-from sim.cli.study import build_metrics, build_policies, build_scenario, settle_order
+from sim.cli.verbs.compare import build_metrics, build_policies, build_scenario, settle_order
 from sim.instance import Instance, realise, stream
 from sim.interface import Estimates, FloatArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, Run, replicate
 from sim.study.metrics import Metric
 from sim.workload import Workload
-from sim.world.trace import frame
+from sim.world.record import frame
 from sim.world.world import simulate
 
 if TYPE_CHECKING:

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__  # type: ignore[import-not-found]
 
 TESTS = (
-    "tests/test_estimators.py",
-    "tests/test_exact.py",
-    "tests/test_affordable.py",
-    "tests/test_dual.py",
-    "tests/test_fences.py",
-    "tests/test_invariants.py",
-    "tests/test_policies.py",
-    "tests/test_steward.py",
-    "tests/test_statistics.py",
+    "tests/policies/test_estimators.py",
+    "tests/policies/test_exact.py",
+    "tests/world/test_affordable.py",
+    "tests/study/test_dual.py",
+    "tests/policies/test_fences.py",
+    "tests/study/test_invariants.py",
+    "tests/policies/test_policies.py",
+    "tests/policies/test_steward.py",
+    "tests/study/test_statistics.py",
 )
 IN_USE = (
     "import faiss, numpy, scipy.linalg, threadpoolctl;"

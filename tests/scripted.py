@@ -15,8 +15,8 @@ from sim.interface import Decision, Feedback, FloatArray, Gate, Policy, Query, S
 from sim.scenario import Arrivals, BudgetRule, Event, Retry, Scenario, TokenBucket, Window
 from sim.study.experiment import EstimateCache
 from sim.workload import Rows, Workload
-from sim.world.service import Instant
-from sim.world.trace import frame
+from sim.world.record import frame
+from sim.world.services.slots import Instant
 from sim.world.world import simulate
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import simpy
 
 from sim.interface import Query
-from sim.world.service import Finish, Job, Server
+from sim.world.services.slots import Finish, Job, Server
 
 NAN = float("nan")
 

@@ -13,7 +13,7 @@ from scenarios.orders import given
 from sim.interface import DeploymentInfo, Features, FloatArray, History, Query, Setting, State
 from sim.scenario import Scenario
 from sim.workload import Rows, Workload
-from sim.world.service import Instant
+from sim.world.services.slots import Instant
 
 MODELS = ("small", "medium", "large")
 

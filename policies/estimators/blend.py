@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from policies.held_out import held_out
+from policies.parts.held_out import held_out
 from sim.interface import Estimates, Estimator, Features, FloatArray, History, Predictor
 
 

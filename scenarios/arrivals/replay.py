@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from scenarios.arrivals.rates import check_positive
+from scenarios.readers.unified import numbers
 from scenarios.workloads.table import read
-from scenarios.workloads.unified import numbers
+from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.messages import unknown
 
 COLUMN = "arrival_s"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from scenarios.readers.unified import whole_numbers
 from scenarios.workloads.table import read
-from scenarios.workloads.unified import whole_numbers
+from sim.errors import unknown
 from sim.interface import IntArray
-from sim.messages import unknown
 from sim.workload import Rows
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenarios.orders.ranked import ascending
+from sim.errors import unknown
 from sim.interface import FloatArray, IntArray
-from sim.messages import unknown
 from sim.scenario import exact_share
 from sim.workload import Rows
 

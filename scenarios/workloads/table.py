@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scenarios.workloads.unified import build
-from sim.messages import note
+from scenarios.readers.unified import build
+from sim.errors import note
 from sim.workload import Workload
 
 TEXTS = ("prompt", "source", "split", "sample_id", "eval_name")  # where NA is a word like any other
@@ -31,7 +31,7 @@ def table(
     split_seed: int = 0,
     scores: str = "strict",
 ) -> Workload:
-    """Read a table and its embeddings; see ``scenarios.workloads.unified.build`` for the schema and parameters.
+    """Read a table and its embeddings; see ``scenarios.readers.unified.build`` for the schema and parameters.
 
     Raises
     ------

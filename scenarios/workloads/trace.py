@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from scenarios.readers.unified import whole_numbers
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
 from scenarios.workloads.table import read
-from scenarios.workloads.unified import whole_numbers
+from sim.errors import unknown
 from sim.interface import IntArray
-from sim.messages import unknown
 from sim.workload import Rows, Workload
 
 INPUT, OUTPUT = "input_tokens", "output_tokens"

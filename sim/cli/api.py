@@ -18,10 +18,10 @@ from hydra import initialize_config_module
 from omegaconf import DictConfig
 
 from sim.cli.configuration import configure
-from sim.cli.explain import configured_explanations, tables
-from sim.cli.ratio import configured_ratios
 from sim.cli.remarks import remark
-from sim.cli.study import build_policies, build_scenario, build_scenarios, configured_runs, settle_order
+from sim.cli.verbs.compare import build_policies, build_scenario, build_scenarios, configured_runs, settle_order
+from sim.cli.verbs.explain import configured_explanations, tables
+from sim.cli.verbs.ratio import configured_ratios
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.study.experiment import Run
@@ -118,8 +118,8 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per policy, order, size and replication, see ``sim.study.ratio.ratios``; ``sim.study.ratio_tables`` has
-        its means, differences and slopes.
+        A row per policy, order, size and replication, see ``sim.study.ratio.ratios.ratios``;
+        ``sim.study.ratio.tables`` has its means, differences and slopes.
     """
     config = configured("ratio", words)
     chosen = build_policies(config) | dict(others or {})
@@ -142,7 +142,7 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
     -------
     quality, prices : DataFrame
         ``decomposition.csv``, a row per policy, replication and term; ``prices.csv``, a row per policy, replication,
-        moment and deployment. See ``sim.study.explanation.Explanation``.
+        moment and deployment. See ``sim.study.explain.explanation.Explanation``.
     """
     config = configured("explain", words)
     chosen = build_policies(config) | dict(others or {})

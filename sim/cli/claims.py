@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.messages import note
-from sim.study.directory import earlier_manifest, files_in, foreign_files, manifest_text, replace_file
-from sim.study.earlier import is_same_command, refusal
+from sim.errors import note
+from sim.study.output.directory import earlier_manifest, files_in, foreign_files, manifest_text, replace_file
+from sim.study.output.earlier import is_same_command, refusal
 
 OF_CODE = ("source", "versions")  # what may differ between two runs of the same sweep
 

@@ -20,6 +20,7 @@ from hydra.errors import (
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from sim.cli.renamed import follow_moves
 from sim.cli.settings import HINTS
 from sim.cli.types import check, check_all, shown, takes_any_name
 
@@ -80,6 +81,7 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
     for key, node in nodes.values():
         put_node(config, key, node)
+    follow_moves(config)
     if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("axes") and verb != "sweep":

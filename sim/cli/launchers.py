@@ -26,9 +26,9 @@ class Job:
     file : str
         Where its rows go, an absolute path on a file system that all machines share.
     cache : str or None
-        Folder of predictions and bounds, see ``sim.study.store``.
+        Folder of predictions and bounds, see ``sim.study.output.store``.
     source : str or None
-        Digest of the code that the point is to be run with (``sim.study.source_digest``); None for any.
+        Digest of the code that the point is to be run with (``sim.study.output.source_digest``); None for any.
     """
 
     number: int

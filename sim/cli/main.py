@@ -13,16 +13,16 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.cli.configuration import GROUPS, configure, nearest, options, with_directories
-from sim.cli.diff import diff
-from sim.cli.explain import explain
-from sim.cli.fit import fit_service
-from sim.cli.plan import plan
-from sim.cli.ratio import ratio
-from sim.cli.report import report
-from sim.cli.study import study
-from sim.cli.sweep import sweep
-from sim.cli.validate import validate
-from sim.messages import notes_to
+from sim.cli.verbs.compare import study
+from sim.cli.verbs.diff import diff
+from sim.cli.verbs.explain import explain
+from sim.cli.verbs.fit import fit_service
+from sim.cli.verbs.plan import plan
+from sim.cli.verbs.ratio import ratio
+from sim.cli.verbs.report import report
+from sim.cli.verbs.sweep import sweep
+from sim.cli.verbs.validate import validate
+from sim.errors import notes_to
 
 VERBS = {
     "run": ("one policy on a scenario", study),

@@ -13,13 +13,13 @@ from threadpoolctl import threadpool_limits
 from sim.cli.configuration import build
 from sim.cli.launchers import Job, Outcome
 from sim.cli.remarks import remark
-from sim.cli.study import build_metrics, build_policy, build_scenario, settle_order
-from sim.messages import notes_to
-from sim.study.directory import replace_file
+from sim.cli.verbs.compare import build_metrics, build_policy, build_scenario, settle_order
+from sim.errors import notes_to
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
-from sim.study.source_digest import source_digest
-from sim.study.store import Store
-from sim.study.worst_order import write as write_worst
+from sim.study.output.directory import replace_file
+from sim.study.output.source_digest import source_digest
+from sim.study.output.store import Store
+from sim.study.ratio.worst_order import write as write_worst
 from sim.workload import Workload
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from omegaconf import DictConfig
 
 from sim.deployment import Deployment
+from sim.errors import note
 from sim.instance import stream
 from sim.interface import Policy
-from sim.messages import note
 from sim.scenario import Scenario
 from sim.study.experiment import check_draws
 
@@ -99,7 +99,7 @@ def about_queues(scenario: Scenario, fleet: Iterable[Deployment], policies: Iter
         if not any(mentions(reader, attribute) for reader in (*readers, *policies)):
             yield (
                 f"the queries have a column {column}, and it does nothing: no policy reads it, and no deployment has a "
-                f"discipline that does, such as sim.world.queue.{discipline}"
+                f"discipline that does, such as sim.world.stations.queue.{discipline}"
             )
 
 

@@ -8,9 +8,9 @@ from typing import Any, TypedDict, get_type_hints
 from sim.cli.launchers import Launcher
 from sim.interface import Estimator, Policy
 from sim.scenario import Event, Scenario
-from sim.study.fit import Limits
+from sim.study.fit.fit import Limits
+from sim.study.ratio.worst_order import WorstOrder
 from sim.study.theory.conditions import System
-from sim.study.worst_order import WorstOrder
 
 
 class OracleSettings(TypedDict):

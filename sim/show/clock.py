@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sim.interface import FloatArray
 from sim.study.metrics.latency import first_token_s, latency_s
-from sim.study.series import even_edges, over_time
+from sim.study.record.series import even_edges, over_time
 
 N_BINS = 80
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))

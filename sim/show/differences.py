@@ -13,7 +13,7 @@ from rich.table import Table
 
 from sim.show.ratio import in_contrast
 from sim.show.words import listed, number, plus_minus, several
-from sim.study.comparison import HEADLINES
+from sim.study.diff.comparison import HEADLINES
 
 UNTOLD = ("cannot tell", "no difference", "apart")
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from rich.table import Table
 
-from sim.study.targets import FAILS, MEETS, TIE, Target
+from sim.study.plan.targets import FAILS, MEETS, TIE, Target
 
 LOOKS = {MEETS: ("o", "#029e73"), TIE: ("D", "#de8f05"), FAILS: ("X", "#d55e00")}  # shape and colour say the same
 MARKS = {MEETS: "", TIE: " ?", FAILS: " x"}
@@ -26,7 +26,7 @@ def candidate_table(candidates: pd.DataFrame, targets: Sequence[Target]) -> Tabl
     Parameters
     ----------
     candidates : DataFrame
-        As ``sim.study.planner.plan`` makes it; of many, those nearest to the answer.
+        As ``sim.study.plan.planner.plan`` makes it; of many, those nearest to the answer.
     targets : sequence of Target
     """
     shown = nearest_rows(candidates)

@@ -22,7 +22,7 @@ def ratio_table(cells: pd.DataFrame, worst: pd.DataFrame, half_width: float) -> 
     Parameters
     ----------
     cells, worst : DataFrame
-        As ``sim.study.ratio_tables`` makes them; each policy's worst order has an asterisk.
+        As ``sim.study.ratio.tables`` makes them; each policy's worst order has an asterisk.
     half_width : float
         What was asked for; a cell whose interval is wider has an exclamation mark.
     """

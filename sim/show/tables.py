@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
-from sim.study.finished import unvaried
 from sim.study.metrics import FATES
+from sim.study.output.finished import unvaried
+from sim.study.ratio.worst_order import Found
 from sim.study.statistics import mean_interval
-from sim.study.worst_order import Found
 
 COLUMNS = {
     "quality": ".1f",

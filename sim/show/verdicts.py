@@ -12,7 +12,7 @@ def verdicts(table: pd.DataFrame) -> Table:
     Parameters
     ----------
     table : DataFrame
-        As ``sim.study.validate.validate`` returns it.
+        As ``sim.study.theory.validate.validate`` returns it.
     """
     claims = table[table["passed"].notna()]
     inside, failed = int((claims["verdict"] == "inside").sum()), int((~claims["passed"].astype(bool)).sum())

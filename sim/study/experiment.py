@@ -9,22 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sim.assignment.program import Bound, binary_program
+from sim.errors import unknown
 from sim.instance import Instance, frozen, realise, stream, sums
 from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
-from sim.messages import unknown
 from sim.scenario import Scenario
 from sim.selection import unseen_topics
-from sim.study.bounds import Bound, Replay, binary_program
-from sim.study.checks import check
 from sim.study.fleet import fleet_table, unbounded
-from sim.study.metric_checks import check_metrics
 from sim.study.metrics import IN_EVERY_SUMMARY, Metric, counts, evaluate, totals
+from sim.study.metrics.checks import check_metrics
 from sim.study.metrics.counting import ratio
 from sim.study.metrics.load import money
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
-from sim.study.store import Store, optimum, predictions
-from sim.study.window import rented
-from sim.world.trace import frame
+from sim.study.output.store import Store, optimum, predictions
+from sim.study.record.checks import check
+from sim.study.record.window import rented
+from sim.study.replay import Replay
+from sim.world.record import frame
 from sim.world.world import simulate
 
 APPROXIMATE, OPTIMUM, BINARY = "approximate_optimum", "optimum", "binary_optimum"

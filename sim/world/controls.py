@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import simpy
 
+from sim.errors import unknown
 from sim.instance import Instance
-from sim.messages import unknown
 from sim.scenario import exact_share
-from sim.world.deployment import Station
-from sim.world.ledger import Ledger
+from sim.world.budgets.ledger import Ledger
+from sim.world.stations.station import Station
 
 
 class Prices:

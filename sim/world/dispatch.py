@@ -11,14 +11,14 @@ import simpy
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
+from sim.world.budgets.renewal import open_ledger
+from sim.world.budgets.waiting import BudgetQueue
 from sim.world.controls import Prices
-from sim.world.counts import Counts, Flags
-from sim.world.deployment import Station
+from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
-from sim.world.renewal import open_ledger
-from sim.world.service import Job
-from sim.world.trace import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
-from sim.world.waiting import BudgetQueue
+from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
+from sim.world.services.slots import Job
+from sim.world.stations.station import Station
 
 Views = tuple[IntArray, IntArray, FloatArray, BoolArray]
 RETRIED = (REJECTED, ABANDONED, TIMED_OUT, FAILED)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Iterator
 import simpy
 
 from sim.instance import Instance, frozen, stream
+from sim.world.budgets.renewal import renewals
 from sim.world.controls import FleetControls
 from sim.world.dispatch import Dispatcher, Views
 from sim.world.moment import SNAPSHOTS, Moment
-from sim.world.renewal import renewals
 
 
 def goes_on_by_itself(instance: Instance) -> bool:

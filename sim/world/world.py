@@ -14,12 +14,12 @@ import simpy
 from sim.instance import Instance
 from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
 from sim.scenario import TokenBucket
+from sim.world.arriving import arrivals
 from sim.world.dispatch import Dispatcher, Views
 from sim.world.moment import ARRIVALS, DECISIONS, Moment
 from sim.world.processes import goes_on_by_itself, processes
-from sim.world.service import Job
-from sim.world.source import arrivals
-from sim.world.trace import Trace
+from sim.world.record import Trace
+from sim.world.services.slots import Job
 
 END = (0.0, None)
 

@@ -17,10 +17,10 @@ from sim.show.plots import cost_quality, quality, served, spend, total_cost
 from sim.show.report import Check, Report, Shown
 from sim.show.tables import comparison
 from sim.show.words import plus_minus, scenario, searched, several
-from sim.study.checks import check
+from sim.study.diff.ranking import ranking
 from sim.study.experiment import ORACLES
-from sim.study.finished import DRAW, SUMMARY, unvaried
-from sim.study.ranking import ranking
+from sim.study.output.finished import DRAW, SUMMARY, unvaried
+from sim.study.record.checks import check
 from sim.study.statistics import mean_interval
 
 SLACK = 1e-3  # the optimum is known to 1e-4 of itself

@@ -13,7 +13,7 @@ from sim.show.plan import candidate_table, frontier, reasons
 from sim.show.report import Check, Report, Shown
 from sim.show.words import listed, scenario, searched
 from sim.study.metrics import IN_EVERY_SUMMARY
-from sim.study.targets import TIE, read_targets
+from sim.study.plan.targets import TIE, read_targets
 
 
 def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:

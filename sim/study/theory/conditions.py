@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.world.distributions import Distribution, Exponential, Gamma
+from sim.distributions import Distribution, Exponential, Gamma
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Rules that price, pace or plan their budgets."""

@@ -1,0 +1,41 @@
+"""Choose the fullest budget among the deployments that are of use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from policies.parts.paying import can_pay, used_share
+from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+
+
+class Balance(Policy):
+    """argmin_i of the used share of budget i, among those with quality_hat_i > 0 that can pay.
+
+    The next choices named are the others of those, fullest first; without any the query is declined. Ties go to the
+    lowest index.
+
+    Kalyanasundaram and Pruhs, "An optimal deterministic algorithm for online b-matching", Theoretical Computer Science
+    233, 2000.
+
+    *Theorem*: at least 1 - 1/e of the hindsight optimum, for any queries in any order. *Condition*: all bids and all
+    budgets are equal, value is spend (quality = cost = 0 or 1 in some unit), and a budget holds many bids. With unequal
+    bids it sends a query to a low bidder for the sake of balance, where ``Msvv`` weighs one against the other.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    """
+
+    def __init__(self, estimator: Estimator) -> None:
+        self.estimator = estimator
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Keep the budgets."""
+        self._budgets = setting.budgets
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Return the argmin, or decline."""
+        useful = can_pay(query, state) & (query.quality_hat > 0)
+        used = np.where(useful, used_share(self._budgets, state), np.inf)
+        ranked = np.argsort(used, kind="stable")[: np.count_nonzero(useful)].tolist()
+        return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)

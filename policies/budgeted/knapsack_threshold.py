@@ -1,0 +1,84 @@
+"""Ask for more quality per cost the more of a budget is used up."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from policies.parts.paying import can_pay, used_share
+from sim.interface import Decision, Estimator, History, Policy, Query, Setting, State
+
+TINY = float(np.finfo(np.float64).tiny)
+
+
+class KnapsackThreshold(Policy):
+    """The best quality_hat_i among those that can pay with quality_hat_i / cost_hat_i >= Psi(used share of budget i).
+
+        Psi(z) = (U e / L)^z (L / e)
+
+    where every quality per cost lies in [L, U]: Psi is below L until z = 1 / (ln(U / L) + 1), so everything is taken,
+    and U at z = 1. The next choices named are the other ones above their thresholds, best first; without any the query
+    is declined. Ties go to the lowest index. A deployment without a budget has no threshold.
+
+    Zhou, Chakrabarty and Lukose, "Budget constrained bidding in keyword auctions and online knapsack problems", WINE
+    2008; used for LLM routing by PILOT (arXiv 2508.21141).
+
+    *Theorem*: at least 1 / (ln(U / L) + 1) of the hindsight optimum of a knapsack, for any queries in any order;
+    1 / (ln(U / L) + 2) of one with several choices for each query (the latter constant as quoted in secondary sources).
+    *Condition*: L and U are right, and every cost is small beside the budget. With a true density above U the loss is
+    without bound. The theorem has one budget; several budgets, each with its own threshold, are this project's reading.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    lowest, highest : float or None
+        L and U in quality per unit of cost, for every deployment; both None: from the history, one by one.
+    tail : float
+        L and U from the history are its ``tail`` and 1 - ``tail`` quantiles of positive quality / cost, in [0, 0.5).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, U is below L, or only one of them is given.
+    """
+
+    def __init__(
+        self, estimator: Estimator, lowest: float | None = None, highest: float | None = None, tail: float = 0.0
+    ) -> None:
+        if (lowest is None) != (highest is None):
+            raise ValueError(f"lowest is {lowest} and highest {highest}; give both, or null for both")
+        if lowest is not None and highest is not None and not 0 < lowest <= highest < math.inf:
+            raise ValueError(f"lowest is {lowest} and highest {highest}; it must be 0 < lowest <= highest < inf")
+        if not 0 <= tail < 0.5:
+            raise ValueError(f"tail is {tail}; it must be at least 0 and below 0.5")
+        self.estimator = estimator
+        self._lowest = lowest
+        self._highest = highest
+        self._tail = tail
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Find L and U of every deployment."""
+        self._budgets = setting.budgets
+        bounds = np.array([self._bounds(setting.history, k) for k in range(len(setting.fleet))])
+        self._lowest_known = np.where(np.isfinite(setting.budgets), bounds[:, 0], 0.0)
+        self._growth = 1.0 + np.log(bounds[:, 1] / bounds[:, 0])
+
+    def _bounds(self, history: History, k: int) -> tuple[float, float]:
+        """Return L and U of one deployment; where no density is known, bounds that refuse next to nothing."""
+        if self._lowest is not None and self._highest is not None:
+            return self._lowest, self._highest
+        quality, cost = history.quality[:, k], history.cost[:, k]
+        known = (quality > 0) & (cost > 0)
+        if not known.any():
+            return TINY, TINY
+        low, high = np.quantile(quality[known] / cost[known], [self._tail, 1 - self._tail]).tolist()
+        return low, high
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Return the best above its threshold, or decline."""
+        threshold = self._lowest_known * np.exp(used_share(self._budgets, state) * self._growth - 1.0)
+        is_worth = can_pay(query, state) & (query.quality_hat > 0) & (query.quality_hat >= threshold * query.cost_hat)
+        quality = np.where(is_worth, query.quality_hat, -np.inf)
+        ranked = np.argsort(-quality, kind="stable")[: np.count_nonzero(is_worth)].tolist()
+        return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)

@@ -1,0 +1,62 @@
+"""PORT's rule with the sampled linear program solved exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from policies.parts.dual_prices import dual_prices
+from policies.parts.exploration import Exploration, check_eps
+from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+
+
+class SampledDual(Policy):
+    """Explore like PORT, solve the sample's dual exactly, then skip whatever is not worth its price.
+
+        gamma* = argmin_{gamma >= 0}  eps sum_i gamma_i B_i + sum_j max(0, max_i (quality_hat_ij - gamma_i cost_hat_ij))
+
+    This is the dual of the linear program that arXiv 2509.02718 (section 3) states, with the max(0, .) that its
+    algorithm leaves out; the one-time-learning algorithm of Agrawal, Wang and Ye (arXiv 0911.2974) without its factor
+    1 - eps. Afterwards a query goes to argmax_i quality_hat_i - gamma*_i cost_hat_i and is declined unless that is
+    positive. PORT's alpha only scales gamma here, so there is none.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    eps : float
+        Share of queries to explore on, in (0, 1).
+    fallback : bool
+        Name every other deployment worth its price, best first, for when the first cannot take the query.
+
+    Raises
+    ------
+    ValueError
+        If eps is out of range.
+    """
+
+    def __init__(self, estimator: Estimator, eps: float = 0.025, fallback: bool = False) -> None:
+        check_eps(eps)
+        self.estimator = estimator
+        self._eps = eps
+        self._fallback = fallback
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Draw where the exploring queries go."""
+        self._budgets = setting.budgets
+        self._exploration = Exploration(setting, self._eps, rng)
+        self._gamma = np.zeros(len(setting.fleet))
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Explore, or take the best deployment that is worth its price."""
+        if self._exploration.covers(query):
+            decision = self._exploration.send(query)
+            if self._exploration.is_over:
+                self._gamma = dual_prices(*self._exploration.estimates(), self._eps * self._budgets)
+            return decision
+        surplus = query.quality_hat - self._gamma * query.cost_hat
+        best = int(surplus.argmax())
+        if surplus[best] <= 0:
+            return Decision(None)
+        if not self._fallback:
+            return Decision(best)
+        ranked = np.argsort(-surplus, kind="stable")
+        return Decision(best, ranked[1 : int((surplus > 0).sum())].tolist())

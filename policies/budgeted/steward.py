@@ -1,0 +1,145 @@
+"""Switchyard's own rule for hard budgets: prices from the history, kept true to what is left and still to come."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from policies.estimators.neighbours import unit
+from policies.parts.forecast import Forecast, Known
+from policies.parts.held_out import held_out
+from policies.parts.residuals import Residuals
+from policies.parts.smooth_prices import smooth_prices
+from sim.interface import (
+    TOLERANCE,
+    Decision,
+    Estimates,
+    Estimator,
+    Feedback,
+    FloatArray,
+    History,
+    Policy,
+    Query,
+    Setting,
+    State,
+)
+
+
+class Steward(Policy):
+    """Spend every budget where it is worth most, in any order of arrival.
+
+    A query goes to argmax_i quality_i - p_i cost_i, the other deployments worth their price as fallbacks, and is
+    declined if none is. What distinguishes it from PORT and its relatives:
+
+    1. *Prices from history.* p is solved on estimates of history rows by fits without them, from the first query on;
+       nothing is explored, and no order of arrival can mislead it (``policies.parts.forecast``).
+    2. *Prices follow what is left*: solved ``solves`` times in a run, for the remaining budgets and the queries still
+       expected: the history less what has arrived, and what is unlike it by the share seen so far.
+    3. *Estimates follow outcomes*: settled qualities and costs correct those of queries near them
+       (``policies.parts.residuals``).
+    4. *A budget is a sieve.* A deployment refuses what its budget cannot pay, at no cost, so a query that it accepts
+       costs E[cost | cost <= remaining]; by this, and by the chance of acceptance, small remainders are used up.
+
+    docs/steward.md has what was measured.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    solves : int
+        How often prices are solved in a run.
+    refused_go_on : bool
+        Whether a refused query is offered to the next choice (``exhausted=fallback``). If not, a choice is worth its
+        surplus times the chance that its budget can pay.
+
+    Raises
+    ------
+    ValueError
+        If ``solves`` is less than 1.
+    """
+
+    def __init__(self, estimator: Estimator, solves: int = 100, refused_go_on: bool = True) -> None:
+        if solves < 1:
+            raise ValueError(f"solves is {solves}; prices must be solved at least once")
+        self.estimator: Estimator = estimator
+        self._solves = solves
+        self._refused_go_on = refused_go_on
+        self._studied: tuple[History, Estimates, Known] | None = None
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Study the history, unless it is that of the run before, and forget all else."""
+        history = setting.history
+        if self._studied is None or not is_same(self._studied[0], history):
+            estimates = held_out(self.estimator, self.estimator.fit(history), history)
+            self._studied = (history, estimates, Known(history, estimates))
+        _, estimates, known = self._studied
+        self._forecast = Forecast(known, setting.horizon)
+        self._residuals = Residuals(unit(history.features.embeddings).mean(axis=0), setting.horizon)
+        error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
+        self._spread = np.maximum(error.std(axis=0), 1e-3)
+        self._interval = max(1, setting.horizon // self._solves)
+        self._mean_cost = history.cost.mean(axis=0)
+        self._prices = 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0)  # where the first solution starts
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Choose by corrected estimates at the present prices."""
+        outstanding = (state.queued + state.in_flight) * self._mean_cost  # served, but not settled
+        remaining = np.maximum(state.remaining - outstanding, 0.0)
+        if query.id % self._interval == 0:
+            self._solve(remaining)
+        better, dearer = self._residuals.at(query.embedding)
+        quality = np.clip(query.quality_hat + better, 0.0, 1.0)
+        cost = query.cost_hat * np.exp(dearer)
+        self._forecast.see(query, quality, cost)
+        accepted_cost, chance = accepted(cost, remaining * (1 + TOLERANCE), self._spread)
+        surplus = quality - self._prices * accepted_cost
+        if not self._refused_go_on:
+            surplus = surplus * chance
+        surplus[(chance <= 0) | ~state.available] = -np.inf
+        ranked = np.argsort(-surplus, kind="stable")[: int((surplus > 0).sum())].tolist()
+        return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)
+
+    def learn(self, feedback: Feedback) -> None:
+        """Correct what is expected of queries like this one."""
+        k, query = feedback.deployment, feedback.query
+        if query.cost_hat[k] > 0 and feedback.cost > 0:
+            typical = np.log(query.cost_hat[k]) - self._spread[k] ** 2 / 2  # the mean log of a cost with this mean
+            self._residuals.add(
+                query.embedding, feedback.quality - float(query.quality_hat[k]), float(np.log(feedback.cost) - typical)
+            )
+
+    def _solve(self, remaining: FloatArray) -> None:
+        """Find prices for what is left and what is still to come."""
+        rest = self._forecast.rest()
+        cost, chance = accepted(rest.cost, remaining, self._spread)
+        self._prices = smooth_prices(rest.quality * chance, cost * chance, rest.weights, remaining, self._prices)
+
+
+def accepted(cost: FloatArray, remaining: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return E[cost | cost <= remaining] and the chance of cost <= remaining, each of the shape of ``cost``.
+
+    Costs are log-normal about their estimates: log cost has standard deviation ``spread`` and the mean that makes
+    E[cost] the estimate. Where the chance is next to nothing the first is the estimate itself.
+
+    Parameters
+    ----------
+    cost : array (n_deployments,) or (n, n_deployments)
+        Estimates.
+    remaining, spread : arrays (n_deployments,)
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):  # nothing left, or nothing to pay
+        room = (np.log(remaining) - np.log(cost)) / spread + spread / 2
+    chance = np.where(cost > 0, ndtr(room), 1.0)
+    share = ndtr(room - spread) / np.maximum(chance, 1e-300)
+    is_possible = chance > 1e-9
+    return np.where(is_possible & (cost > 0), cost * share, cost), np.where(is_possible, chance, 0.0)
+
+
+def is_same(history: History, other: History) -> bool:
+    """Return whether two histories hold the same rows."""
+    pairs = (
+        (history.features.embeddings, other.features.embeddings),
+        (history.features.input_tokens, other.features.input_tokens),
+        (history.quality, other.quality),
+        (history.cost, other.cost),
+    )
+    return all(mine is others or np.array_equal(mine, others) for mine, others in pairs)

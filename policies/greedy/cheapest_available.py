@@ -1,0 +1,47 @@
+"""Choose the cheapest deployment that is not saturated. It knows predicted costs and queues, not quality."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from policies.parts.load import candidates, least_loaded_of, places_of
+from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+
+
+class CheapestAvailable(Policy):
+    """argmin of cost_hat_i over available i with at most ``max_queued`` queries waiting, ties to the lowest index.
+
+    If all of them have more waiting, the least loaded (queued + in flight per place) is taken, whatever it costs. The
+    next choices named are the other unsaturated ones, cheapest first. If none is available, all count as available.
+    Costs in budgets of different units (USD and tokens) are not comparable; this rule compares them all the same.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    max_queued : int
+        A deployment with more waiting is saturated; 0 means that its queue must be empty.
+
+    Raises
+    ------
+    ValueError
+        If max_queued is negative.
+    """
+
+    def __init__(self, estimator: Estimator, max_queued: int = 0) -> None:
+        if max_queued < 0:
+            raise ValueError(f"max_queued is {max_queued}; it must be at least 0")
+        self.estimator = estimator
+        self._max_queued = max_queued
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Keep the places."""
+        self._places = places_of(setting)
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Return the cheapest that is not saturated, or the least loaded."""
+        open_ones, queued, cost = candidates(state), state.queued.tolist(), query.cost_hat.tolist()
+        unsaturated = [k for k in open_ones if queued[k] <= self._max_queued]
+        if not unsaturated:
+            return Decision(least_loaded_of(open_ones, state, self._places))
+        cheapest_first = sorted(unsaturated, key=cost.__getitem__)
+        return Decision(cheapest_first[0], cheapest_first[1:])

@@ -1,0 +1,1 @@
+"""What several rules share: prices, samples, paces and loads. A part is no policy."""

@@ -1,0 +1,1 @@
+"""Readers of files in foreign formats. One format, one file."""

@@ -1,0 +1,101 @@
+"""The verb diff: from output directories to differences, probabilities of being the best, and a report if asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich.console import Console
+
+from sim.cli.verbs.compare import destination, stop_on_termination
+from sim.cli.verbs.report import write_report
+from sim.errors import unknown
+from sim.show.differences import best_sentence, difference_table, ranking_table, sentences, shown_metrics
+from sim.study.diff.comparison import differences
+from sim.study.diff.ranking import alternatives, rankings
+from sim.study.output.archive import file_hashes
+from sim.study.output.directory import Directory
+from sim.study.output.finished import SUMMARY, Finished, cautions, differing_keys, read_finished
+
+RANKED_FROM = 3  # of two, the difference says it all
+MOST_KEYS = 8
+
+
+def diff(verb: str, config: DictConfig) -> int:
+    """Carry out the verb: print the tables, write the output directory if one is named; return 0."""
+    folders = [Path(directory) for directory in config.directories]
+    if not folders:
+        raise ValueError("no directory is given; give one or more of run or compare, as in: switchyard diff A B")
+    place = None if config.out is None else destination(verb, config)
+    if place is not None and place[1].resolve() in [folder.resolve() for folder in folders]:
+        raise ValueError(f"out is {place[1]}, which is to be compared; choose another directory")
+    studies = read_finished(folders)
+    metrics = chosen(config.metrics, studies)
+    tables: dict[str, pd.DataFrame] = {}
+    if len(studies) == 2:
+        if not 0 <= config.margin < 1:
+            raise ValueError(f"margin is {config.margin}; it must be a share from 0 to below 1, such as 0.01")
+        tables["differences"] = differences(studies[0], studies[1], margin=config.margin)
+        tables["configuration"] = differing_keys(*studies)
+    if len(studies) != 2 or (len(alternatives(studies)) >= RANKED_FROM and replicated(studies)):
+        tables["best"] = rankings(studies, config.seed)
+    warnings = cautions(studies)
+    for warning in warnings:
+        sys.stderr.write(f"switchyard: warning: {warning}\n")
+    undirected = dict.fromkeys(metric for study in studies for metric in study.undirected)
+    if undirected:
+        sys.stderr.write(
+            f"switchyard: warning: {', '.join(undirected)} cannot be ranked, as nothing says whether more is better; "
+            "put better: more or better: less into the YAML of the metric\n"
+        )
+    show(tables, [study.name for study in studies], metrics)
+    if place is not None:
+        resolved, out = place
+        files = file_hashes(tuple(folder / SUMMARY for folder in folders))
+        manifest: dict[str, Any] = {"verb": verb, "config": resolved, "files": files}
+        with stop_on_termination(), Directory(out) as directory:
+            for name, table in tables.items():
+                table.to_csv(directory.folder / f"{name}.csv", index=False)
+            directory.write_manifest({**manifest, "studies": [study.name for study in studies], "cautions": warnings})
+            write_report(directory.folder)
+        sys.stdout.write(f"written to {out}\n")
+    return 0
+
+
+def chosen(metrics: Any, studies: list[Finished]) -> list[str] | None:
+    """Return the metrics that were asked for; raise ValueError for one that a study does not have."""
+    if metrics is None:
+        return None
+    if isinstance(metrics, str):
+        raise ValueError(f"metrics is {metrics!r}; it must be a list, such as [{metrics}]")
+    for metric in metrics:
+        for study in studies:
+            if metric not in study.metrics:
+                raise ValueError(unknown("metric", str(metric), study.metrics) + f" (in {study.name})")
+    return list(metrics)
+
+
+def replicated(studies: list[Finished]) -> bool:
+    """Return whether every study has replications enough for probabilities."""
+    return all(study.summary["replication"].nunique() > 1 for study in studies)
+
+
+def show(tables: dict[str, pd.DataFrame], names: list[str], metrics: list[str] | None) -> None:
+    """Print the tables and what they say in sentences."""
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    if "differences" in tables:
+        found = shown_metrics(tables["differences"], metrics)
+        console.print(difference_table(found, *names))
+        for sentence in sentences(found, *names):
+            console.print(sentence, soft_wrap=True)
+        keys = [f"{row.key} ({row.a}, {row.b})" for row in tables["configuration"].itertuples()]
+        more = [f"{len(keys) - MOST_KEYS} more keys"] if len(keys) > MOST_KEYS else []
+        words = ", ".join([*keys[:MOST_KEYS], *more]) or "nothing"
+        console.print(f"the configurations differ in {words}", soft_wrap=True, markup=False)
+    if "best" in tables:
+        ranks = shown_metrics(tables["best"], metrics)
+        console.print(ranking_table(ranks))
+        console.print(best_sentence(ranks), soft_wrap=True)

@@ -1,0 +1,81 @@
+"""The verb report, and what every verb with an output directory calls: which report is whose."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+
+from sim.show.report import DPI, Report, page
+from sim.show.reports.compare import compare_report
+from sim.show.reports.diff import diff_report
+from sim.show.reports.explain import explain_report
+from sim.show.reports.fit import fit_report
+from sim.show.reports.other import other_report
+from sim.show.reports.plan import plan_report
+from sim.show.reports.ratio import ratio_report
+from sim.show.reports.sweep import sweep_report
+from sim.show.reports.validate import validate_report
+from sim.study.output.directory import replace_file
+from sim.study.output.finished import read_manifest
+
+# From the files of a directory and its manifest; a verb that is not here gets its tables and pictures as they are.
+REPORTS: dict[str, Callable[[Path, Mapping[str, Any]], Report]] = {
+    "run": compare_report,
+    "compare": compare_report,
+    "ratio": ratio_report,
+    "explain": explain_report,
+    "validate": validate_report,
+    "fit": fit_report,
+    "diff": diff_report,
+    "plan": plan_report,
+    "sweep": sweep_report,
+}
+FILE = "report.html"
+
+
+def report(verb: str, config: DictConfig) -> int:
+    """Carry out the verb: write the report of each directory anew, from its files alone; return 0."""
+    if not config.directories:
+        raise ValueError("no directory is given; give those that a verb wrote, as in: switchyard report outputs/demo")
+    if config.get("overwrite"):
+        raise ValueError("report replaces a report and its figures and nothing else; leave --overwrite out")
+    for directory in config.directories:
+        try:
+            write_report(Path(directory))
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"{directory} has a file that lacks {error}; it must be as its verb wrote it") from error
+        sys.stdout.write(f"written to {Path(directory) / FILE}\n")
+    return 0
+
+
+def write_report(folder: Path) -> None:
+    """Write ``report.html`` and the figures as PNG into an output directory, from its files alone.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the folder is not an output of switchyard, or a file that its verb writes is missing.
+    """
+    manifest = read_manifest(folder)
+    mpl.use("Agg")
+    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
+        found = REPORTS.get(manifest["verb"], other_report)(folder, manifest)
+        for shown in found.figures:
+            if isinstance(shown.drawing, Figure):
+                path = folder / f"{shown.name}.png"
+                path.parent.mkdir(exist_ok=True)
+                replace_file(path, partial(shown.drawing.savefig, format="png", dpi=DPI, bbox_inches="tight"))
+        text = page(found, manifest)
+        for shown in found.figures:
+            if isinstance(shown.drawing, Figure):
+                plt.close(shown.drawing)
+    replace_file(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))

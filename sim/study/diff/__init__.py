@@ -1,0 +1,1 @@
+"""How far finished studies are apart, and which policy is the best."""

@@ -1,0 +1,1 @@
+"""Where the quality of a run went, and what more budget would be worth."""

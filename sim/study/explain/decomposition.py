@@ -1,0 +1,173 @@
+"""Where the quality of a run went: replays of what its policy decided, each with one handicap more. It knows no policy.
+
+Every step is a total quality in the same world, and every term the difference of two neighbours, so the terms sum to
+optimum - achieved whatever they are. A term is negative where the later step had more luck than the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sim.assignment.certified import GAP, certified
+from sim.assignment.program import DECLINE
+from sim.deployment import Deployment
+from sim.instance import Instance, stream
+from sim.interface import Decision, Feedback, FloatArray, IntArray, Policy, Query, Setting, State
+from sim.scenario import Retry
+from sim.study.experiment import EstimateCache
+from sim.world.record import frame
+from sim.world.services.slots import Instant
+from sim.world.world import simulate
+
+TERMS = ("estimation_error", "exploration", "budget_pacing", "admission", "queueing")
+
+
+class Watched(Policy):
+    """Another policy, with a note of what it saw and decided in its last run."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.estimator = policy.estimator
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Begin a run and its note."""
+        self._policy.reset(setting, rng)
+        self.gate = self._policy.gate
+        self._noted: dict[int, tuple[Query, Decision]] = {}
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Let the policy decide, and note it."""
+        decision = self._policy.decide(query, state)
+        self._noted[query.id] = (query, decision)
+        return decision
+
+    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
+        """Let the policy decide on a batch, and note it."""
+        decisions = self._policy.decide_batch(queries, state)
+        for query, decision in zip(queries, decisions, strict=False):  # the world complains if there are too few
+            self._noted[query.id] = (query, decision)
+        return decisions
+
+    def learn(self, feedback: Feedback) -> None:
+        """Pass it on."""
+        self._policy.learn(feedback)
+
+    def decisions(self) -> list[Decision]:
+        """Return what was decided, by query."""
+        return [decision for _, (_, decision) in sorted(self._noted.items())]
+
+    def estimates(self) -> tuple[FloatArray, FloatArray]:
+        """Return the estimated quality and cost that it saw, each (n_queries, n_deployments)."""
+        queries = [query for _, (query, _) in sorted(self._noted.items())]
+        return np.array([query.quality_hat for query in queries]), np.array([query.cost_hat for query in queries])
+
+
+class Decided(Policy):
+    """Decide as was decided before, query by query."""
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        self._decisions = decisions
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Look it up."""
+        return self._decisions[query.id]
+
+
+def decompose(optimum: float, policy: Watched, achieved: float, instance: Instance) -> dict[str, float]:
+    """Return each of ``TERMS`` of a run, in units of quality (sum of scores); they sum to optimum - achieved.
+
+    Parameters
+    ----------
+    optimum : float
+        Of the linear program on the truth.
+    policy : Watched
+        As the run left it.
+    achieved : float
+        Quality of the run.
+    instance : Instance
+        On which no policy can beat the optimum (``sim.study.fleet.unbounded``).
+
+    Notes
+    -----
+    The steps between optimum and achieved, each replayed in order of arrival on a fleet without queues, with true
+    qualities, costs and budgets:
+
+    1. the plan of the linear program on the policy's own estimates, all queries known: optimum - this is
+       ``estimation_error`` (and the plan's rounding, at most n_deployments queries, and the optimum's gap of 1e-4);
+    2. the same, with the queries that it explored on sent where it sent them, and a plan for the others with what
+       those leave: the loss is ``exploration``;
+    3. the policy's own first choices: the loss is ``budget_pacing``, all that its rule did otherwise than the plan;
+    4. the policy's own decisions, with its own next choices only: the loss is ``admission``;
+    5. the run: the loss is ``queueing``, which takes in rejections, time-outs and outages.
+
+    In 1 to 3 a query that a budget refuses goes to the best deployment that can pay and is worth it, by the policy's
+    own estimates at the prices of plan 1. (Rescued by estimated quality alone, queries took money from better ones that
+    came later, and refusals seemed to pay.)
+    """
+    quality_hat, cost_hat = policy.estimates()
+    decisions = policy.decisions()
+    choice = np.array([DECLINE if d.deployment is None else int(d.deployment) for d in decisions], dtype=np.int64)
+    explored = np.array([d.explores for d in decisions], dtype=np.bool_)
+    budgets = instance.setting.budgets
+    world = without_queues(instance)
+
+    planned = certified(quality_hat, cost_hat, budgets)
+    surplus = quality_hat - planned.prices * cost_hat
+    steps = [optimum, total(rescued(planned.bound.plan, surplus), world)]
+    if explored.any():
+        sent = np.flatnonzero(explored & (choice != DECLINE))
+        cost = instance.cost[instance.rows[sent], choice[sent]]
+        left = np.maximum(budgets - np.bincount(choice[sent], weights=cost, minlength=len(budgets)), 0.0)
+        plan = choice.copy()
+        if not explored.all():
+            plan[~explored] = certified(quality_hat[~explored], cost_hat[~explored], left).bound.plan
+        steps.append(total(rescued(plan, surplus), world))
+    else:
+        steps.append(steps[-1])
+    steps.append(total(rescued(choice, surplus), world))
+    own = replace(world, scenario=replace(world.scenario, exhausted=instance.scenario.exhausted))
+    steps += [total(decisions, own), achieved]
+    return {term: before - after for term, before, after in zip(TERMS, steps, steps[1:], strict=False)}
+
+
+def without_queues(instance: Instance) -> Instance:
+    """Return the same queries, costs and budgets on a fleet that serves at once, where the refused try elsewhere."""
+    nothing = (None,) * len(instance.fleet)
+    scenario = replace(
+        instance.scenario,
+        exhausted="fallback",
+        events=(),
+        retry=Retry(),
+        state_refresh_s=None,
+        decision_s=0.0,
+        measure_decisions=False,
+    )
+    fleet = tuple(Deployment(deployment.name, deployment.model, Instant()) for deployment in instance.fleet)
+    return replace(instance, scenario=scenario, fleet=fleet, draws=nothing, patience_s=nothing, think_s=None)
+
+
+def rescued(plan: IntArray, surplus: FloatArray) -> list[Decision]:
+    """Return the decisions of a plan (n,), with every deployment worth its price as a next choice, the best first.
+
+    Parameters
+    ----------
+    plan : array (n,)
+    surplus : array (n, n_deployments)
+        Estimated quality less priced cost; what is 0 to the precision of the prices counts as worth it.
+    """
+    best_first = np.argsort(-surplus, axis=1, kind="stable").tolist()
+    n_worth = (surplus >= -GAP).sum(axis=1).tolist()
+    return [
+        Decision(None) if planned == DECLINE else Decision(planned, ranked[:n])
+        for planned, ranked, n in zip(plan.tolist(), best_first, n_worth, strict=True)
+    ]
+
+
+def total(decisions: Sequence[Decision], instance: Instance) -> float:
+    """Return the quality of a run that carries out these decisions."""
+    blank = EstimateCache().get(None, instance)  # nobody looks at them
+    trace = simulate("a replay", Decided(decisions), instance, blank, stream(*instance.seeds, "policy"))
+    return float(frame(trace, instance)["quality"].sum())

@@ -1,0 +1,115 @@
+"""Why policies got what they got, terms and prices, over replications. It knows policies by the names it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sim.instance import Instance
+from sim.interface import FloatArray, Policy
+from sim.scenario import Scenario
+from sim.study.experiment import OPTIMUM, BoundCache, EstimateCache, Oracle, runs
+from sim.study.explain.decomposition import Watched, decompose
+from sim.study.explain.shadow import beginnings_s, budget_prices, slot_prices
+from sim.study.fleet import unbounded
+
+OPTIMUM_WITH_SLOTS = "optimum_with_slots"
+ACHIEVED = "achieved"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One policy's replication.
+
+    Parameters
+    ----------
+    policy : str
+    replication : int
+    quality : DataFrame
+        A row per ``term``: ``optimum``, those of ``sim.study.explain.decomposition.TERMS``, and ``achieved``;
+        ``quality`` is in units of score.
+    prices : DataFrame
+        A row per moment and deployment: ``moment_s``, ``deployment``, ``unit``, ``budget``, ``budget_price`` (quality
+        per unit) and ``slot_price_per_hour`` (quality per hour of one more slot, NaN where it has none). The first
+        policy of a replication brings the rows of ``optimum`` and, where slots have prices, ``optimum_with_slots``.
+    """
+
+    policy: str
+    replication: int
+    quality: pd.DataFrame
+    prices: pd.DataFrame
+
+
+def explanations(
+    scenario: Scenario, policies: Mapping[str, Policy], seed: int, replications: int, moments: int
+) -> Iterator[Explanation]:
+    """Run every policy on every replication and explain it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    policies : mapping of str to Policy
+    seed, replications : int
+    moments : int
+        At how many points of a run there are prices.
+
+    Raises
+    ------
+    ValueError
+        If nothing bounds what a policy can achieve, or a policy, the seed or a number cannot be.
+    RuntimeError
+        If a policy or HiGHS fails.
+    """
+    reason = unbounded(scenario)
+    if reason is not None:
+        raise ValueError(f"nothing bounds what a policy can achieve, as {reason}")
+    if moments < 1:
+        raise ValueError(f"moments is {moments}; it must be at least 1")
+    for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
+        if name in policies:
+            raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")
+    watched = {name: Watched(policy) for name, policy in policies.items()}
+    estimates, bounds = EstimateCache(), BoundCache()
+    replication = -1
+    for run in runs(scenario, watched, seed, replications, Oracle(()), {}):
+        instance, requests = run.instance, run.requests
+        at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), moments)
+        prices = []
+        if run.replication != replication:
+            replication = run.replication
+            optimum = bounds.get(OPTIMUM, instance, estimates.get(None, instance)).value
+            first = budget_prices(requests, instance, at_s[:1])  # of all queries, so the same for every policy
+            prices.append(table(OPTIMUM, instance, at_s, first))
+            slots = slot_prices(instance, at_s)
+            if slots is not None:
+                prices.append(table(OPTIMUM_WITH_SLOTS, instance, at_s, *slots))
+        of_budget = np.vstack([first, budget_prices(requests, instance, at_s[1:])])
+        prices.append(table(run.policy, instance, at_s, of_budget))
+        achieved = float(requests["quality"].sum())
+        parts = {OPTIMUM: optimum, **decompose(optimum, watched[run.policy], achieved, instance), ACHIEVED: achieved}
+        quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
+        quality.insert(0, "policy", run.policy)
+        quality.insert(1, "replication", replication)
+        yield Explanation(run.policy, replication, quality, pd.concat(prices, ignore_index=True))
+
+
+def table(
+    policy: str, instance: Instance, at_s: FloatArray, of_budget: FloatArray, of_slot: FloatArray | float = np.nan
+) -> pd.DataFrame:
+    """Return prices, (n_moments, n_deployments) or the same for all moments, with a row per moment and deployment."""
+    setting, shape = instance.setting, (len(at_s), len(instance.fleet))
+    return pd.DataFrame(
+        {
+            "policy": policy,
+            "replication": instance.seeds[1],
+            "moment_s": at_s.repeat(shape[1]),
+            "deployment": [info.name for info in setting.fleet] * shape[0],
+            "unit": [info.unit for info in setting.fleet] * shape[0],
+            "budget": np.tile(setting.budgets, shape[0]),
+            "budget_price": np.broadcast_to(of_budget, shape).ravel(),
+            "slot_price_per_hour": np.broadcast_to(of_slot, shape).ravel(),
+        }
+    )

@@ -1,0 +1,141 @@
+"""What one more dollar or slot would be worth, over a run: dual prices of the hindsight program. It needs the truth.
+
+The price of a budget is the derivative of the optimum with respect to it; a budget that is not used up has price 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linprog
+from scipy.sparse import coo_array, csr_array, vstack
+
+from sim.assignment.certified import certified
+from sim.instance import Instance, places
+from sim.interface import FloatArray, IntArray
+from sim.world.services.slots import Slots
+from sim.world.services.timed import Timed
+
+SECONDS_PER_HOUR = 3600.0
+
+
+def beginnings_s(arrived_at_s: FloatArray, n_moments: int) -> FloatArray:
+    """Return the beginnings (n_moments,) of equal stretches of time from the first arrival to the last."""
+    return np.linspace(arrived_at_s[0], arrived_at_s[-1], n_moments, endpoint=False)
+
+
+def budget_prices(requests: pd.DataFrame, instance: Instance, at_s: FloatArray) -> FloatArray:
+    """Return the price of each budget for the queries still to come, with what a run has left them.
+
+    Parameters
+    ----------
+    requests : DataFrame
+        A row per arrival of the run.
+    instance : Instance
+    at_s : array (n_moments,)
+
+    Returns
+    -------
+    array (n_moments, n_deployments)
+        Quality per unit of budget, USD or token. What a query takes counts as spent from its arrival on, as the ledger
+        commits it. With all queries to come these are the prices of the hindsight optimum, for every policy.
+
+    Raises
+    ------
+    RuntimeError
+        If HiGHS fails.
+    """
+    served = (requests["fate"] == "served").to_numpy()
+    deployment = requests["deployment"].cat.codes.to_numpy()
+    quality, cost, budgets = instance.quality[instance.rows], instance.cost[instance.rows], instance.setting.budgets
+    prices = []
+    for come in np.searchsorted(requests["arrived_at_s"].to_numpy(), at_s).tolist():
+        paid = np.flatnonzero(served[:come])
+        spent = np.bincount(deployment[paid], weights=cost[paid, deployment[paid]], minlength=len(budgets))
+        prices.append(certified(quality[come:], cost[come:], np.maximum(budgets - spent, 0.0)).prices)
+    return np.maximum(prices, 0.0).reshape(len(at_s), len(budgets))
+
+
+def service_s(instance: Instance, k: int) -> FloatArray | None:
+    """Return how long each arrival holds a slot of deployment k (n_queries,); None where nobody can say beforehand.
+
+    Known are ``Slots`` and ``Timed`` without an autoscaler: in a batch it depends on the others, and a service without
+    slots has none to hold.
+    """
+    service, draws = instance.fleet[k].service, instance.draws[k]
+    if instance.fleet[k].autoscaler is not None:
+        return None
+    if isinstance(service, Slots):
+        assert instance.output_tokens is not None  # the instance has been checked
+        tokens = instance.output_tokens[instance.rows, k]
+        return np.asarray(service.time_to_first_token_s + tokens * service.time_per_output_token_s)
+    if isinstance(service, Timed):
+        assert draws is not None  # Timed draws one each
+        return draws[:, 0]
+    return None
+
+
+def slot_prices(instance: Instance, at_s: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    """Return the prices of budgets and of slots where the hindsight program has both.
+
+    Besides keeping the budgets, the queries that arrive in window w hold the slots of a deployment no longer than these
+    are there,
+
+        sum_{j in w} seconds_ij x_ij <= slots_i length_w,
+
+    so work may move within a window and not to the next.
+
+    Parameters
+    ----------
+    instance : Instance
+    at_s : array (n_windows,)
+        The beginnings of the windows, from the first arrival on; the last ends with the last arrival.
+
+    Returns
+    -------
+    array (n_deployments,), array (n_windows, n_deployments), or None
+        Quality per unit of budget, and quality per hour of one more slot, NaN for a deployment that ``service_s`` says
+        nothing of; None if that is all of them, if users in a closed loop decide when queries arrive, or if no time
+        passes.
+
+    Raises
+    ------
+    RuntimeError
+        If HiGHS fails.
+    """
+    arrived_at_s = np.cumsum(instance.gaps_s)
+    length_s = np.diff(at_s, append=arrived_at_s[-1])
+    held = {k: seconds for k in range(len(instance.fleet)) if (seconds := service_s(instance, k)) is not None}
+    if not held or instance.think_s is not None or not (length_s > 0).all():
+        return None
+    quality, cost, budgets = instance.quality[instance.rows], instance.cost[instance.rows], instance.setting.budgets
+    window = np.searchsorted(at_s, arrived_at_s, side="right") - 1
+    whole, each = np.zeros(len(cost), dtype=np.int64), np.arange(len(cost))
+    limited = np.flatnonzero(np.isfinite(budgets)).tolist()
+    scale = np.where(cost.mean(axis=0) > 0, cost.mean(axis=0), 1.0)  # HiGHS's tolerance is absolute
+
+    blocks = [(cost[:, k] / scale[k], whole, k, 1, budgets[k] / scale[k]) for k in limited]
+    blocks += [(held[k], window, k, len(at_s), places(instance.fleet[k]) * length_s) for k in held]
+    variables = np.arange(quality.size).reshape(quality.shape)
+    once = coo_array((np.ones(quality.size), (each.repeat(quality.shape[1]), variables.ravel())))
+    result = linprog(
+        -quality.ravel(),
+        A_ub=vstack(
+            [on_one(values, row, variables[:, k], n, quality.size) for values, row, k, n, _ in blocks] + [once]
+        ),
+        b_ub=np.concatenate([*(np.broadcast_to(limit, n) for *_, n, limit in blocks), np.ones(len(quality))]),
+        method="highs",
+    )
+    if result.x is None:
+        raise RuntimeError(f"HiGHS did not solve the program of slots: {result.message}")
+    price = np.maximum(-result.ineqlin.marginals, 0.0)
+    of_budget = np.zeros(len(budgets))
+    of_budget[limited] = price[: len(limited)] / scale[limited]
+    of_slot = np.full((len(at_s), len(budgets)), np.nan)
+    of_slot[:, list(held)] = price[len(limited) : len(price) - len(quality)].reshape(len(held), len(at_s)).T
+    return of_budget, of_slot * SECONDS_PER_HOUR
+
+
+def on_one(values: FloatArray, row: IntArray, variables: IntArray, n_rows: int, n_variables: int) -> csr_array:
+    """Return constraints (n_rows, n_variables) with a query's value in its row and in its variable."""
+    return coo_array((values, (row, variables)), shape=(n_rows, n_variables)).tocsr()

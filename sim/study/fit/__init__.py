@@ -1,0 +1,1 @@
+"""Service parameters from measured requests."""

@@ -1,0 +1,244 @@
+"""Service parameters from measured requests: fitted on the first half, judged on the second. It knows no policy.
+
+Everything that arrives is simulated, first come first served; only latencies of the first half of the arrivals are
+compared while fitting, so those of the second half are predictions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import simpy
+from scipy.optimize import minimize
+from simpy.events import Timeout
+
+from sim.deployment import Service
+from sim.interface import FloatArray, Query
+from sim.study.fit.measured import FIGURES, LATENCIES, Measured, figure, latencies
+from sim.world.services.paged import PagedBatching
+from sim.world.services.slots import Job
+
+HUBER = 0.1  # a request whose latency is off by more than about 10% weighs linearly
+FIRST_TOKEN_WEIGHT = 0.3  # a short one depends on where in an iteration its request came, which is noise here
+SPREADS = (0.4, -0.4, 0.3, -0.2)  # of the first simplex of each round, in logarithms; a single round often stalls
+PARAMETERS = (
+    "iteration_base_s",
+    "iteration_per_sequence_s",
+    "iteration_per_kv_token_s",
+    "prefill_base_s",
+    "prefill_per_token_s",
+    "overhead_s",
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is known of the deployment, not fitted; None for no limit. ``replicas`` are data-parallel engines.
+
+    ``in_step`` says whether replicas go through iterations together (experts spread over them) or each on its own; None
+    tries both and keeps what fits the first half better.
+    """
+
+    slots: int | None = None
+    kv_tokens: int | None = None
+    batched_tokens: int | None = None
+    replicas: int = 1
+    in_step: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check that each is a positive whole number, or None where that is allowed."""
+        for name in ("slots", "kv_tokens", "batched_tokens", "replicas"):
+            value = getattr(self, name)
+            if (value is None and name != "replicas") or (type(value) is int and value >= 1):
+                continue
+            right = "a whole number, at least 1" + (", or null for no limit" if name != "replicas" else "")
+            raise ValueError(f"{name} is {value!r}; it must be {right}")
+        if self.in_step not in (None, True, False):
+            raise ValueError(f"in_step is {self.in_step!r}; it must be true, false, or null to try both")
+
+    def couplings(self) -> tuple[bool, ...]:
+        """Return what to try."""
+        if self.replicas == 1:
+            return (False,)
+        return (False, True) if self.in_step is None else (self.in_step,)
+
+    def service(self, values: Sequence[float], *, in_step: bool) -> PagedBatching:
+        """Return one replica's service, or that of all if they go in step."""
+        known = PagedBatching(
+            slots=self.slots,
+            iteration_base_s=1.0,
+            iteration_per_sequence_s=0.0,
+            batched_tokens=self.batched_tokens,
+            kv_tokens=self.kv_tokens,
+            ranks=self.replicas if in_step else 1,
+        )
+        return replace(known, **dict(zip(PARAMETERS, values, strict=True)))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted service, how many independent ones there are, and the simulated latencies of all requests."""
+
+    service: PagedBatching
+    copies: int
+    loss: float
+    measured: pd.DataFrame
+    simulated: pd.DataFrame
+    n_fitted: int
+
+
+def simulate(service: Service, copies: int, measured: Measured) -> tuple[FloatArray, FloatArray]:
+    """Return simulated first-token and last-token times (n_requests,), all requests served first come first served.
+
+    A request joins the copy with the fewest waiting and in flight, as the default balancer of a deployment has it.
+    """
+    env = simpy.Environment()
+    embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
+    jobs = [
+        Job(Query(k, arrival_s, embedding, size, estimates, estimates), 0, 0.0, output)
+        for k, (arrival_s, size, output) in enumerate(
+            zip(
+                measured.arrival_s.tolist(),
+                measured.input_tokens.tolist(),
+                measured.output_tokens.tolist(),
+                strict=True,
+            )
+        )
+    ]
+    first, last = np.full(len(jobs), np.nan), np.full(len(jobs), np.nan)
+    lines = [Line(service, env, first, last) for _ in range(copies)]
+
+    def arrive(event: simpy.Event) -> None:
+        job: Job = event.value  # type: ignore[assignment]
+        min(lines, key=lambda line: len(line.waiting) + line.in_flight).take(job, env.now)
+
+    for job in jobs:
+        Timeout(env, job.query.arrived_at_s - jobs[0].query.arrived_at_s, job).callbacks.append(arrive)
+    env.run()
+    return first + jobs[0].query.arrived_at_s, last + jobs[0].query.arrived_at_s
+
+
+class Line:
+    """A first-come queue in front of one copy of a service."""
+
+    def __init__(self, service: Service, env: simpy.Environment, first: FloatArray, last: FloatArray) -> None:
+        self.waiting: deque[Job] = deque()
+        self.in_flight = 0
+        self._first, self._last = first, last
+        self._server = service.open(env, self._finish)
+        self._server.on_room = self._begin
+
+    def take(self, job: Job, now_s: float) -> None:
+        """Let the job wait, and begin who can."""
+        self.waiting.append(job)
+        self._begin(now_s)
+
+    def _begin(self, now_s: float) -> None:
+        while self.waiting and self._server.admits(self.waiting[0]):
+            self.in_flight += 1
+            self._server.begin(self.waiting.popleft(), now_s)
+
+    def _finish(self, job: Job, now_s: float) -> None:
+        self.in_flight -= 1
+        self._first[job.query.id], self._last[job.query.id] = job.first_token_at_s, now_s
+        self._begin(now_s)
+
+
+def disagreement(measured: pd.DataFrame, simulated: pd.DataFrame) -> float:
+    """Return what the fit minimises.
+
+    The sum over the three latencies of: weight x mean h(log(simulated / measured)), the squared relative error of the
+    mean, and that of the p95; h(r) = 2 d^2 (sqrt(1 + (r / d)^2) - 1) is r^2 for small r (pseudo-Huber, d = ``HUBER``).
+    """
+    total = 0.0
+    for name in LATENCIES:
+        a, b = measured[name].to_numpy(), simulated[name].to_numpy()
+        ok = np.isfinite(a)
+        a, b = a[ok], b[ok]
+        if len(a) == 0:
+            continue
+        ratio = np.log(np.maximum(b, 1e-9) / np.maximum(a, 1e-9))
+        weight = FIRST_TOKEN_WEIGHT if name == "time_to_first_token_s" else 1.0
+        total += weight * 2 * HUBER**2 * float(np.mean(np.sqrt(1 + (ratio / HUBER) ** 2) - 1))
+        total += sum((figure(of, b) / figure(of, a) - 1) ** 2 for of in FIGURES)
+    return total
+
+
+def start(measured: pd.DataFrame, requests: Measured) -> FloatArray:
+    """Return a first guess of the parameters, from the scale of the first half's latencies alone."""
+    n = len(measured)
+    token_s = float(measured["time_per_output_token_s"].median())
+    busy_s = float((requests.last_token_s[:n] - requests.first_token_s[:n]).sum())
+    batch = max(busy_s / (requests.last_token_s[:n].max() - requests.arrival_s[0]), 1.0)
+    prompt = float(requests.input_tokens[:n].mean())
+    held = batch * (prompt + float(requests.output_tokens[:n].mean()) / 2)
+    return np.array(
+        [0.5 * token_s, 0.1 * token_s / batch, 0.2 * token_s / held, 0.1 * token_s, token_s / prompt, 0.2 * token_s]
+    )
+
+
+def fit(requests: Measured, limits: Limits, evaluations: int = 600, advance: Callable[[], None] | None = None) -> Fit:
+    """Fit by rounds of Nelder-Mead on the logarithms of the parameters, each from where the last one stopped.
+
+    Raises
+    ------
+    ValueError
+        If no request of the first half has a second token, most have it at the time of the first, or a limit cannot be.
+    """
+    measured = latencies(requests, requests.first_token_s, requests.last_token_s)
+    n_fitted = len(measured) // 2
+    half = measured[:n_fitted]
+    if half["time_per_output_token_s"].isna().all():
+        raise ValueError("no request of the first half has 2 output tokens; time per token cannot be fitted")
+    if half["time_per_output_token_s"].median() == 0:
+        raise ValueError(
+            "first_token_s is last_token_s in most requests of the first half with 2 or more output tokens; "
+            "time per token can be fitted to streamed answers only"
+        )
+    best: tuple[float, FloatArray, bool] | None = None
+    for in_step in limits.couplings():
+        copies = 1 if in_step else limits.replicas
+
+        def loss(logs: FloatArray, in_step: bool = in_step, copies: int = copies) -> float:
+            if advance is not None:
+                advance()
+            service = limits.service(np.exp(logs).tolist(), in_step=in_step)
+            return disagreement(half, latencies(requests, *simulate(service, copies, requests))[:n_fitted])
+
+        point = np.log(start(half, requests))
+        for spread in SPREADS:
+            simplex = np.vstack([point, point + spread * np.eye(len(point))])
+            options = {"maxfev": evaluations // len(SPREADS), "xatol": 1e-3, "fatol": 1e-7, "adaptive": True}
+            found = minimize(loss, point, method="Nelder-Mead", options={**options, "initial_simplex": simplex})
+            point = found.x
+        if best is None or found.fun < best[0]:
+            best = (float(found.fun), point, in_step)
+    assert best is not None
+    value, point, in_step = best
+    copies = 1 if in_step else limits.replicas
+    service = limits.service([float(f"{number:.5g}") for number in np.exp(point)], in_step=in_step)
+    simulated = latencies(requests, *simulate(service, copies, requests))
+    return Fit(service, copies, value, measured, simulated, n_fitted)
+
+
+def table(fitted: Fit) -> pd.DataFrame:
+    """Return each latency's mean and p95, measured and simulated, a row per half, latency and figure."""
+    halves = {"fitted": slice(0, fitted.n_fitted), "held_out": slice(fitted.n_fitted, None)}
+    rows = [
+        {
+            "half": half,
+            "metric": metric,
+            "figure": name,
+            "measured": figure(name, fitted.measured[metric].to_numpy()[chosen]),
+            "simulated": figure(name, fitted.simulated[metric].to_numpy()[chosen]),
+        }
+        for half, chosen in halves.items()
+        for metric in LATENCIES
+        for name in FIGURES
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.assign(relative_error=frame["simulated"] / frame["measured"] - 1)

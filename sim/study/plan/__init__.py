@@ -1,0 +1,1 @@
+"""The fewest replicas, largest load, smallest budget or cheapest fleet that meets targets."""

@@ -1,0 +1,238 @@
+"""Candidates of a plan, each simulated until its targets are decided. It knows runs, not how candidates are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.interface import FloatArray, Policy
+from sim.scenario import Scenario
+from sim.study.experiment import BoundCache, EstimateCache, Oracle, replicate
+from sim.study.metrics import Metric
+from sim.study.metrics.load import rent_per_hour_usd
+from sim.study.metrics.shares import cost_while_arriving_per_1000_usd
+from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target, measure
+
+COSTS: Mapping[str, Metric] = {
+    "rent_per_hour_usd": rent_per_hour_usd,
+    "total_cost_per_1000_arrivals_usd": cost_while_arriving_per_1000_usd,  # so without the rent of draining a backlog
+}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many replications decide a candidate, and how sure that is.
+
+    Parameters
+    ----------
+    min_replications, max_replications : int
+        A candidate is looked at after the first number, after twice as many, and so on to the second.
+    confidence : float
+        Of all looks at one target together.
+
+    Notes
+    -----
+    With K looks each interval has the confidence 1 - (1 - confidence) / K, so that by Bonferroni's inequality the
+    chance that any of them misses the mean is at most 1 - confidence, if the means of replications are near normal.
+    """
+
+    min_replications: int = 5
+    max_replications: int = 40
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.min_replications < 2:
+            raise ValueError(f"min_replications is {self.min_replications}; an interval needs at least 2")
+        if self.max_replications < self.min_replications:
+            raise ValueError(
+                f"max_replications is {self.max_replications}; "
+                f"it must be at least min_replications, which is {self.min_replications}"
+            )
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence is {self.confidence}; it must be between 0 and 1, such as 0.95")
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """After how many replications a candidate is looked at."""
+        numbers = [self.min_replications]
+        while numbers[-1] < self.max_replications:
+            numbers.append(min(2 * numbers[-1], self.max_replications))
+        return tuple(numbers)
+
+    @property
+    def confidence_of_each(self) -> float:
+        """Of the interval at one look."""
+        return 1 - (1 - self.confidence) / len(self.looks)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One possible answer: in words (``7 replicas``), as a number, and the scenario that it stands for."""
+
+    label: str
+    value: float
+    scenario: Scenario
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate with what its replications say of every target.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    measured : tuple of Measured
+        In the order of the targets.
+    figures : array (n_replications, n_targets + 2)
+        Each target's metric, the rent per hour and the total cost per 1,000 arrivals, in each replication.
+    """
+
+    candidate: Candidate
+    measured: tuple[Measured, ...]
+    figures: FloatArray
+
+    @property
+    def label(self) -> str:
+        """The candidate's."""
+        return self.candidate.label
+
+    @property
+    def replications(self) -> int:
+        """How many there were."""
+        return len(self.figures)
+
+    @property
+    def rent_per_hour_usd(self) -> float:
+        """Mean rent."""
+        return float(self.figures[:, -2].mean())
+
+    @property
+    def total_cost_per_1000_arrivals_usd(self) -> float:
+        """Mean cost of all, rent while queries arrive and charges."""
+        return float(self.figures[:, -1].mean())
+
+    @property
+    def verdict(self) -> str:
+        """``meets`` if every target is met, ``fails`` if one fails, else ``tie``."""
+        return self.verdict_on([measured.target for measured in self.measured])
+
+    def verdict_on(self, targets: Sequence[Target]) -> str:
+        """Return the verdict on some of the targets."""
+        verdicts = {measured.verdict for measured in self.measured if measured.target in targets}
+        return FAILS if FAILS in verdicts else TIE if TIE in verdicts else MEETS
+
+    def of(self, target: Target) -> Measured:
+        """Return what was measured of a target."""
+        return next(measured for measured in self.measured if measured.target == target)
+
+    def missed(self) -> tuple[Measured, ...]:
+        """Return the targets that fail, or else are ties, the one farthest beyond its limit first, relatively."""
+        missed = [measured for measured in self.measured if measured.verdict == self.verdict != MEETS]
+        return tuple(sorted(missed, key=distance, reverse=True))
+
+
+def distance(measured: Measured) -> float:
+    """Return how far a mean is beyond its limit, as a share of it; infinite without a mean."""
+    beyond = measured.target.excess(measured.mean) / (abs(measured.target.limit) or 1.0)
+    return float("inf") if np.isnan(beyond) else beyond
+
+
+class Judge:
+    """Simulates candidates with common random numbers: replication r has the same streams at every one of them.
+
+    Parameters
+    ----------
+    name : str
+        Of the policy.
+    policy : Policy
+    targets : sequence of Target
+    metrics : mapping of str to callable
+        At least those that the targets name, as far as they are not in every summary.
+    effort : Effort
+    seed : int
+    warm_up : float, str or None
+        Which arrivals the metrics leave out.
+    done : callable or None
+        Called with a few words after each run.
+
+    Attributes
+    ----------
+    tried : dict of str to Judged
+        Every candidate so far, by its label, in the order in which they were begun.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        policy: Policy,
+        targets: Sequence[Target],
+        metrics: Mapping[str, Metric],
+        effort: Effort,
+        *,
+        seed: int = 0,
+        warm_up: float | str | None = None,
+        done: Callable[[str], None] | None = None,
+    ) -> None:
+        self.targets = tuple(targets)
+        self.effort = effort
+        self.seed = seed
+        self.tried: dict[str, Judged] = {}
+        self._policies = {name: policy}
+        self._metrics = {**metrics, **COSTS}
+        self._warm_up = warm_up
+        self._done = done
+        self._best = "none yet"
+        self._columns = [*(target.metric for target in self.targets), *COSTS]
+        self._values: dict[str, list[list[float]]] = {}
+        self._estimates, self._bounds = EstimateCache(), BoundCache()
+
+    def judge(self, candidate: Candidate, deciding: Sequence[Target] | None = None) -> Judged:
+        """Add replications until the targets are decided, one of them fails, or there are as many as allowed.
+
+        Parameters
+        ----------
+        candidate : Candidate
+        deciding : sequence of Target or None
+            Those that must be decided; None for all.
+        """
+        targets = self.targets if deciding is None else deciding
+        for look in self.effort.looks:
+            self._simulate(candidate, look)
+            judged = self._judged(candidate)
+            if judged.verdict_on(targets) != TIE:
+                break
+        return judged
+
+    def best(self, judged: Judged) -> None:
+        """Note the best candidate so far, for the words that go to ``done``."""
+        self._best = judged.label
+
+    def _simulate(self, candidate: Candidate, replications: int) -> None:
+        values = self._values.setdefault(candidate.label, [])
+        for replication in range(len(values), replications):
+            for run in replicate(
+                candidate.scenario,
+                self._policies,
+                self.seed,
+                replication,
+                Oracle(()),
+                self._metrics,
+                self._warm_up,
+                estimates=self._estimates,
+                bounds=self._bounds,
+            ):
+                values.append([float(run.summary[column]) for column in self._columns])
+            if self._done is not None:
+                self._done(f"{candidate.label}, replication {replication}; best so far: {self._best}")
+
+    def _judged(self, candidate: Candidate) -> Judged:
+        table: FloatArray = np.array(self._values[candidate.label])  # (replications, columns)
+        measured = tuple(
+            measure(target, table[:, k], self.effort.confidence_of_each) for k, target in enumerate(self.targets)
+        )
+        judged = Judged(candidate, measured, table)
+        self.tried[candidate.label] = judged
+        return judged

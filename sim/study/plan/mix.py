@@ -1,0 +1,202 @@
+"""The cheapest mix of deployments, by a bounded search in order of rent. It knows runs and formulas, no policy."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sim.deployment import Deployment
+from sim.errors import unknown
+from sim.instance import stream
+from sim.scenario import Scenario
+from sim.study.fleet import charges_queries
+from sim.study.plan.candidates import Candidate, Judge, Judged, distance
+from sim.study.plan.capacity import Capacity, capacity
+from sim.study.plan.planner import Found
+from sim.study.plan.targets import FAILS, MEETS, TIE
+
+MOST_MIXES = 200_000
+Counts = tuple[int, ...]
+"""Replicas of each entry of the catalogue (n_deployments,)."""
+
+
+@dataclass(frozen=True)
+class Members:
+    """A fleet of given deployments."""
+
+    members: tuple[Deployment, ...]
+
+    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
+        """Return them."""
+        return self.members
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How many replicas of each deployment of the scenario's fleet, its catalogue, so that the rent is least.
+
+    Parameters
+    ----------
+    most : int
+        Of each deployment.
+    most_by_name : mapping of str to int, or None
+        Of these deployments instead; 0 leaves one out.
+    max_candidates : int
+        How many mixes are simulated at most.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    most: int = 3
+    most_by_name: Mapping[str, int] | None = None
+    max_candidates: int = 60
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for number in (self.most, *(self.most_by_name or {}).values()):
+            if type(number) is not int or number < 0:
+                raise ValueError(f"search.most has {number!r}; it must be a whole number of replicas, at least 0")
+        if self.max_candidates < 2:
+            raise ValueError(f"search.max_candidates is {self.max_candidates}; it must be at least 2")
+
+    @property
+    def goal(self) -> str:
+        """What is looked for, in words."""
+        return "cheapest fleet"
+
+    @property
+    def unit(self) -> str:
+        """Of a candidate's number, in words."""
+        return "USD an hour of rent"
+
+    def runs_at_most(self, looks: Sequence[int]) -> int:
+        """Return a bound on the number of replications."""
+        return self.max_candidates * looks[-1]
+
+    def find(self, scenario: Scenario, judge: Judge) -> Found:
+        """Return the cheapest mix that meets every target; see ``cheapest``."""
+        catalogue = scenario.fleet.deployments(scenario.workload.models, stream(judge.seed, 0, "fleet"))
+        for one in catalogue:
+            if not one.price_per_hour_usd > 0:
+                raise ValueError(
+                    f"{one.name!r} has no price_per_hour_usd, so mixes with it have no order: give a price, "
+                    "or choose a fleet with prices, such as fleet=selfhosted_a100"
+                )
+        ranges = [range(number + 1) for number in self._most(catalogue)]
+        if not 1 < math.prod(len(one) for one in ranges) <= MOST_MIXES:
+            raise ValueError(f"search.most allows no mix, or more than {MOST_MIXES}; change it, or search.most_by_name")
+        prices = [one.price_per_hour_usd for one in catalogue]
+
+        def rank(counts: Counts) -> tuple[float, int, Counts]:
+            return rent_usd(counts, prices), sum(counts), counts
+
+        mixes = sorted((counts for counts in itertools.product(*ranges) if any(counts)), key=rank)
+        known = capacity(scenario, catalogue, judge.seed, judge.effort.min_replications)
+        candidates = [(counts, candidate(scenario, catalogue, counts)) for counts in mixes]
+        found = cheapest(candidates, known, judge, self.max_candidates)
+        charging = [one.name for one in catalogue if charges_queries(one)]
+        if not charging:
+            return found
+        warning = (
+            f"mixes are in order of rent, and {', '.join(charging)} charge for queries as well: "
+            "compare total_cost_per_1000_arrivals_usd of the candidates"
+        )
+        return replace(found, warnings=(*found.warnings, warning))
+
+    def _most(self, catalogue: Sequence[Deployment]) -> list[int]:
+        names, by_name = [one.name for one in catalogue], self.most_by_name or {}
+        for name in by_name:
+            if name not in names:
+                raise ValueError(unknown("deployment in search.most_by_name", name, names))
+        return [by_name.get(name, self.most) for name in names]
+
+
+def rent_usd(counts: Counts, prices: Sequence[float]) -> float:
+    """Return the rent of a mix per hour, without the noise of the last digits."""
+    return float(f"{math.fsum(count * price for count, price in zip(counts, prices, strict=True)):.12g}")
+
+
+def candidate(scenario: Scenario, catalogue: Sequence[Deployment], counts: Counts) -> Candidate:
+    """Return a mix as a candidate; its number is its rent per hour."""
+    members = tuple(replace(one, replicas=n) for one, n in zip(catalogue, counts, strict=True) if n)
+    rent = rent_usd(counts, [one.price_per_hour_usd for one in catalogue])
+    label = " + ".join(f"{one.replicas} {one.name}" for one in members)
+    return Candidate(label, rent, replace(scenario, fleet=Members(members)))
+
+
+def cheapest(mixes: Sequence[tuple[Counts, Candidate]], known: Capacity, judge: Judge, most: int) -> Found:
+    """Return the cheapest mix that meets every target, of those that were tried.
+
+    Parameters
+    ----------
+    mixes : sequence of (counts, candidate)
+        In order of rent.
+    known : Capacity
+        Excludes mixes without a run, and says where to begin.
+    judge : Judge
+    most : int
+        How many mixes to simulate.
+
+    Notes
+    -----
+    Begin at the first mix of which M/M/c promises enough and go on to its neighbours in order of rent, above and below
+    in turn; once one meets every target, only what is cheaper than the best so far is tried. A mix in which another is
+    contained need not be better, as policies may send more to the worse model, so nothing is skipped for that. What is
+    left of ``most`` looks for the next best above the answer.
+    """
+    reasons = [known.excludes(counts, judge.targets) for counts, _ in mixes]
+    open_at = [k for k, reason in enumerate(reasons) if reason is None]
+    tried: dict[int, Judged] = {}
+
+    def meets(k: int, limit: int = most - 1) -> bool:
+        if k not in tried and len(tried) < limit:
+            tried[k] = judge.judge(mixes[k][1])
+        return k in tried and tried[k].verdict == MEETS
+
+    begin = next((n for n, k in enumerate(open_at) if known.promises(mixes[k][0], judge.targets)), len(open_at))
+    best: int | None = None
+    for _, k in sorted(enumerate(open_at), key=lambda place: abs(place[0] - begin)):
+        if (best is None or k < best) and meets(k):
+            best = k
+            judge.best(tried[k])
+    last = len(mixes) - 1
+    if best is None and meets(last, most) and reasons[last] is None:
+        best = last
+    if best is None:
+        closest = min(tried.values(), key=lambda judged: max(map(distance, judged.measured)))
+        return Found(None, closest=closest, proven=proof(mixes, reasons, tried, len(mixes)))
+    following = next((k for k in open_at if k > best and meets(k, most)), None)
+    below = max((k for k in tried if k < best), default=None)
+    ties = [k for k in tried if k < best and tried[k].verdict == TIE]
+    return Found(
+        tried[best],
+        below=None if below is None else tried[below],
+        next_best=None if following is None else tried[following],
+        open_from=mixes[min(ties)][1].label if ties else None,
+        proven=proof(mixes, reasons, tried, best),
+    )
+
+
+def proof(
+    mixes: Sequence[tuple[Counts, Candidate]], reasons: Sequence[str | None], tried: Mapping[int, Judged], end: int
+) -> str:
+    """Return what became of the first ``end`` mixes, in words: tried, excluded by a bound, or neither."""
+    if end == 0:
+        return "no mix is cheaper"
+    which = "mixes" if end == len(mixes) else "cheaper mixes"
+    verdicts = [one.verdict for k, one in tried.items() if k < end]
+    words = [f"{verdicts.count(FAILS)} fail", f"{verdicts.count(TIE)} are ties"]
+    bounds = [reason for k, reason in enumerate(reasons[:end]) if reason is not None and k not in tried]
+    words += [f"{bounds.count(reason)} are excluded ({reason})" for reason in dict.fromkeys(bounds)]
+    neither = end - len(verdicts) - len(bounds)
+    ending = (
+        "none is left" if neither == 0 else f"{neither} were not tried (search.max_candidates), so nothing is proven"
+    )
+    return f"of {end} {which} {', '.join(words)}; {ending}"

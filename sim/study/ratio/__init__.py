@@ -1,0 +1,1 @@
+"""Competitive ratios of policies in many orders, and the search for the worst order."""

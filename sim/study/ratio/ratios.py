@@ -1,0 +1,207 @@
+"""Competitive ratios: policies x orders x sizes, replicated until their means are known well enough. It knows runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from sim.instance import Instance
+from sim.interface import Estimator, FloatArray, Policy
+from sim.scenario import BudgetBasis, BudgetRule, Scenario
+from sim.study.experiment import APPROXIMATE, OPTIMUM, BoundCache, EstimateCache, Oracle, replicate
+from sim.study.fleet import unbounded
+from sim.study.ratio.tables import cells
+
+
+@dataclass(frozen=True)
+class Precision:
+    """When to stop: once the 95% interval of every cell's mean ratio has at most this half-width.
+
+    Parameters
+    ----------
+    half_width : float
+        Of a ratio, so 0.01 is one per cent of the optimum.
+    min_replications, max_replications : int
+        At least and at most so many, whatever the intervals say.
+
+    Notes
+    -----
+    The sequential procedure of Chow and Robbins (On the asymptotic theory of fixed-width sequential confidence
+    intervals for the mean, Annals of Mathematical Statistics 36, 1965; Law, Simulation Modeling and Analysis, 5th ed.,
+    McGraw-Hill 2015, chapter 9): look after each replication and stop at the first n with
+    t_{n-1, 0.975} sqrt(S^2(n) / n) <= half_width. It stops sooner where S happens to be small, so that the intervals
+    cover a little less than 95%; that vanishes as half_width does, and a minimum of ten or so keeps it small.
+    """
+
+    half_width: float = 0.01
+    min_replications: int = 10
+    max_replications: int = 50
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if not 0 < self.half_width < float("inf"):
+            raise ValueError(f"half_width is {self.half_width}; it must be positive and finite, such as 0.01")
+        if self.min_replications < 2:
+            raise ValueError(f"min_replications is {self.min_replications}; an interval needs at least 2")
+        if self.max_replications < self.min_replications:
+            raise ValueError(
+                f"max_replications is {self.max_replications}; "
+                f"it must be at least min_replications, which is {self.min_replications}"
+            )
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The amounts of another rule times a factor."""
+
+    rule: BudgetRule
+    factor: float
+
+    @property
+    def unit(self) -> str | Sequence[str]:
+        """The rule's."""
+        return self.rule.unit
+
+    def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
+        """Return the budgets (n_deployments,)."""
+        return self.rule.amounts(basis, rng) * self.factor
+
+
+def ratios(
+    scenarios: Mapping[str, Scenario],
+    policies: Mapping[str, Policy],
+    sizes: Sequence[int | None],
+    *,
+    precision: Precision,
+    seed: int = 0,
+    estimator: Estimator | None = None,
+    done: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Simulate every policy in every order at every size, and set its quality beside the hindsight optima.
+
+    In a replication all orders of one size bring the same queries (those that draw with replacement have theirs in
+    common), at the same times and with the same budgets, unless an order hides topics from the history that budgets
+    are made from.
+
+    Parameters
+    ----------
+    scenarios : mapping of str to Scenario
+        By the name of the order; all else is equal.
+    policies : mapping of str to Policy
+    sizes : sequence of int or None
+        How many queries arrive; None for all test queries. Budgets that are shares of a total follow by themselves;
+        explicit amounts are for all test queries, and a size gets its part of them.
+    precision : Precision
+    seed : int
+    estimator : Estimator or None
+        Makes the estimates of the approximate optimum.
+    done : callable or None
+        Called with a few words after each policy's run.
+
+    Returns
+    -------
+    DataFrame
+        A row per policy, order, size and replication: ``seed``; ``k`` and ``k_mean``, the smallest and the mean of the
+        budgets over the largest costs that they meet (see ``largest_queries``); ``quality``; ``optimum``, an upper
+        bound on any policy's quality, certified to 1e-4; ``ratio_to_optimum`` = quality / optimum;
+        ``ratio_to_approximate``, to the quality of the replayed optimum on estimates, which bounds nothing.
+
+    Raises
+    ------
+    ValueError
+        If there is no optimum, or a size, a policy's name or the scenario cannot be.
+    RuntimeError
+        If a policy raises or decides something that cannot be, or a record fails its check.
+    """
+    sized = {
+        (order, n_queries): resized(scenario, n_queries)
+        for n_queries in check_sizes(sizes, scenarios)
+        for order, scenario in scenarios.items()
+    }
+    for scenario in scenarios.values():
+        check_bounded(scenario)
+    oracle = Oracle((APPROXIMATE, OPTIMUM), estimator)
+    estimates, bounds = EstimateCache(), BoundCache()
+    rows: list[dict[str, float | int | str]] = []
+    for replication in range(precision.max_replications):
+        for (order, n_queries), scenario in sized.items():
+            for run in replicate(scenario, policies, seed, replication, oracle, {}, estimates=estimates, bounds=bounds):
+                if done is not None:
+                    done(f"replication {replication}, {n_queries} queries, order {order}, {run.policy}")
+                if run.policy in oracle.names:
+                    continue
+                instance = run.instance
+                optimum = bounds.get(OPTIMUM, instance, estimates.get(estimator, instance)).value
+                if not optimum > 0:
+                    raise ValueError(f"the optimum of {n_queries} queries is 0, so it has no ratio: raise the budgets")
+                k = largest_queries(instance)
+                rows.append(
+                    {
+                        "policy": run.policy,
+                        "order": order,
+                        "size": n_queries,
+                        "replication": replication,
+                        "seed": seed,
+                        "k": float(k.min()),
+                        "k_mean": float(k.mean()),
+                        "quality": run.summary["quality"],
+                        "optimum": optimum,
+                        "ratio_to_optimum": run.summary["optimum_ratio"],
+                        "ratio_to_approximate": run.summary["relative_quality"],
+                    }
+                )
+        enough = replication + 1 >= precision.min_replications
+        if enough and cells(pd.DataFrame(rows))["half_width"].max() <= precision.half_width:
+            break
+    return pd.DataFrame(rows)
+
+
+def resized(scenario: Scenario, n_queries: int) -> Scenario:
+    """Return the scenario with so many arrivals, and with that part of explicit budgets."""
+    n_test, budget = len(scenario.workload.test), scenario.budget
+    if getattr(budget, "is_explicit", False) and n_queries != n_test:
+        budget = Scaled(budget, n_queries / n_test)
+    return replace(scenario, n_queries=n_queries, budget=budget)
+
+
+def largest_queries(instance: Instance) -> FloatArray:
+    """Return k_i = B_i / max_j cost_ij of each budget that can bind, over the arriving queries; ``inf`` if none can.
+
+    How many of its largest queries a budget pays for, which guarantees under random order are functions of (Kesselheim
+    and others, arXiv 1311.2578). Budgets of 0, of infinity and of free deployments are left out.
+    """
+    budgets, largest = instance.setting.budgets, instance.cost[instance.rows].max(axis=0)
+    binds = np.isfinite(budgets) & (budgets > 0) & (largest > 0)
+    return budgets[binds] / largest[binds] if binds.any() else np.array([np.inf])
+
+
+def check_sizes(sizes: Sequence[int | None], scenarios: Mapping[str, Scenario]) -> list[int]:
+    """Return the sizes as numbers, in ascending order; raise ValueError for one that cannot be."""
+    for size in sizes:
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+            raise ValueError(f"sizes has {size!r}; a size is a whole number of queries, or null for all of them")
+    if not sizes:
+        raise ValueError("sizes is empty; give one or more numbers of queries, or null for all of them")
+    n_test = len(next(iter(scenarios.values())).workload.test)
+    numbers = sorted(n_test if size is None else size for size in sizes)
+    for size, following in pairwise(numbers):
+        if size == following:
+            raise ValueError(f"size {size} is given twice; null stands for all of the workload's test queries")
+    for order, scenario in scenarios.items():
+        if numbers[-1] > n_test and not getattr(scenario.order, "with_replacement", False):
+            raise ValueError(
+                f"size {numbers[-1]} is more than the workload's {n_test} test queries, which order {order!r} brings "
+                "once each; take at most that many, or order=resampled, which draws with replacement"
+            )
+    return numbers
+
+
+def check_bounded(scenario: Scenario) -> None:
+    """Raise ValueError if the program of the hindsight optimum would bound nothing."""
+    reason = unbounded(scenario)
+    if reason is not None:
+        raise ValueError(f"a ratio needs a hindsight optimum, and there is none, as {reason}")

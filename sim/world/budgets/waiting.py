@@ -1,0 +1,94 @@
+"""Queries that wait for a budget: until its next window, or until a token bucket can pay. It knows no truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import simpy
+
+from sim.interface import Decision, Query
+from sim.world.budgets.ledger import Ledger, limit
+from sim.world.moment import WINDOWS, Moment
+
+
+class BudgetQueue:
+    """Those who wait, in the order in which they began to.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    env : simpy.Environment
+    needs : callable
+        From a query and a deployment to what would be committed now.
+    offer : callable
+        Called with a query and its decision when it may try again.
+    flows : bool
+        Whether budgets are token buckets.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        env: simpy.Environment,
+        needs: Callable[[Query, int], float],
+        offer: Callable[[Query, Decision], None],
+        flows: bool,
+    ) -> None:
+        self._ledger = ledger
+        self._env = env
+        self._needs = needs
+        self._offer = offer
+        self._flows = flows
+        self._waiting: list[tuple[Query, Decision]] = []
+        self._wake_at_s = math.inf  # when a bucket can pay for the first of them
+        self._is_open = True
+
+    def accepts(self, query: Query, decision: Decision) -> bool:
+        """Let a query wait if one whole window, or a full bucket, could pay for its first choice; return whether."""
+        choice = decision.deployment
+        if not self._is_open or choice is None or self._needs(query, choice) > limit(self._ledger.share[choice]):
+            return False
+        self._waiting.append((query, decision))
+        if self._flows:  # a choice that could be paid at once was refused for another reason
+            self._wake_in(min((wait_s for wait_s in self._waits_s(query, decision) if wait_s > 0), default=math.inf))
+        return True
+
+    def offer_all(self) -> None:
+        """Offer all of them again."""
+        self._wake_at_s = math.inf
+        waiting, self._waiting = self._waiting, []
+        for query, decision in waiting:
+            self._offer(query, decision)
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        self._is_open = False
+        self.offer_all()
+
+    def _waits_s(self, query: Query, decision: Decision) -> list[float]:
+        """Return how long buckets have to fill before each of a query's choices can be paid."""
+        choices = [choice for choice in (decision.deployment, *decision.fallbacks) if choice is not None]
+        return [self._ledger.wait_s(choice, self._needs(query, choice)) for choice in choices]
+
+    def _wake_in(self, wait_s: float) -> None:
+        """See that those who wait are looked at again after so long."""
+        if self._env.now + wait_s < self._wake_at_s:
+            self._wake_at_s = self._env.now + wait_s
+            Moment(self._env, wait_s, WINDOWS, self._wake_at_s).callbacks.append(self._wake)
+
+    def _wake(self, event: simpy.Event) -> None:
+        """Offer those again whom a bucket can pay for now, in their order."""
+        if event.value != self._wake_at_s:
+            return  # an earlier one took its place
+        self._wake_at_s = next_s = math.inf
+        self._ledger.flow_in(self._env.now)
+        waiting, self._waiting = self._waiting, []
+        for query, decision in waiting:
+            wait_s = min(self._waits_s(query, decision))
+            if wait_s > 0:
+                self._waiting.append((query, decision))
+                next_s = min(next_s, wait_s)
+            else:
+                self._offer(query, decision)
+        self._wake_in(next_s)

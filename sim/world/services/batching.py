@@ -1,0 +1,243 @@
+"""Continuous batching on a virtual token clock. It knows the clock and tokens, not money, quality or policies.
+
+Requests in one batch of b advance together, one token per iteration of W + H b seconds. So the server keeps one clock V
+that counts iterations, V' = 1 / (W + H b): a request that joins at V with w tokens to generate leaves when V reaches
+V + w. A change of the batch changes the clock's speed and no target, so there is a heap of targets, one pending event,
+and O(log b) work per change; no event stands for an iteration.
+
+A prefill is compute that the batch waits for: first come, first served, V stands still for the input tokens times
+``prefill_per_token_s``. What is still to be prefilled is one number, and needs no event either. Then the request's
+first iteration gives its first token.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+
+import simpy
+
+from sim.world.checks import check_counts, check_factor, check_times
+from sim.world.moment import COMPLETIONS, Moment
+from sim.world.services.slots import Finish, Job
+
+INFINITY = float("inf")
+TIE_TOKENS = 1e-9  # targets nearer than this are reached together: they differ by rounding
+REBASE_AT_TOKENS = 2.0**20  # a clock kept below this resolves 1e-9 of a token, however long a run is never idle
+
+
+@dataclass(frozen=True)
+class Batching:
+    """Serve up to ``slots`` requests in one batch; with b of them an iteration takes W + H b seconds.
+
+    Parameters
+    ----------
+    slots : int or None
+        The largest batch; None for any.
+    iteration_base_s : float
+        W. With W = 0 and without prefill this is processor sharing (Kleinrock 1976, Queueing Systems II, section 4.4).
+    iteration_per_sequence_s : float
+        H.
+    prefill_per_token_s : float
+        How long the whole batch stands still for each input token.
+    kv_tokens : int or None
+        Room in the key-value cache, from admission to completion; None for any. A request that needs more than all of
+        it is served alone.
+    context_tokens : int or None
+        Longer requests are refused before they queue; None for any length.
+    reserved_output_tokens : int or None
+        What an admission reserves beside the input; None for the true output, as if it were known.
+
+    Raises
+    ------
+    ValueError
+        If there is no slot or room, or a time is negative, or an iteration takes no time.
+    """
+
+    slots: int | None
+    iteration_base_s: float
+    iteration_per_sequence_s: float
+    prefill_per_token_s: float = 0.0
+    kv_tokens: int | None = None
+    context_tokens: int | None = None
+    reserved_output_tokens: int | None = None
+    needs_output_tokens = True
+
+    def __post_init__(self) -> None:
+        """Check the hyperparameters."""
+        check_counts(self, "slots", "kv_tokens", "context_tokens", "reserved_output_tokens")
+        check_times(self, "iteration_base_s", "iteration_per_sequence_s", "prefill_per_token_s")
+        if self.iteration_base_s + self.iteration_per_sequence_s == 0:
+            raise ValueError("iteration_base_s and iteration_per_sequence_s are both 0; an iteration must take time")
+
+    def draw(self, n_queries: int, rng: object) -> None:
+        """Return None: nothing is random."""
+
+    def open(self, env: simpy.Environment, finish: Finish) -> BatchingServer:
+        """Return the server of one run."""
+        return BatchingServer(self, env, finish)
+
+
+class BatchingServer:
+    """The clock V, the targets on it, and what is still to be prefilled before it runs on."""
+
+    def __init__(self, service: Batching, env: simpy.Environment, finish: Finish) -> None:
+        self._env = env
+        self._finish = finish
+        self._slots = float("inf") if service.slots is None else service.slots
+        self._kv_tokens = service.kv_tokens
+        self._reserved_tokens = service.reserved_output_tokens
+        self._base_s = service.iteration_base_s
+        self._per_sequence_s = service.iteration_per_sequence_s
+        self._prefill_s = service.prefill_per_token_s
+        self._slowness = 1.0
+        self._iteration_s = 0.0  # (W + H b) x slowness
+        self._clock = 0.0  # V at _updated_s
+        self._updated_s = 0.0
+        self._number = 0
+        self._batch: list[tuple[float, int, Job]] = []  # a heap on targets
+        self._held_tokens = 0
+        self._prefills: deque[list[float]] = deque()  # [number of the job, seconds left at normal speed]
+        self._stall_s = 0.0  # their sum
+        self._first_tokens: deque[tuple[float, Job]] = deque()  # targets, in order
+        self._armed_s = INFINITY  # when the pending event fires: not after the head of the heap is due
+        self._armed: simpy.Event | None = None
+        self._leaving = False
+
+    def admits(self, job: Job) -> bool:
+        """Return whether a slot is free and the input and the reserved output fit the cache."""
+        if self._kv_tokens is None or not self._batch:
+            return len(self._batch) < self._slots
+        return len(self._batch) < self._slots and self._held_tokens + self._needs(job) <= self._kv_tokens
+
+    def begin(self, job: Job, now_s: float) -> None:
+        """Join the batch."""
+        if self._updated_s < now_s:
+            self._advance(now_s)
+        batch = self._batch
+        if not batch:
+            self._clock = 0.0
+            self._first_tokens.clear()
+        clock = self._clock
+        self._number = number = self._number + 1
+        job.started_at_s = now_s
+        job.first_token_at_s = INFINITY  # until it is known
+        self._first_tokens.append((clock + 1, job))
+        entry = (clock + job.output_tokens, number, job)
+        heappush(batch, entry)
+        if self._kv_tokens is not None:
+            self._held_tokens += self._needs(job)
+        if self._prefill_s:
+            prefill_s = job.query.input_tokens * self._prefill_s
+            self._prefills.append([number, prefill_s])
+            self._stall_s += prefill_s
+        self._iteration_s = (self._base_s + self._per_sequence_s * len(batch)) * self._slowness
+        if batch[0] is entry:  # else everybody leaves later than before, and the pending event will see to it
+            self._expect(now_s)
+
+    def cancel(self, job: Job, now_s: float) -> None:
+        """Leave the batch at once, with what was left of the prefill."""
+        self._advance(now_s)
+        place = next(place for place, (_, _, member) in enumerate(self._batch) if member is job)
+        _, number, _ = self._batch.pop(place)
+        heapify(self._batch)
+        if self._kv_tokens is not None:
+            self._held_tokens -= self._needs(job)
+        self._prefills = deque(left for left in self._prefills if left[0] != number)
+        self._stall_s = sum(left[1] for left in self._prefills)
+        self._first_tokens = deque(entry for entry in self._first_tokens if entry[1] is not job)
+        self._change(now_s)
+
+    def slow_down(self, factor: float, now_s: float) -> None:
+        """Take ``factor`` times as long as normal for everything from now on."""
+        check_factor(factor)
+        self._advance(now_s)
+        self._slowness = factor
+        self._change(now_s)
+
+    def _needs(self, job: Job) -> int:
+        reserved = self._reserved_tokens
+        return job.query.input_tokens + (job.output_tokens if reserved is None else reserved)
+
+    def _advance(self, now_s: float) -> None:
+        """Bring the clock to now; since the last change it stood still, then ran at one speed."""
+        start_s, self._updated_s = self._updated_s, now_s
+        if self._prefills:
+            start_s = self._prefill(start_s, now_s)
+        if now_s <= start_s or not self._batch:
+            return
+        before, iteration_s = self._clock, self._iteration_s
+        self._clock = clock = before + (now_s - start_s) / iteration_s
+        first_tokens = self._first_tokens
+        while first_tokens and first_tokens[0][0] <= clock + TIE_TOKENS:
+            target, job = first_tokens.popleft()
+            if job.first_token_at_s == INFINITY:
+                job.first_token_at_s = start_s + (target - before) * iteration_s
+
+    def _prefill(self, start_s: float, now_s: float) -> float:
+        """Prefill from one time to another; return when the clock ran on, or the latter."""
+        prefills, slowness = self._prefills, self._slowness
+        while prefills:
+            wanted_s, elapsed_s = prefills[0][1] * slowness, now_s - start_s
+            if elapsed_s < wanted_s:
+                prefills[0][1] -= elapsed_s / slowness
+                self._stall_s -= elapsed_s / slowness
+                return now_s
+            start_s += wanted_s
+            self._stall_s -= prefills.popleft()[1]
+        self._stall_s = 0.0  # no rounding is carried on
+        return start_s
+
+    def _change(self, now_s: float) -> None:
+        """Set the speed for the present batch."""
+        self._iteration_s = (self._base_s + self._per_sequence_s * len(self._batch)) * self._slowness
+        self._expect(now_s)
+
+    def _expect(self, now_s: float) -> None:
+        """See that an event fires no later than the first member leaves."""
+        if self._leaving or not self._batch:
+            return
+        wait_s = (self._batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
+        if now_s + wait_s < self._armed_s:  # else the pending event comes too early, and sets the next
+            wait_s = max(wait_s, 0.0)  # by rounding
+            self._armed_s = now_s + wait_s
+            self._armed = event = Moment(self._env, wait_s, COMPLETIONS)
+            event.callbacks.append(self._leave)
+
+    def _leave(self, event: simpy.Event) -> None:
+        """Let everybody go whose target is reached."""
+        if event is not self._armed:
+            return  # an earlier one took its place
+        now_s, batch = self._env.now, self._batch
+        self._armed_s = INFINITY
+        if not batch:
+            return
+        self._advance(now_s)
+        left_s = (batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
+        if now_s + left_s > now_s:  # others have joined since, and slowed it down
+            self._expect(now_s)
+            return
+        clock, _, job = heappop(batch)
+        self._clock = clock  # exactly: no rounding is carried on
+        gone = [job]
+        while batch and batch[0][0] <= clock + TIE_TOKENS:
+            gone.append(heappop(batch)[2])
+        if clock > REBASE_AT_TOKENS:
+            self._rebase()
+        for job in gone:
+            if self._kv_tokens is not None:
+                self._held_tokens -= self._needs(job)
+            if job.first_token_at_s == INFINITY:
+                job.first_token_at_s = now_s
+        self._leaving = True  # one change for all who leave and all who follow them
+        for job in gone:
+            self._finish(job, now_s)
+        self._leaving = False
+        self._change(now_s)
+
+    def _rebase(self) -> None:
+        """Set the clock back to 0; the order of targets stays, so the heap stays one."""
+        clock, self._clock = self._clock, 0.0
+        self._batch[:] = [(target - clock, number, job) for target, number, job in self._batch]
+        self._first_tokens = deque((target - clock, job) for target, job in self._first_tokens)

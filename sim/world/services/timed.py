@@ -1,0 +1,57 @@
+"""A service whose time is drawn from a distribution, whatever the query. It knows the clock, not tokens or money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import simpy
+
+from sim.distributions import Distribution
+from sim.interface import FloatArray
+from sim.world.services.slots import Finish, Job, Server, SlotsServer, check_context, check_slots
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Serve up to ``slots`` queries at once, each for a time of its own drawn from ``duration``.
+
+    The time belongs to the pair of query and deployment, so every policy meets the same one. The first token comes with
+    the last: a distribution of the whole time says nothing of its parts.
+
+    Parameters
+    ----------
+    slots : int
+    duration : Distribution
+    context_tokens : int or None
+        The longest query that fits; None for any length.
+
+    Raises
+    ------
+    ValueError
+        If there is no slot, or the context is not positive.
+    """
+
+    slots: int
+    duration: Distribution
+    context_tokens: int | None = None
+    needs_output_tokens = False
+
+    def __post_init__(self) -> None:
+        """Check the hyperparameters."""
+        check_slots(self.slots)
+        check_context(self.context_tokens)
+
+    def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
+        """Return one duration per arrival (n_queries, 1), s."""
+        return self.duration.draw(n_queries, rng)[:, None]
+
+    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+        """Return the server of one run."""
+        return SlotsServer(self.slots, drawn_s, env, finish)
+
+
+def drawn_s(job: Job) -> tuple[float, float]:
+    """Return the time to the first token of a job, which is what was drawn for it, and none from there to the last."""
+    assert job.draws is not None  # Timed.draw gave every arrival one
+    return job.draws[0], 0.0

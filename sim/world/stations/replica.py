@@ -1,0 +1,121 @@
+"""One replica: a server and the jobs that wait for it. It knows jobs, not deployments, money or policies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+from sim.deployment import Service
+from sim.world.services.slots import Job, Server
+from sim.world.stations.queue import Discipline, Queue
+
+
+class Replica:
+    """A server with its queue.
+
+    Parameters
+    ----------
+    service : Service
+    discipline : callable or None
+    env : simpy.Environment
+    done : callable
+        Called with each job and the time at its completion, after the next one has begun.
+    counts : tuple
+        The fleet's numbers of waiting jobs and of jobs in service, and this deployment's place in them.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        discipline: Discipline | None,
+        env: simpy.Environment,
+        done: Callable[[Job, float], None],
+        counts: tuple[Any, Any, int],
+    ) -> None:
+        self._queued, self._in_flight, self._place = counts
+        self._done = done
+        self._queue = Queue(discipline)
+        self._serving: set[Job] = set()
+        self.server: Server = service.open(env, self._finish)
+        if hasattr(self.server, "on_room"):  # a server whose room appears by itself, as when a rate limit refills
+            self.server.on_room = self._begin_waiting
+        self.accepts = True
+
+    @property
+    def load(self) -> int:
+        """Jobs waiting and in service."""
+        return self._queue.length + len(self._serving)
+
+    @property
+    def waiting_count(self) -> int:
+        """Jobs waiting."""
+        return self._queue.length
+
+    @property
+    def serving_count(self) -> int:
+        """Jobs in service."""
+        return len(self._serving)
+
+    def begin(self, job: Job, now_s: float) -> bool:
+        """Serve the job from now on, if nobody waits and the server has room; return whether it does."""
+        if self._queue.length or not self.server.admits(job):
+            return False
+        self._serve(job, now_s)
+        return True
+
+    def wait(self, job: Job) -> None:
+        """Let the job wait."""
+        self._queue.push(job)
+        self._queued[self._place] += 1
+
+    def remove(self, job: Job, now_s: float) -> None:
+        """Take a job out, from the queue or from service with its work lost."""
+        job.is_gone = True
+        if job.is_waiting:
+            self._queue.remove(job)
+            self._queued[self._place] -= 1
+        else:
+            self._serving.remove(job)
+            self._in_flight[self._place] -= 1
+            self.server.cancel(job, now_s)
+        self._begin_waiting(now_s)
+
+    def clear(self, now_s: float) -> list[Job]:
+        """Take out all jobs, in service first; return them."""
+        lost = sorted(self._serving, key=lambda job: job.query.id)
+        for job in lost:
+            job.is_gone = True
+            self._serving.remove(job)
+            self.server.cancel(job, now_s)
+        self._in_flight[self._place] -= len(lost)
+        while self._queue.length:
+            job = self._queue.first()
+            job.is_gone = True
+            self._queue.remove(job)
+            self._queued[self._place] -= 1
+            lost.append(job)
+        return lost
+
+    def _serve(self, job: Job, now_s: float) -> None:
+        self.server.begin(job, now_s)
+        if not job.is_gone:  # an instant server has finished it already
+            self._serving.add(job)
+            self._in_flight[self._place] += 1
+
+    def _finish(self, job: Job, now_s: float) -> None:
+        job.is_gone = True
+        if job in self._serving:
+            self._serving.remove(job)
+            self._in_flight[self._place] -= 1
+        if self._queue.length:  # before done, so that nobody overtakes those who wait
+            self._begin_waiting(now_s)
+        self._done(job, now_s)
+
+    def _begin_waiting(self, now_s: float) -> None:
+        while self._queue.length and self.server.admits(self._queue.first()):
+            job = self._queue.first()
+            self._queue.remove(job)
+            self._queued[self._place] -= 1
+            self._serve(job, now_s)

@@ -1,0 +1,215 @@
+"""One deployment at work: replicas behind a balancer, limits on waiting and on time, outages. It knows no money."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from sim.deployment import Deployment
+from sim.interface import FloatArray
+from sim.world.moment import TIME_LIMITS, Moment
+from sim.world.record import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
+from sim.world.services.slots import Job
+from sim.world.stations.balancer import LeastLoaded
+from sim.world.stations.replica import Replica
+
+
+class Station:
+    """One deployment at work in one run.
+
+    Parameters
+    ----------
+    deployment : Deployment
+    number : int
+        Its index in the fleet.
+    counts : tuple
+        The fleet's numbers, which this station keeps up to date: waiting, in service, whether available.
+    env : simpy.Environment
+    done : callable
+        Called with each job and the time at its completion, after the next one has begun.
+    lost : callable
+        Called with each job that was taken and then lost, its fate and the time.
+    patience_s : array (n_queries,) or None
+        How long each query will wait here before it leaves.
+    rng : Generator
+        For the balancer.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        number: int,
+        counts: tuple[Any, Any, Any],
+        env: simpy.Environment,
+        done: Callable[[Job, float], None],
+        lost: Callable[[Job, int, float], None],
+        patience_s: FloatArray | None,
+        rng: np.random.Generator,
+    ) -> None:
+        queued, in_flight, self._available = counts
+        self._deployment = deployment
+        self._number = number
+        self._counts = (queued, in_flight, number)
+        self._env = env
+        self._done = done
+        self._lost = lost
+        self._patience_s = patience_s
+        may_wait = getattr(deployment.service, "may_wait", True)  # only services behind rate limits say
+        self._capacity = deployment.queue_capacity if may_wait else 0
+        self._context_tokens = deployment.service.context_tokens
+        self._timeout_s = deployment.timeout_s
+        self._has_clocks = self._timeout_s is not None or patience_s is not None
+        self._balancer = (deployment.balancer or LeastLoaded()).open(rng)
+        self._slowdowns: list[float] = []  # the factors that hold at present
+        self._outages = self._absences = 0  # how many events keep it down, or out, at present
+        self._is_plain = not self._has_clocks and self._context_tokens is None and deployment.autoscaler is None
+        self._only: Replica | None = None  # the one replica, while nothing can refuse or watch what it is offered
+        self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
+        self.replicas: list[Replica] = []
+        self.starting = 0  # replicas that are paid for and do not serve yet
+        self.openings: list[tuple[float, int]] = []  # from each time on, how many replicas are paid for
+        for _ in range(deployment.replicas):
+            self.add_replica()
+
+    # --- jobs ---------------------------------------------------------------------------------------------------------
+
+    def offer(self, job: Job, now_s: float) -> int | None:
+        """Begin the job or let it wait; return None if it was taken, else the fate that the refusal would be."""
+        if self._only is not None and self._only.begin(job, now_s):
+            return None
+        if not self._available[self._number]:
+            return FAILED
+        if self._context_tokens is not None and job.query.input_tokens + job.output_tokens > self._context_tokens:
+            return TOO_LONG
+        replica = self.replicas[0]
+        if len(self.replicas) > 1:
+            replica = self._balancer.choose([replica for replica in self.replicas if replica.accepts])
+        if self._has_clocks:
+            self._home[job] = replica
+        if not replica.begin(job, now_s):
+            if self._capacity is not None and self._counts[0][self._number] >= self._capacity:
+                self._home.pop(job, None)
+                return REJECTED
+            replica.wait(job)
+            if self._patience_s is not None:
+                patience = Moment(self._env, float(self._patience_s[job.query.id]), TIME_LIMITS, job)
+                patience.callbacks.append(self._lose_patience)
+        if self._timeout_s is not None:
+            Moment(self._env, self._timeout_s, TIME_LIMITS, job).callbacks.append(self._time_out)
+        return None
+
+    def _lose_patience(self, event: simpy.Event) -> None:
+        job: Job = event.value  # type: ignore[assignment]
+        if job.is_waiting:
+            self._give_up(job, ABANDONED)
+
+    def _time_out(self, event: simpy.Event) -> None:
+        job: Job = event.value  # type: ignore[assignment]
+        if not job.is_gone:
+            self._give_up(job, TIMED_OUT)
+
+    def _give_up(self, job: Job, fate: int) -> None:
+        self._home.pop(job).remove(job, self._env.now)
+        self._lost(job, fate, self._env.now)
+
+    def _complete(self, job: Job, now_s: float) -> None:
+        del self._home[job]
+        self._done(job, now_s)
+
+    # --- replicas -----------------------------------------------------------------------------------------------------
+
+    def add_replica(self) -> None:
+        """Open one more replica."""
+        deployment = self._deployment
+        done = self._complete if self._has_clocks else self._done
+        replica = Replica(deployment.service, deployment.discipline, self._env, done, self._counts)
+        replica.server.slow_down(self._factor(), self._env.now)
+        self.replicas.append(replica)
+        self._note_opening()
+        self._find_only()
+
+    def start_replica(self, cold_start_s: float) -> Generator[simpy.Event, None, None]:
+        """Pay for one more replica now, and open it after its cold start, as a SimPy process."""
+        self.starting += 1
+        self._note_opening()
+        yield self._env.timeout(cold_start_s)
+        self.starting -= 1
+        self.add_replica()
+
+    def retire_replica(self) -> None:
+        """Let the least loaded replica accept nothing more, and close it when it is empty."""
+        accepting = [replica for replica in self.replicas if replica.accepts]
+        if len(accepting) > 1:
+            min(accepting, key=lambda replica: replica.load).accepts = False
+        self.close_empty()
+
+    def close_empty(self) -> None:
+        """Close the retired replicas that have nothing left to do."""
+        self.replicas = [replica for replica in self.replicas if replica.accepts or replica.load]
+        self._note_opening()
+
+    def _note_opening(self) -> None:
+        paid_for = len(self.replicas) + self.starting
+        if not self.openings or self.openings[-1][1] != paid_for:
+            self.openings.append((self._env.now, paid_for))
+
+    def total_replica_seconds(self) -> float:
+        """Return the time that replicas were open so far, summed over them."""
+        return replica_seconds(self.openings, self.openings[0][0], self._env.now)
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    # Each event begins and ends its own effect: down times and absences add up to their union, and factors multiply.
+
+    def fail(self) -> None:
+        """Go down, or stay down for one more reason: every job here is lost."""
+        self._outages += 1
+        self._find_available()
+        for replica in self.replicas:
+            for job in replica.clear(self._env.now):
+                self._home.pop(job, None)
+                self._lost(job, FAILED, self._env.now)
+
+    def repair(self) -> None:
+        """End one ``fail``: come up again, unless there is another reason to be down."""
+        self._outages -= 1
+        self._find_available()
+
+    def slow_down(self, factor: float) -> None:
+        """Take ``factor`` times as long as so far from now on."""
+        self._slowdowns.append(factor)
+        self._set_speed()
+
+    def restore_speed(self, factor: float) -> None:
+        """End one ``slow_down`` by this factor."""
+        self._slowdowns.remove(factor)
+        self._set_speed()
+
+    def leave(self) -> None:
+        """Accept nothing more; what is here is still served."""
+        self._absences += 1
+        self._find_available()
+
+    def join(self) -> None:
+        """End one ``leave``: accept queries again, unless there is another reason to be out."""
+        self._absences -= 1
+        self._find_available()
+
+    def _factor(self) -> float:
+        return math.prod(sorted(self._slowdowns))  # sorted, so that the order of events does not change a digit
+
+    def _set_speed(self) -> None:
+        for replica in self.replicas:
+            replica.server.slow_down(self._factor(), self._env.now)
+
+    def _find_available(self) -> None:
+        self._available[self._number] = self._outages == self._absences == 0
+        self._find_only()
+
+    def _find_only(self) -> None:
+        is_open = self._is_plain and self._outages == self._absences == 0
+        self._only = self.replicas[0] if is_open and len(self.replicas) == 1 else None

@@ -1,0 +1,240 @@
+"""Random legal command lines: what holds for every one of them. ``tests.command_lines`` draws them.
+
+A line that fails is printed, so that it can be pasted into a shell. It is found again by the seed of its shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import initialize_config_module
+from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from omegaconf import OmegaConf
+
+from scenarios.events import Joins, Leaves, Outage, PriceChange, TopUp
+from sim.cli.configuration import configure
+from sim.cli.main import main
+from sim.instance import Instance
+from sim.interface import TOLERANCE, FloatArray
+from sim.scenario import TokenBucket, Window
+from sim.study.experiment import EstimateCache
+from tests.command_lines import FOR_SWEEPS, GROUPS, NEEDS_A_FILE, Line, lines, options
+from tests.drawn_studies import CONF, Study, configuration, measured, record, study
+from tests.one_more import with_one_more
+
+QUICK_SHARDS, QUICK_EACH = 6, 50
+SHARDS, EACH = 20, 1000
+TIMES = [
+    "arrived_at_s",
+    "decided_at_s",
+    "offered_at_s",
+    "started_at_s",
+    "first_token_at_s",
+    "finished_at_s",
+    "ended_at_s",
+]
+
+
+def hold(line: Line) -> None:
+    """Hold a line to everything. It is legal, so nothing may refuse it."""
+    note(str(line))
+    estimates = EstimateCache()
+    one = study(line)
+    scenario = one.moved(0.0)
+    run = measured(one, scenario, estimates)
+    again = measured(one, scenario, EstimateCache())
+    pd.testing.assert_frame_equal(again.requests, run.requests, check_exact=True)
+    pd.testing.assert_series_equal(figures(again.summary), figures(run.summary), check_exact=True)
+    predicted = estimates.get(one.policy().estimator, run.instance)
+    for shift_s in () if one.is_closed else (3600.0, 1.7e9):
+        moved, _ = record(one.policy(), one.moved(shift_s), one.seed, predicted)
+        pd.testing.assert_frame_equal(moved, run.requests, check_exact=True)
+    more = with_one_more(one, scenario, predicted)
+    pd.testing.assert_frame_equal(plain(more), plain(run.requests), check_exact=True)
+    hold_fates(run.requests, run.instance)
+    hold_budgets(one, run.requests, run.instance, predicted.cost)
+    hold_events(one, run.requests, run.instance)
+    assert not float(run.summary["optimum_ratio"]) > 1 + 1e-6  # it may be NaN
+
+
+def figures(summary: dict[str, float | int | str]) -> pd.Series[Any]:
+    """A row of the summary without what no two runs share."""
+    return pd.Series({name: value for name, value in summary.items() if name != "wall_s"}, dtype=object)
+
+
+def plain(requests: pd.DataFrame) -> pd.DataFrame:
+    """The table with names of deployments as texts."""
+    return requests.assign(deployment=requests["deployment"].astype(object))
+
+
+def hold_fates(requests: pd.DataFrame, instance: Instance) -> None:
+    """Every arrival has one fate, and time runs forward."""
+    assert requests["id"].tolist() == list(range(len(instance.rows)))
+    assert (requests["fate"] != "pending").all()
+    assert requests["arrived_at_s"].min() == 0
+    assert requests["arrived_at_s"].is_monotonic_increasing
+    served = requests[requests["fate"] == "served"]
+    assert served[TIMES].notna().all(axis=None)
+    steps = np.diff(served[TIMES[:-1]].to_numpy(), axis=1)
+    assert (steps >= -1e-9 * (1 + served["ended_at_s"].to_numpy()[:, None])).all()
+    lost = requests[requests["fate"] != "served"]
+    assert lost["finished_at_s"].isna().all()
+    assert (lost[["quality", "cost_usd"]] == 0).all(axis=None)
+    assert not (lost["fate"].isin(["exhausted", "rejected"]) & lost["started_at_s"].notna()).any()
+
+
+def hold_budgets(one: Study, requests: pd.DataFrame, instance: Instance, cost_hat: FloatArray) -> None:
+    """No budget is overspent at any time, by the truth and the table alone."""
+    scenario = one.scenario
+    span_s = max(float(requests["arrived_at_s"].iloc[-1]), float(np.finfo(np.float64).tiny))
+    for k, (info, budget) in enumerate(zip(instance.setting.fleet, instance.setting.budgets.tolist(), strict=True)):
+        here = requests[(requests["fate"] == "served") & (requests["deployment"] == info.name)]
+        here = here.sort_values("offered_at_s", kind="stable")
+        if here.empty or np.isinf(budget):
+            continue
+        rows, at_s = instance.rows[here["id"].to_numpy()], here["offered_at_s"].to_numpy()
+        spent = here["cost_usd"].to_numpy() if info.unit == "usd" else instance.cost[rows, k]
+        added = sum(
+            event.amount for event in scenario.events if isinstance(event, TopUp) and event.deployment == info.name
+        )
+        if scenario.reserve == "estimate":  # so far may the truth be above what was reserved
+            added += np.maximum(spent - cost_hat[rows, k], 0.0).sum()
+        given_out = budget * shares(scenario.window, span_s, at_s) + added
+        slack = TOLERANCE * (given_out + spent.sum())
+        assert (spent.cumsum() <= given_out + slack).all(), f"{info.name} overspends {budget}"
+        if isinstance(scenario.window, Window) and not scenario.window.rollover:
+            in_each = pd.Series(spent).groupby(number(scenario.window, at_s)).sum()
+            of_each = shares(scenario.window, span_s, np.zeros(1))[0] * budget
+            assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), (
+                f"{info.name} overspends {of_each} in a window"
+            )
+
+
+def hold_events(one: Study, requests: pd.DataFrame, instance: Instance) -> None:
+    """What overlaps an event of its deployment has met it, whatever else happens."""
+    served = requests[requests["fate"] == "served"]
+    offered_s, started_s, finished_s = (
+        served[f"{what}_at_s"].to_numpy() for what in ("offered", "started", "finished")
+    )
+    names = served["deployment"].astype(str).to_numpy()
+    factor = np.ones(len(served))
+    for event in one.scenario.events:
+        here = (names == event.deployment) | (event.deployment is None)  # type: ignore[attr-defined]
+        begin_s = getattr(event, "at_s", 0.0)
+        length_s = getattr(event, "for_s", None)
+        end_s = np.inf if length_s is None else begin_s + length_s
+        meets = here & (begin_s <= offered_s) & (offered_s < end_s)
+        if isinstance(event, Outage):
+            assert not (here & (started_s < end_s) & ((finished_s > begin_s) | (started_s >= begin_s))).any()
+        elif isinstance(event, Leaves):
+            assert not meets.any()
+        elif isinstance(event, Joins):
+            assert not (here & (offered_s < begin_s)).any()
+        elif isinstance(event, PriceChange):
+            factor[meets] *= event.factor
+    columns = pd.Index([info.name for info in instance.setting.fleet]).get_indexer(pd.Index(names))
+    truth = instance.cost_usd[instance.rows[served["id"].to_numpy()], columns]
+    np.testing.assert_allclose(served["cost_usd"], truth * factor, rtol=1e-12)
+
+
+def number(window: Window, at_s: FloatArray) -> FloatArray:
+    """The number of the window at each time."""
+    return np.asarray(np.floor(at_s / window.length_s + 1e-9))
+
+
+def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray) -> FloatArray:
+    """How much of a budget has been given out at each time, as docs/semantics.md has it."""
+    if window is None:
+        return np.ones_like(at_s)
+    if isinstance(window, TokenBucket):
+        at_first = min(1.0, window.burst_s / span_s)
+        return np.minimum(1.0, at_first + (1 - at_first) * (at_s / span_s))
+    begun = number(window, at_s) + 1
+    return np.minimum(1.0, begun * min(1.0, window.length_s / span_s)) if window.spread else begun
+
+
+def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None]) -> None:
+    """Draw lines from a fixed seed and do something with each."""
+
+    @seed(number)
+    @settings(
+        max_examples=how_many,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(line=lines(slow))
+    def each(line: Line) -> None:
+        what(line)
+
+    each()
+
+
+@pytest.mark.parametrize("shard", range(QUICK_SHARDS))
+def test_three_hundred_random_command_lines_hold_to_everything(shard: int) -> None:
+    each_of(shard, QUICK_EACH, False, hold)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_twenty_thousand_random_command_lines_hold_to_everything(shard: int) -> None:
+    each_of(1000 + shard, EACH, shard % 4 == 0, hold)  # a quarter with dear policies as often as any
+
+
+def compose_it(line: Line) -> None:
+    """Hold a line to the configuration that its words have in the command."""
+    with initialize_config_module("conf", version_base="1.3"):
+        theirs = configure("run", line.words)
+    ours = configuration(line)
+    assert OmegaConf.to_container(theirs, resolve=True) == OmegaConf.to_container(ours, resolve=True)
+
+
+def test_the_words_of_a_line_give_the_configuration_that_was_run() -> None:
+    each_of(0, 8, False, compose_it)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", range(4))
+def test_the_words_of_many_lines_give_the_configurations_that_were_run(shard: int) -> None:
+    each_of(2000 + shard, 100, True, compose_it)
+
+
+LINE = Line(
+    {"workload": "synthetic", "fleet": "slots", "policy": "least_loaded", "window": "bucket", "events": ("outage",)},
+    {
+        "seed": 3,
+        "workload.n_queries": 60,
+        "workload.n_history": 50,
+        "fleet.service.slots": 2,
+        "fleet.patience": {"_target_": "sim.distributions.Constant", "value_s": 1.0},
+        "events.outage.at_s": 2.0,
+        "exhausted": "wait",
+    },
+)
+
+
+def test_a_line_gives_through_the_command_what_it_gives_here(tmp_path: Path) -> None:
+    assert main(["run", *LINE.words, f"out={tmp_path / 'out'}"]) == 0
+    theirs = pd.read_parquet(tmp_path / "out" / "requests.parquet")
+    one = study(LINE)
+    run = measured(one, one.scenario, EstimateCache())
+    assert theirs["fate"].astype(str).tolist() == run.requests["fate"].astype(str).tolist()
+    assert theirs["ended_at_s"].tolist() == run.requests["ended_at_s"].tolist()
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv", dtype=str).iloc[0]
+    for name, value in run.summary.items():
+        if name == "wall_s":
+            continue
+        found = str(summary[name])
+        assert found == "nan" if pd.isna(value) else type(value)(found) == value, name
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_is_drawn_or_named_as_one_that_cannot_be(group: str) -> None:
+    known = {*options(group), *NEEDS_A_FILE.get(group, set()), *FOR_SWEEPS.get(group, set())}
+    assert known == {path.stem for path in (CONF / group).glob("*.yaml")}

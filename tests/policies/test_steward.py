@@ -1,0 +1,227 @@
+"""Steward, part by part on numbers that can be checked by hand, then against the rules that it is to beat."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from policies.budgeted.sampled_dual import SampledDual
+from policies.budgeted.steward import Steward, accepted
+from policies.estimators.kernel_ridge import KernelRidge
+from policies.estimators.neighbours import ExactNeighbours
+from policies.parts.forecast import Forecast, Known
+from policies.parts.residuals import PRIOR, Residuals
+from policies.parts.smooth_prices import smooth_prices
+from scenarios.arrivals import Deterministic
+from scenarios.budgets import Weighted
+from scenarios.events import BudgetCut
+from scenarios.fleets import OnePerModel
+from scenarios.orders import given, shuffled
+from scenarios.orders.ranked import cheap_first, costly_first, easy_first, hard_first
+from scenarios.workloads.synthetic import synthetic
+from sim.assignment.prices import minimise
+from sim.interface import EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
+from sim.scenario import Order, Scenario
+from sim.study.experiment import compare
+from sim.world.services.slots import Instant
+from tests.worlds import idle, tiny_query, tiny_setting
+
+# --- prices
+
+
+def bought(prices: FloatArray, quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> float:
+    """The dual of the linear program at these prices."""
+    return float(prices @ budgets + np.maximum((quality - prices * cost).max(axis=1), 0).sum())
+
+
+def test_smooth_prices_are_next_to_the_exact_ones() -> None:
+    rng = np.random.default_rng(0)
+    quality, cost, budgets = rng.random((500, 4)), rng.uniform(0.5, 2, (500, 4)), np.array([20.0, 50.0, 80.0, 5.0])
+    prices = smooth_prices(quality, cost, np.ones(500), budgets, np.full(4, 0.3))
+    _, least = minimise(quality, cost, budgets)
+    assert least <= bought(prices, quality, cost, budgets) <= 1.01 * least
+
+
+def test_a_weight_of_two_is_a_row_written_twice() -> None:
+    rng = np.random.default_rng(1)
+    quality, cost, budgets = rng.random((60, 2)), rng.uniform(0.5, 2, (60, 2)), np.array([10.0, 20.0])
+    once = smooth_prices(quality, cost, np.full(60, 2.0), budgets, np.zeros(2))
+    twice = smooth_prices(np.tile(quality, (2, 1)), np.tile(cost, (2, 1)), np.ones(120), budgets, np.zeros(2))
+    assert once == pytest.approx(twice, rel=1e-3)
+
+
+def test_no_budget_costs_nothing_and_enough_budget_next_to_nothing() -> None:
+    quality, cost = np.full((10, 2), 0.5), np.ones((10, 2))
+    prices = smooth_prices(quality, cost, np.ones(10), np.array([np.inf, 100.0]), np.full(2, 0.4))
+    assert prices.tolist() == [0.0, 0.0]
+
+
+# --- costs that a budget lets pass
+
+
+def test_the_cost_that_fits_is_the_mean_of_those_costs_that_do() -> None:
+    spread, rng = np.array([0.8]), np.random.default_rng(2)
+    drawn = 3.0 * np.exp(rng.normal(-(0.8**2) / 2, 0.8, 400_000))  # log-normal with mean 3
+    for remaining in (1.0, 3.0, 30.0):
+        cost, chance = accepted(np.array([3.0]), np.array([remaining]), spread)
+        fits = drawn <= remaining
+        assert chance[0] == pytest.approx(fits.mean(), abs=0.003)
+        assert cost[0] == pytest.approx(drawn[fits].mean(), rel=0.01)
+
+
+def test_an_empty_budget_lets_nothing_pass_but_what_is_free_and_an_endless_one_all() -> None:
+    cost, chance = accepted(np.array([1.0, 0.0, 1.0]), np.array([0.0, 0.0, np.inf]), np.ones(3))
+    assert chance.tolist() == [0.0, 1.0, 1.0]
+    assert cost.tolist() == [1.0, 0.0, 1.0]
+
+
+# --- residuals
+
+
+def axis(number: int) -> EmbeddingArray:
+    """A unit vector."""
+    vector: EmbeddingArray = np.eye(4, dtype=np.float32)[number]
+    return vector
+
+
+def test_a_surprise_is_believed_near_where_it_was_and_nowhere_else() -> None:
+    residuals = Residuals(np.zeros(4, dtype=np.float32), horizon=10)
+    assert residuals.at(axis(0)) == (0.0, 0.0)
+    residuals.add(axis(0), 0.3, 0.6)
+    assert residuals.at(axis(0)) == pytest.approx((0.3 / (1 + PRIOR), 0.6 / (1 + PRIOR)))
+    assert residuals.at(axis(1)) == (0.0, 0.0)
+    halfway = (axis(0) + axis(1)) / np.sqrt(2, dtype=np.float32)  # cosine squared 1/2
+    assert residuals.at(halfway)[0] == pytest.approx(0.5 * 0.3 / (0.5 + PRIOR))
+
+
+def test_the_oldest_surprise_makes_room() -> None:
+    residuals = Residuals(np.zeros(4, dtype=np.float32), horizon=2)
+    for quality in (0.9, 0.3, 0.3):
+        residuals.add(axis(0), quality, 0.0)
+    assert residuals.at(axis(0))[0] == pytest.approx(2 * 0.3 / (2 + PRIOR))
+
+
+# --- the forecast
+
+
+def two_kinds(n: int = 40) -> tuple[History, Estimates]:
+    """Half of the history is good and cheap along one axis, half bad and dear along another; the estimates are true."""
+    good = np.arange(n) < n // 2
+    quality, cost = np.where(good, 0.9, 0.2)[:, None], np.where(good, 1.0, 5.0)[:, None]
+    jitter = np.random.default_rng(0).normal(0, 0.05, (n, 4)).astype(np.float32)
+    embeddings = np.where(good[:, None], axis(0), axis(1)) + jitter
+    history = History(Features(embeddings, np.ones(n, dtype=np.int64)), quality, cost)
+    return history, Estimates(quality, cost)
+
+
+def test_after_the_good_queries_the_bad_ones_are_expected() -> None:
+    known = Known(*two_kinds())
+    forecast = Forecast(known, horizon=20)
+    before = forecast.rest()
+    assert before.weights.sum() == pytest.approx(20)
+    assert before.weights[:20].sum() == pytest.approx(10)
+    for number in range(10):
+        query = tiny_query(number, [0.9], [1.0])._replace(embedding=axis(0))
+        forecast.see(query, query.quality_hat, query.cost_hat)
+    after = forecast.rest()
+    assert after.weights.sum() == pytest.approx(10)
+    assert after.weights[20:].sum() > 9  # a tenth of its plain share is kept for the kind that has come in full
+
+
+def test_what_the_history_has_never_seen_is_expected_again() -> None:
+    forecast = Forecast(Known(*two_kinds()), horizon=20)
+    for number in range(10):
+        strange = number % 2 == 0
+        query = tiny_query(number, [0.9], [1.0])._replace(embedding=axis(3) if strange else axis(0))
+        forecast.see(query, np.array([0.4 if strange else 0.9]), np.array([2.0]))
+    rest = forecast.rest()
+    assert rest.weights.sum() == pytest.approx(10)
+    is_strange = (rest.quality[:, 0] == 0.4) & (rest.cost[:, 0] == 2.0)
+    assert 3.5 < rest.weights[is_strange].sum() < 6.5  # half of what has come, of the ten to come
+
+
+# --- the policy
+
+
+def estimator() -> KernelRidge:
+    """A quick estimator."""
+    return KernelRidge(landmarks=200)
+
+
+def setting_of(history: History, budgets: list[float], horizon: int) -> Setting:
+    """A fleet with this history."""
+    return replace(tiny_setting(budgets, horizon), history=history)
+
+
+def test_it_takes_what_is_worth_its_price_declines_the_rest_and_names_what_else_is() -> None:
+    history, _ = two_kinds()
+    both = History(history.features, np.tile(history.quality, 2), np.tile(history.cost, 2))
+    steward = Steward(ExactNeighbours(k=3))
+    steward.reset(setting_of(both, [5.0, 5.0], 20), np.random.default_rng(0))  # for ten of the ten good ones
+    state = idle(2)._replace(remaining=np.array([5.0, 5.0]))
+    good = tiny_query(0, [0.9, 0.8], [1.0, 1.0])._replace(embedding=axis(0))
+    bad = tiny_query(1, [0.2, 0.2], [5.0, 5.0])._replace(embedding=axis(1))
+    assert steward.decide(good, state) == (0, [1], False)
+    assert steward.decide(bad, state).deployment is None
+
+
+def test_a_deployment_that_is_down_or_has_nothing_left_is_not_chosen() -> None:
+    history, _ = two_kinds()
+    both = History(history.features, np.tile(history.quality, 2), np.tile(history.cost, 2))
+    steward = Steward(ExactNeighbours(k=3))
+    steward.reset(setting_of(both, [5.0, 5.0], 20), np.random.default_rng(0))
+    good = tiny_query(0, [0.9, 0.8], [1.0, 1.0])._replace(embedding=axis(0))
+    state = idle(2)._replace(remaining=np.array([0.0, 50.0]))
+    assert steward.decide(good, state).deployment == 1
+    down = state._replace(remaining=np.array([50.0, 50.0]), available=np.array([False, True]))
+    assert steward.decide(good._replace(id=1), down).deployment == 1
+
+
+def test_answers_that_cost_far_more_than_estimated_make_their_like_unattractive() -> None:
+    history, _ = two_kinds()
+    steward = Steward(ExactNeighbours(k=3))
+    steward.reset(setting_of(history, [5.0], 20), np.random.default_rng(0))
+    state = idle(1)._replace(remaining=np.array([50.0]))
+    query = tiny_query(0, [0.5], [0.6])._replace(embedding=axis(0))
+    assert steward.decide(query, state).deployment == 0
+    for number in range(5):
+        steward.learn(Feedback(query._replace(id=number), 0, 0.0, 6.0, 0.0))
+    assert steward.decide(query._replace(id=1), state).deployment is None
+
+
+def test_a_second_run_is_the_first_one_again() -> None:
+    world = scenario(shuffled)
+    steward = Steward(estimator(), solves=10)
+    first = compare(world, {"steward": steward}, replications=2)
+    again = compare(world, {"steward": steward}, replications=2)
+    assert first["quality"].tolist() == again["quality"].tolist()
+
+
+def scenario(order: Order) -> Scenario:
+    """600 queries, 6 models, weighted budgets."""
+    workload = synthetic(n_queries=600, n_history=900, n_models=6, dim=16, seed=3)
+    return Scenario(workload, OnePerModel(Instant()), Weighted(), Deterministic(1.0), order)
+
+
+@pytest.mark.parametrize("order", [shuffled, given, cheap_first, costly_first, easy_first, hard_first])
+def test_it_beats_the_mended_port_in_every_order(order: Order) -> None:
+    policies = {"steward": Steward(estimator()), "port_fallback": SampledDual(estimator(), fallback=True)}
+    quality = compare(scenario(order), policies, replications=2).groupby("policy")["quality"].mean()
+    assert quality["steward"] > quality["port_fallback"]
+
+
+def test_it_goes_on_when_budgets_are_cut_and_when_a_topic_was_never_seen() -> None:
+    world = scenario(shuffled)
+    assert world.workload.history.source is not None
+    for harder in (
+        replace(world, events=[BudgetCut(0.5, "50%")]),
+        replace(world, unseen=[str(world.workload.history.source[0])]),
+    ):
+        policies = {"steward": Steward(estimator()), "port_fallback": SampledDual(estimator(), fallback=True)}
+        quality = compare(harder, policies, replications=2).groupby("policy")["quality"].mean()
+        assert quality["steward"] > quality["port_fallback"]
+
+
+def test_prices_must_be_solved_at_least_once() -> None:
+    with pytest.raises(ValueError, match="solves is 0; prices must be solved at least once"):
+        Steward(estimator(), solves=0)

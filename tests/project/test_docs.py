@@ -1,0 +1,58 @@
+"""The pages that are made or shown as code: up to date, and every example runs."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+from sim.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), flags=re.DOTALL)
+
+
+def test_the_python_page_has_examples() -> None:
+    assert len(EXAMPLES) == 3
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_of_the_python_page_runs(example: str) -> None:
+    exec(compile(example, "docs/python.md", "exec"), {})
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_shows_no_outputs_of_whoever_ran_it(path: Path) -> None:
+    notebook = json.loads(path.read_text())
+    namespace: dict[str, object] = {}
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert len(code) >= 3
+    for cell in code:
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+        exec(compile("".join(cell["source"]), path.name, "exec"), namespace)
+    plt.close("all")
+
+
+def test_the_commands_of_the_teaching_page_run_and_draw_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "teaching.md").read_text()
+    commands = [shlex.split(line) for line in page.splitlines() if line.startswith("switchyard ")]
+    for words in commands:
+        assert main([*words[1:], "replications=1", "workload.n_queries=400", "workload.n_history=300"]) == 0
+    out = tmp_path / "outputs"
+    assert (out / "teaching" / "figures" / "spend.png").exists()
+    assert (out / "teaching_why" / "decomposition.png").exists()
+
+
+@pytest.mark.parametrize("page", ["what_if.md", "teaching.md", "python.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / "docs" / page).read_text()):
+        assert (ROOT / "docs" / target.partition("#")[0]).exists(), target

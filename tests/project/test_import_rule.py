@@ -1,0 +1,86 @@
+"""Which package may import which; the arrows of ARCHITECTURE.md."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sim
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# From the top down: a module may import those of its own layer and of layers below.
+LAYERS = (
+    "sim.cli",
+    "sim.show",
+    "sim.study",
+    "sim.world",
+    "sim.instance",
+    "sim.selection",
+    "sim.fitting",
+    "sim.scenario",
+    "sim.deployment",
+    "sim.workload",
+    "sim.assignment",
+    "sim.distributions",
+    "sim.interface",
+    "sim.errors",
+)
+OURS = ("sim", "policies", "scenarios", "conf")
+
+
+def modules(package: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found.add(node.module or "")
+    return found
+
+
+def layer(module: str) -> int:
+    return next(rank for rank, name in enumerate(LAYERS) if module == name or module.startswith(f"{name}."))
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules("policies")))
+def test_a_policy_sees_only_the_interface_and_arithmetic(module: str, path: Path) -> None:
+    ours = {name for name in imported(path) if name.split(".")[0] in OURS and name.split(".")[0] != "policies"}
+    assert ours <= {"sim.interface", "sim.assignment.prices", "sim.errors"}
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules("scenarios")))
+def test_scenarios_see_the_interface_and_what_a_scenario_is_made_of(module: str, path: Path) -> None:
+    ours = {name for name in imported(path) if name.split(".")[0] in OURS and name.split(".")[0] != "scenarios"}
+    assert ours <= {"sim.interface", "sim.errors", "sim.scenario", "sim.deployment", "sim.workload"}
+
+
+@pytest.mark.parametrize(("module", "path"), [(m, p) for m, p in modules("sim") if m not in ("sim", "sim.__main__")])
+def test_arrows_inside_the_simulator_run_down_only(module: str, path: Path) -> None:
+    ours = {name for name in imported(path) if name.split(".")[0] in OURS}
+    assert {name for name in ours if name.split(".")[0] != "sim"} == set()
+    assert {name for name in ours if layer(name) < layer(module)} == set()
+
+
+def test_figures_and_tables_never_touch_the_world() -> None:
+    for _, path in modules("sim/show"):
+        assert not {name for name in imported(path) if name.startswith(("sim.world", "sim.instance", "sim.scenario"))}
+
+
+def test_only_the_command_line_knows_hydra() -> None:
+    for package in ("sim", "policies", "scenarios"):
+        for module, path in modules(package):
+            if not module.startswith("sim.cli"):
+                assert not {name for name in imported(path) if name.split(".")[0] in ("hydra", "omegaconf")}, module
+
+
+def test_the_package_named_sim_is_ours() -> None:
+    assert sim.__file__ is not None
+    assert Path(sim.__file__).resolve().parent == ROOT / "sim"

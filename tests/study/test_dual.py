@@ -1,0 +1,146 @@
+"""The certified hindsight optimum against HiGHS on the whole program."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scenarios.workloads.synthetic import synthetic
+from sim.assignment.certified import GAP, certified
+from sim.assignment.prices import minimise
+from sim.assignment.program import DECLINE, binary_program, linear_program
+from sim.interface import FloatArray
+
+
+def test_two_queries_and_one_budget_by_hand() -> None:
+    # 1 USD buys either query; the better one is worth 0.9, and half of the other would fit with 1.5 USD.
+    found = certified(np.array([[0.9], [0.5]]), np.array([[1.0], [1.0]]), np.array([1.5]))
+    assert found.upper == pytest.approx(0.9 + 0.5 * 0.5)
+    assert found.prices == pytest.approx([0.5])  # one more dollar serves one more of the second
+
+
+def test_without_a_budget_everything_goes_to_the_best() -> None:
+    quality = np.array([[0.2, 0.8], [0.7, 0.1]])
+    found = certified(quality, np.ones((2, 2)), np.array([np.inf, np.inf]))
+    assert [found.upper, found.lower] == pytest.approx([1.5, 1.5])
+    assert found.bound.plan.tolist() == [1, 0]
+    assert found.prices.tolist() == [0, 0]
+
+
+def test_nothing_can_be_bought_with_nothing() -> None:
+    found = certified(np.full((5, 2), 0.5), np.ones((5, 2)), np.zeros(2))
+    assert found.upper == pytest.approx(0, abs=1e-9)
+    assert (found.bound.plan == -1).all()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+def test_it_meets_highs_on_a_larger_program(share: float) -> None:
+    rows = synthetic(n_queries=1500, n_history=1).test
+    budgets = np.full(11, share * rows.cost_usd.sum(axis=0).min() / 11)
+    found = certified(rows.quality, rows.cost_usd, budgets)
+    exact = linear_program(rows.quality, rows.cost_usd, budgets).value
+    assert found.lower <= exact * (1 + 1e-9)
+    assert exact <= found.upper * (1 + 1e-9)
+    assert found.upper - found.lower <= GAP * found.upper
+
+
+def test_a_price_is_nothing_without_a_budget_and_prohibitive_with_none() -> None:
+    quality, cost = np.array([[0.9, 0.6, 0.3], [0.5, 0.8, 0.2]]), np.ones((2, 3))
+    prices, value = minimise(quality, cost, np.array([0.0, 1.0, np.inf]))
+    assert prices[0] >= 0.9
+    assert prices[2] == 0
+    assert value == pytest.approx(0.8 + 0.3)  # the second model's one dollar to the second query, the rest for nothing
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(n=st.integers(1, 60), m=st.integers(1, 6), seed=st.integers(0, 10_000), unit=st.sampled_from([1e-6, 1.0, 1e3]))
+def test_no_prices_are_below_the_program_and_those_found_are_near(n: int, m: int, seed: int, unit: float) -> None:
+    rng = np.random.default_rng(seed)
+    quality, cost = rng.random((n, m)) * unit, rng.lognormal(0, 1, (n, m))
+    budgets = rng.random(m) * cost.sum(axis=0) / m
+    exact = linear_program(quality / unit, cost, budgets).value * unit
+    _, value = minimise(quality, cost, budgets, gap=1e-5)
+    assert exact * (1 - 1e-7) <= value <= exact * (1 + 2e-5)
+
+
+def test_sixty_copies_with_sixty_times_the_budgets_are_worth_sixty_times_as_much() -> None:
+    rows = synthetic(n_queries=1000, n_history=1, n_models=4).test
+    budgets = np.full(4, rows.cost_usd.sum(axis=0).min() / 8)
+    exact = linear_program(rows.quality, rows.cost_usd, budgets).value
+    found = certified(np.tile(rows.quality, (60, 1)), np.tile(rows.cost_usd, (60, 1)), 60 * budgets)
+    assert found.lower <= 60 * exact * (1 + 1e-9)
+    assert 60 * exact <= found.upper * (1 + 1e-9)
+    assert found.upper - found.lower <= GAP * found.upper
+
+
+def world(n: int, m: int, seed: int, tightness: float, ties: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return a random program with free pairs, budgets of nothing and none, models without quality, and ties."""
+    rng = np.random.default_rng(seed)
+    quality, cost = rng.integers(0, 3, (n, m)) / 2, rng.lognormal(0, 2, (n, m)) * 1e-4
+    if ties:
+        quality, cost = np.tile(quality[0], (n, 1)), np.tile(cost[0], (n, 1))
+    cost[rng.random((n, m)) < 0.2 * rng.integers(0, 2)] = 0.0
+    quality[:, rng.random(m) < 0.1] = 0.0
+    budgets = rng.random(m) * tightness * cost.sum(axis=0) / m
+    budgets[rng.random(m) < 0.1] = np.inf
+    budgets[rng.random(m) < 0.1] = 0.0
+    return quality, cost, budgets
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    n=st.one_of(st.integers(1, 40), st.integers(300, 600)),
+    m=st.integers(1, 5),
+    seed=st.integers(0, 10_000),
+    tightness=st.floats(0, 2),
+    ties=st.booleans(),
+)
+def test_the_program_lies_between_the_bounds_and_the_plan_is_near(
+    n: int, m: int, seed: int, tightness: float, ties: bool
+) -> None:
+    quality, cost, budgets = world(n, m, seed, tightness, ties)
+    found = certified(quality, cost, budgets)
+    exact = linear_program(quality, cost, budgets).value
+    assert found.lower <= exact + 1e-7
+    assert exact <= found.upper + 1e-7
+    assert found.lower <= found.upper
+    assert found.upper - found.lower <= GAP * found.upper + 1e-7
+    # At most m queries are split; without them the plan is within the budgets.
+    plan = found.bound.plan
+    served = np.flatnonzero(plan != DECLINE)
+    assert quality[served, plan[served]].sum() >= found.lower - m * quality.max() - 1e-7
+    for i in range(m):
+        paid = np.sort(cost[plan == i, i])[::-1]
+        assert paid[m:].sum() <= budgets[i] * (1 + 1e-6) + 1e-12
+
+
+def test_with_money_for_one_and_a_half_the_binary_program_serves_one() -> None:
+    found = binary_program(np.array([[0.5], [0.9]]), np.ones((2, 1)), np.array([1.5]))
+    assert found.value == pytest.approx(0.9)
+    assert found.plan.tolist() == [DECLINE, 0]
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(n=st.integers(1, 6), m=st.integers(1, 3), seed=st.integers(0, 10_000), tightness=st.floats(0, 2))
+def test_the_binary_program_meets_every_plan_tried_in_turn(n: int, m: int, seed: int, tightness: float) -> None:
+    quality, cost, budgets = world(n, m, seed, tightness, ties=False)
+    best = 0.0
+    for plan in product(range(-1, m), repeat=n):
+        served = [(j, i) for j, i in enumerate(plan) if i != DECLINE]
+        used = np.zeros(m)
+        for j, i in served:
+            used[i] += cost[j, i]
+        if (used <= budgets * (1 + 1e-9)).all():
+            best = max(best, sum(quality[j, i] for j, i in served))
+    found = binary_program(quality, cost, budgets, gap=0.0)
+    assert found.value == pytest.approx(best, abs=1e-6)
+    assert found.value <= linear_program(quality, cost, budgets).value + 1e-6
+
+
+def test_a_binary_program_of_too_many_pairs_says_so() -> None:
+    with pytest.raises(
+        ValueError, match="the binary program has 200,002 pairs of query and deployment; it takes at most"
+    ):
+        binary_program(np.ones((100_001, 2)), np.ones((100_001, 2)), np.ones(2))
