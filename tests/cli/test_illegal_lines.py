@@ -128,7 +128,7 @@ LINES = {
     "+n_querys=3": "unknown key 'n_querys'; did you mean n_queries?",
     "+fleet.sze=3": "unknown key 'fleet.sze'; did you mean 'fleet.size'",
     "seed=-1": "seed is -1; it must be at least 0",
-    "workload.n_queries=1000000000000": "workload.n_queries is 1000000000000; it must be at most 100000000",
+    "workload.n_queries=1000000000000": "workload.n_queries is 1000000000000; it must be from 1 to 100000000",
     "fleet=slots fleet.replicas=1000000000": "is 1000000000; it must be at least 1 and at most 100000",
     "launcher=joblib": "run has no launcher; leave launcher out",
     "experiment=volume_fixed_budget": "axes, with n_queries, is for sweep and not for run",
