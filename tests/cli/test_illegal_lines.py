@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
+from sim.cli.building import build_policies, build_scenario, configured_runs
 from sim.cli.configuration import check_values, configure, leaves
 from sim.cli.main import USER_ERRORS, main
-from sim.cli.verbs.compare import build_policies, build_scenario, configured_runs
 
 SMALL = ["workload.n_queries=30", "workload.n_history=30", "workload.dim=4", "workload.n_models=3"]
 BASES: dict[str, list[str]] = {
@@ -82,7 +82,7 @@ def answer(base: str, key: str, value: Any) -> str | None:
     config = copy.deepcopy(composed(base)[0])
     try:
         OmegaConf.update(config, key, value, merge=False, force_add=True)
-        check_values(config, {})
+        check_values(config, dict)
         for _ in configured_runs(config, build_scenario(config), build_policies(config)):
             pass
     except USER_ERRORS as error:
