@@ -160,6 +160,30 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
         return tables(list(configured_explanations(config, scenario, chosen)))
 
 
+def contract(*words: str) -> list[str]:
+    """Return what policies break of the contract that ``switchyard check`` holds them to; nothing if they keep it.
+
+    Parameters
+    ----------
+    *words : str
+        Such as ``"policy=mine"``.
+
+    Returns
+    -------
+    list of str
+        A line per check that fails, with the policy and the world.
+
+    Examples
+    --------
+    >>> contract("policy=[random,least_loaded]")
+    []
+    """
+    from sim.cli.verbs.check import verdicts
+
+    with opened():
+        return [f"{one.policy}, {one.world}: {one.broken}" for one in verdicts(words) if one.broken is not None]
+
+
 def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Run]:
     """Carry out the runs of a verb."""
     with opened():

@@ -162,7 +162,7 @@ def keys_of(node: Mapping[str, Any], prefix: str, meanings: Mapping[str, str]) -
             yield from keys_of(value, key, meanings)
             continue
         documented = said.get(str(name))
-        words = "" if documented is None else f"{documented.kind}. {documented.meaning}".removesuffix(" ")
+        words = "" if documented is None else ". ".join(filter(None, (documented.kind, documented.meaning)))
         yield key, written(value), meanings.get(key) or words
 
 

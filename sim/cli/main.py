@@ -24,7 +24,6 @@ from sim.cli.project import opened
 from sim.errors import notes_to
 
 TAKE_DIRECTORIES = ("report", "diff")
-PLAIN = ("new",)  # whose words are no configuration
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 FLAGS = ("--cfg", "--help", "--overwrite", "--project", "--traceback", "--version")
 
@@ -92,7 +91,12 @@ def carry_out(asked: argparse.Namespace) -> int:
         work = function(asked.verb)
         if asked.verb == "sweep":  # which has a configuration for each of its points
             return int(work(asked.words, asked.cfg, asked.overwrite))
-        if asked.verb in PLAIN:
+        if asked.verb == "check":  # which has a configuration for each of its worlds
+            if asked.cfg:
+                sys.stdout.write(OmegaConf.to_yaml(configure("check", asked.words), resolve=True))
+                return 0
+            return int(work(asked.words))
+        if asked.verb == "new":  # whose words are no configuration
             return int(work(asked.words, asked.project or Path()))
         words = with_directories(asked.words) if asked.verb in TAKE_DIRECTORIES else asked.words
         config = configure(asked.verb, words)
