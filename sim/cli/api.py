@@ -26,8 +26,6 @@ from sim.cli.building import (
 from sim.cli.configuration import configure
 from sim.cli.project import opened
 from sim.cli.remarks import remark
-from sim.cli.verbs.explain import configured_explanations, tables
-from sim.cli.verbs.ratio import configured_ratios
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.study.experiment import Run
@@ -129,6 +127,8 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
         A row per policy, order, size and replication, see ``sim.study.ratio.ratios.ratios``;
         ``sim.study.ratio.tables`` has its means, differences and slopes.
     """
+    from sim.cli.verbs.ratio import configured_ratios  # not before, as it imports what draws
+
     with opened():
         config = configure("ratio", words)
         chosen = build_policies(config) | dict(others or {})
@@ -153,6 +153,8 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
         ``decomposition.csv``, a row per policy, replication and term; ``prices.csv``, a row per policy, replication,
         moment and deployment. See ``sim.study.explain.explanation.Explanation``.
     """
+    from sim.cli.verbs.explain import configured_explanations, tables  # likewise
+
     with opened():
         config = configure("explain", words)
         chosen = build_policies(config) | dict(others or {})
@@ -178,7 +180,7 @@ def contract(*words: str) -> list[str]:
     >>> contract("policy=[random,least_loaded]")
     []
     """
-    from sim.cli.verbs.check import verdicts
+    from sim.cli.verbs.check import verdicts  # likewise
 
     with opened():
         return [f"{one.policy}, {one.world}: {one.broken}" for one in verdicts(words) if one.broken is not None]

@@ -48,14 +48,17 @@ DEFINED = (ast.ClassDef, ast.FunctionDef)
 @functools.cache
 def source(module: str) -> ast.Module | None:
     """Return the parsed source of a module, which is not imported; None if it has none."""
+    top, *rest = module.split(".")
     try:
-        spec = importlib.util.find_spec(module) if module else None
+        spec = importlib.util.find_spec(top) if top else None  # which imports nothing, as the name has no dot
     except (ImportError, ValueError):
         return None
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+    if spec is None:
         return None
+    folders = spec.submodule_search_locations
+    path = Path(next(iter(folders))).joinpath(*rest).with_suffix(".py") if folders and rest else Path(spec.origin or "")
     try:
-        return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+        return ast.parse(path.read_text(encoding="utf-8")) if path.suffix == ".py" else None
     except (OSError, SyntaxError):
         return None
 

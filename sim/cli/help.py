@@ -158,19 +158,21 @@ def keys_of(node: Mapping[str, Any], prefix: str, meanings: Mapping[str, str]) -
         key = f"{prefix}.{name}"
         if name in ("_target_", "_partial_"):
             continue
-        if isinstance(value, dict) and value:
+        documented = said.get(str(name))
+        if isinstance(value, dict) and value and ("_target_" in value or documented is None):
             yield from keys_of(value, key, meanings)
             continue
-        documented = said.get(str(name))
         words = "" if documented is None else ". ".join(filter(None, (documented.kind, documented.meaning)))
-        yield key, written(value), meanings.get(key) or words
+        yield key, written(value), words or meanings.get(key, "")
 
 
 def written(value: Any) -> str:
     """Return a value as a word would give it; a long list by its length."""
     text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
     text = text.replace('"', "").replace(", ", ",").replace(": ", ":")
-    return text if len(text) <= KEY_WIDTH or not isinstance(value, list) else f"[{len(value)} entries]"
+    if len(text) <= KEY_WIDTH or not isinstance(value, list | dict):
+        return text
+    return f"[{len(value)} entries]" if isinstance(value, list) else f"{{{len(value)} entries}}"
 
 
 def entry(key: str, meaning: str) -> list[str]:
@@ -193,9 +195,14 @@ def wrapped(first: str, text: str, indent: int) -> list[str]:
 
 
 def comments(verb: str, project: Project | None) -> dict[str, str]:
-    """Return what the YAML of a verb says beside its top-level keys and chosen groups, by dotted key."""
+    """Return what YAML says beside the keys of a verb, its groups, and the options of these, by dotted key."""
     folders = [SHIPPED] if project is None else [SHIPPED, project.conf]
     found: dict[str, str] = {}
+    for group in GROUPS:
+        for path in (path for folder in folders for path in sorted((folder / group).glob("*.yaml"))):
+            text = path.read_text(encoding="utf-8")
+            prefix = "" if "# @package _global_" in text else f"{group}."
+            found |= {f"{prefix}{key}": said for key, said in of_yaml(text).items()}
     for name in ("study", verb):
         for folder in folders:
             if (folder / f"{name}.yaml").is_file():
