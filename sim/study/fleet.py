@@ -10,6 +10,7 @@ import pandas as pd
 from sim.deployment import Deployment
 from sim.instance import Instance, places
 from sim.scenario import Scenario, Window
+from sim.traits import EventTraits, ServiceTraits
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
             "places": [places(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
-            "may_overlap": [getattr(deployment.service, "may_overlap", False) for deployment in fleet],
+            "may_overlap": [ServiceTraits.of(deployment.service).may_overlap for deployment in fleet],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
@@ -55,15 +56,14 @@ def charges_queries(deployment: Deployment) -> bool:
     It is paid by both if it is rented and has token prices of its own, or is a hosted API.
     """
     has_token_prices = deployment.price_output_usd_per_million is not None
-    return not deployment.price_per_hour_usd > 0 or has_token_prices or getattr(deployment.service, "is_hosted", False)
+    return not deployment.price_per_hour_usd > 0 or has_token_prices or ServiceTraits.of(deployment.service).is_hosted
 
 
 def may_exceed(instance: Instance) -> bool:
     """Return whether a deployment may end above its budget without anything being wrong."""
     scenario = instance.scenario
-    return scenario.reserve == "estimate" or any(
-        getattr(event, "moves_money", True) and not getattr(event, "only_cuts", False) for event in scenario.events
-    )
+    events = [EventTraits.of(event) for event in scenario.events]
+    return scenario.reserve == "estimate" or any(event.moves_money and not event.only_cuts for event in events)
 
 
 def unbounded(scenario: Scenario) -> str | None:
@@ -73,6 +73,6 @@ def unbounded(scenario: Scenario) -> str | None:
     if scenario.reserve == "estimate":
         return "budgets may be overshot: use reserve=true_cost"
     for event in scenario.events:
-        if getattr(event, "moves_money", True):
+        if EventTraits.of(event).moves_money:
             return f"a {type(event).__name__} may change budgets or prices: leave it out"
     return None

@@ -15,6 +15,7 @@ import simpy
 from sim.instance import Instance
 from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
 from sim.scenario import TokenBucket
+from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving
 from sim.world.dispatch import Dispatcher, Views
 from sim.world.gate import Batches, after
@@ -83,7 +84,8 @@ class World:
         upcoming = arriving(self._instance, estimates)
         if self._instance.think_s is None:
             return OpenLoop(self._env, upcoming), None
-        n_users: int = self._scenario.arrivals.users  # type: ignore[attr-defined]
+        n_users = ArrivalsTraits.of(self._scenario.arrivals).users
+        assert n_users is not None  # or there would be no times to think
         users = Users(self._env, upcoming, n_users, self._instance.think_s, self.trace)
         return users, users
 

@@ -31,6 +31,7 @@ from sim.study.output.earlier import check_replaceable, described
 from sim.study.output.finished import SIGNS
 from sim.study.ratio.worst_order import Found, WorstOrder, find_worst
 from sim.study.ratio.worst_order import write as write_worst
+from sim.traits import FileTraits
 from sim.workload import Workload
 
 
@@ -136,7 +137,7 @@ def files_read(*scenarios: Scenario) -> dict[str, str]:
         for one in scenarios
         for part in (one.workload, one.fleet, one.budget, one.arrivals, one.order, one.window, *one.events)
     ]
-    return file_hashes(tuple(sorted({file for part in parts for file in getattr(part, "files", ())})))
+    return file_hashes(tuple(sorted({file for part in parts for file in FileTraits.of(part).files})))
 
 
 def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) -> tuple[Scenario, Found | None]:

@@ -15,9 +15,7 @@ from sim.interface import FloatArray
 from sim.scenario import Scenario
 from sim.study.plan.targets import Target
 from sim.study.theory.markovian import erlang_c, mmc_mean_wait_s, mmc_wait_quantile_s
-from sim.world.services.batching import Batching
-from sim.world.services.slots import Slots
-from sim.world.services.timed import Timed
+from sim.traits import ServiceTraits
 
 LATENCY = re.compile(r"(?:mean|p(?P<percent>\d+))_(?P<of>wait|first_token|latency)(?:_of_arrivals)?_s")
 
@@ -109,7 +107,7 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
             (len(i.rows) - 1) / span_s if span_s > 0 else 0.0 for i, span_s in zip(instances, spans_s, strict=True)
         ),
         each_per_s=tuple(served_per_s(instances[0], k) for k in range(len(catalogue))),
-        places=tuple(float(getattr(one.service, "slots", None) or math.inf) for one in catalogue),
+        places=tuple(float(ServiceTraits.of(one.service).slots or math.inf) for one in catalogue),
         must_serve=not scenario.events
         and bool(np.isinf(instances[0].setting.budgets).all())
         and instances[0].think_s is None
@@ -122,25 +120,8 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
 
 
 def served_per_s(instance: Instance, k: int) -> float | None:
-    """Return how many queries of mean work a full replica of deployment k serves per second; None if unknown.
-
-    ``Timed``: slots / mean duration. ``Slots``: slots / (first token + mean output tokens x time per token).
-    ``Batching``: a full batch of b makes b tokens in W + H b seconds and stands still for every prefill, so a query
-    takes mean output tokens x (W / b + H) + mean input tokens x prefill time of it; b without end if it has no limit.
-    """
-    service = instance.fleet[k].service
-    if isinstance(service, Timed):
-        mean_s = getattr(service.duration, "mean_s", None)
-        return service.slots / mean_s if mean_s else None
-    if instance.output_tokens is None:
-        return None
-    output_tokens = float(instance.output_tokens[:, k].mean())
-    input_tokens = float(instance.features.input_tokens.mean())
-    if isinstance(service, Slots):
-        holds_s = service.time_to_first_token_s + output_tokens * service.time_per_output_token_s
-        return service.slots / holds_s if holds_s > 0 else None
-    if isinstance(service, Batching):
-        token_s = service.iteration_per_sequence_s + service.iteration_base_s / (service.slots or math.inf)
-        work_s = output_tokens * token_s + input_tokens * service.prefill_per_token_s
-        return 1 / work_s if work_s > 0 else None
-    return None
+    """Return how many queries of mean work a full replica of deployment k serves per second; None if unknown."""
+    tokens = instance.output_tokens
+    mean_output_tokens = math.nan if tokens is None else float(tokens[:, k].mean())
+    served = ServiceTraits.of(instance.fleet[k].service).served_per_s
+    return served(float(instance.features.input_tokens.mean()), mean_output_tokens)

@@ -15,7 +15,6 @@ somebody joins or leaves. So no event stands for an iteration of decoding alone,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -24,7 +23,7 @@ import simpy
 from sim.world.checks import check_counts, check_factor, check_times
 from sim.world.moment import COMPLETIONS, Moment
 from sim.world.services.paged_engine import INFINITY, Costs, Engine, Member
-from sim.world.services.slots import Finish, Job
+from sim.world.services.slots import Finish, Job, Room
 
 TIE_ITERATIONS = 1e-9  # who comes this little after the end of an iteration comes with it
 
@@ -102,12 +101,9 @@ class PagedBatching:
 
 
 class PagedBatchingServer:
-    """The engines of one deployment and the leap that they are on.
+    """The engines of one replica and the leap that they are on.
 
-    Attributes
-    ----------
-    on_room : callable or None
-        Called with the time when a request may begin before any completion is known; set by whoever keeps the queue.
+    ``on_room`` is called when a request may begin before any completion is known.
     """
 
     def __init__(self, service: PagedBatching, env: simpy.Environment, finish: Finish) -> None:
@@ -135,7 +131,7 @@ class PagedBatchingServer:
         self._iterations = 0  # in the leap
         self._first_s = self._growth_s = 0.0
         self._landing = False
-        self.on_room: Callable[[float], None] | None = None
+        self.on_room: Room | None = None
 
     def admits(self, job: Job) -> bool:
         """Return whether a slot is free and the prompt fits the cache; several ranks queue for themselves."""
