@@ -132,7 +132,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         first = slice(loop.users)  # how long each user thinks at first
         think_s[first] -= think_s[first].min()
     setting = Setting(
-        fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),
+        fleet=tuple(DeploymentInfo(d.name, d.model, unit, slots(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
@@ -181,7 +181,7 @@ def sums(truth: FloatArray) -> FloatArray:
     return total
 
 
-def places(deployment: Deployment) -> float:
+def slots(deployment: Deployment) -> float:
     """Return how many queries a deployment serves at once: slots x engines x replicas; ``inf`` without a limit."""
     service = ServiceTraits.of(deployment.service)
     return math.inf if service.slots is None else float(service.slots * service.ranks * deployment.replicas)

@@ -61,7 +61,7 @@ class ServiceTraits(Traits):
     may_wait : bool
         Whether a query that finds no room may wait in the deployment's queue. If not, it is rejected.
     may_overlap : bool
-        Whether more queries than slots may be in service at once by the record.
+        Whether more queries than slots may be in service at once by the request table.
     is_hosted : bool
         Whether queries are paid for by the token, whatever is rented beside that.
     served_per_s : callable

@@ -1,4 +1,4 @@
-"""The fleet of one replication as a table: what metrics and checks know besides the record. It knows no run."""
+"""The fleet of one replication as a table: what metrics and checks know besides the request table. It knows no run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim.deployment import Deployment
-from sim.instance import Instance, places
+from sim.instance import Instance, slots
 from sim.scenario import Scenario, Window
 from sim.traits import EventTraits, ServiceTraits
 
@@ -22,9 +22,9 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``window_s``, the length of the windows
         that each have that budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves
         is added to the next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved
-        or something may be added to it during the run; ``replicas``; ``places``,
+        or something may be added to it during the run; ``replicas``; ``slots``,
         how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
-        ``may_overlap``, whether the record may show more than that in service at once;
+        ``may_overlap``, whether the request table may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
         ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say.
     """
@@ -41,7 +41,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "rolls_over": window is not None and window.rollover,
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
-            "places": [places(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
+            "slots": [slots(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
             "may_overlap": [ServiceTraits.of(deployment.service).may_overlap for deployment in fleet],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],

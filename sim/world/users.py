@@ -12,7 +12,7 @@ import simpy
 from sim.interface import FloatArray, Query
 from sim.world.arriving import END
 from sim.world.moment import ARRIVALS, Moment
-from sim.world.record import Trace
+from sim.world.record import RequestTable
 
 
 class Users:
@@ -26,7 +26,7 @@ class Users:
     n_users : int
     think_s : array (n_queries,)
         How long its user thinks before each query.
-    trace : Trace
+    table : RequestTable
         Gets the times of arrival.
     """
 
@@ -36,13 +36,13 @@ class Users:
         upcoming: Iterator[tuple[float, Query]],
         n_users: int,
         think_s: FloatArray,
-        trace: Trace,
+        table: RequestTable,
     ) -> None:
         self._env = env
         self._upcoming = upcoming
         self._n_thinking = min(n_users, len(think_s))  # a user after the last query has nothing to ask
         self._think_s = iter(think_s.tolist())
-        self._trace = trace
+        self._table = table
         self.following: Query | None = None
         self.most_at_once = float(n_users)
 
@@ -65,5 +65,5 @@ class Users:
         assert query is not None
         self.following = next(self._upcoming, END)[1]
         now_s = self._env.now
-        self._trace.arrived_at_s[query.id] = self._trace.decided_at_s[query.id] = now_s
+        self._table.arrived_at_s[query.id] = self._table.decided_at_s[query.id] = now_s
         self._take(query._replace(arrived_at_s=now_s, deadline_s=now_s + query.deadline_s))

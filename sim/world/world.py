@@ -20,12 +20,14 @@ from sim.world.arriving import OpenLoop, Source, arriving
 from sim.world.dispatch import Dispatcher, Views
 from sim.world.gate import Batches, after
 from sim.world.processes import goes_on_by_itself, processes
-from sim.world.record import Trace
+from sim.world.record import RequestTable
 from sim.world.services.slots import Job
 from sim.world.users import Users
 
 
-def simulate(name: str, policy: Policy, instance: Instance, estimates: Estimates, rng: np.random.Generator) -> Trace:
+def simulate(
+    name: str, policy: Policy, instance: Instance, estimates: Estimates, rng: np.random.Generator
+) -> RequestTable:
     """Run one policy on one instance.
 
     Parameters
@@ -62,7 +64,7 @@ class World:
         self._env = simpy.Environment()
         self._quality = instance.quality.data
         self._rows: list[int] = instance.rows.tolist()
-        self.trace = Trace(np.cumsum(instance.gaps_s))
+        self.table = RequestTable(np.cumsum(instance.gaps_s))
         self._left = len(self._rows)
         self._over = self._env.event()
         self._goes_on = goes_on_by_itself(instance)
@@ -72,7 +74,7 @@ class World:
             name,
             instance,
             self._env,
-            self.trace,
+            self.table,
             self._learn if learns else None,
             self._count_end if self._goes_on or self._users is not None else None,
         )
@@ -86,10 +88,10 @@ class World:
             return OpenLoop(self._env, upcoming), None
         n_users = ArrivalsTraits.of(self._scenario.arrivals).users
         assert n_users is not None  # or there would be no times to think
-        users = Users(self._env, upcoming, n_users, self._instance.think_s, self.trace)
+        users = Users(self._env, upcoming, n_users, self._instance.think_s, self.table)
         return users, users
 
-    def run(self) -> Trace:
+    def run(self) -> RequestTable:
         """Run from the first arrival to the last completion."""
         try:
             self._policy.reset(self._instance.setting, self._rng)
@@ -99,10 +101,10 @@ class World:
             self._env.process(process)
         self._source.begin(self._taker())
         self._env.run(until=self._over if self._goes_on else None)
-        self.trace.openings = [station.openings for station in self.dispatcher.fleet]
-        self.trace.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
-        self.trace.overshoot = self.dispatcher.ledger.overshoot
-        return self.trace
+        self.table.openings = [station.openings for station in self.dispatcher.fleet]
+        self.table.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
+        self.table.overshoot = self.dispatcher.ledger.overshoot
+        return self.table
 
     # --- decisions ----------------------------------------------------------------------------------------------------
 
@@ -154,7 +156,7 @@ class World:
 
     def _carry_out_batch(self, queries: list[Query], decisions: list[Decision]) -> None:
         for query, decision in zip(queries, decisions, strict=True):
-            self.trace.decided_at_s[query.id] = self._env.now
+            self.table.decided_at_s[query.id] = self._env.now
             self._carry_out(query, decision, self._env.now)
 
     def _show(self, views: Views) -> None:

@@ -65,8 +65,8 @@ def run(name: str, instance: Instance, like: Instance) -> tuple[pd.DataFrame, Wa
     """Run a policy with the estimates that it would have had on another instance, which differs in outcomes only."""
     watched = Watched(configured_policy(name))
     estimates = EstimateCache().get(watched.estimator, like)
-    trace = simulate(name, watched, instance, estimates, stream(3, 0, "policy"))
-    return frame(trace, instance), watched
+    table = simulate(name, watched, instance, estimates, stream(3, 0, "policy"))
+    return frame(table, instance), watched
 
 
 def redrawn(instance: Instance, hidden: BoolArray, costs_too: bool = True) -> Instance:

@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, vstack
 
 from sim.assignment.certified import certified
-from sim.instance import Instance, places
+from sim.instance import Instance, slots
 from sim.interface import FloatArray, IntArray
 from sim.traits import ServiceTraits
 
@@ -108,7 +108,7 @@ def slot_prices(instance: Instance, at_s: FloatArray) -> tuple[FloatArray, Float
     scale = np.where(cost.mean(axis=0) > 0, cost.mean(axis=0), 1.0)  # HiGHS's tolerance is absolute
 
     blocks = [(cost[:, k] / scale[k], whole, k, 1, budgets[k] / scale[k]) for k in limited]
-    blocks += [(held[k], window, k, len(at_s), places(instance.fleet[k]) * length_s) for k in held]
+    blocks += [(held[k], window, k, len(at_s), slots(instance.fleet[k]) * length_s) for k in held]
     variables = np.arange(quality.size).reshape(quality.shape)
     once = coo_array((np.ones(quality.size), (each.repeat(quality.shape[1]), variables.ravel())))
     result = linprog(

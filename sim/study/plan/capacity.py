@@ -30,7 +30,7 @@ class Capacity:
         The slowest arrivals of the replications that were looked at.
     each_per_s : tuple of float or None
         Queries of mean work that a replica of each serves per second when it is full; None where no formula knows.
-    places : tuple of float
+    slots : tuple of float
         Of a replica of each; ``inf`` without a limit.
     must_serve : bool
         Whether whatever is sent to a deployment stays until it is served: no limit, patience, budget or event ends it.
@@ -40,7 +40,7 @@ class Capacity:
 
     rate_per_s: float
     each_per_s: tuple[float | None, ...]
-    places: tuple[float, ...]
+    slots: tuple[float, ...]
     must_serve: bool
     quality: FloatArray
 
@@ -69,32 +69,32 @@ class Capacity:
         return None
 
     def promises(self, counts: Sequence[int], targets: Sequence[Target]) -> bool:
-        """Return whether M/M/c with all places in one pool meets the targets on waiting, as far as it speaks of them.
+        """Return whether M/M/c with all slots in one pool meets the targets on waiting, as far as it speaks of them.
 
-        An approximation, to begin a search with: places differ, queues are apart and no time is exponential.
+        An approximation, to begin a search with: slots differ, queues are apart and no time is exponential.
         """
         load = self.load(counts)
-        places = sum(count * each for count, each in zip(counts, self.places, strict=True) if count)
-        if load >= 1 or load == 0 or not math.isfinite(places):
+        slots = sum(count * each for count, each in zip(counts, self.slots, strict=True) if count)
+        if load >= 1 or load == 0 or not math.isfinite(slots):
             return load < 1
-        service_s = places * load / self.rate_per_s
+        service_s = slots * load / self.rate_per_s
         for target in targets:
-            predicted = self._predict(target.metric, service_s, int(places))
+            predicted = self._predict(target.metric, service_s, int(slots))
             if predicted is not None and target.excess(predicted) > 0:
                 return False
         return True
 
-    def _predict(self, metric: str, service_s: float, places: int) -> float | None:
+    def _predict(self, metric: str, service_s: float, slots: int) -> float | None:
         if metric == "waited_share":
-            return erlang_c(self.rate_per_s * service_s, places)
+            return erlang_c(self.rate_per_s * service_s, slots)
         latency = LATENCY.fullmatch(metric)
         if latency is None:
             return None
         share = int(latency["percent"]) / 100 if latency["percent"] else None
         if share is None:
-            wait_s = mmc_mean_wait_s(self.rate_per_s, service_s, places)
+            wait_s = mmc_mean_wait_s(self.rate_per_s, service_s, slots)
         else:
-            wait_s = mmc_wait_quantile_s(self.rate_per_s, service_s, places, min(share, 0.9999))
+            wait_s = mmc_wait_quantile_s(self.rate_per_s, service_s, slots, min(share, 0.9999))
         return wait_s + (service_s if latency["of"] == "latency" else 0.0)
 
 
@@ -107,7 +107,7 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
             (len(i.rows) - 1) / span_s if span_s > 0 else 0.0 for i, span_s in zip(instances, spans_s, strict=True)
         ),
         each_per_s=tuple(served_per_s(instances[0], k) for k in range(len(catalogue))),
-        places=tuple(float(ServiceTraits.of(one.service).slots or math.inf) for one in catalogue),
+        slots=tuple(float(ServiceTraits.of(one.service).slots or math.inf) for one in catalogue),
         must_serve=not scenario.events
         and bool(np.isinf(instances[0].setting.budgets).all())
         and instances[0].think_s is None

@@ -116,7 +116,7 @@ def ratios(
     ValueError
         If there is no optimum, or a size, a policy's name or the scenario cannot be.
     RuntimeError
-        If a policy raises or decides something that cannot be, or a record fails its check.
+        If a policy raises or decides something that cannot be, or a request table fails its check.
     """
     sized = {
         (order, n_queries): resized(scenario, n_queries)

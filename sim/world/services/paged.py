@@ -121,7 +121,7 @@ class PagedBatchingServer:
             service.prefill_per_token_s,
         )
         self._engines = [Engine(costs) for _ in range(service.ranks)]
-        self._places: dict[Job, Engine] = {}
+        self._engine_of: dict[Job, Engine] = {}
         self._closing: dict[Job, simpy.Event] = {}  # left the batch, not yet known
         self._iteration = 0  # how many have ended
         self._slowness = 1.0
@@ -146,7 +146,7 @@ class PagedBatchingServer:
         job.first_token_at_s = INFINITY  # until it is known
         # vLLM's score of a data-parallel rank
         engine = min(self._engines, key=lambda one: one.size + 4 * len(one.waiting))
-        self._places[job] = engine
+        self._engine_of[job] = engine
         if not engine.waiting and engine.fits(job.query.input_tokens):
             engine.join(Member(job))
         else:
@@ -157,7 +157,7 @@ class PagedBatchingServer:
         """Leave; the iteration under way takes as long as it would have."""
         if self._closing.pop(job, None) is None:
             self._interrupt(now_s)
-            self._places.pop(job).leave(job, self._iteration + self._iterations)
+            self._engine_of.pop(job).leave(job, self._iteration + self._iterations)
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on."""
@@ -230,7 +230,7 @@ class PagedBatchingServer:
         for engine in self._engines:
             engine.settle(self._iteration, now_s)
         for job in gone:
-            del self._places[job]
+            del self._engine_of[job]
             if self._overhead_s:
                 self._closing[job] = closing = Moment(self._env, self._overhead_s, COMPLETIONS, job)
                 closing.callbacks.append(self._close)
