@@ -4,8 +4,8 @@
 begins and ends its own effect, so that down times add up to their union and factors multiply. Work in flight at an
 outage is lost: those queries are failed or retried, never forgotten.
 
-``moves_money = False`` says that an event changes no budget and no price, so that hindsight optima stay bounds; without
-it a study assumes that it might. ``only_cuts = True`` says that whatever it changes, nobody may spend more for it.
+``moves_money`` and ``only_cuts`` are for studies that need to know whether a hindsight optimum still bounds the run;
+``sim.traits.EventTraits`` has their meaning and their defaults.
 """
 
 from __future__ import annotations

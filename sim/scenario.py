@@ -57,11 +57,7 @@ class BudgetBasis:
 
 
 class BudgetRule(Protocol):
-    """How much each deployment may spend.
-
-    A rule may have an attribute ``is_explicit``: its amounts are for all of the workload's test queries, however many
-    arrive.
-    """
+    """How much each deployment may spend; ``sim.traits.BudgetTraits`` has what else a rule may say."""
 
     @property
     def unit(self) -> str | Sequence[str]:
@@ -74,7 +70,7 @@ class BudgetRule(Protocol):
 
 
 class Arrivals(Protocol):
-    """When queries arrive."""
+    """When queries arrive; ``sim.traits.ArrivalsTraits`` has what a closed loop says besides."""
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return n_queries non-decreasing times; a run's clock is at 0 with the first of them."""
@@ -84,9 +80,7 @@ class Arrivals(Protocol):
 Order = Callable[[Rows, np.random.Generator], IntArray]
 """Which query arrives at each place: a function of the arriving rows and a random stream to row numbers (n_queries,).
 
-An order may have three attributes: ``with_replacement`` (the arriving rows are drawn with replacement), ``unseen`` (the
-topics that it brings and that the history must not have) and ``arriving``, a function of the replication to the test
-rows that arrive, for an order that says itself which they are.
+``sim.traits.OrderTraits`` has what an order may say besides.
 """
 
 
@@ -121,7 +115,10 @@ class Controls(Protocol):
 
 
 class Event(Protocol):
-    """Something that happens to the fleet while queries arrive; ``scenarios.events`` has the implementations."""
+    """Something that happens to the fleet while queries arrive; ``scenarios.events`` has the implementations.
+
+    ``sim.traits.EventTraits`` has what an event may say besides.
+    """
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Act over time, as a SimPy process; it may run for ever.

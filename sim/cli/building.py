@@ -19,6 +19,7 @@ from sim.study.metrics import Metric
 from sim.study.output.archive import file_hashes
 from sim.study.output.finished import SIGNS
 from sim.study.ratio.worst_order import Found, WorstOrder, find_worst
+from sim.traits import FileTraits
 from sim.workload import Workload
 
 
@@ -132,4 +133,4 @@ def files_read(*scenarios: Scenario) -> dict[str, str]:
         for one in scenarios
         for part in (one.workload, one.fleet, one.budget, one.arrivals, one.order, one.window, *one.events)
     ]
-    return file_hashes(tuple(sorted({file for part in parts for file in getattr(part, "files", ())})))
+    return file_hashes(tuple(sorted({file for part in parts for file in FileTraits.of(part).files})))

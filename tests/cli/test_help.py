@@ -71,5 +71,5 @@ def test_every_key_of_every_option_has_a_meaning(group: str) -> None:
         for name in options(group):
             config = OmegaConf.to_container(composed(verb, [f"{group}={name}"])[0], resolve=False)
             assert isinstance(config, dict)
-            lacking = [key for key, _, meaning in keys(config, comments(verb, None))  # type: ignore[arg-type] if not meaning]
+            lacking = [key for key, _, meaning in keys(config, comments(verb, None)) if not meaning]  # type: ignore[arg-type]
             assert lacking == [], f"{group}={name}"

@@ -40,9 +40,9 @@ def ratio(policy: Policy, workload: Workload, budget: float, order: Order = give
     scenario = Scenario(workload, OnePerModel(Instant()), Each(budget), Deterministic(1.0), order)
     instance = realise(scenario, seed, 0)
     estimates = EstimateCache().get(policy.estimator, instance)
-    trace = simulate("policy", policy, instance, estimates, stream(seed, 0, "policy"))
-    served = np.array(trace.fate) == SERVED
-    got = instance.quality[instance.rows[served], np.array(trace.deployment)[served]].sum()
+    table = simulate("policy", policy, instance, estimates, stream(seed, 0, "policy"))
+    served = np.array(table.fate) == SERVED
+    got = instance.quality[instance.rows[served], np.array(table.deployment)[served]].sum()
     return float(got / linear_program(instance.quality, instance.cost, instance.setting.budgets).value)
 
 

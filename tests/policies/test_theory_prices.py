@@ -261,8 +261,8 @@ def gained(
     scenario = tiny_scenario(tiny_workload(tiny_rows(quality, cost)))
     instance = realise(replace(scenario, budget=Amounts(budgets), order=order), seed=0, replication=0)
     estimates = Estimates(quality, cost * cost_hat_factor)
-    trace = simulate("rule", policy, instance, estimates, stream(0, 0, "policy"))
-    return totals(frame(trace, instance))["quality"]
+    table = simulate("rule", policy, instance, estimates, stream(0, 0, "policy"))
+    return totals(frame(table, instance))["quality"]
 
 
 def optimum(quality: FloatArray, cost: FloatArray, budgets: Sequence[float]) -> float:

@@ -22,6 +22,7 @@ LAYERS = (
     "sim.scenario",
     "sim.deployment",
     "sim.workload",
+    "sim.traits",
     "sim.assignment",
     "sim.distributions",
     "sim.interface",

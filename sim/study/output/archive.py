@@ -12,28 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.study.experiment import Run
+from sim.world.record import COLUMNS
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
         ("policy", NAME),
         ("replication", pa.int32()),
-        ("id", pa.int64()),
-        ("arrived_at_s", pa.float64()),
-        ("deployment", NAME),
-        ("fate", NAME),
-        ("decided_at_s", pa.float64()),
-        ("offered_at_s", pa.float64()),
-        ("started_at_s", pa.float64()),
-        ("first_token_at_s", pa.float64()),
-        ("finished_at_s", pa.float64()),
-        ("ended_at_s", pa.float64()),
-        ("attempts", pa.int32()),
-        ("explored", pa.bool_()),
-        ("quality", pa.float64()),
-        ("cost_usd", pa.float64()),
-        ("input_tokens", pa.int64()),
-        ("output_tokens", pa.int64()),
+        *((name, NAME if kind == "category" else pa.type_for_alias(kind.lower())) for name, kind in COLUMNS.items()),
     ]
 )
 

@@ -7,7 +7,6 @@ begin while that time is at most a minute away (the generic cell rate algorithm,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp
 
@@ -17,7 +16,7 @@ import simpy
 from sim.errors import check_number, check_numbers
 from sim.interface import FloatArray
 from sim.world.moment import COMPLETIONS, Moment
-from sim.world.services.slots import Finish, Job
+from sim.world.services.slots import Finish, Job, Room
 
 MINUTE_S = 60.0
 WHEN_LIMITED = ("wait", "reject")
@@ -108,13 +107,7 @@ class Bucket:
 
 
 class ApiServer:
-    """Two buckets, and one completion scheduled per request.
-
-    Attributes
-    ----------
-    on_room : callable or None
-        Called with the time when a request that was not admitted can be; set by whoever keeps the queue.
-    """
+    """Two buckets, and one completion scheduled per request; ``on_room`` is called when a bucket has filled enough."""
 
     def __init__(self, service: Api, env: simpy.Environment, finish: Finish) -> None:
         self._service = service
@@ -127,7 +120,7 @@ class ApiServer:
         self._slowness = 1.0
         self._ends: dict[Job, simpy.Event] = {}
         self._ends_at_s: dict[Job, float] = {}
-        self.on_room: Callable[[float], None] | None = None
+        self.on_room: Room | None = None
 
     def admits(self, job: Job) -> bool:
         """Return whether both buckets have enough; if not, and requests wait, call ``on_room`` when they will."""

@@ -9,7 +9,8 @@ import simpy
 
 from sim.distributions import Distribution
 from sim.errors import check_number
-from sim.interface import FloatArray
+from sim.interface import FloatArray, IntArray
+from sim.traits import DistributionTraits
 from sim.world.services.slots import Finish, Job, Server, SlotsServer
 
 
@@ -50,6 +51,16 @@ class Timed:
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
         """Return the server of one run."""
         return SlotsServer(self.slots, drawn_s, env, finish)
+
+    def holds_s(self, output_tokens: IntArray | None, draws: FloatArray | None) -> FloatArray:
+        """Return how long each of n queries holds a slot (n,): what was drawn for it (n, 1)."""
+        assert draws is not None  # ``draw`` gave every arrival one
+        return draws[:, 0]
+
+    def served_per_s(self, mean_input_tokens: float, mean_output_tokens: float) -> float | None:
+        """Return slots / mean duration; None if that is 0 or not known."""
+        mean_s = DistributionTraits.of(self.duration).mean_s
+        return self.slots / mean_s if mean_s else None
 
 
 def drawn_s(job: Job) -> tuple[float, float]:
