@@ -100,9 +100,14 @@ def check_pairs(name: str, values: Sequence[float], other_name: str, others: Seq
 
 def unknown(what: str, value: str, known: Sequence[str]) -> str:
     """Return the message for a name that does not exist, with the nearest that do."""
-    near = difflib.get_close_matches(str(value), list(known), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known)}"
+    alike = near(value, known)
+    hint = f"did you mean {' or '.join(map(repr, alike))}?" if alike else f"known: {', '.join(known)}"
     return f"unknown {what} {value!r}; {hint}"
+
+
+def near(value: str, known: Sequence[str], cutoff: float = 0.5) -> list[str]:
+    """Return the known names that are near a name, at most three, the nearest first; a cutoff of 1 is for equals."""
+    return difflib.get_close_matches(str(value), list(known), n=3, cutoff=cutoff)
 
 
 @contextlib.contextmanager

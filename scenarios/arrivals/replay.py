@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from scenarios.arrivals.rates import LEAST, MOST
-from scenarios.readers.unified import numbers
-from scenarios.workloads.table import read
+from scenarios.readers.cells import numbers
+from scenarios.readers.files import read
 from sim.errors import check_number, unknown
 from sim.interface import FloatArray
 

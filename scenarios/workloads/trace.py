@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scenarios.readers.unified import whole_numbers
+from scenarios.readers.cells import whole_numbers
+from scenarios.readers.files import read
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
-from scenarios.workloads.table import read
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
