@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, get_type_hints
 
-from sim.cli.launchers import Launcher
+from sim.cli.sweeping.launchers import Launcher
 from sim.interface import Estimator, Policy
 from sim.scenario import Event, Scenario
 from sim.study.fit.fit import Limits

@@ -84,7 +84,7 @@ def test_every_key_of_every_verb_has_an_annotation(verb: str) -> None:
 
 
 def test_each_point_of_a_sweep_is_held_to_them() -> None:
-    from sim.cli.axes import points
+    from sim.cli.sweeping.axes import points
 
     with (
         initialize_config_module("conf", version_base="1.3"),

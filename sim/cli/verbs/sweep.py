@@ -15,14 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sim.cli.axes import Point, identity, points
-from sim.cli.claims import claim, replace_earlier, summarised
 from sim.cli.configuration import build
-from sim.cli.launchers import Job, Launcher
 from sim.cli.output import say, write_report
-from sim.cli.points import run_point
 from sim.cli.progress import stdout_to_stderr, stop_on_termination
 from sim.cli.project import CURRENT, project_files
+from sim.cli.sweeping.axes import Point, identity, points
+from sim.cli.sweeping.claims import claim, replace_earlier, summarised
+from sim.cli.sweeping.launchers import Job, Launcher
+from sim.cli.sweeping.points import run_point
 from sim.errors import note
 from sim.show.sweep import best_table
 from sim.study.experiment import ORACLES

@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from sim.cli.building import build_metrics, build_policies, build_settled
 from sim.cli.configuration import build
-from sim.cli.launchers import Job, Outcome
 from sim.cli.project import importable
+from sim.cli.sweeping.launchers import Job, Outcome
 from sim.errors import notes_to
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
 from sim.study.output.directory import replace_file
