@@ -76,7 +76,7 @@ class World:
             self._env,
             self.table,
             self._learn if learns else None,
-            self._count_end if self._goes_on or self._users is not None else None,
+            self._ended if self._goes_on or self._users is not None else None,
         )
         self._views = self.dispatcher.views
         self._carry_out = self.dispatcher.carry_out
@@ -174,7 +174,7 @@ class World:
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} learning from query {query.id}: {error}") from error
 
-    def _count_end(self, _: float) -> None:
+    def _ended(self, _: float) -> None:
         self._left -= 1
         if self._left == 0 and self._goes_on:
             self._over.succeed()
