@@ -18,8 +18,8 @@ import pandas as pd
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
+from sim.cli.building import build_metrics, build_policies, build_scenario, settle_order
 from sim.cli.configuration import build, put_estimator
-from sim.cli.verbs.compare import build_metrics, build_policies, build_scenario, settle_order
 from sim.instance import Instance, realise, stream
 from sim.interface import Estimates, FloatArray, Policy
 from sim.scenario import Scenario

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from policies.parts.load import candidates, slots_now, slots_of
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, Feedback, Policy, Query, Setting, State
 
 
@@ -54,11 +53,9 @@ class LatencyPriced(Policy):
         decline: bool = False,
         weight: float = 0.05,
     ) -> None:
-        for name, price in (("price_per_usd", price_per_usd), ("price_per_s", price_per_s)):
-            if not 0 <= price < math.inf:
-                raise ValueError(f"{name} is {price}; it must be finite and at least 0")
-        if not 0 < weight <= 1:
-            raise ValueError(f"weight is {weight}; it must be above 0 and at most 1")
+        check_number("price_per_usd", price_per_usd, least=0)
+        check_number("price_per_s", price_per_s, least=0)
+        check_number("weight", weight, above=0, most=1)
         self.estimator = estimator
         self._price_per_usd = price_per_usd
         self._price_per_s = price_per_s

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from scipy.optimize import minimize
 
-from policies.parts.exploration import Exploration, check_eps
+from policies.parts.exploration import Exploration
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
 
@@ -42,9 +41,8 @@ class Port(Policy):
     """
 
     def __init__(self, estimator: Estimator, alpha: float = 1e-4, eps: float = 0.025) -> None:
-        if not 0 < alpha < math.inf:
-            raise ValueError(f"alpha is {alpha}; it must be positive and finite")
-        check_eps(eps)
+        check_number("alpha", alpha, above=0)
+        check_number("eps", eps, above=0, below=1)
         self.estimator = estimator
         self._alpha = alpha
         self._eps = eps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.load import candidates, least_loaded_of, slots_of
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
 
@@ -28,8 +29,7 @@ class CheapestAvailable(Policy):
     """
 
     def __init__(self, estimator: Estimator, max_queued: int = 0) -> None:
-        if max_queued < 0:
-            raise ValueError(f"max_queued is {max_queued}; it must be at least 0")
+        check_number("max_queued", max_queued, least=0)
         self.estimator = estimator
         self._max_queued = max_queued
 

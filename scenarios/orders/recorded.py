@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scenarios.readers.unified import whole_numbers
-from scenarios.workloads.table import read
+from scenarios.readers.cells import whole_numbers
+from scenarios.readers.files import read
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.workload import Rows

@@ -1,1 +1,1 @@
-"""Readers of files in foreign formats. One format, one file."""
+"""Readers of files: any table (``files``), one in our schema (``unified``), and one module for each foreign format."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scenarios.readers.unified import whole_numbers
+from scenarios.readers.cells import whole_numbers
+from scenarios.readers.files import read
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
-from scenarios.workloads.table import read
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
@@ -39,10 +39,10 @@ class PricedModel:
     def __post_init__(self) -> None:
         """Check score and prices."""
         if not 0 <= self.quality <= 1:
-            raise ValueError(f"the mean score of model {self.name!r} is {self.quality}; it must be in [0, 1]")
+            raise ValueError(f"the mean score of model {self.name!r} is {self.quality}; it must be from 0 to 1")
         for price in (self.input_usd_per_million, self.output_usd_per_million):
             if not 0 <= price < float("inf"):
-                raise ValueError(f"a price of model {self.name!r} is {price}; it must be finite and at least 0 USD")
+                raise ValueError(f"a price of model {self.name!r} is {price}; it must be at least 0 and finite, USD")
 
 
 def trace(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sim.assignment.program import Bound, binary_program
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.instance import Instance, frozen, realise, stream, sums
 from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
 from sim.scenario import Scenario
@@ -194,10 +194,8 @@ def replicate(
 
 def check_draws(seed: int, replications: int) -> None:
     """Raise ValueError for a seed or a number of replications that cannot be."""
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it must be at least 0")
-    if replications < 1:
-        raise ValueError(f"replications is {replications}; it must be at least 1")
+    check_number("seed", seed, least=0)
+    check_number("replications", replications, least=1)
 
 
 def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:

@@ -344,7 +344,7 @@ def teach_service_time(policy: Policy, deployment: int, service_s: float) -> Non
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: LowestLatency(weight=0.0), "weight is 0.0; it must be above 0"),
+        (lambda: LowestLatency(weight=0.0), "weight is 0.0; it must be above 0 and at most 1"),
         (lambda: CheapestAvailable(Unused(), max_queued=-1), "max_queued is -1"),
         (lambda: LatencyPriced(Unused(), price_per_s=-0.1), "price_per_s is -0.1"),
         (lambda: LatencyPriced(Unused(), price_per_usd=math.inf), "price_per_usd is inf"),

@@ -56,3 +56,10 @@ def test_the_commands_of_the_teaching_page_run_and_draw_its_figures(
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / "docs" / page).read_text()):
         assert (ROOT / "docs" / target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_key_of_a_verb_says_beside_it_what_it_is(path: Path) -> None:
+    keys = [line for line in path.read_text().splitlines() if re.match(r" *[a-z]\w*:", line)]
+    silent = [line for line in keys if not line.startswith("defaults:") and "# " not in line]
+    assert silent == []

@@ -18,7 +18,7 @@ from heapq import heapify, heappop, heappush
 
 import simpy
 
-from sim.world.checks import check_counts, check_factor, check_times
+from sim.errors import check_number, check_numbers
 from sim.world.moment import COMPLETIONS, Moment
 from sim.world.services.slots import Finish, Job, Room
 
@@ -66,8 +66,10 @@ class Batching:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_counts(self, "slots", "kv_tokens", "context_tokens", "reserved_output_tokens")
-        check_times(self, "iteration_base_s", "iteration_per_sequence_s", "prefill_per_token_s")
+        check_numbers(
+            self, "slots", "kv_tokens", "context_tokens", "reserved_output_tokens", least=1, null="for no limit"
+        )
+        check_numbers(self, "iteration_base_s", "iteration_per_sequence_s", "prefill_per_token_s", least=0)
         if self.iteration_base_s + self.iteration_per_sequence_s == 0:
             raise ValueError("iteration_base_s and iteration_per_sequence_s are both 0; an iteration must take time")
 
@@ -163,7 +165,7 @@ class BatchingServer:
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on."""
-        check_factor(factor)
+        check_number("factor", factor, above=0)
         self._advance(now_s)
         self._slowness = factor
         self._change(now_s)

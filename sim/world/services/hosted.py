@@ -13,8 +13,8 @@ from math import exp
 import numpy as np
 import simpy
 
+from sim.errors import check_number, check_numbers
 from sim.interface import FloatArray
-from sim.world.checks import check_counts, check_factor, check_times
 from sim.world.moment import COMPLETIONS, Moment
 from sim.world.services.slots import Finish, Job, Room
 
@@ -61,9 +61,15 @@ class Api:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_counts(self, "requests_per_minute", "tokens_per_minute", "context_tokens")
-        check_times(
-            self, "time_to_first_token_s", "first_token_log_sd", "time_per_output_token_s", "output_token_log_sd"
+        limits = ("requests_per_minute", "tokens_per_minute", "context_tokens")
+        check_numbers(self, *limits, least=1, null="for no limit")
+        check_numbers(
+            self,
+            "time_to_first_token_s",
+            "first_token_log_sd",
+            "time_per_output_token_s",
+            "output_token_log_sd",
+            least=0,
         )
         if self.when_limited not in WHEN_LIMITED:
             raise ValueError(f"when_limited is {self.when_limited!r}; it must be one of {', '.join(WHEN_LIMITED)}")
@@ -145,7 +151,7 @@ class ApiServer:
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on; the limits stay."""
-        check_factor(factor)
+        check_number("factor", factor, above=0)
         ratio, self._slowness = factor / self._slowness, factor
         for job, ends_at_s in list(self._ends_at_s.items()):
             if job.first_token_at_s > now_s:

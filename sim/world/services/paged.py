@@ -20,7 +20,7 @@ from math import ceil, sqrt
 
 import simpy
 
-from sim.world.checks import check_counts, check_factor, check_times
+from sim.errors import check_number, check_numbers
 from sim.world.moment import COMPLETIONS, Moment
 from sim.world.services.paged_engine import INFINITY, Costs, Engine, Member
 from sim.world.services.slots import Finish, Job, Room
@@ -79,9 +79,11 @@ class PagedBatching:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_counts(self, "slots", "batched_tokens", "kv_tokens", "ranks", "context_tokens")
-        check_times(self, "iteration_base_s", "iteration_per_sequence_s", "iteration_per_kv_token_s")
-        check_times(self, "prefill_base_s", "prefill_per_token_s", "overhead_s")
+        check_numbers(
+            self, "slots", "batched_tokens", "kv_tokens", "ranks", "context_tokens", least=1, null="for no limit"
+        )
+        check_numbers(self, "iteration_base_s", "iteration_per_sequence_s", "iteration_per_kv_token_s", least=0)
+        check_numbers(self, "prefill_base_s", "prefill_per_token_s", "overhead_s", least=0)
         if self.iteration_base_s + self.iteration_per_sequence_s == 0:
             raise ValueError("iteration_base_s and iteration_per_sequence_s are both 0; an iteration must take time")
         if self.slots is not None and self.batched_tokens is not None and self.batched_tokens < self.slots:
@@ -161,7 +163,7 @@ class PagedBatchingServer:
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on."""
-        check_factor(factor)
+        check_number("factor", factor, above=0)
         if self._leap is not None:
             self._spent_s += (now_s - self._since_s) / self._slowness
             self._since_s = now_s

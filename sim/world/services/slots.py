@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import simpy
 
+from sim.errors import check_number, check_numbers
 from sim.interface import Decision, FloatArray, IntArray, Query
 from sim.world.moment import COMPLETIONS, Moment
 
@@ -169,11 +170,9 @@ class Slots:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_slots(self.slots)
-        check_context(self.context_tokens)
-        for name in ("time_to_first_token_s", "time_per_output_token_s"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and at least 0")
+        check_number("slots", self.slots, least=1)
+        check_number("context_tokens", self.context_tokens, least=1, null="for no limit")
+        check_numbers(self, "time_to_first_token_s", "time_per_output_token_s", least=0)
 
     def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
         """Return None: nothing is random."""
@@ -254,15 +253,3 @@ class SlotsServer:
         if self._ends.get(job, (0.0, None))[1] is event:  # otherwise it was cancelled or put off
             del self._ends[job]
             self._finish(job, self._env.now)
-
-
-def check_slots(slots: int) -> None:
-    """Raise ValueError unless there is a slot."""
-    if slots < 1:
-        raise ValueError(f"slots is {slots}; a replica needs at least 1")
-
-
-def check_context(context_tokens: int | None) -> None:
-    """Raise ValueError unless a context limit is positive or absent."""
-    if context_tokens is not None and context_tokens < 1:
-        raise ValueError(f"context_tokens is {context_tokens}; it must be at least 1, or null for no limit")

@@ -8,9 +8,10 @@ import numpy as np
 import simpy
 
 from sim.distributions import Distribution
+from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
 from sim.traits import DistributionTraits
-from sim.world.services.slots import Finish, Job, Server, SlotsServer, check_context, check_slots
+from sim.world.services.slots import Finish, Job, Server, SlotsServer
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Timed:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_slots(self.slots)
-        check_context(self.context_tokens)
+        check_number("slots", self.slots, least=1)
+        check_number("context_tokens", self.context_tokens, least=1, null="for no limit")
 
     def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
         """Return one duration per arrival (n_queries, 1), s."""
