@@ -1,4 +1,7 @@
-"""From a decision to a fate: commit, offer, fall back, wait, retry, settle. It knows truth and money, and no policy."""
+"""Takes each query from its decision to its fate: commit, offer, fall back, wait, retry, settle.
+
+It knows the truth and the budgets, and no policy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One run: arrival -> decide -> commit -> queue -> serve -> settle -> record -> learn. It holds clock and policy.
+"""Runs one policy on one instance: it decides on each arrival, carries the decision out and learns from its outcome.
+
+It holds the clock and the policy. It leaves arrivals to a source, and what becomes of a decision to the dispatcher.
 
 SimPy runs it through callbacks on timeouts; a process per query would be several times slower.
 """

@@ -1,4 +1,7 @@
-"""One replica: a server and the jobs that wait for it. It knows jobs, not deployments, money or policies."""
+"""Serves jobs one after another as its server has room: one replica and its queue.
+
+It knows jobs, and no deployment, money or policy.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ class Replica:
         return len(self._serving)
 
     def begin(self, job: Job, now_s: float) -> bool:
-        """Serve the job from now on, if nobody waits and the server has room; return whether it does."""
+        """Serve the job from now on, if no job waits and the server has room; return whether it does."""
         if self._queue.length or not self.server.admits(job):
             return False
         self._serve(job, now_s)

@@ -1,4 +1,7 @@
-"""One deployment at work: replicas behind a balancer, limits on waiting and on time, outages. It knows no money."""
+"""Puts one deployment to work: replicas behind a balancer, limits on waiting and on time, outages.
+
+It knows no money and no policy.
+"""
 
 from __future__ import annotations
 
