@@ -14,8 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def commands(document: str) -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
+    blocks = [block for block in sh_blocks(document) if "switchyard new" not in block]
     return [line for block in blocks for line in block.splitlines() if line.startswith("switchyard ")]
+
+
+def sh_blocks(document: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("command", commands("README.md"))
@@ -46,6 +50,11 @@ RECIPES = re.findall(r"^## (An? .*)$", (ROOT / "CONTRIBUTING.md").read_text(), f
 
 def test_contributing_has_a_recipe_for_each_kind_of_part() -> None:
     assert RECIPES == ["A policy", "An arrival process", "A data set", "A metric", "A balancer"]
+
+
+def test_the_readme_writes_a_policy_as_the_recipe_that_is_run_below_does() -> None:
+    [shown] = [block for block in sh_blocks("README.md") if "switchyard new" in block]
+    assert shown in sh_blocks("CONTRIBUTING.md")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
