@@ -33,7 +33,8 @@ def test_make_demo_runs_the_command_that_the_readme_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/validation.md", "docs/metrics.md"]
+    "document",
+    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/evidence/validation.md", "docs/reference/metrics.md"],
 )
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
