@@ -29,6 +29,7 @@ proof: $(VENV)/.tested
 	$(BIN)/switchyard validate
 
 benchmark: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.world
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.batching

@@ -148,7 +148,7 @@ def step(service: Batching, times_s: Sequence[float], inputs: Sequence[int], out
 
 
 def workload(n_requests: int, slots: int, seed: int = 0) -> tuple[Batching, list[float], list[int], list[float]]:
-    """Return a service and Poisson arrivals that keep ``slots`` places busy for ``LOAD`` of their time."""
+    """Return a service and Poisson arrivals that keep ``slots`` slots busy for ``LOAD`` of their time."""
     rng = np.random.default_rng(seed)
     service = Batching(slots, WEIGHTS_S, SEQUENCE_S)
     per_request_s = MEAN_TOKENS * (WEIGHTS_S + SEQUENCE_S * slots) / slots

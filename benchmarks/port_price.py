@@ -47,8 +47,8 @@ def main(folder: Path) -> None:
     ]
     policies: dict[str, Policy] = {"port": Port(estimator), "port_exact": SampledDual(estimator)}
     for name, policy in policies.items():
-        traces = [simulate(name, policy, instance, estimates, stream(0, 0, "policy")) for estimates in noisy]
-        quality = [totals(frame(trace, instance))["quality"] for trace in traces]
+        tables = [simulate(name, policy, instance, estimates, stream(0, 0, "policy")) for estimates in noisy]
+        quality = [totals(frame(table, instance))["quality"] for table in tables]
         low, mean, high = np.min(quality), np.mean(quality), np.max(quality)
         print(f"{name:11} total quality over {RUNS} roundings: {low:.0f} to {high:.0f}, mean {mean:.0f}")
 

@@ -21,8 +21,8 @@ from hydra import initialize_config_module
 from policies.estimators.neighbours import HnswNeighbours
 from scenarios.events import BudgetCut
 from sim.assignment.certified import certified
+from sim.cli.building import build_policy, build_scenarios
 from sim.cli.configuration import configure
-from sim.cli.verbs.compare import build_policy, build_scenarios
 from sim.instance import realise, stream
 from sim.interface import Policy
 from sim.scenario import Scenario

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.interface import FloatArray
 from sim.scenario import BudgetBasis
 
@@ -43,8 +43,7 @@ class Split(ABC):
         """Check the total and what it is of."""
         if self.of not in OF:
             raise ValueError(unknown("budget.of", self.of, OF))
-        if not 0 <= self.total < float("inf"):
-            raise ValueError(f"budget.total is {self.total}; it must be finite and at least 0")
+        check_number("budget.total", self.total, least=0)
 
     def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the budgets (n_deployments,)."""

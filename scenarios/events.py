@@ -4,8 +4,8 @@
 begins and ends its own effect, so that down times add up to their union and factors multiply. Work in flight at an
 outage is lost: those queries are failed or retried, never forgotten.
 
-``moves_money = False`` says that an event changes no budget and no price, so that hindsight optima stay bounds; without
-it a study assumes that it might. ``only_cuts = True`` says that whatever it changes, nobody may spend more for it.
+``moves_money`` and ``only_cuts`` are for studies that need to know whether a hindsight optimum still bounds the run;
+``sim.traits.EventTraits`` has their meaning and their defaults.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from sim.errors import check_number
 from sim.scenario import Controls, exact_share
 
 
-def check(event: object, *names: str, positive: bool = False) -> None:
-    """Raise ValueError unless the named numbers of an event are finite and at least 0, or positive."""
+def check(event: object, *names: str, above: float | None = None, null: str | None = None) -> None:
+    """Check numbers of an event: at least 0, or above something; the message names the kind of event."""
     for name in names:
-        value = getattr(event, name)
-        if not 0 <= value < float("inf") or (positive and value == 0):
-            right = "positive" if positive else "at least 0"
-            raise ValueError(f"{name} of a {type(event).__name__} is {value}; it must be {right} and finite")
+        label = f"{name} of a {type(event).__name__}"
+        check_number(label, getattr(event, name), least=0 if above is None else None, above=above, null=null)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class RandomOutages:
 
     def __post_init__(self) -> None:
         """Check the times."""
-        check(self, "mean_up_s", "mean_down_s", positive=True)
+        check(self, "mean_up_s", "mean_down_s", above=0)
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Fail and repair for ever; with no name, all deployments together."""
@@ -90,7 +89,7 @@ class Degradation:
     def __post_init__(self) -> None:
         """Check the numbers."""
         check(self, "at_s", "for_s")
-        check(self, "factor", positive=True)
+        check(self, "factor", above=0)
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Slow down, then restore."""
@@ -118,7 +117,8 @@ class PriceChange:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        check(self, "at_s", "factor", *(() if self.for_s is None else ("for_s",)))
+        check(self, "at_s", "factor")
+        check(self, "for_s", null="for ever")
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Change the price, then restore it."""
@@ -238,7 +238,8 @@ class Leaves:
 
     def __post_init__(self) -> None:
         """Check the times."""
-        check(self, "at_s", *(() if self.for_s is None else ("for_s",)))
+        check(self, "at_s")
+        check(self, "for_s", null="for ever")
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Take it out."""

@@ -23,7 +23,10 @@ CONFIDENCES = ("high", "medium", "low", "assumed")
 
 
 class Service(Protocol):
-    """How a deployment serves, as hyperparameters; ``sim.world.services.slots`` has the implementations."""
+    """How a deployment serves, as hyperparameters; ``sim.world.services`` has the implementations.
+
+    ``sim.traits.ServiceTraits`` has what a service may say besides.
+    """
 
     @property
     def needs_output_tokens(self) -> bool:

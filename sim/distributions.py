@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sim.errors import check_number
 from sim.interface import FloatArray
 
 
@@ -29,12 +30,6 @@ class Distribution(Protocol):
         ...
 
 
-def check(name: str, value: float, at_least: float = 0.0) -> None:
-    """Raise ValueError unless a parameter is finite and above the given value."""
-    if not at_least < value < float("inf"):
-        raise ValueError(f"{name} is {value}; it must be finite and above {at_least:g}")
-
-
 @dataclass(frozen=True)
 class Exponential:
     """Density exp(-x / mean_s) / mean_s: without memory."""
@@ -44,7 +39,7 @@ class Exponential:
 
     def __post_init__(self) -> None:
         """Check the mean."""
-        check("mean_s", self.mean_s)
+        check_number("mean_s", self.mean_s, above=0)
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Return n durations (n,), s."""
@@ -60,8 +55,7 @@ class Constant:
 
     def __post_init__(self) -> None:
         """Check the value."""
-        if not 0 <= self.value_s < float("inf"):
-            raise ValueError(f"value_s is {self.value_s}; it must be finite and at least 0")
+        check_number("value_s", self.value_s, least=0)
 
     @property
     def mean_s(self) -> float:
@@ -82,8 +76,8 @@ class Lognormal:
 
     def __post_init__(self) -> None:
         """Check mean and variation."""
-        check("mean_s", self.mean_s)
-        check("cv", self.cv)
+        check_number("mean_s", self.mean_s, above=0)
+        check_number("cv", self.cv, above=0)
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Return n durations (n,), s."""
@@ -100,8 +94,8 @@ class Gamma:
 
     def __post_init__(self) -> None:
         """Check mean and variation."""
-        check("mean_s", self.mean_s)
-        check("cv", self.cv)
+        check_number("mean_s", self.mean_s, above=0)
+        check_number("cv", self.cv, above=0)
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Return n durations (n,), s."""
@@ -121,8 +115,8 @@ class Hyperexponential:
 
     def __post_init__(self) -> None:
         """Check mean and variation."""
-        check("mean_s", self.mean_s)
-        check("cv", self.cv, at_least=1.0)
+        check_number("mean_s", self.mean_s, above=0)
+        check_number("cv", self.cv, above=1)
 
     @property
     def probability(self) -> float:

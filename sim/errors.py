@@ -1,9 +1,10 @@
-"""Words that error messages share, and notes, which stop nothing. It knows nothing of what they are about."""
+"""Errors and notes in one voice: checks of numbers, hints at near names, notes. It knows no setting by name."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
@@ -16,6 +17,85 @@ class Note(UserWarning):
 def note(text: str) -> None:
     """Tell the user something in one sentence: a warning in Python, one line on stderr from the command."""
     warnings.warn(text, Note, stacklevel=3)
+
+
+def check_number(
+    name: str,
+    value: float | None,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+    null: str | None = None,
+) -> None:
+    """Raise ValueError, naming the number, unless it is finite and within its bounds.
+
+    Parameters
+    ----------
+    name : str
+        As a user knows it, such as ``retry.attempts``.
+    value : int, float or None
+    least, above, most, below : float or None
+        Bounds, the first and third of them included; None for none.
+    null : str or None
+        What null means there, such as ``for no limit``; None if there has to be a number.
+
+    Examples
+    --------
+    >>> check_number("slots", 0, least=1, null="for no limit")
+    Traceback (most recent call last):
+    ValueError: slots is 0; it must be at least 1, or null for no limit
+    """
+    if value is None and null is not None:
+        return
+    if (
+        value is not None
+        and math.isfinite(value)
+        and (least is None or value >= least)
+        and (above is None or value > above)
+        and (most is None or value <= most)
+        and (below is None or value < below)
+    ):
+        return
+    lower = (
+        ["positive" if above == 0 and most is below is None else f"above {shown(above)}"] if above is not None else []
+    )
+    lower += [f"at least {shown(least)}"] if least is not None else []
+    upper = [f"at most {shown(most)}"] if most is not None else []
+    upper += [f"below {shown(below)}"] if below is not None else []
+    words = [f"from {shown(least)} to {shown(most)}"] if least is not None and most is not None else [*lower, *upper]
+    words += ["finite"] if not upper and isinstance(value, float) else []
+    right = " and ".join(words) + ("" if null is None else f", or null {null}".rstrip())
+    raise ValueError(f"{name} is {'null' if value is None else value}; it must be {right}")
+
+
+def shown(bound: float) -> str:
+    """Return a bound as a message shows it: a fraction without digits that say nothing, a whole number whole."""
+    return f"{bound:g}" if isinstance(bound, float) else str(bound)
+
+
+def check_numbers(
+    holder: object, *names: str, least: float | None = None, above: float | None = None, null: str | None = None
+) -> None:
+    """Check attributes of an object, each by its own name, as ``check_number`` does."""
+    for name in names:
+        check_number(name, getattr(holder, name), least=least, above=above, null=null)
+
+
+def check_one_of(name: str, value: str, known: Sequence[str]) -> None:
+    """Raise ValueError unless a value is one of a few words."""
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+
+
+def check_pairs(name: str, values: Sequence[float], other_name: str, others: Sequence[float]) -> None:
+    """Raise ValueError unless two lists are of one length and not empty."""
+    if len(values) == 0 or len(values) != len(others):
+        raise ValueError(
+            f"{name} has {len(values)} entries and {other_name} has {len(others)}; "
+            "they must have equally many, at least one"
+        )
 
 
 def unknown(what: str, value: str, known: Sequence[str]) -> str:

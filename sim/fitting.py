@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from sim.deployment import Deployment
 from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.scenario import Scenario
+from sim.scenario import Scenario, Window
+from sim.traits import AutoscalerTraits, EventTraits
 from sim.workload import Workload
 
 UNITS = ("usd", "tokens")
@@ -58,16 +59,16 @@ def check_periods(scenario: Scenario, fleet: Sequence[Deployment], span_s: float
     """Raise ValueError for what goes on by itself if it would do so too often to simulate between the arrivals."""
     periods = {
         "state_refresh_s": scenario.state_refresh_s,
-        "window.length_s": getattr(scenario.window, "length_s", None),
+        "window.length_s": scenario.window.length_s if isinstance(scenario.window, Window) else None,
     }
     for event in scenario.events:
-        if hasattr(event, "mean_up_s") and hasattr(event, "mean_down_s"):
-            periods[f"mean_up_s + mean_down_s of a {type(event).__name__}"] = event.mean_up_s + event.mean_down_s
+        mean_up_s, mean_down_s = EventTraits.of(event).mean_up_s, EventTraits.of(event).mean_down_s
+        if mean_up_s is not None and mean_down_s is not None:
+            periods[f"mean_up_s + mean_down_s of a {type(event).__name__}"] = mean_up_s + mean_down_s
     for deployment in fleet:
         if deployment.autoscaler is not None:
-            periods[f"autoscaler.interval_s of {deployment.name!r}"] = getattr(
-                deployment.autoscaler, "interval_s", None
-            )
+            interval_s = AutoscalerTraits.of(deployment.autoscaler).interval_s
+            periods[f"autoscaler.interval_s of {deployment.name!r}"] = interval_s
     for name, period_s in periods.items():
         if period_s is not None and span_s > period_s * MOST_PERIODS:
             raise ValueError(

@@ -16,6 +16,7 @@ from sim.fitting import check_budgets, check_fleet, check_periods, check_units
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
 from sim.selection import arriving_rows, seen, unseen_topics
+from sim.traits import ArrivalsTraits, ServiceTraits
 from sim.workload import Rows
 
 Number = TypeVar("Number", bound=np.generic)
@@ -121,16 +122,17 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
     check_periods(scenario, fleet, float(times_s[-1] - times_s[0]))
     think_s = None
-    if hasattr(scenario.arrivals, "think_s") and hasattr(scenario.arrivals, "users"):
+    loop = ArrivalsTraits.of(scenario.arrivals)
+    if loop.users is not None and loop.think_s is not None:
         if isinstance(scenario.window, TokenBucket) or (scenario.window is not None and scenario.window.spread):
             raise ValueError(
                 "a closed loop has no arrival times to spread a budget over: use a window with window.spread=false"
             )
-        think_s = scenario.arrivals.think_s(len(rows), stream(seed, replication, "think"))
-        first = slice(scenario.arrivals.users)  # how long each user thinks at first
+        think_s = loop.think_s(len(rows), stream(seed, replication, "think"))
+        first = slice(loop.users)  # how long each user thinks at first
         think_s[first] -= think_s[first].min()
     setting = Setting(
-        fleet=tuple(DeploymentInfo(d.name, d.model, unit, places(d)) for d, unit in zip(fleet, units, strict=True)),
+        fleet=tuple(DeploymentInfo(d.name, d.model, unit, slots(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
@@ -179,10 +181,10 @@ def sums(truth: FloatArray) -> FloatArray:
     return total
 
 
-def places(deployment: Deployment) -> float:
+def slots(deployment: Deployment) -> float:
     """Return how many queries a deployment serves at once: slots x engines x replicas; ``inf`` without a limit."""
-    slots = getattr(deployment.service, "slots", None)
-    return math.inf if slots is None else float(slots * getattr(deployment.service, "ranks", 1) * deployment.replicas)
+    service = ServiceTraits.of(deployment.service)
+    return math.inf if service.slots is None else float(service.slots * service.ranks * deployment.replicas)
 
 
 def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray:

@@ -165,14 +165,14 @@ class DeploymentInfo:
         The deployment and the model behind it.
     unit : str
         Of its budget: ``usd`` or ``tokens``.
-    places : float
+    slots : float
         How many queries it serves at once; ``inf`` for no limit.
     """
 
     name: str
     model: str
     unit: str
-    places: float = math.inf
+    slots: float = math.inf
 
 
 @dataclass(frozen=True)

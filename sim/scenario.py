@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sim.deployment import Deployment
+from sim.errors import check_number, check_one_of
 from sim.interface import FloatArray, IntArray
 from sim.workload import Rows, Workload
 
@@ -56,11 +57,7 @@ class BudgetBasis:
 
 
 class BudgetRule(Protocol):
-    """How much each deployment may spend.
-
-    A rule may have an attribute ``is_explicit``: its amounts are for all of the workload's test queries, however many
-    arrive.
-    """
+    """How much each deployment may spend; ``sim.traits.BudgetTraits`` has what else a rule may say."""
 
     @property
     def unit(self) -> str | Sequence[str]:
@@ -73,7 +70,7 @@ class BudgetRule(Protocol):
 
 
 class Arrivals(Protocol):
-    """When queries arrive."""
+    """When queries arrive; ``sim.traits.ArrivalsTraits`` has what a closed loop says besides."""
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return n_queries non-decreasing times; a run's clock is at 0 with the first of them."""
@@ -83,9 +80,7 @@ class Arrivals(Protocol):
 Order = Callable[[Rows, np.random.Generator], IntArray]
 """Which query arrives at each place: a function of the arriving rows and a random stream to row numbers (n_queries,).
 
-An order may have three attributes: ``with_replacement`` (the arriving rows are drawn with replacement), ``unseen`` (the
-topics that it brings and that the history must not have) and ``arriving``, a function of the replication to the test
-rows that arrive, for an order that says itself which they are.
+``sim.traits.OrderTraits`` has what an order may say besides.
 """
 
 
@@ -120,7 +115,10 @@ class Controls(Protocol):
 
 
 class Event(Protocol):
-    """Something that happens to the fleet while queries arrive; ``scenarios.events`` has the implementations."""
+    """Something that happens to the fleet while queries arrive; ``scenarios.events`` has the implementations.
+
+    ``sim.traits.EventTraits`` has what an event may say besides.
+    """
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:
         """Act over time, as a SimPy process; it may run for ever.
@@ -150,8 +148,7 @@ class Window:
 
     def __post_init__(self) -> None:
         """Check the length."""
-        if not 0 < self.length_s < float("inf"):
-            raise ValueError(f"window.length_s is {self.length_s}; it must be positive and finite")
+        check_number("window.length_s", self.length_s, above=0)
 
 
 @dataclass(frozen=True)
@@ -166,8 +163,7 @@ class TokenBucket:
 
     def __post_init__(self) -> None:
         """Check the burst."""
-        if not 0 < self.burst_s < float("inf"):
-            raise ValueError(f"window.burst_s is {self.burst_s}; it must be positive and finite")
+        check_number("window.burst_s", self.burst_s, above=0)
 
 
 @dataclass(frozen=True)
@@ -188,12 +184,9 @@ class Retry:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if self.attempts < 1:
-            raise ValueError(f"retry.attempts is {self.attempts}; it must be at least 1")
-        if not 0 < self.backoff_s < float("inf") or not 1 <= self.multiplier < float("inf"):
-            raise ValueError(
-                f"retry waits {self.backoff_s} s x {self.multiplier}; the wait must be positive, the factor at least 1"
-            )
+        check_number("retry.attempts", self.attempts, least=1)
+        check_number("retry.backoff_s", self.backoff_s, above=0)
+        check_number("retry.multiplier", self.multiplier, least=1)
         if math.log(self.backoff_s) + max(self.attempts - 2, 0) * math.log(self.multiplier) > math.log(MOST_BACKOFF_S):
             raise ValueError(
                 f"retry waits {self.backoff_s} s x {self.multiplier} up to {self.attempts - 2} times; "
@@ -249,19 +242,13 @@ class Scenario:
 
     def __post_init__(self) -> None:
         """Check the settings that no part of it checks."""
-        if self.exhausted not in EXHAUSTED:
-            raise ValueError(f"exhausted is {self.exhausted!r}; it must be one of {', '.join(EXHAUSTED)}")
-        if self.reserve not in RESERVE:
-            raise ValueError(f"reserve is {self.reserve!r}; it must be one of {', '.join(RESERVE)}")
+        check_one_of("exhausted", self.exhausted, EXHAUSTED)
+        check_one_of("reserve", self.reserve, RESERVE)
         if self.exhausted == "wait" and self.window is None:
             raise ValueError("exhausted=wait needs budgets that renew themselves: choose a window")
         if self.state_refresh_s is not None and not self.state_refresh_s > 0:
             raise ValueError(
                 f"state_refresh_s is {self.state_refresh_s}; it must be positive, or null for a fresh state"
             )
-        if self.n_queries is not None and self.n_queries < 1:
-            raise ValueError(f"n_queries is {self.n_queries}; it must be at least 1, or null for all test queries")
-        if not 0 <= self.decision_s <= MOST_DECISION_S:
-            raise ValueError(
-                f"decision_s is {self.decision_s}; it must be finite, at least 0 and at most {MOST_DECISION_S:g}"
-            )
+        check_number("n_queries", self.n_queries, least=1, null="for all test queries")
+        check_number("decision_s", self.decision_s, least=0, most=MOST_DECISION_S)

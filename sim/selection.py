@@ -9,12 +9,13 @@ import numpy as np
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.scenario import Scenario
+from sim.traits import OrderTraits
 from sim.workload import Rows
 
 
 def unseen_topics(scenario: Scenario) -> tuple[str, ...]:
     """Return the topics that the history lacks: the scenario's, and those of an order that brings unseen ones."""
-    return (*scenario.unseen, *getattr(scenario.order, "unseen", ()))
+    return (*scenario.unseen, *OrderTraits.of(scenario.order).unseen)
 
 
 def seen(history: Rows, unseen: Sequence[str]) -> Rows:
@@ -41,11 +42,11 @@ def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator
     All, a random subset, draws with replacement, or those that the order itself names.
     """
     available = len(scenario.workload.test)
-    named = getattr(scenario.order, "arriving", None)
-    if named is not None:
-        return check_named(named(replication), scenario)
+    order = OrderTraits.of(scenario.order)
+    if order.arriving is not None:
+        return check_named(order.arriving(replication), scenario)
     n_queries = scenario.n_queries or available
-    if getattr(scenario.order, "with_replacement", False):
+    if order.with_replacement:
         return rng.integers(available, size=n_queries)
     if n_queries > available:
         raise ValueError(

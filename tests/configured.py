@@ -1,9 +1,11 @@
 """Policies as conf/policy describes them."""
 
+from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
+from omegaconf import DictConfig
 
 from sim.interface import Policy
 
@@ -11,9 +13,17 @@ NAMES = sorted(path.stem for path in (Path(__file__).resolve().parents[1] / "con
 
 
 def configured_policy(name: str) -> Policy:
-    """Return the policy of conf/policy/NAME.yaml."""
-    with initialize_config_module("conf", version_base="1.3"):
-        config = compose("run", [f"policy={name}"])
-    policy = instantiate(config.policy[name], _convert_="all")
+    """Return the policy of conf/policy/NAME.yaml, as new each time."""
+    policy = instantiate(described(name), _convert_="all")
     assert isinstance(policy, Policy)
     return policy
+
+
+@cache
+def described(name: str) -> DictConfig:
+    """Return what conf/policy/NAME.yaml says, composed once."""
+    with initialize_config_module("conf", version_base="1.3"):
+        config = compose("run", [f"policy={name}"])
+    description = config.policy[name]
+    assert isinstance(description, DictConfig)
+    return description

@@ -18,13 +18,14 @@ import pandas as pd
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
+from sim.cli.building import build_metrics, build_policies, build_scenario, settle_order
 from sim.cli.configuration import build, put_estimator
-from sim.cli.verbs.compare import build_metrics, build_policies, build_scenario, settle_order
 from sim.instance import Instance, realise, stream
 from sim.interface import Estimates, FloatArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, Run, replicate
 from sim.study.metrics import Metric
+from sim.traits import ArrivalsTraits
 from sim.workload import Workload
 from sim.world.record import frame
 from sim.world.world import simulate
@@ -146,7 +147,7 @@ class Study:
     @property
     def is_closed(self) -> bool:
         """Whether users decide when queries arrive."""
-        return hasattr(self.scenario.arrivals, "think_s")
+        return ArrivalsTraits.of(self.scenario.arrivals).think_s is not None
 
     def policy(self) -> Policy:
         """A new policy."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-FATES = ["pending", "served", "declined", "exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed"]
+from sim.world.record import FATES
+
 Row = dict[str, Any]
 
 
@@ -63,14 +64,14 @@ def record(*rows: Row) -> pd.DataFrame:
 
 
 def fleet(**columns: list[Any]) -> pd.DataFrame:
-    """Deployments a (2 places) and b (no limit), without budgets; columns given replace these."""
+    """Deployments a (2 slots) and b (no limit), without budgets; columns given replace these."""
     table: dict[str, list[Any]] = {
         "deployment": ["a", "b"],
         "model": ["small", "large"],
         "unit": ["usd", "usd"],
         "budget": [math.inf, math.inf],
         "replicas": [1, 1],
-        "places": [2.0, math.inf],
+        "slots": [2.0, math.inf],
         "price_per_hour_usd": [math.nan, math.nan],
         "energy_j_per_token": [math.nan, math.nan],
     }

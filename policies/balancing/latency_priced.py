@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from policies.parts.load import candidates, places_now, places_of
+from policies.parts.load import candidates, slots_now, slots_of
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, Feedback, Policy, Query, Setting, State
 
 
 class LatencyPriced(Policy):
     """argmax over available i of quality_hat_i - price_per_usd x cost_hat_i - price_per_s x wait_i.
 
-    The predicted wait, with c_i places, q_i queued, m_i in flight and a service time S_i, is
+    The predicted wait, with c_i slots, q_i queued, m_i in flight and a service time S_i, is
 
         ahead_i = max(0, q_i + 1 - max(0, c_i - m_i))      completions that must come before this query begins,
         wait_i  = ahead_i x S_i / c_i
 
     which is the mean wait exactly where service is exponential (c busy servers complete one query every S / c), and an
     upper value of it where service is more regular. An unlimited deployment has no wait unless it has a queue; then
-    its places are what it has in flight.
+    its slots are what it has in flight.
 
     S_i is learned: the latency of a query that found ``ahead`` was ahead x S / c + S in the mean, so each answer shows
     latency / (1 + ahead / c), and S_i is the exponentially weighted mean of these; before the first answer it is 0, so
@@ -54,11 +53,9 @@ class LatencyPriced(Policy):
         decline: bool = False,
         weight: float = 0.05,
     ) -> None:
-        for name, price in (("price_per_usd", price_per_usd), ("price_per_s", price_per_s)):
-            if not 0 <= price < math.inf:
-                raise ValueError(f"{name} is {price}; it must be finite and at least 0")
-        if not 0 < weight <= 1:
-            raise ValueError(f"weight is {weight}; it must be above 0 and at most 1")
+        check_number("price_per_usd", price_per_usd, least=0)
+        check_number("price_per_s", price_per_s, least=0)
+        check_number("weight", weight, above=0, most=1)
         self.estimator = estimator
         self._price_per_usd = price_per_usd
         self._price_per_s = price_per_s
@@ -67,7 +64,7 @@ class LatencyPriced(Policy):
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Know of no service time."""
-        self._places = places_of(setting)
+        self._slots = slots_of(setting)
         self._service_s = [0.0] * len(setting.fleet)
         self._is_known = [False] * len(setting.fleet)
         self._found: dict[int, tuple[int, float]] = {}  # query id -> where it was sent, 1 + ahead / c there
@@ -75,7 +72,7 @@ class LatencyPriced(Policy):
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmax, or decline."""
         queued, in_flight = state.queued.tolist(), state.in_flight.tolist()
-        turns = [waiting_turns(*seen) for seen in zip(self._places, queued, in_flight, strict=True)]
+        turns = [waiting_turns(*seen) for seen in zip(self._slots, queued, in_flight, strict=True)]
         quality, cost, service_s = query.quality_hat.tolist(), query.cost_hat.tolist(), self._service_s
         value = [
             quality[k] - self._price_per_usd * cost[k] - self._price_per_s * turns[k] * service_s[k]
@@ -98,11 +95,11 @@ class LatencyPriced(Policy):
             self._is_known[chosen] = True
 
 
-def waiting_turns(places: float, queued: int, in_flight: int) -> float:
+def waiting_turns(slots: float, queued: int, in_flight: int) -> float:
     """Return ahead / c: the wait in service times.
 
     >>> waiting_turns(2, queued=3, in_flight=2), waiting_turns(2, queued=0, in_flight=1)
     (2.0, 0.0)
     """
-    servers = places_now(places, queued, in_flight)
-    return max(0.0, queued + 1 - max(0.0, servers - in_flight)) / servers
+    at_once = slots_now(slots, queued, in_flight)
+    return max(0.0, queued + 1 - max(0.0, at_once - in_flight)) / at_once

@@ -1,24 +1,24 @@
-"""Join the shortest queue, measured per place. It looks at load and at nothing else."""
+"""Join the shortest queue, measured per slot. It looks at load and at nothing else."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from policies.parts.load import candidates, least_loaded_of, places_of
+from policies.parts.load import candidates, least_loaded_of, slots_of
 from sim.interface import Decision, Policy, Query, Setting, State
 
 
 class LeastLoaded(Policy):
     """argmin over available i of (queued_i + in_flight_i) / places_i.
 
-    Ties go to the fewer queries, then to the lowest index. With one place each it is join-the-shortest-queue. If none
+    Ties go to the fewer queries, then to the lowest index. With one slot each it is join-the-shortest-queue. If none
     is available, all count as available.
     """
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Keep the places."""
-        self._places = places_of(setting)
+        """Keep the slots."""
+        self._slots = slots_of(setting)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin."""
-        return Decision(least_loaded_of(candidates(state), state, self._places))
+        return Decision(least_loaded_of(candidates(state), state, self._slots))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.load import candidates
+from sim.errors import check_number
 from sim.interface import Decision, Feedback, Policy, Query, Setting, State
 
 
@@ -34,8 +35,7 @@ class LowestLatency(Policy):
     """
 
     def __init__(self, weight: float = 0.2) -> None:
-        if not 0 < weight <= 1:
-            raise ValueError(f"weight is {weight}; it must be above 0 and at most 1")
+        check_number("weight", weight, above=0, most=1)
         self._weight = weight
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:

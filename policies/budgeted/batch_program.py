@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Gate, Policy, Query, Setting, State
 
 
@@ -65,8 +66,7 @@ def check_batch(size: int, window_s: float, gap: float) -> None:
         raise ValueError(f"size is {size}; a batch needs at least 1 query")
     if not window_s > 0:
         raise ValueError(f"window_s is {window_s}; it must be positive")
-    if not 0 <= gap < 1:
-        raise ValueError(f"gap is {gap}; it must be in [0, 1)")
+    check_number("gap", gap, least=0, below=1)
 
 
 def assign(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: float) -> FloatArray:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from policies.parts.dual_prices import dual_prices
-from policies.parts.exploration import check_eps
 from policies.parts.priced import DECLINE, best_worth, if_it_fits
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
 
@@ -45,7 +45,7 @@ class DynamicPrice(Policy):
     """
 
     def __init__(self, estimator: Estimator, eps: float = 0.025) -> None:
-        check_eps(eps)
+        check_number("eps", eps, above=0, below=1)
         self.estimator = estimator
         self._eps = eps
 

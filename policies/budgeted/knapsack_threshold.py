@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from policies.parts.paying import can_pay, used_share
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, History, Policy, Query, Setting, State
 
 TINY = float(np.finfo(np.float64).tiny)
@@ -50,8 +51,7 @@ class KnapsackThreshold(Policy):
             raise ValueError(f"lowest is {lowest} and highest {highest}; give both, or null for both")
         if lowest is not None and highest is not None and not 0 < lowest <= highest < math.inf:
             raise ValueError(f"lowest is {lowest} and highest {highest}; it must be 0 < lowest <= highest < inf")
-        if not 0 <= tail < 0.5:
-            raise ValueError(f"tail is {tail}; it must be at least 0 and below 0.5")
+        check_number("tail", tail, least=0, below=0.5)
         self.estimator = estimator
         self._lowest = lowest
         self._highest = highest

@@ -7,8 +7,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from policies.budgeted.dual_subgradient import check_step
 from policies.parts.priced import DECLINE, budget_per_query, cost_units
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State, affords
 
 LOWEST, HIGHEST = 1e-6, 1e6  # of an entropic price: so low changes no choice, so high buys nothing
@@ -51,7 +51,7 @@ class MirrorDescent(Policy):
     """
 
     def __init__(self, estimator: Estimator, step: float, start: float) -> None:
-        check_step(step)
+        check_number("step", step, above=0)
         self.estimator = estimator
         self._step = step
         self._start = start
@@ -139,8 +139,7 @@ class Entropic(MirrorDescent):
     """
 
     def __init__(self, estimator: Estimator, step: float = 1.0, start: float = 0.1) -> None:
-        if not LOWEST <= start <= HIGHEST:
-            raise ValueError(f"start is {start}; it must be from {LOWEST} to {HIGHEST}")
+        check_number("start", start, least=LOWEST, most=HIGHEST)
         super().__init__(estimator, step, start)
 
     def _moved(self, prices: FloatArray, charged: FloatArray) -> FloatArray:

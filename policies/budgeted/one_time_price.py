@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.dual_prices import dual_prices
-from policies.parts.exploration import Exploration, check_eps
+from policies.parts.exploration import Exploration
 from policies.parts.priced import DECLINE, best_worth, if_it_fits
+from sim.errors import check_number, check_one_of
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
 EXPLORE = ("decline", "random")
@@ -45,9 +46,8 @@ class OneTimePrice(Policy):
     """
 
     def __init__(self, estimator: Estimator, eps: float = 0.025, explore: str = "decline") -> None:
-        check_eps(eps)
-        if explore not in EXPLORE:
-            raise ValueError(f"explore is {explore!r}; it must be one of {', '.join(EXPLORE)}")
+        check_number("eps", eps, above=0, below=1)
+        check_one_of("explore", explore, EXPLORE)
         self.estimator = estimator
         self._eps = eps
         self._declines = explore == "decline"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from policies.budgeted.batch_program import assign, check_batch
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Gate, Policy, Query, Setting, State
 
 
@@ -60,8 +61,7 @@ class PacedBatch(Policy):
         neighbours: int = 5,
     ) -> None:
         check_batch(size, window_s, gap)
-        if not 0 <= confidence < math.inf:
-            raise ValueError(f"confidence is {confidence}; it must be finite and at least 0")
+        check_number("confidence", confidence, least=0)
         if neighbours < 1:
             raise ValueError(f"neighbours is {neighbours}; an estimate is the mean of at least 1")
         self.estimator = estimator

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from scipy.optimize import minimize
 
-from policies.parts.exploration import Exploration, check_eps
+from policies.parts.exploration import Exploration
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
 
@@ -24,8 +23,8 @@ class Port(Policy):
     argmax_i alpha quality_hat_i - gamma*_i cost_hat_i, ties to the lowest index. The inner maximum lacks max(0, .), so
     without the box the program is unbounded below whenever the budgets cannot serve every query; the code's box makes
     ``alpha`` matter, and where L-BFGS-B stops on this kinked function depends on the last bits of its values (see
-    docs/evidence/validation.md). There is no skip after exploration and no look at the remaining budget. ``SampledDual`` mends
-    all of this.
+    docs/evidence/validation.md). There is no skip after exploration and no look at the remaining budget.
+    ``SampledDual`` mends all of this.
 
     Parameters
     ----------
@@ -42,9 +41,8 @@ class Port(Policy):
     """
 
     def __init__(self, estimator: Estimator, alpha: float = 1e-4, eps: float = 0.025) -> None:
-        if not 0 < alpha < math.inf:
-            raise ValueError(f"alpha is {alpha}; it must be positive and finite")
-        check_eps(eps)
+        check_number("alpha", alpha, above=0)
+        check_number("eps", eps, above=0, below=1)
         self.estimator = estimator
         self._alpha = alpha
         self._eps = eps

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, vstack
 
-from policies.parts.exploration import check_eps
 from policies.parts.paying import can_pay
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
 
@@ -50,9 +50,8 @@ class PrimalResolve(Policy):
     """
 
     def __init__(self, estimator: Estimator, eps: float = 0.025, growth: float = 1.25) -> None:
-        check_eps(eps)
-        if not 1 <= growth < math.inf:
-            raise ValueError(f"growth is {growth}; it must be finite and at least 1")
+        check_number("eps", eps, above=0, below=1)
+        check_number("growth", growth, least=1)
         self.estimator = estimator
         self._eps = eps
         self._growth = growth

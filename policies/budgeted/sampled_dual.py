@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.dual_prices import dual_prices
-from policies.parts.exploration import Exploration, check_eps
+from policies.parts.exploration import Exploration
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
 
@@ -34,7 +35,7 @@ class SampledDual(Policy):
     """
 
     def __init__(self, estimator: Estimator, eps: float = 0.025, fallback: bool = False) -> None:
-        check_eps(eps)
+        check_number("eps", eps, above=0, below=1)
         self.estimator = estimator
         self._eps = eps
         self._fallback = fallback

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from policies.estimators.exact import ROWS, product, rounded, squared_lengths
 from policies.estimators.log_cost import log_costs, smearing
 from policies.estimators.neighbours import unit
+from sim.errors import check_number
 from sim.interface import BoolArray, EmbeddingArray, Estimates, Features, FloatArray, History, Predictor
 
 WIDTHS = (0.5, 1.0, 2.0, 4.0)  # gamma of exp(-gamma |x - x'|^2), per mean squared length of the inputs
@@ -51,10 +52,8 @@ class KernelRidge:
         n = len(history.quality)
         if n < 2:
             raise ValueError(f"the history has {n} row; kernel ridge needs at least 2")
-        if self.landmarks < 2:
-            raise ValueError(f"landmarks is {self.landmarks}; it must be at least 2")
-        if not 0 <= self.token_weight < float("inf"):
-            raise ValueError(f"token_weight is {self.token_weight}; it must be finite and at least 0")
+        check_number("landmarks", self.landmarks, least=2)
+        check_number("token_weight", self.token_weight, least=0)
         inputs = Inputs(history.features, self.token_weight)
         x = inputs.of(history.features)
         marks = x if n <= self.landmarks else x[np.linspace(0, n - 1, self.landmarks).astype(np.int64)]

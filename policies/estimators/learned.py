@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from policies.estimators.exact import product
 from policies.estimators.log_cost import log_costs, smearing
+from sim.errors import check_one_of
 from sim.interface import Estimates, Features, FloatArray, History, Predictor
 
 QUALITY = ("logistic", "ridge")
@@ -42,8 +43,7 @@ class Learned:
 
     def fit(self, history: History) -> Predictor:
         """Fit one model for each deployment's quality, and one for all costs."""
-        if self.quality not in QUALITY:
-            raise ValueError(f"quality is {self.quality!r}; it must be one of {', '.join(QUALITY)}")
+        check_one_of("quality", self.quality, QUALITY)
         if len(history.quality) < 2:
             raise ValueError(f"the history has {len(history.quality)} row; a learned estimator needs at least 2")
         scaler = StandardScaler().fit(columns(history.features))

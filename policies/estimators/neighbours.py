@@ -14,6 +14,7 @@ import faiss
 import numpy as np
 
 from policies.estimators.exact import rounded
+from sim.errors import check_number, check_one_of
 from sim.interface import EmbeddingArray, Estimates, Features, FloatArray, History, IntArray, Predictor
 
 WEIGHTS = ("uniform", "distance")
@@ -78,8 +79,7 @@ class HnswNeighbours:
     def __post_init__(self) -> None:
         """Check the graph's numbers, which FAISS does not."""
         for name, least, most in (("m", 2, 1024), ("ef_construction", 1, 100_000), ("ef_search", 1, 100_000)):
-            if not least <= getattr(self, name) <= most:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be from {least} to {most}")
+            check_number(name, getattr(self, name), least=least, most=most)
 
     def fit(self, history: History) -> Predictor:
         """Build the graph."""
@@ -201,8 +201,7 @@ def check(k: int, weights: str, history: History) -> None:
     n_history = len(history.features.input_tokens)
     if not 1 <= k <= n_history:
         raise ValueError(f"k is {k} for a history of {n_history} rows; it must be from 1 to {n_history}")
-    if weights not in WEIGHTS:
-        raise ValueError(f"weights is {weights!r}; it must be one of {', '.join(WEIGHTS)}")
+    check_one_of("weights", weights, WEIGHTS)
 
 
 @contextmanager

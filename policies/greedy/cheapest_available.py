@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.parts.load import candidates, least_loaded_of, places_of
+from policies.parts.load import candidates, least_loaded_of, slots_of
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
 
 class CheapestAvailable(Policy):
     """argmin of cost_hat_i over available i with at most ``max_queued`` queries waiting, ties to the lowest index.
 
-    If all of them have more waiting, the least loaded (queued + in flight per place) is taken, whatever it costs. The
+    If all of them have more waiting, the least loaded (queued + in flight per slot) is taken, whatever it costs. The
     next choices named are the other unsaturated ones, cheapest first. If none is available, all count as available.
     Costs in budgets of different units (USD and tokens) are not comparable; this rule compares them all the same.
 
@@ -28,20 +29,19 @@ class CheapestAvailable(Policy):
     """
 
     def __init__(self, estimator: Estimator, max_queued: int = 0) -> None:
-        if max_queued < 0:
-            raise ValueError(f"max_queued is {max_queued}; it must be at least 0")
+        check_number("max_queued", max_queued, least=0)
         self.estimator = estimator
         self._max_queued = max_queued
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Keep the places."""
-        self._places = places_of(setting)
+        """Keep the slots."""
+        self._slots = slots_of(setting)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the cheapest that is not saturated, or the least loaded."""
         open_ones, queued, cost = candidates(state), state.queued.tolist(), query.cost_hat.tolist()
         unsaturated = [k for k in open_ones if queued[k] <= self._max_queued]
         if not unsaturated:
-            return Decision(least_loaded_of(open_ones, state, self._places))
+            return Decision(least_loaded_of(open_ones, state, self._slots))
         cheapest_first = sorted(unsaturated, key=cost.__getitem__)
         return Decision(cheapest_first[0], cheapest_first[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, State
 
 
@@ -23,8 +24,7 @@ class QualityThreshold(Policy):
     """
 
     def __init__(self, estimator: Estimator, threshold: float = 0.5) -> None:
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold}; it must be in [0, 1]")
+        check_number("threshold", threshold, least=0, most=1)
         self.estimator = estimator
         self._threshold = threshold
 

@@ -53,9 +53,3 @@ class Exploration:
             np.array([query.quality_hat for query in self._sample]),
             np.array([query.cost_hat for query in self._sample]),
         )
-
-
-def check_eps(eps: float) -> None:
-    """Raise ValueError unless eps is in (0, 1)."""
-    if not 0 < eps < 1:
-        raise ValueError(f"eps is {eps}; it must be in (0, 1)")

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from sim.interface import Setting, State
 
 
-def places_of(setting: Setting) -> list[float]:
+def slots_of(setting: Setting) -> list[float]:
     """Return how many queries each deployment serves at once; ``inf`` for no limit."""
-    return [deployment.places for deployment in setting.fleet]
+    return [deployment.slots for deployment in setting.fleet]
 
 
 def candidates(state: State) -> list[int]:
@@ -26,25 +26,25 @@ def candidates(state: State) -> list[int]:
     return [k for k, is_up in enumerate(available) if is_up] or list(range(len(available)))
 
 
-def places_now(places: float, queued: int, in_flight: int) -> float:
-    """Return the places of a deployment, made finite where it has no limit and yet a queue.
+def slots_now(slots: float, queued: int, in_flight: int) -> float:
+    """Return the slots of a deployment, made finite where it has no limit and yet a queue.
 
     A deployment without a limit that keeps queries waiting is at some limit that nobody sees, such as requests per
-    minute: its places are what it has in flight, at least one.
+    minute: its slots are what it has in flight, at least one.
     """
-    return max(1, in_flight) if queued and math.isinf(places) else places
+    return max(1, in_flight) if queued and math.isinf(slots) else slots
 
 
-def load(places: float, queued: int, in_flight: int) -> float:
-    """Return (queued + in flight) per place; 0 without a limit and a queue.
+def load(slots: float, queued: int, in_flight: int) -> float:
+    """Return (queued + in flight) per slot; 0 without a limit and a queue.
 
     >>> load(4, queued=2, in_flight=4), load(math.inf, queued=0, in_flight=90), load(math.inf, queued=9, in_flight=90)
     (1.5, 0.0, 1.1)
     """
-    return (queued + in_flight) / places_now(places, queued, in_flight)
+    return (queued + in_flight) / slots_now(slots, queued, in_flight)
 
 
-def least_loaded_of(chosen: Sequence[int], state: State, places: Sequence[float]) -> int:
+def least_loaded_of(chosen: Sequence[int], state: State, slots: Sequence[float]) -> int:
     """Return the index with the least load, ties to the fewer queries there and then to the earlier in ``chosen``."""
     queued, in_flight = state.queued.tolist(), state.in_flight.tolist()
-    return min(chosen, key=lambda k: (load(places[k], queued[k], in_flight[k]), queued[k] + in_flight[k]))
+    return min(chosen, key=lambda k: (load(slots[k], queued[k], in_flight[k]), queued[k] + in_flight[k]))

@@ -7,7 +7,8 @@ from math import ceil
 
 import numpy as np
 
-from scenarios.arrivals.rates import check_positive
+from scenarios.arrivals.rates import LEAST, MOST
+from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
 
 
@@ -36,8 +37,8 @@ class Batches:
 
     def __post_init__(self) -> None:
         """Check rate and size."""
-        check_positive("rate_per_s", self.rate_per_s)
-        check_mean_count("mean_size", self.mean_size)
+        check_number("rate_per_s", self.rate_per_s, least=LEAST, most=MOST)
+        check_number("mean_size", self.mean_size, least=1)
         if self.fixed and self.mean_size != int(self.mean_size):
             raise ValueError(f"mean_size is {self.mean_size}; it must be a whole number if every size is fixed")
 
@@ -82,9 +83,9 @@ class Sessions:
 
     def __post_init__(self) -> None:
         """Check rate, turns and gap."""
-        check_positive("rate_per_s", self.rate_per_s)
-        check_mean_count("mean_turns", self.mean_turns)
-        check_positive("mean_gap_s", self.mean_gap_s)
+        check_number("rate_per_s", self.rate_per_s, least=LEAST, most=MOST)
+        check_number("mean_turns", self.mean_turns, least=1)
+        check_number("mean_gap_s", self.mean_gap_s, least=LEAST, most=MOST)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
@@ -105,9 +106,3 @@ class Sessions:
 def counts(mean: float, n: int, rng: np.random.Generator) -> IntArray:
     """Return geometric numbers (n,) on 1, 2, ... with this mean."""
     return rng.geometric(1 / mean, n)
-
-
-def check_mean_count(name: str, mean: float) -> None:
-    """Raise ValueError unless a mean of counts from 1 on is possible."""
-    if not 1 <= mean < float("inf"):
-        raise ValueError(f"{name} is {mean}; it must be at least 1 and finite")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.errors import check_number
 from sim.interface import FloatArray
 
 
@@ -30,10 +31,8 @@ class ClosedLoop:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if self.users < 1:
-            raise ValueError(f"users is {self.users}; it must be at least 1")
-        if not 0 <= self.mean_think_s < float("inf"):
-            raise ValueError(f"mean_think_s is {self.mean_think_s}; it must be finite and at least 0")
+        check_number("users", self.users, least=1)
+        check_number("mean_think_s", self.mean_think_s, least=0)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return zeros (n_queries,): the world makes the times."""

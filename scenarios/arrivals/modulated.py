@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import expm
 
-from scenarios.arrivals.rates import check_not_negative, check_pairs, check_positive, in_order, invert, unit_points
+from scenarios.arrivals.rates import LEAST, MOST, in_order, invert, unit_points
+from sim.errors import check_number, check_pairs
 from sim.interface import FloatArray
 
 
@@ -45,8 +46,8 @@ class Mmpp:
         """Check rates and stays."""
         check_pairs("rates_per_s", self.rates_per_s, "mean_dwell_s", self.mean_dwell_s)
         for j, (rate, dwell_s) in enumerate(zip(self.rates_per_s, self.mean_dwell_s, strict=True)):
-            check_not_negative(f"rates_per_s[{j}]", rate)
-            check_positive(f"mean_dwell_s[{j}]", dwell_s)
+            check_number(f"rates_per_s[{j}]", rate, least=0, most=MOST)
+            check_number(f"mean_dwell_s[{j}]", dwell_s, least=LEAST, most=MOST)
         if max(self.rates_per_s) == 0:
             raise ValueError(f"rates_per_s is {list(self.rates_per_s)}; at least one rate must be positive")
 
@@ -96,7 +97,7 @@ def index_of_dispersion(process: Mmpp, window_s: float) -> float:
     ValueError
         If window_s is not positive and finite.
     """
-    check_positive("window_s", window_s)
+    check_number("window_s", window_s, least=LEAST, most=MOST)
     rates, dwell_s = np.array(process.rates_per_s), np.array(process.mean_dwell_s)
     n_states = len(rates)
     leave = np.diag(1 / dwell_s)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenarios.arrivals.rates import check_not_negative, check_pairs, check_positive, in_order, invert, unit_points
+from scenarios.arrivals.rates import LEAST, MOST, in_order, invert, unit_points
+from sim.errors import check_number, check_pairs
 from sim.interface import FloatArray
 
 
@@ -36,8 +37,8 @@ class Piecewise:
         """Check rates and durations."""
         check_pairs("rates_per_s", self.rates_per_s, "durations_s", self.durations_s)
         for j, (rate, duration_s) in enumerate(zip(self.rates_per_s, self.durations_s, strict=True)):
-            check_not_negative(f"rates_per_s[{j}]", rate)
-            check_positive(f"durations_s[{j}]", duration_s)
+            check_number(f"rates_per_s[{j}]", rate, least=0, most=MOST)
+            check_number(f"durations_s[{j}]", duration_s, least=LEAST, most=MOST)
         if max(self.rates_per_s) == 0:
             raise ValueError(f"rates_per_s is {list(self.rates_per_s)}; at least one rate must be positive")
         if not self.cyclic and self.rates_per_s[-1] == 0:
@@ -83,12 +84,10 @@ class Sinusoidal:
 
     def __post_init__(self) -> None:
         """Check rate, amplitude, period and phase."""
-        check_positive("mean_rate_per_s", self.mean_rate_per_s)
-        check_positive("period_s", self.period_s)
-        if not 0 <= self.relative_amplitude <= 1:
-            raise ValueError(f"relative_amplitude is {self.relative_amplitude}; it must be from 0 to 1")
-        if not np.isfinite(self.phase_rad):
-            raise ValueError(f"phase_rad is {self.phase_rad}; it must be finite")
+        check_number("mean_rate_per_s", self.mean_rate_per_s, least=LEAST, most=MOST)
+        check_number("period_s", self.period_s, least=LEAST, most=MOST)
+        check_number("relative_amplitude", self.relative_amplitude, least=0, most=1)
+        check_number("phase_rad", self.phase_rad)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
@@ -135,11 +134,10 @@ class FlashCrowd:
 
     def __post_init__(self) -> None:
         """Check the rate, the factor and the times."""
-        check_positive("base_rate_per_s", self.base_rate_per_s)
-        if not 1 <= self.peak_factor < float("inf"):
-            raise ValueError(f"peak_factor is {self.peak_factor}; it must be at least 1 and finite")
+        check_number("base_rate_per_s", self.base_rate_per_s, least=LEAST, most=MOST)
+        check_number("peak_factor", self.peak_factor, least=1)
         for name in ("at_s", "ramp_s", "hold_s", "decay_s"):
-            check_not_negative(name, getattr(self, name))
+            check_number(name, getattr(self, name), least=0, most=MOST)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""

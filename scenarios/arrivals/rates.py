@@ -8,38 +8,11 @@ stream under another rate gives the same queries, moved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from sim.interface import FloatArray
 
-MOST = 1e12  # of a rate, a time or a ratio: beyond, sums of gaps lose their digits or are infinite
-
-
-def check_positive(name: str, value: float) -> None:
-    """Raise ValueError unless a value is positive and finite."""
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {value}; it must be positive and finite")
-    if not 1 / MOST <= value <= MOST:
-        raise ValueError(f"{name} is {value}; it must be from {1 / MOST:g} to {MOST:g}")
-
-
-def check_not_negative(name: str, value: float) -> None:
-    """Raise ValueError unless a value is at least 0 and finite."""
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{name} is {value}; it must be at least 0 and finite")
-    if value > MOST:
-        raise ValueError(f"{name} is {value}; it must be at most {MOST:g}")
-
-
-def check_pairs(name: str, values: Sequence[float], other_name: str, others: Sequence[float]) -> None:
-    """Raise ValueError unless two lists are of one length and not empty."""
-    if len(values) == 0 or len(values) != len(others):
-        raise ValueError(
-            f"{name} has {len(values)} entries and {other_name} has {len(others)}; "
-            "they must have equally many, at least one"
-        )
+LEAST, MOST = 1e-12, 1e12  # of a rate, a time or a ratio: beyond, sums of gaps lose their digits or are infinite
 
 
 def unit_points(n_queries: int, rng: np.random.Generator) -> FloatArray:

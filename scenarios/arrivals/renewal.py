@@ -11,7 +11,8 @@ from math import gamma
 
 import numpy as np
 
-from scenarios.arrivals.rates import check_positive
+from scenarios.arrivals.rates import LEAST, MOST
+from sim.errors import check_number
 from sim.interface import FloatArray
 
 
@@ -23,7 +24,7 @@ class Poisson:
 
     def __post_init__(self) -> None:
         """Check the rate."""
-        check_positive("rate_per_s", self.rate_per_s)
+        check_number("rate_per_s", self.rate_per_s, least=LEAST, most=MOST)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
@@ -42,7 +43,7 @@ class Deterministic:
 
     def __post_init__(self) -> None:
         """Check the rate."""
-        check_positive("rate_per_s", self.rate_per_s)
+        check_number("rate_per_s", self.rate_per_s, least=LEAST, most=MOST)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
@@ -75,8 +76,8 @@ class Gamma:
 
     def __post_init__(self) -> None:
         """Check the rate and the coefficient of variation."""
-        check_positive("rate_per_s", self.rate_per_s)
-        check_positive("cv", self.cv)
+        check_number("rate_per_s", self.rate_per_s, least=LEAST, most=MOST)
+        check_number("cv", self.cv, least=LEAST, most=MOST)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
@@ -108,9 +109,8 @@ class Weibull:
 
     def __post_init__(self) -> None:
         """Check the rate and the shape."""
-        check_positive("rate_per_s", self.rate_per_s)
-        if not 0.05 <= self.shape < float("inf"):
-            raise ValueError(f"shape is {self.shape}; it must be at least 0.05 and finite")
+        check_number("rate_per_s", self.rate_per_s, least=LEAST, most=MOST)
+        check_number("shape", self.shape, least=0.05)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from scenarios.arrivals.rates import check_positive
+from scenarios.arrivals.rates import LEAST, MOST
 from scenarios.readers.cells import numbers
 from scenarios.readers.files import read
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.interface import FloatArray
 
 COLUMN = "arrival_s"
@@ -49,7 +49,7 @@ class Replay:
 
     def __post_init__(self) -> None:
         """Read the file and check the times, once."""
-        check_positive("rate_scale", self.rate_scale)
+        check_number("rate_scale", self.rate_scale, least=LEAST, most=MOST)
         recorded_s = read_times_s(self.path)
         if self.loop and recorded_s[-1] == recorded_s[0]:
             raise ValueError(f"{self.path} spans no time; to be looped it needs two different times")

@@ -10,6 +10,7 @@ import numpy as np
 
 from scenarios.orders.ranked import ascending, density, least_cost_usd, mean_quality
 from scenarios.orders.topics import topics
+from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
 from sim.scenario import exact_share
 from sim.workload import Rows
@@ -43,8 +44,7 @@ class AdversarialPrefix:
 
     def __post_init__(self) -> None:
         """Check the share."""
-        if not 0 < self.share < 1:
-            raise ValueError(f"share is {self.share}; it must be between 0 and 1")
+        check_number("share", self.share, above=0, below=1)
 
     def __call__(self, rows: Rows, rng: np.random.Generator) -> IntArray:
         """Return the row numbers (n_queries,)."""
@@ -95,8 +95,7 @@ class WeightedSums:
 
     def __post_init__(self) -> None:
         """Check the number."""
-        if self.n_topics < 0:
-            raise ValueError(f"n_topics is {self.n_topics}; it must be at least 0")
+        check_number("n_topics", self.n_topics, least=0)
 
     def names(self, rows: Rows) -> tuple[str, ...]:
         """Return the features that the rows have: no density where something is free, no topics without ``source``."""

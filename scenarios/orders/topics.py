@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenarios.orders.ranked import ascending
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.interface import FloatArray, IntArray
 from sim.scenario import exact_share
 from sim.workload import Rows
@@ -65,8 +65,7 @@ class Drift:
 
     def __post_init__(self) -> None:
         """Check the strength."""
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength is {self.strength}; it must be from 0 to 1")
+        check_number("strength", self.strength, least=0, most=1)
 
     def __call__(self, rows: Rows, rng: np.random.Generator) -> IntArray:
         """Return the row numbers (n_queries,)."""
@@ -120,8 +119,7 @@ class LateTopic:
 
     def __post_init__(self) -> None:
         """Check the share."""
-        if not 0 <= self.after <= 1:
-            raise ValueError(f"after is {self.after}; it must be from 0 to 1")
+        check_number("after", self.after, least=0, most=1)
 
     @property
     def unseen(self) -> tuple[str, ...]:

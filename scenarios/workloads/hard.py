@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
 from sim.workload import Rows, Workload
 
@@ -43,7 +44,7 @@ def adwords_triangular(n_deployments: int = 20, budget: int = 100, seed: int = 0
     ValueError
         If a size is below 1.
     """
-    at_least_one({"n_deployments": n_deployments, "budget": budget})
+    check_sizes({"n_deployments": n_deployments, "budget": budget})
     number = np.random.default_rng(seed).permutation(n_deployments)
     bids = (number >= np.arange(n_deployments)[:, None]).astype(np.float64)
     rounds = [f"round-{r + 1}" for r in range(n_deployments)]
@@ -67,7 +68,7 @@ def greedy_half(budget: int = 100) -> Workload:
     ValueError
         If the budget is below 1.
     """
-    at_least_one({"budget": budget})
+    check_sizes({"budget": budget})
     bids = np.array([[1.0, 1.0], [1.0, 0.0]])
     return of_kinds(["both", "first-only"], quality=bids, cost_usd=bids, arriving=np.repeat([0, 1], budget))
 
@@ -100,7 +101,7 @@ def rising_density(levels: int = 8, budget: int = 100, stop: int | None = None, 
     ValueError
         If a size is below 1 or ``stop`` is no level.
     """
-    at_least_one({"levels": levels, "budget": budget})
+    check_sizes({"levels": levels, "budget": budget})
     drawn = int(np.random.default_rng(seed).integers(1, levels + 1))
     last = drawn if stop is None else stop
     if not 1 <= last <= levels:
@@ -139,7 +140,7 @@ def long_then_short(n_long: int = 400, budget: int = 100, length: int = 10, wort
     ValueError
         If a size is below 1 or ``worth`` out of range.
     """
-    at_least_one({"n_long": n_long, "budget": budget, "length": length})
+    check_sizes({"n_long": n_long, "budget": budget, "length": length})
     if not 0 < worth <= 1:
         raise ValueError(f"workload.worth is {worth}; it must be above 0 and at most 1")
     quality, cost_usd = np.array([[worth], [1.0]]), np.array([[float(length)], [1.0]])
@@ -172,10 +173,7 @@ def of_kinds(names: Sequence[str], quality: FloatArray, cost_usd: FloatArray, ar
     return Workload(models, rows(known), rows(arriving))
 
 
-def at_least_one(sizes: Mapping[str, int]) -> None:
+def check_sizes(sizes: Mapping[str, int]) -> None:
     """Raise ValueError for the first size below 1, or far beyond what a proof needs, by its name."""
     for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"workload.{name} is {size}; it must be at least 1")
-        if size > MOST:
-            raise ValueError(f"workload.{name} is {size}; it must be at most {MOST}")
+        check_number(f"workload.{name}", size, least=1, most=MOST)

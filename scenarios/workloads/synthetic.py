@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.errors import check_number
 from sim.interface import EmbeddingArray, FloatArray, IntArray
 from sim.workload import Rows, Workload
 
@@ -84,10 +85,7 @@ def check_sizes(sizes: Mapping[str, int]) -> None:
     """Raise ValueError for the first size, by its name, that is out of its range."""
     for name, size in sizes.items():
         least, most = RANGES[name]
-        if size < least:
-            raise ValueError(f"workload.{name} is {size}; it must be at least {least}")
-        if size > most:
-            raise ValueError(f"workload.{name} is {size}; it must be at most {most}")
+        check_number(f"workload.{name}", size, least=least, most=most)
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ class PricedModel:
     def __post_init__(self) -> None:
         """Check score and prices."""
         if not 0 <= self.quality <= 1:
-            raise ValueError(f"the mean score of model {self.name!r} is {self.quality}; it must be in [0, 1]")
+            raise ValueError(f"the mean score of model {self.name!r} is {self.quality}; it must be from 0 to 1")
         for price in (self.input_usd_per_million, self.output_usd_per_million):
             if not 0 <= price < float("inf"):
-                raise ValueError(f"a price of model {self.name!r} is {price}; it must be finite and at least 0 USD")
+                raise ValueError(f"a price of model {self.name!r} is {price}; it must be at least 0 and finite, USD")
 
 
 def trace(

@@ -14,14 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
-from hydra import initialize_config_module
-from omegaconf import DictConfig
 
+from sim.cli.building import (
+    build_policies,
+    build_scenario,
+    build_scenarios,
+    build_settled,
+    configured_runs,
+    settle_order,
+)
 from sim.cli.configuration import configure
+from sim.cli.project import opened
 from sim.cli.remarks import remark
-from sim.cli.verbs.compare import build_policies, build_scenario, build_scenarios, configured_runs, settle_order
-from sim.cli.verbs.explain import configured_explanations, tables
-from sim.cli.verbs.ratio import configured_ratios
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.study.experiment import Run
@@ -47,7 +51,8 @@ def scenario(*words: str) -> Scenario:
     >>> base = scenario("fleet=slots", "budget=unlimited")
     >>> stale = replace(base, state_refresh_s=5.0)
     """
-    return build_scenario(configured("run", words))
+    with opened():
+        return build_scenario(configure("run", words))
 
 
 def policies(*words: str) -> dict[str, Policy]:
@@ -65,7 +70,8 @@ def policies(*words: str) -> dict[str, Policy]:
     """
     names = [word for word in words if "=" not in word]
     chosen = [f"policy=[{','.join(names)}]"] if names else []
-    return build_policies(configured("compare", [*chosen, *(word for word in words if "=" in word)]))
+    with opened():
+        return build_policies(configure("compare", [*chosen, *(word for word in words if "=" in word)]))
 
 
 def run(*words: str, others: Policies | None = None) -> pd.DataFrame:
@@ -121,12 +127,15 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
         A row per policy, order, size and replication, see ``sim.study.ratio.ratios.ratios``;
         ``sim.study.ratio.tables`` has its means, differences and slopes.
     """
-    config = configured("ratio", words)
-    chosen = build_policies(config) | dict(others or {})
-    unsettled = build_scenarios(config)
-    remark(config, next(iter(unsettled.values())), chosen)
-    settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in unsettled.items()}
-    return configured_ratios(config, settled, chosen)
+    from sim.cli.verbs.ratio import configured_ratios  # not before, as it imports what draws
+
+    with opened():
+        config = configure("ratio", words)
+        chosen = build_policies(config) | dict(others or {})
+        unsettled = build_scenarios(config)
+        remark(config, next(iter(unsettled.values())), chosen)
+        settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in unsettled.items()}
+        return configured_ratios(config, settled, chosen)
 
 
 def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -144,27 +153,43 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
         ``decomposition.csv``, a row per policy, replication and term; ``prices.csv``, a row per policy, replication,
         moment and deployment. See ``sim.study.explain.explanation.Explanation``.
     """
-    config = configured("explain", words)
-    chosen = build_policies(config) | dict(others or {})
-    simulated = settled_scenario(config, chosen)
-    return tables(list(configured_explanations(config, simulated, chosen)))
+    from sim.cli.verbs.explain import configured_explanations, tables  # likewise
+
+    with opened():
+        config = configure("explain", words)
+        chosen = build_policies(config) | dict(others or {})
+        scenario, _ = build_settled(config, chosen)
+        return tables(list(configured_explanations(config, scenario, chosen)))
 
 
-def configured(verb: str, words: Sequence[str]) -> DictConfig:
-    """Return the configuration of a verb."""
-    with initialize_config_module("conf", version_base="1.3"):
-        return configure(verb, words)
+def contract(*words: str) -> list[str]:
+    """Return what policies break of the contract that ``switchyard check`` holds them to; nothing if they keep it.
+
+    Parameters
+    ----------
+    *words : str
+        Such as ``"policy=mine"``.
+
+    Returns
+    -------
+    list of str
+        A line per check that fails, with the policy and the world.
+
+    Examples
+    --------
+    >>> contract("policy=[random,least_loaded]")
+    []
+    """
+    from sim.cli.verbs.check import verdicts  # likewise
+
+    with opened():
+        return [f"{one.policy}, {one.world}: {one.broken}" for one in verdicts(words) if one.broken is not None]
 
 
 def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Run]:
     """Carry out the runs of a verb."""
-    config = configured(verb, words)
-    chosen = build_policies(config) | dict(others or {})
-    return configured_runs(config, settled_scenario(config, chosen), chosen)
-
-
-def settled_scenario(config: DictConfig, chosen: Policies) -> Scenario:
-    """Return the scenario of a configuration with its order found, and note what in it does nothing."""
-    unsettled = build_scenario(config)
-    remark(config, unsettled, chosen)
-    return settle_order(unsettled, chosen, config.seed)[0]
+    with opened():
+        config = configure(verb, words)
+        chosen = build_policies(config) | dict(others or {})
+        scenario, _ = build_settled(config, chosen)
+        yield from configured_runs(config, scenario, chosen)

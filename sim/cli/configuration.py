@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,9 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from sim.cli.renamed import follow_moves
-from sim.cli.settings import HINTS
 from sim.cli.types import check, check_all, shown, takes_any_name
 
 GROUPS = (
@@ -47,20 +45,44 @@ COMPARISON = re.compile("[<>]")
 
 
 def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
-    """Compose the configuration of a verb, inside Hydra's initialisation.
+    """Compose the configuration of a verb and check every value, inside Hydra's initialisation.
 
     Raises
     ------
     ValueError
         For an option, key or type that does not exist, naming what is near, and for a key without a value.
     """
-    overrides = [quoted(word) for word in overrides]
+    config, words = composed(verb, overrides)
+    if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
+        raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
+    if config.get("axes") and verb != "sweep":
+        raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
+    if verb in ("ratio", "explain", "plan") and config.oracle.get("names"):
+        raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
+    check_values(config, lambda: leaves(defaults(verb, words)))
+    return config
+
+
+def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+    """Compose the configuration of a verb without looking at its values.
+
+    Returns
+    -------
+    config : DictConfig
+    words : list of str
+        The overrides as Hydra read them.
+
+    Raises
+    ------
+    ValueError
+        For an option or key that does not exist, naming what is near.
+    """
+    overrides, own = of_own_estimators([quoted(word) for word in overrides])
     try:
         check_options(overrides)
         nodes = whole_nodes(overrides)
         overrides = [word for word in overrides if word not in nodes]
         config = compose(verb, overrides)
-        without_keys = defaults(verb, overrides)
     except MissingConfigException as error:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
         raise ValueError(f"unknown {group} {option!r}{nearest(option, options(group))}") from error
@@ -76,21 +98,39 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         without_keys = defaults(verb, overrides)
         opened = [f"++{word}" if word.partition("=")[0] == key else word for word in overrides]
         if opened != overrides and takes_any_name(OmegaConf.to_container(without_keys), key.split(".")):  # type: ignore[arg-type]
-            return configure(verb, opened)
+            return composed(verb, [*opened, *own])
         known = [*leaves(without_keys), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
     for key, node in nodes.values():
         put_node(config, key, node)
     follow_moves(config)
-    if "workload" in config and not config.get("policy"):  # what has queries needs somebody to decide
-        raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
-    if config.get("axes") and verb != "sweep":
-        raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
-    if verb in ("ratio", "explain", "plan") and config.oracle.get("names"):
-        raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
     put_estimator(config)
-    check_values(config, leaves(without_keys))
-    return config
+    set_own_estimators(config, own)
+    return config, overrides
+
+
+def of_own_estimators(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words, and apart from them those that set keys of estimators that policies bring themselves.
+
+    Without ``estimator=NAME``, ``estimator.k=2`` is for the estimator of every chosen policy that has a ``k``.
+    """
+    if any(word.partition("=")[0] == "estimator" for word in overrides):
+        return list(overrides), []
+    own = [word for word in overrides if word.startswith("estimator.")]
+    return [word for word in overrides if word not in own], own
+
+
+def set_own_estimators(config: DictConfig, words: Sequence[str]) -> None:
+    """Set the keys that these words name in the estimators of all policies that have them."""
+    for override in OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(words)):
+        key = override.get_key_element().removeprefix("estimator.")
+        estimators = [policy.estimator for policy in (config.get("policy") or {}).values() if "estimator" in policy]
+        having = [one for one in estimators if OmegaConf.select(one, key, default=estimators) is not estimators]
+        if not having:
+            known = sorted({f"estimator.{name}" for one in estimators for name in leaves(one) if name != "_target_"})
+            raise ValueError(f"unknown key 'estimator.{key}'{nearest(f'estimator.{key}', known)}")
+        for estimator in having:
+            OmegaConf.update(estimator, key, override.value(), merge=False)
 
 
 def whole_nodes(overrides: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -169,12 +209,21 @@ def with_directories(words: Sequence[str]) -> list[str]:
     return [*overrides, f"directories=[{','.join(quoted)}]"] if plain else overrides
 
 
-def check_values(config: DictConfig, examples: Mapping[str, Any]) -> None:
-    """Raise ValueError, naming the key, for a value that is missing or not what its reader's annotations say."""
+def check_values(config: DictConfig, examples: Callable[[], Mapping[str, Any]]) -> None:
+    """Raise ValueError, naming the key, for a value that is missing or not what its reader's annotations say.
+
+    ``examples`` returns right values by key, for the message; Hydra takes a while to make them.
+    """
     values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     if isinstance(values.get("metric"), dict):
         values["metric"] = {name: without_description(node) for name, node in values["metric"].items()}
-    check_all(values, HINTS, examples)
+    from sim.cli.settings import hints  # which imports what simulates
+
+    try:
+        check_all(values, hints(), {})
+    except ValueError:
+        check_all(values, hints(), examples())
+        raise
 
 
 def without_description(metric: Any) -> Any:
@@ -211,6 +260,8 @@ def build(spec: DictConfig, key: str) -> Any:
     """Make the object that a configuration node describes; raise what its constructor raises."""
     values = OmegaConf.to_container(spec, resolve=True) if OmegaConf.is_config(spec) else spec
     check(values, Any, key, {})
+    from hydra.utils import instantiate  # not for --help
+
     try:
         return instantiate(spec, _convert_="all")
     except InstantiationException as error:

@@ -1,104 +1,118 @@
-"""The command line: words in, an exit code out. It knows verbs and errors, not what a verb does."""
+"""The command line: words in, an exit code out. It knows verbs and errors, not what a verb does.
+
+Each verb's module is imported when it is asked for, because drawing and solving take seconds to import.
+"""
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn
 
-from hydra import initialize_config_module
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sim.cli.configuration import GROUPS, configure, nearest, options, with_directories
-from sim.cli.verbs.compare import study
-from sim.cli.verbs.diff import diff
-from sim.cli.verbs.explain import explain
-from sim.cli.verbs.fit import fit_service
-from sim.cli.verbs.plan import plan
-from sim.cli.verbs.ratio import ratio
-from sim.cli.verbs.report import report
-from sim.cli.verbs.sweep import sweep
-from sim.cli.verbs.validate import validate
+from sim.cli.configuration import configure, nearest, with_directories
+from sim.cli.help import VERBS, help_of_verb, usage
+from sim.cli.project import opened
 from sim.errors import notes_to
 
-VERBS = {
-    "run": ("one policy on a scenario", study),
-    "compare": ("several policies on the same queries at the same times", study),
-    "ratio": ("policies in several orders at several sizes, as shares of the hindsight optimum", ratio),
-    "plan": ("the fewest replicas, largest load, smallest budget or cheapest fleet that meets targets", plan),
-    "explain": ("where the quality of policies went, and what more budget would be worth", explain),
-    "validate": ("closed forms of queueing theory beside simulated figures", validate),
-    "fit": ("service parameters from measured requests", fit_service),
-    "report": ("report.html of output directories anew, from their files", report),
-    "diff": ("how far two studies are apart, and which of many policies is the best", diff),
-}
 TAKE_DIRECTORIES = ("report", "diff")
-SWEEP = "policies at every combination of the values of keys, such as fleet.size=2,4,8"
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
-USAGE = """\
-usage: switchyard VERB [--cfg] [--overwrite] [--traceback] [KEY=VALUE ...]
-       switchyard report|diff DIR [DIR ...] [KEY=VALUE ...]
+FLAGS = ("--cfg", "--help", "--overwrite", "--project", "--traceback", "--version")
 
-verbs:
-{verbs}
 
-options:
-  --cfg        print the configuration and do nothing
-  --overwrite  replace what another command wrote to out=DIR, once the new output is whole
-  --traceback  on an error, print where it happened
-  --version    print the version
+class MisunderstoodError(Exception):
+    """Words that are no command; the message is one line."""
 
-KEY=VALUE picks an option of a group or sets a key (Hydra's override grammar):
-{groups}
 
-examples:
-  switchyard run policy=port_exact order=random replications=10
-  switchyard compare policy=[random,port,port_exact] budget=uniform budget.total=0.5 out=results
-  switchyard run policy=port estimator=ridge policy.port.eps=0.05
-  switchyard ratio policy=[port_exact,port_fallback] order=[random,given] sizes=[500,1000,2000]
-  switchyard sweep n_queries=1000,2000,4000 fleet.size=2,4,8 policy=[port,port_fallback] launcher=joblib
-  switchyard fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted
-  switchyard diff outputs/before outputs/after out=outputs/difference
-"""
+class Parser(argparse.ArgumentParser):
+    """Raises instead of printing a page and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise."""
+        raise MisunderstoodError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 failed, 2 not understood."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    flags = {word for word in words if word.startswith("--")} | {"-h" for word in words if word == "-h"}
-    words = [word for word in words if word not in flags]
-    with initialize_config_module("conf", version_base="1.3"), notes_to_stderr():
-        if flags & {"--help", "-h"} or not (words or flags):
-            sys.stdout.write(usage())
-            return 0
-        if "--version" in flags:
+    with notes_to_stderr():
+        try:
+            asked = understood(list(sys.argv[1:] if arguments is None else arguments))
+        except MisunderstoodError as error:
+            return complain(str(error), 2)
+        if asked.version:
             sys.stdout.write(f"switchyard {metadata.version('llm-switchyard')}\n")
             return 0
-        unknown_flags = flags - {"--cfg", "--overwrite", "--traceback"}
-        verbs = [*VERBS, "sweep"]
-        if unknown_flags or not words or words[0] not in verbs:
-            wrong = min(unknown_flags) if unknown_flags else (words[0] if words else "")
-            known = ["--cfg", "--help", "--overwrite", "--traceback", "--version"] if unknown_flags else verbs
-            return complain(f"unknown {'option' if unknown_flags else 'verb'} {wrong!r}{nearest(wrong, known)}", 2)
         try:
-            if words[0] == "sweep":  # which has a configuration for each of its points
-                return sweep(words[1:], "--cfg" in flags, "--overwrite" in flags)
-            config = configure(words[0], with_directories(words[1:]) if words[0] in TAKE_DIRECTORIES else words[1:])
-            if "--cfg" in flags:
-                sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
-                return 0
-            OmegaConf.update(config, "command", words, force_add=True)  # so that reports say how to run it again
-            OmegaConf.update(config, "overwrite", "--overwrite" in flags, force_add=True)
-            return VERBS[words[0]][1](words[0], config)
+            return carry_out(asked)
         except KeyboardInterrupt:
             return complain("stopped; nothing was written", 130)
         except USER_ERRORS as error:
-            if "--traceback" in flags:
+            if asked.traceback:
                 raise
             return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
+
+
+def understood(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the words ask for: flags, ``verb`` (None without one) and ``words``; raise MisunderstoodError."""
+    parser = Parser(prog="switchyard", add_help=False, allow_abbrev=False)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--project", type=Path)
+    for flag in ("--cfg", "--overwrite", "--traceback", "--version"):
+        parser.add_argument(flag, action="store_true")
+    asked, rest = parser.parse_known_intermixed_args(words)
+    if rest:
+        raise MisunderstoodError(f"unknown option {rest[0]!r}{nearest(rest[0].partition('=')[0], FLAGS)}")
+    asked.verb = asked.words[0] if asked.words else None
+    asked.words = asked.words[1:]
+    if asked.verb not in (*VERBS, None) or (asked.verb is None and not asked.help and not asked.version):
+        wrong = asked.verb or ""
+        raise MisunderstoodError(f"unknown verb {wrong!r}{nearest(wrong, list(VERBS))}")
+    return asked
+
+
+def carry_out(asked: argparse.Namespace) -> int:
+    """Do what is asked for; return the exit code."""
+    with opened(asked.project) as project:
+        if asked.help and asked.verb is None:
+            sys.stdout.write(usage(project))
+            return 0
+        if asked.help:
+            sys.stdout.write(help_of_verb(asked.verb, asked.words, project))
+            return 0
+        work = function(asked.verb)
+        if asked.verb == "sweep":  # which has a configuration for each of its points
+            return int(work(asked.words, asked.cfg, asked.overwrite))
+        if asked.verb == "check":  # which has a configuration for each of its worlds
+            if asked.cfg:
+                sys.stdout.write(OmegaConf.to_yaml(configure("check", asked.words), resolve=True))
+                return 0
+            return int(work(asked.words))
+        if asked.verb == "new":  # whose words are no configuration
+            return int(work(asked.words, asked.project or Path()))
+        words = with_directories(asked.words) if asked.verb in TAKE_DIRECTORIES else asked.words
+        config = configure(asked.verb, words)
+        if asked.cfg:
+            sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
+            return 0
+        OmegaConf.update(config, "command", [asked.verb, *asked.words], force_add=True)  # for reports to say
+        OmegaConf.update(config, "overwrite", asked.overwrite, force_add=True)
+        return int(work(asked.verb, config))
+
+
+def function(verb: str) -> Callable[..., Any]:
+    """Return the function of a verb, from its module in ``sim.cli.verbs``."""
+    module, _, name = VERBS[verb].function.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(f"sim.cli.verbs.{module}"), name)
+    return found
 
 
 def notes_to_stderr() -> AbstractContextManager[None]:
@@ -110,10 +124,3 @@ def complain(message: str, code: int) -> int:
     """Write one line to stderr and return the code."""
     sys.stderr.write(f"switchyard: {message}\n")
     return code
-
-
-def usage() -> str:
-    """Return the help, with every group's options."""
-    groups = [f"  {group:<11}{', '.join(options(group))}" for group in GROUPS]
-    verbs = [f"  {verb:<11}{what}" for verb, (what, _) in {**VERBS, "sweep": (SWEEP, sweep)}.items()]
-    return USAGE.format(verbs="\n".join(verbs), groups="\n".join(groups))

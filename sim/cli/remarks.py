@@ -17,6 +17,7 @@ from sim.instance import stream
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.study.experiment import check_draws
+from sim.traits import FileTraits, ServiceTraits
 
 TRACE = "scenarios.workloads.trace.trace"
 UNLIMITED = "scenarios.budgets.Unlimited"
@@ -65,7 +66,7 @@ def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:
     Times are recorded by place and lengths by row. They belong to each other only if both are of one file, all of its
     first rows arrive, and they do so in its order.
     """
-    times, lengths = getattr(scenario.arrivals, "files", ()), scenario.workload.files
+    times, lengths = FileTraits.of(scenario.arrivals).files, scenario.workload.files
     if not times or config.workload.get("_target_") != TRACE:
         return
     if {file.resolve() for file in times}.isdisjoint(file.resolve() for file in lengths):
@@ -106,7 +107,7 @@ def about_queues(scenario: Scenario, fleet: Iterable[Deployment], policies: Iter
 def can_lose(deployment: Deployment) -> bool:
     """Return whether a try may be rejected, abandoned or timed out at a deployment."""
     limits = (deployment.queue_capacity, deployment.patience, deployment.timeout_s)
-    return any(limit is not None for limit in limits) or not getattr(deployment.service, "may_wait", True)
+    return any(limit is not None for limit in limits) or not ServiceTraits.of(deployment.service).may_wait
 
 
 def mentions(reader: Any, attribute: str) -> bool:

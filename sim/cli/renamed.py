@@ -21,6 +21,7 @@ MOVED = {
     **{f"policies.{name}": f"policies.balancing.{name}" for name in BALANCING},
     **{f"policies.{name}": f"policies.greedy.{name}" for name in ("best_predicted", "cheapest_available")},
     "policies.quality_threshold": "policies.greedy.quality_threshold",
+    "sim.cli.launchers": "sim.cli.sweeping.launchers",
     "scenarios.workloads.routerbench": "scenarios.readers.routerbench",
     "sim.study.line": "sim.study.plan.line",
     "sim.study.mix": "sim.study.plan.mix",

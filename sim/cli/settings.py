@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, get_type_hints
 
-from sim.cli.launchers import Launcher
+from sim.cli.sweeping.launchers import Launcher
 from sim.interface import Estimator, Policy
 from sim.scenario import Event, Scenario
 from sim.study.fit.fit import Limits
@@ -63,5 +64,7 @@ class Settings:
     command: Sequence[str]
 
 
-HINTS: dict[str, Any] = {**get_type_hints(Scenario), **get_type_hints(Limits), **get_type_hints(Settings)}
-"""The annotation of every top-level key, of whatever verb."""
+@functools.cache
+def hints() -> dict[str, Any]:
+    """Return the annotation of every top-level key, of whatever verb."""
+    return {**get_type_hints(Scenario), **get_type_hints(Limits), **get_type_hints(Settings)}

@@ -126,7 +126,7 @@ def makes(made: Any, wanted: Any, is_partial: bool) -> bool:
         return True
     if origin is collections.abc.Callable:
         return is_partial or not isinstance(made, type) or any("__call__" in vars(base) for base in made.__mro__)
-    if is_partial or wanted in PLAIN or typing.is_typeddict(wanted):
+    if is_partial or wanted in PLAIN or origin in MAPPINGS or typing.is_typeddict(wanted):
         return False
     if not isinstance(made, type) or not isinstance(origin, type):
         return True

@@ -49,7 +49,7 @@ def clock_figures(requests: Path, fleet: pd.DataFrame, policies: Sequence[str]) 
     series = {policy: over_time(run, fleet, edges_s) for policy, run in runs.items()}
     busy = {policy: 100 * matrix(rows, "utilisation", len(fleet)) for policy, rows in series.items()}
     if any(np.isfinite(shares).any() for shares in busy.values()):
-        yield "utilisation", heat_maps(busy, fleet, edges_s, Normalize(0, 100), "busy places (%), bin mean")
+        yield "utilisation", heat_maps(busy, fleet, edges_s, Normalize(0, 100), "busy slots (%), bin mean")
     queued = {policy: matrix(rows, "queued", len(fleet)) for policy, rows in series.items()}
     longest = max(float(numbers.max()) for numbers in queued.values())
     if longest > 0:

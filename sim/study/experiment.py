@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sim.assignment.program import Bound, binary_program
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.instance import Instance, frozen, realise, stream, sums
 from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
 from sim.scenario import Scenario
@@ -118,7 +118,7 @@ def runs(
         If the seed, the number of replications, the warm-up or the scenario cannot be, or the binary program is too
         large.
     RuntimeError
-        If a policy raises or decides something that cannot be, or a record fails its check.
+        If a policy raises or decides something that cannot be, or a request table fails its check.
     """
     check_draws(seed, replications)
     estimates, bounds = EstimateCache(), BoundCache()
@@ -164,17 +164,17 @@ def replicate(
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
         predicted = estimates.get(policy.estimator, instance)
         began = time.perf_counter()
-        trace = simulate(name, policy, instance, predicted, rng)
+        table = simulate(name, policy, instance, predicted, rng)
         wall_s = time.perf_counter() - began
-        requests = frame(trace, instance)
+        requests = frame(table, instance)
         measured = discard_warm_up(requests, warm_up)
         try:
             check(requests, fleet)
-            check_metrics(requests, measured, fleet, trace.openings)
+            check_metrics(requests, measured, fleet, table.openings)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
-        used = rented(fleet, trace.openings, measured)
-        figures = totals(requests) | money(requests, rented(fleet, trace.openings, requests))
+        used = rented(fleet, table.openings, measured)
+        figures = totals(requests) | money(requests, rented(fleet, table.openings, requests))
         if name == APPROXIMATE:
             approximate = figures["quality"]
         summary: dict[str, float | int | str] = {
@@ -185,7 +185,7 @@ def replicate(
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": ratio(figures["quality"], most),
-            "overshoot": overshoot(trace.overshoot, instance.setting.budgets),
+            "overshoot": overshoot(table.overshoot, instance.setting.budgets),
             **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
@@ -194,10 +194,8 @@ def replicate(
 
 def check_draws(seed: int, replications: int) -> None:
     """Raise ValueError for a seed or a number of replications that cannot be."""
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it must be at least 0")
-    if replications < 1:
-        raise ValueError(f"replications is {replications}; it must be at least 1")
+    check_number("seed", seed, least=0)
+    check_number("replications", replications, least=1)
 
 
 def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:

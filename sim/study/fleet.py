@@ -1,4 +1,4 @@
-"""The fleet of one replication as a table: what metrics and checks know besides the record. It knows no run."""
+"""The fleet of one replication as a table: what metrics and checks know besides the request table. It knows no run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sim.deployment import Deployment
-from sim.instance import Instance, places
+from sim.instance import Instance, slots
 from sim.scenario import Scenario, Window
+from sim.traits import EventTraits, ServiceTraits
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:
@@ -21,9 +22,9 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``window_s``, the length of the windows
         that each have that budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves
         is added to the next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved
-        or something may be added to it during the run; ``replicas``; ``places``,
+        or something may be added to it during the run; ``replicas``; ``slots``,
         how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
-        ``may_overlap``, whether the record may show more than that in service at once;
+        ``may_overlap``, whether the request table may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
         ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say.
     """
@@ -40,8 +41,8 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "rolls_over": window is not None and window.rollover,
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
-            "places": [places(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
-            "may_overlap": [getattr(deployment.service, "may_overlap", False) for deployment in fleet],
+            "slots": [slots(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
+            "may_overlap": [ServiceTraits.of(deployment.service).may_overlap for deployment in fleet],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
@@ -55,15 +56,14 @@ def charges_queries(deployment: Deployment) -> bool:
     It is paid by both if it is rented and has token prices of its own, or is a hosted API.
     """
     has_token_prices = deployment.price_output_usd_per_million is not None
-    return not deployment.price_per_hour_usd > 0 or has_token_prices or getattr(deployment.service, "is_hosted", False)
+    return not deployment.price_per_hour_usd > 0 or has_token_prices or ServiceTraits.of(deployment.service).is_hosted
 
 
 def may_exceed(instance: Instance) -> bool:
     """Return whether a deployment may end above its budget without anything being wrong."""
     scenario = instance.scenario
-    return scenario.reserve == "estimate" or any(
-        getattr(event, "moves_money", True) and not getattr(event, "only_cuts", False) for event in scenario.events
-    )
+    events = [EventTraits.of(event) for event in scenario.events]
+    return scenario.reserve == "estimate" or any(event.moves_money and not event.only_cuts for event in events)
 
 
 def unbounded(scenario: Scenario) -> str | None:
@@ -73,6 +73,6 @@ def unbounded(scenario: Scenario) -> str | None:
     if scenario.reserve == "estimate":
         return "budgets may be overshot: use reserve=true_cost"
     for event in scenario.events:
-        if getattr(event, "moves_money", True):
+        if EventTraits.of(event).moves_money:
             return f"a {type(event).__name__} may change budgets or prices: leave it out"
     return None

@@ -1,1 +1,1 @@
-"""One run: the clock, the deployments, the ledger and the record."""
+"""One run: the clock, the deployments, the ledger and the request table."""

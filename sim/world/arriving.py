@@ -1,20 +1,74 @@
-"""Where queries come from: an instance's rows, in order of arrival. It knows what a router may see of them."""
+"""Open-loop arrivals: each query arrives at its own time, whatever becomes of those before it. They know no policy."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
+from typing import Protocol
 
 import numpy as np
+import simpy
 
 from sim.instance import Instance, frozen
 from sim.interface import Estimates, Query
+from sim.world.moment import ARRIVALS, Moment
 
 BLOCK = 4096
+END = (0.0, None)
 
 
-def arrivals(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, Query]]:
+class Source(Protocol):
+    """Where the queries of a run come from.
+
+    Attributes
+    ----------
+    following : Query or None
+        The next query to arrive; None once the last has arrived.
+    most_at_once : float
+        How many queries can be in the system at one time; ``inf`` without a limit.
+    """
+
+    following: Query | None
+    most_at_once: float
+
+    def begin(self, take: Callable[[Query], None]) -> None:
+        """Call ``take`` with each query at its time of arrival, from now on."""
+        ...
+
+
+class OpenLoop:
+    """A source with the instance's times of arrival; see ``Source``.
+
+    Parameters
+    ----------
+    env : simpy.Environment
+    upcoming : iterator of (float, Query)
+        See ``arriving``.
+    """
+
+    def __init__(self, env: simpy.Environment, upcoming: Iterator[tuple[float, Query]]) -> None:
+        self._env = env
+        self._upcoming = upcoming
+        self.following: Query | None = None
+        self.most_at_once = math.inf
+
+    def begin(self, take: Callable[[Query], None]) -> None:
+        """Expect the first query."""
+        self._take = take
+        self._arrive(None)
+
+    def _arrive(self, _: simpy.Event | None) -> None:
+        """Expect the next query, then hand over the one that was expected, if this is not the beginning."""
+        query = self.following
+        gap_s, self.following = next(self._upcoming, END)
+        if self.following is not None:
+            Moment(self._env, gap_s, ARRIVALS).callbacks.append(self._arrive)
+        if query is not None:
+            self._take(query)
+
+
+def arriving(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, Query]]:
     """Yield each query in order of arrival, with the time since the one before.
 
     Rows are gathered a block at a time and queries made without their constructor, which takes a third of the time.

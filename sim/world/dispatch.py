@@ -16,7 +16,7 @@ from sim.world.budgets.waiting import BudgetQueue
 from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
-from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, Trace
+from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
 from sim.world.services.slots import Job
 from sim.world.stations.station import Station
 
@@ -33,7 +33,7 @@ class Dispatcher:
         The policy's name, for error messages.
     instance : Instance
     env : simpy.Environment
-    trace : Trace
+    table : RequestTable
     on_served : callable
         Called with each finished job and the time.
     on_end : callable or None
@@ -54,7 +54,7 @@ class Dispatcher:
         name: str,
         instance: Instance,
         env: simpy.Environment,
-        trace: Trace,
+        table: RequestTable,
         on_served: Callable[[Job, float], None] | None,
         on_end: Callable[[float], None] | None,
     ) -> None:
@@ -62,7 +62,7 @@ class Dispatcher:
         self.env = env
         self._name = name
         self._instance = instance
-        self._trace = trace
+        self._table = table
         self._on_served = on_served
         self._on_end = on_end
         self._n_deployments = n_deployments
@@ -115,9 +115,9 @@ class Dispatcher:
         if self._flows:
             self.ledger.flow_in(now_s)
         if explores:
-            self._trace.explored[query.id] = True
+            self._table.explored[query.id] = True
         if choice is None:
-            self._trace.fate[query.id] = DECLINED
+            self._table.fate[query.id] = DECLINED
             if self._on_end is not None:
                 self._on_end(now_s)
             return
@@ -128,7 +128,7 @@ class Dispatcher:
             for fallback in fallbacks:
                 if self._offer(query, decision, fallback, now_s) is None:
                     return
-        self._trace.deployment[query.id] = choice
+        self._table.deployment[query.id] = choice
         self._refuse(query, decision, refusal, now_s)
 
     def _offer(self, query: Query, decision: Decision, choice: int, now_s: float) -> int | None:
@@ -137,21 +137,21 @@ class Dispatcher:
         if not 0 <= deployment < self._n_deployments:
             right = f"it must be an index from 0 to {self._n_deployments - 1}, or None to decline"
             raise RuntimeError(f"policy {self._name!r} chose deployment {choice!r} for query {query.id}; {right}")
-        number, trace, ledger = query.id, self._trace, self.ledger
+        number, table, ledger = query.id, self._table, self.ledger
         row = self._rows[number]
         cost: float = self._cost[row, deployment]
         committed = cost
         draws = None
         if not self._is_plain:
             cost = self._true_cost(row, deployment)
-            trace.price[number] = self._price[deployment]
+            table.price[number] = self._price[deployment]
             committed = float(query.cost_hat[deployment]) if self._reserve_estimate else cost
             drawn = self._draws[deployment]
             draws = None if drawn is None else drawn[number]
         if not ledger.commit(deployment, committed):
             return EXHAUSTED
         tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
-        trace.deployment[number] = deployment
+        table.deployment[number] = deployment
         job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window)
         refusal = self.fleet[deployment].offer(job, now_s)
         if refusal is not None:
@@ -166,14 +166,14 @@ class Dispatcher:
     def _refuse(self, query: Query, decision: Decision, refusal: int, now_s: float) -> None:
         """Record a fate, unless the query tries again."""
         if self._is_final or not self._tries_again(query, decision, refusal, now_s):
-            self._trace.fate[query.id] = refusal
+            self._table.fate[query.id] = refusal
             if self._on_end is not None:
                 self._on_end(now_s)
 
     def _tries_again(self, query: Query, decision: Decision, refusal: int, now_s: float) -> bool:
         """Plan a retry or let the query wait for the next budget window; return whether it does either."""
-        self._trace.ended_at_s[query.id] = now_s
-        attempts = self._trace.attempts[query.id]
+        self._table.ended_at_s[query.id] = now_s
+        attempts = self._table.attempts[query.id]
         if refusal in RETRIED and attempts < self._retry.attempts:
             pause_s = self._retry.backoff_s * self._retry.multiplier ** (attempts - 1)
             Moment(self.env, pause_s, RETRIES, (query, decision)).callbacks.append(self._try_again)
@@ -182,15 +182,15 @@ class Dispatcher:
 
     def _try_again(self, event: simpy.Event) -> None:
         query, decision = event.value  # type: ignore[misc]
-        self._trace.attempts[query.id] += 1
+        self._table.attempts[query.id] += 1
         self._offer_again(query, decision)
 
     def _offer_again(self, query: Query, decision: Decision) -> None:
         """Offer the query as if for the first time: its record is of its last try."""
-        trace, number = self._trace, query.id
-        trace.offered_at_s[number] = self.env.now
-        trace.started_at_s[number] = trace.first_token_at_s[number] = trace.ended_at_s[number] = math.nan
-        trace.price[number] = 1.0
+        table, number = self._table, query.id
+        table.offered_at_s[number] = self.env.now
+        table.started_at_s[number] = table.first_token_at_s[number] = table.ended_at_s[number] = math.nan
+        table.price[number] = 1.0
         self.carry_out(query, decision, self.env.now)
 
     def _needs(self, query: Query, deployment: int) -> float:
@@ -202,14 +202,14 @@ class Dispatcher:
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
     def _complete(self, job: Job, now_s: float) -> None:
-        trace, number = self._trace, job.query.id
+        table, number = self._table, job.query.id
         if self._flows:
             self.ledger.flow_in(now_s)
         self.ledger.settle(job.deployment, job.committed, job.cost, job.window)
-        trace.fate[number] = SERVED
-        trace.started_at_s[number] = job.started_at_s
-        trace.first_token_at_s[number] = job.first_token_at_s
-        trace.finished_at_s[number] = now_s
+        table.fate[number] = SERVED
+        table.started_at_s[number] = job.started_at_s
+        table.first_token_at_s[number] = job.first_token_at_s
+        table.finished_at_s[number] = now_s
         if self._on_served is not None:
             self._on_served(job, now_s)
         if self._on_end is not None:
@@ -217,13 +217,13 @@ class Dispatcher:
 
     def _lose(self, job: Job, fate: int, now_s: float) -> None:
         """Take note of a job that was taken and then lost; nothing is charged for it."""
-        trace, number = self._trace, job.query.id
+        table, number = self._table, job.query.id
         if self._flows:
             self.ledger.flow_in(now_s)
         self.ledger.release(job.deployment, job.committed, job.window)
-        trace.ended_at_s[number] = now_s
-        trace.started_at_s[number] = job.started_at_s
-        trace.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
+        table.ended_at_s[number] = now_s
+        table.started_at_s[number] = job.started_at_s
+        table.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
         self._refuse(job.query, job.decision, fate, now_s)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 import simpy
 
 from sim.instance import Instance, frozen, stream
+from sim.traits import EventTraits
 from sim.world.budgets.renewal import renewals
 from sim.world.controls import FleetControls
 from sim.world.dispatch import Dispatcher, Views
@@ -29,7 +30,7 @@ def processes(
     controls = FleetControls(instance, env, dispatcher.fleet, dispatcher.ledger, dispatcher.prices)
     kinds: Counter[str] = Counter()
     for event in scenario.events:
-        kind = f"event {type(event).__name__} {getattr(event, 'deployment', None)}"
+        kind = f"event {type(event).__name__} {EventTraits.of(event).deployment}"
         kinds[kind] += 1  # two alike differ by their number, and no event depends on another kind
         yield event.run(controls, stream(*instance.seeds, f"{kind} {kinds[kind]}"))
     if scenario.window is not None:

@@ -1,4 +1,4 @@
-"""The record of one run: one row per arrival, in columns. It knows what happened and not why."""
+"""The request table of one run: one row per arrival, in columns. It knows what happened and not why."""
 
 from __future__ import annotations
 
@@ -26,9 +26,29 @@ FATES = (
 PENDING, SERVED, DECLINED, EXHAUSTED, REJECTED, TOO_LONG, ABANDONED, TIMED_OUT, FAILED = range(len(FATES))
 NOWHERE = -1
 
+COLUMNS = {
+    "id": "int64",
+    "arrived_at_s": "float64",
+    "deployment": "category",
+    "fate": "category",
+    "decided_at_s": "float64",
+    "offered_at_s": "float64",
+    "started_at_s": "float64",
+    "first_token_at_s": "float64",
+    "finished_at_s": "float64",
+    "ended_at_s": "float64",
+    "attempts": "int32",
+    "explored": "bool",
+    "quality": "float64",
+    "cost_usd": "float64",
+    "input_tokens": "int64",
+    "output_tokens": "Int64",
+}
+"""The columns of the request table as a DataFrame, in order, with their pandas types."""
 
-class Trace:
-    """Columns of length n_queries, filled in by the world as things happen.
+
+class RequestTable:
+    """The request table of a run while it goes on: columns of length n_queries, filled in as things happen.
 
     Parameters
     ----------
@@ -49,7 +69,7 @@ class Trace:
     price : double array
         What its cost in USD is multiplied by.
     deployment : int array
-        Who served the query, or who was chosen first when nobody did; ``NOWHERE`` if the policy declined.
+        The one that served the query, or the first choice if none did; ``NOWHERE`` if the policy declined.
     openings : list of list of (float, int)
         For each deployment: from each time on, how many replicas were open or starting, which is what rent is for.
     replica_seconds, overshoot : list of float
@@ -103,45 +123,42 @@ def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s
     )
 
 
-def frame(trace: Trace, instance: Instance) -> pd.DataFrame:
-    """Return the trace as a table with a row per arrival, the truth of what was served looked up.
+def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
+    """Return the request table as a DataFrame with ``COLUMNS``, the truth of what was served looked up.
 
     A query that was not served has quality 0, cost 0 and no output tokens. Of a query that was tried several times, the
     row speaks of the last try.
     """
-    rows, fate = instance.rows, np.asarray(trace.fate)
-    deployment = np.asarray(trace.deployment)
+    rows, fate = instance.rows, np.asarray(table.fate)
+    deployment = np.asarray(table.deployment)
     served = fate == SERVED
     chosen = np.where(served, deployment, 0)
 
     def outcome(truth: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> FloatArray:
         return np.where(served, truth[rows, chosen], 0.0)
 
-    decided_at_s, finished_at_s = np.asarray(trace.decided_at_s), np.asarray(trace.finished_at_s)
-    offered_at_s = np.where(np.isnan(trace.offered_at_s), decided_at_s, trace.offered_at_s)
-    ended_at_s = np.where(served, finished_at_s, np.asarray(trace.ended_at_s))
+    decided_at_s, finished_at_s = np.asarray(table.decided_at_s), np.asarray(table.finished_at_s)
+    offered_at_s = np.where(np.isnan(table.offered_at_s), decided_at_s, table.offered_at_s)
+    ended_at_s = np.where(served, finished_at_s, np.asarray(table.ended_at_s))
     tokens = pd.array([pd.NA], dtype="Int64").repeat(len(rows))
     if instance.output_tokens is not None:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
-    return pd.DataFrame(
-        {
-            "id": np.arange(len(rows)),
-            "arrived_at_s": np.asarray(trace.arrived_at_s),
-            "deployment": pd.Categorical.from_codes(
-                deployment, pd.Index([info.name for info in instance.setting.fleet])
-            ),
-            "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
-            "decided_at_s": decided_at_s,
-            "offered_at_s": offered_at_s,
-            "started_at_s": np.asarray(trace.started_at_s),
-            "first_token_at_s": np.asarray(trace.first_token_at_s),
-            "finished_at_s": finished_at_s,
-            "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
-            "attempts": np.asarray(trace.attempts),
-            "explored": np.asarray(trace.explored, dtype=np.bool_),
-            "quality": outcome(instance.quality),
-            "cost_usd": outcome(instance.cost_usd) * np.asarray(trace.price),
-            "input_tokens": instance.features.input_tokens[rows],
-            "output_tokens": tokens,
-        }
-    )
+    columns = {
+        "id": np.arange(len(rows)),
+        "arrived_at_s": np.asarray(table.arrived_at_s),
+        "deployment": pd.Categorical.from_codes(deployment, pd.Index([info.name for info in instance.setting.fleet])),
+        "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
+        "decided_at_s": decided_at_s,
+        "offered_at_s": offered_at_s,
+        "started_at_s": np.asarray(table.started_at_s),
+        "first_token_at_s": np.asarray(table.first_token_at_s),
+        "finished_at_s": finished_at_s,
+        "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
+        "attempts": np.asarray(table.attempts),
+        "explored": np.asarray(table.explored, dtype=np.bool_),
+        "quality": outcome(instance.quality),
+        "cost_usd": outcome(instance.cost_usd) * np.asarray(table.price),
+        "input_tokens": instance.features.input_tokens[rows],
+        "output_tokens": tokens,
+    }
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})

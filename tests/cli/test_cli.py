@@ -115,8 +115,8 @@ WRONG = {
     ),
     "a negative seed": (["run", "seed=-1"], "seed is -1; it must be at least 0"),
     "no replication": (["run", "replications=0"], "replications is 0; it must be at least 1"),
-    "a negative rate": (["run", "arrivals.rate_per_s=-1"], "rate_per_s is -1; it must be positive and finite"),
-    "no slot": (["run", "fleet=slots", "fleet.service.slots=0"], "slots is 0; a replica needs at least 1"),
+    "a negative rate": (["run", "arrivals.rate_per_s=-1"], "rate_per_s is -1; it must be from 1e-12 to 1e+12"),
+    "no slot": (["run", "fleet=slots", "fleet.service.slots=0"], "slots is 0; it must be at least 1"),
     "too few budgets": (
         ["run", "budget=amounts", "budget.amounts_by_deployment=[1,2]"],
         "the budget has 2 amounts for 11 deployments; it must have one each",
@@ -126,7 +126,7 @@ WRONG = {
         ["run", "workload.n_history=4", "policy=port"],
         "k is 5 for a history of 4 rows; it must be from 1 to 4",
     ),
-    "an empty history": (["run", "workload.n_history=0"], "workload.n_history is 0; it must be at least 1"),
+    "an empty history": (["run", "workload.n_history=0"], "workload.n_history is 0; it must be from 1 to 100000000"),
     "no policy": (["compare", "policy=[]"], "no policy is chosen; choose one or more of "),
     "an oracle": (
         ["run", "oracle.names=[optimun]"],

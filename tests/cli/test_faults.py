@@ -21,7 +21,7 @@ from sim.instance import Instance, realise, stream
 from sim.interface import FloatArray, Gate
 from sim.scenario import Retry, Scenario, TokenBucket, Window
 from sim.study.experiment import EstimateCache
-from sim.world.record import FATES, Trace, frame
+from sim.world.record import FATES, RequestTable, frame
 from sim.world.services.batching import Batching
 from sim.world.services.hosted import Api
 from sim.world.services.paged import PagedBatching
@@ -163,11 +163,11 @@ def instances(draw: st.DrawFn) -> Instance:
 def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name: str) -> None:
     estimates = EstimateCache().get(POLICIES[name].estimator, instance)
 
-    def simulated() -> Trace:
+    def simulated() -> RequestTable:
         return simulate(name, POLICIES[name], instance, estimates, stream(0, 0, "policy"))
 
-    trace = simulated()
-    requests = frame(trace, instance)
+    table = simulated()
+    requests = frame(table, instance)
     assert requests.equals(frame(simulated(), instance))  # the same seed gives the same
 
     assert set(requests["fate"]) <= set(FATES) - {"pending"}
@@ -181,10 +181,10 @@ def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name
     assert requests.loc[requests["fate"] != "served", "finished_at_s"].isna().all()
 
     if instance.scenario.window is None and not any(isinstance(event, TopUp) for event in instance.scenario.events):
-        within = instance.setting.budgets * (1 + 1e-9) + np.array(trace.overshoot)
+        within = instance.setting.budgets * (1 + 1e-9) + np.array(table.overshoot)
         assert (spent(requests, instance) <= within).all()
     if instance.scenario.reserve == "true_cost":
-        assert trace.overshoot == [0.0] * len(instance.fleet)
+        assert table.overshoot == [0.0] * len(instance.fleet)
 
 
 def spent(requests: pd.DataFrame, instance: Instance) -> FloatArray:

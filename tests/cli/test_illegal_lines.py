@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
+from sim.cli.building import build_policies, build_scenario, configured_runs
 from sim.cli.configuration import check_values, configure, leaves
 from sim.cli.main import USER_ERRORS, main
-from sim.cli.verbs.compare import build_policies, build_scenario, configured_runs
 
 SMALL = ["workload.n_queries=30", "workload.n_history=30", "workload.dim=4", "workload.n_models=3"]
 BASES: dict[str, list[str]] = {
@@ -82,7 +82,7 @@ def answer(base: str, key: str, value: Any) -> str | None:
     config = copy.deepcopy(composed(base)[0])
     try:
         OmegaConf.update(config, key, value, merge=False, force_add=True)
-        check_values(config, {})
+        check_values(config, dict)
         for _ in configured_runs(config, build_scenario(config), build_policies(config)):
             pass
     except USER_ERRORS as error:
@@ -128,7 +128,7 @@ LINES = {
     "+n_querys=3": "unknown key 'n_querys'; did you mean n_queries?",
     "+fleet.sze=3": "unknown key 'fleet.sze'; did you mean 'fleet.size'",
     "seed=-1": "seed is -1; it must be at least 0",
-    "workload.n_queries=1000000000000": "workload.n_queries is 1000000000000; it must be at most 100000000",
+    "workload.n_queries=1000000000000": "workload.n_queries is 1000000000000; it must be from 1 to 100000000",
     "fleet=slots fleet.replicas=1000000000": "is 1000000000; it must be at least 1 and at most 100000",
     "launcher=joblib": "run has no launcher; leave launcher out",
     "experiment=volume_fixed_budget": "axes, with n_queries, is for sweep and not for run",

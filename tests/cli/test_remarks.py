@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from sim.cli import api
-from sim.cli.api import configured
+from sim.cli.building import build_policies, build_scenarios
+from sim.cli.configuration import configure
 from sim.cli.main import main
+from sim.cli.project import opened
 from sim.cli.remarks import mentions, remarks
-from sim.cli.verbs.compare import build_policies, build_scenarios
 from sim.errors import Note, note, notes_to
 from sim.interface import Decision, Policy, Query, State
 from sim.world.stations.queue import earliest_deadline, highest_priority
@@ -21,7 +22,8 @@ SMALL = ["workload.n_queries=30", "workload.n_history=20", "workload.n_models=2"
 
 
 def said(verb: str, words: Sequence[str]) -> list[str]:
-    config = configured(verb, words)
+    with opened():
+        config = configure(verb, words)
     return list(remarks(config, next(iter(build_scenarios(config).values())), build_policies(config)))
 
 

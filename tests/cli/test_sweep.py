@@ -24,9 +24,9 @@ from scenarios.budgets import Uniform, Weighted
 from scenarios.fleets import Catalogue, Listed, OnePerModel
 from scenarios.orders import given
 from scenarios.workloads.synthetic import synthetic
-from sim.cli.axes import Point, points
-from sim.cli.launchers import Job, Joblib, Outcome, Ray, Submitit
 from sim.cli.main import main
+from sim.cli.sweeping.axes import Point, points
+from sim.cli.sweeping.launchers import Job, Joblib, Outcome, Ray, Submitit
 from sim.deployment import Deployment
 from sim.instance import realise
 from sim.interface import Estimates, Features, History, Predictor

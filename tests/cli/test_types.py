@@ -8,7 +8,7 @@ import pytest
 from hydra import initialize_config_module
 
 from sim.cli.configuration import configure
-from sim.cli.settings import HINTS
+from sim.cli.settings import hints
 from sim.cli.types import check
 from sim.deployment import Distribution
 
@@ -80,11 +80,11 @@ def test_anything_else_is_refused_by_its_whole_key(case: str) -> None:
 @pytest.mark.parametrize("verb", ["run", "compare", "ratio", "explain", "plan", "sweep", "validate", "diff", "report"])
 def test_every_key_of_every_verb_has_an_annotation(verb: str) -> None:
     with initialize_config_module("conf", version_base="1.3"):
-        assert set(configure(verb, [])) <= set(HINTS)
+        assert set(configure(verb, [])) <= set(hints())
 
 
 def test_each_point_of_a_sweep_is_held_to_them() -> None:
-    from sim.cli.axes import points
+    from sim.cli.sweeping.axes import points
 
     with (
         initialize_config_module("conf", version_base="1.3"),

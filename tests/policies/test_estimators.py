@@ -474,7 +474,7 @@ def fresh_of(history: History) -> Features:
     ("estimator", "message"),
     [
         (KernelRidge(landmarks=1), "landmarks is 1; it must be at least 2"),
-        (KernelRidge(token_weight=-1), "token_weight is -1; it must be finite and at least 0"),
+        (KernelRidge(token_weight=-1), "token_weight is -1; it must be at least 0"),
     ],
 )
 def test_a_kernel_that_cannot_be_is_refused(estimator: KernelRidge, message: str) -> None:

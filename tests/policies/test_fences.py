@@ -1,165 +1,237 @@
-"""The behavioural fences around the truth, over every policy in conf/policy.
+"""The contract of a policy, over every policy in conf/policy, and policies that break it."""
 
-*Counterfactual*: outcomes of deployments that a query never tried are redrawn, and the trace stays the same.
-*Causal*: outcomes that were not revealed by time T are redrawn, and the decisions up to T stay the same.
-"""
-
-from collections.abc import Sequence
-from dataclasses import replace
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from scenarios.arrivals.closed import ClosedLoop
 from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Unlimited, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import shuffled
 from scenarios.workloads.synthetic import synthetic
-from sim.instance import Instance, realise, stream
-from sim.interface import BoolArray, Decision, Feedback, Policy, Query, Setting, State
-from sim.scenario import BudgetRule, Scenario
+from sim.instance import Instance
+from sim.interface import Decision, Estimates, Features, Gate, History, Policy, Query, Setting, State
+from sim.scenario import Scenario, TokenBucket, Window
+from sim.study.contract import causal_fence, counterfactual_fence, purity_of_estimator, reset_forgets
 from sim.study.experiment import EstimateCache
-from sim.world.record import frame
+from sim.study.redrawn import world_of
+from sim.world.services.batching import Batching
 from sim.world.services.slots import Slots
-from sim.world.world import simulate
 from tests.configured import NAMES, configured_policy
 
-N_QUERIES = 600  # several batches of batch_split, and 15 exploring queries of port
+WORKLOAD = synthetic(n_queries=120, n_history=100, n_models=4, dim=8, seed=1)
+SLOTS = OnePerModel(Slots(slots=2, time_to_first_token_s=0.1, time_per_output_token_s=0.005), queue_capacity=4)
+BATCHING = OnePerModel(
+    Batching(
+        slots=4,
+        iteration_base_s=0.004,
+        iteration_per_sequence_s=0.001,
+        prefill_per_token_s=0.0001,
+        kv_tokens=1500,
+        reserved_output_tokens=200,
+    ),
+    queue_capacity=4,
+)
+WORLDS = {
+    "slots and a budget": Scenario(WORKLOAD, SLOTS, Weighted(total=1.0), Poisson(20), shuffled),
+    "batching, windows of tokens and a stale state": Scenario(
+        WORKLOAD,
+        BATCHING,
+        Weighted(total=0.5, unit="tokens"),
+        Poisson(20),
+        shuffled,
+        exhausted="wait",
+        window=Window(length_s=1.0, rollover=True),
+        reserve="estimate",
+        state_refresh_s=0.3,
+    ),
+    "a closed loop without budgets": Scenario(WORKLOAD, SLOTS, Unlimited(), ClosedLoop(12, mean_think_s=0.3), shuffled),
+    "a gate and token buckets": Scenario(
+        WORKLOAD, BATCHING, Weighted(total=1.0), Poisson(20), shuffled, window=TokenBucket(burst_s=2.0)
+    ),
+}
+ESTIMATES = {world: EstimateCache() for world in WORLDS}
 
 
-class Watched(Policy):
-    """Another policy, with a note of what it decided and when."""
+def fresh(name: str, world: str) -> Callable[[], Policy]:
+    """What makes a policy of conf/policy; a large gate becomes a small one, and some worlds have a gate for all."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self.estimator = policy.estimator
-        self.decisions: dict[int, tuple[float, Decision]] = {}
+    def make() -> Policy:
+        policy = configured_policy(name)
+        if policy.gate.size > 1 or "gate" in world:
+            policy.gate = Gate(size=12, window_s=0.5)
+        return policy
+
+    return make
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_outcomes_of_deployments_that_were_not_tried_change_nothing(name: str, world: str) -> None:
+    counterfactual_fence(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_revealed_by_a_moment_changes_no_decision_up_to_it(name: str, world: str) -> None:
+    causal_fence(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_policy_that_is_used_again_decides_the_same(name: str) -> None:
+    world = "slots and a budget"
+    reset_forgets(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
+
+
+@pytest.mark.parametrize("name", ["port", "knn_perf", "model_perf", "steward"])
+def test_estimates_are_functions_of_single_rows(name: str) -> None:
+    purity_of_estimator(lambda: configured_policy(name), WORLDS["slots and a budget"])
+
+
+def test_the_worlds_have_queues_refusals_waiting_and_empty_budgets() -> None:
+    fates: set[str] = set()
+    for world, scenario in WORLDS.items():
+        requests, _ = world_of(None, scenario, 0, None).run(fresh("random", world)())
+        fates |= set(requests["fate"])
+        assert (requests["finished_at_s"] > requests["arrived_at_s"].shift(-1)).sum() > 20  # still in flight then
+    assert fates == {"served", "exhausted", "rejected"}
+    requests, _ = world_of(None, WORLDS["slots and a budget"], 0, None).run(configured_policy("random"))
+    assert (requests["started_at_s"] > requests["offered_at_s"]).any()
+    requests, _ = world_of(None, WORLDS["batching, windows of tokens and a stale state"], 0, None).run(
+        configured_policy("random")
+    )
+    assert (requests["offered_at_s"] > requests["decided_at_s"]).any()
+
+
+# --- policies that break the contract
+
+
+def truth() -> Instance:
+    """The truth of the run at hand, found where no policy may look: among the variables of what called it."""
+    caller = inspect.currentframe()
+    while caller is not None:
+        if caller.f_code.co_name == "simulate":
+            instance = caller.f_locals["instance"]
+            assert isinstance(instance, Instance)
+            return instance
+        caller = caller.f_back
+    raise RuntimeError("no run is going on")
+
+
+class KnowsTheBest(Policy):
+    """Sends a query where its answer will be best."""
+
+    def decide(self, query: Query, state: State) -> Decision:
+        return Decision(int(truth().quality[query.id].argmax()))
+
+
+class SeesInFlight(Policy):
+    """Follows the query before if its answer will be good, though it has only just been sent."""
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        self._policy.reset(setting, rng)
-        self.gate = self._policy.gate
+        self._last = 0
 
     def decide(self, query: Query, state: State) -> Decision:
-        return self.decide_batch([query], state)[0]
-
-    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
-        decisions = self._policy.decide_batch(queries, state)
-        for query, decision in zip(queries, decisions, strict=True):
-            self.decisions[query.id] = (state.now_s, decision)
-        return decisions
-
-    def learn(self, feedback: Feedback) -> None:
-        self._policy.learn(feedback)
+        if query.id > 0 and truth().quality[query.id - 1, self._last] < 0.5:
+            self._last = 1 - self._last
+        return Decision(self._last)
 
 
-def world(budget: BudgetRule) -> Instance:
-    """600 queries in about 30 s for four deployments with two slots each: queues form, and small budgets run out."""
-    workload = synthetic(n_queries=N_QUERIES, n_history=300, n_models=4, dim=8, seed=1)
-    service = Slots(slots=2, time_to_first_token_s=0.1, time_per_output_token_s=0.005)
-    scenario = Scenario(workload, OnePerModel(service, queue_capacity=10), budget, Poisson(20), shuffled)
-    return realise(scenario, seed=3, replication=0)
-
-
-def run(name: str, instance: Instance, like: Instance) -> tuple[pd.DataFrame, Watched]:
-    """Run a policy with the estimates that it would have had on another instance, which differs in outcomes only."""
-    watched = Watched(configured_policy(name))
-    estimates = EstimateCache().get(watched.estimator, like)
-    trace = simulate(name, watched, instance, estimates, stream(3, 0, "policy"))
-    return frame(trace, instance), watched
-
-
-def redrawn(instance: Instance, hidden: BoolArray, costs_too: bool = True) -> Instance:
-    """Redraw the outcomes marked in ``hidden`` (n_queries, n_deployments), in order of arrival.
-
-    Token counts only grow, so that what is unfinished stays so.
-    """
-    rng = np.random.default_rng(99)
-    assert instance.output_tokens is not None
-    by_row = np.zeros_like(hidden)
-    by_row[instance.rows] = hidden
-    more_tokens = instance.output_tokens + rng.integers(500, 900, hidden.shape)
-    return replace(
-        instance,
-        quality=np.where(by_row, rng.random(hidden.shape), instance.quality),
-        cost=np.where(by_row & costs_too, instance.cost * rng.uniform(0.1, 9, hidden.shape), instance.cost),
-        output_tokens=np.where(by_row, more_tokens, instance.output_tokens),
-    )
-
-
-def tried(watched: Watched, requests: pd.DataFrame, n_deployments: int) -> BoolArray:
-    """Mark the deployments that each query was offered to: the choice, and fallbacks until one took it."""
-    marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
-    for number, served_by in enumerate(requests["deployment"].cat.codes):
-        _, decision = watched.decisions[number]
-        if decision.deployment is None:
-            continue
-        for choice in [decision.deployment, *decision.fallbacks]:
-            marks[number, choice] = True
-            if choice == served_by and requests["fate"].iloc[number] == "served":
-                break
-    return marks
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_outcomes_of_deployments_that_were_not_tried_change_nothing(name: str) -> None:
-    instance = world(Weighted(total=1.0))
-    requests, watched = run(name, instance, like=instance)
-    marks = tried(watched, requests, len(instance.fleet))
-    again, _ = run(name, redrawn(instance, ~marks), like=instance)
-    pd.testing.assert_frame_equal(requests, again)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("moment_s", [8.0, 20.0])
-def test_what_has_not_arrived_by_a_moment_changes_no_decision_up_to_it(name: str, moment_s: float) -> None:
-    instance = world(Weighted(total=1.0))
-    _, watched = run(name, instance, like=instance)
-    future = np.cumsum(instance.gaps_s) > moment_s
-    hidden = np.repeat(future[:, None], len(instance.fleet), axis=1)
-    _, again = run(name, redrawn(instance, hidden), like=instance)
-    assert decided_by(watched, moment_s) == decided_by(again, moment_s)
-
-
-# A hard budget that counts true costs from admission on reveals, by refusing a later query, a little of what is still
-# in flight. So outcomes in flight are redrawn either without their costs, or, here, where no budget binds.
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("moment_s", [8.0, 20.0])
-def test_what_is_unfinished_at_a_moment_changes_no_decision_up_to_it(name: str, moment_s: float) -> None:
-    for budget, costs_too in ((Unlimited(), True), (Weighted(total=1.0), False)):
-        instance = world(budget)
-        requests, watched = run(name, instance, like=instance)
-        is_finished = (requests["finished_at_s"] <= moment_s).to_numpy()
-        hidden = np.repeat(~is_finished[:, None], len(instance.fleet), axis=1)
-        _, again = run(name, redrawn(instance, hidden, costs_too), like=instance)
-        assert decided_by(watched, moment_s) == decided_by(again, moment_s)
-
-
-def decided_by(watched: Watched, moment_s: float) -> dict[int, tuple[float, Decision]]:
-    return {number: made for number, made in watched.decisions.items() if made[0] <= moment_s}
-
-
-def test_the_fenced_world_has_queues_refusals_and_empty_budgets() -> None:
-    requests, _ = run("random", world(Weighted(total=1.0)), like=world(Weighted(total=1.0)))
-    assert set(requests["fate"]) == {"served", "exhausted", "rejected"}
-    assert (requests["started_at_s"] > requests["arrived_at_s"]).any()
-
-
-class Cheat(Policy):
-    """A policy that reads the truth behind the fence; the fences must notice it."""
-
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
+class SeesItsOwnAnswer(Policy):
+    """Declines a query whose answer will be long."""
 
     def decide(self, query: Query, state: State) -> Decision:
-        return Decision(int(self._instance.quality[self._instance.rows[query.id]].argmax()))
+        tokens = truth().output_tokens
+        assert tokens is not None
+        return Decision(0 if tokens[query.id, 0] < 200 else None)
 
 
-def test_the_fence_notices_a_policy_that_knows_outcomes() -> None:
-    instance = world(Unlimited())
-    estimates = EstimateCache().get(None, instance)
-    watched = Watched(Cheat(instance))
-    requests = frame(simulate("cheat", watched, instance, estimates, stream(3, 0, "policy")), instance)
-    other = redrawn(instance, ~tried(watched, requests, len(instance.fleet)))
-    again = frame(simulate("cheat", Cheat(other), other, estimates, stream(3, 0, "policy")), other)
-    assert not requests["deployment"].equals(again["deployment"])
+class PeeksAtTheNext(Policy):
+    """Chooses by how long the next query will be."""
+
+    def decide(self, query: Query, state: State) -> Decision:
+        tokens = truth().features.input_tokens
+        return Decision(int(tokens[min(query.id + 1, len(tokens) - 1)] % 2))
+
+
+class PeeksAtTheClock(Policy):
+    """Chooses by when the next query will come."""
+
+    def decide(self, query: Query, state: State) -> Decision:
+        gaps_s = truth().gaps_s
+        return Decision(int(gaps_s[min(query.id + 1, len(gaps_s) - 1)] < 0.03))
+
+
+class Remembers(Policy):
+    """Goes to another deployment from its hundredth query on, and does not begin to count anew."""
+
+    decided = 0
+
+    def decide(self, query: Query, state: State) -> Decision:
+        self.decided += 1
+        return Decision(int(self.decided > 99))
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_counterfactual_fence_notices_a_policy_that_knows_other_outcomes(world: str) -> None:
+    with pytest.raises(AssertionError, match=r"query \d+, at .* s, .*: it saw the outcome of a deployment that"):
+        counterfactual_fence(KnowsTheBest, WORLDS[world])
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("cheat", [SeesInFlight, SeesItsOwnAnswer])
+def test_the_causal_fence_notices_a_policy_that_sees_what_is_in_flight(cheat: type[Policy], world: str) -> None:
+    with pytest.raises(AssertionError, match=r"query \d+, .*: it saw the outcome of a query that was not finished"):
+        causal_fence(cheat, WORLDS[world])
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_causal_fence_notices_a_policy_that_sees_the_query_to_come(world: str) -> None:
+    with pytest.raises(AssertionError, match=r"query \d+, .*: it saw a query that had not arrived"):
+        causal_fence(PeeksAtTheNext, WORLDS[world])
+
+
+@pytest.mark.parametrize("world", [world for world in WORLDS if "closed loop" not in world])
+def test_the_causal_fence_notices_a_policy_that_sees_when_the_next_query_comes(world: str) -> None:
+    with pytest.raises(AssertionError, match=r"query \d+, .*: it saw a query that had not arrived"):
+        causal_fence(PeeksAtTheClock, WORLDS[world])
+
+
+@pytest.mark.parametrize("cheat", [SeesInFlight, PeeksAtTheNext, PeeksAtTheClock])
+def test_the_counterfactual_fence_alone_would_not_do(cheat: type[Policy]) -> None:
+    counterfactual_fence(cheat, WORLDS["slots and a budget"])
+
+
+def test_a_policy_that_remembers_the_run_before_is_noticed() -> None:
+    with pytest.raises(AssertionError, match=r"query 0, .*: reset left something of the run before"):
+        reset_forgets(Remembers, WORLDS["a closed loop without budgets"])
+
+
+@dataclass(frozen=True)
+class Centred:
+    """An estimator of nothing, that compares each query with the others asked about."""
+
+    def fit(self, history: History) -> "Centred":
+        return self
+
+    def predict(self, features: Features) -> Estimates:
+        excess = features.input_tokens - features.input_tokens.mean()
+        return Estimates(np.tile(excess[:, None], 4), np.ones((len(excess), 4)))
+
+
+class Relative(Policy):
+    """Has an estimator that looks at other queries."""
+
+    estimator = Centred()
+
+    def decide(self, query: Query, state: State) -> Decision:
+        return Decision(0)
+
+
+def test_an_estimator_that_looks_at_other_queries_is_noticed() -> None:
+    with pytest.raises(AssertionError, match=r"quality of row \d+ changes when later rows are others"):
+        purity_of_estimator(Relative, WORLDS["slots and a budget"])

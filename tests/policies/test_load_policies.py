@@ -53,12 +53,12 @@ class Unused:
         raise NotImplementedError
 
 
-def setting(places: Sequence[float], units: Sequence[str] | None = None) -> Setting:
-    """A fleet with these places and no budgets."""
-    n = len(places)
+def setting(slots: Sequence[float], units: Sequence[str] | None = None) -> Setting:
+    """A fleet with these slots and no budgets."""
+    n = len(slots)
     fleet = tuple(
-        DeploymentInfo(f"d{k}", f"m{k}", unit, slots)
-        for k, (slots, unit) in enumerate(zip(places, units or ["usd"] * n, strict=True))
+        DeploymentInfo(f"d{k}", f"m{k}", unit, each)
+        for k, (each, unit) in enumerate(zip(slots, units or ["usd"] * n, strict=True))
     )
     history = History(Features(np.zeros((1, 2), np.float32), np.ones(1, np.int64)), np.ones((1, n)), np.ones((1, n)))
     return Setting(fleet, np.full(n, np.inf), 100, history)
@@ -86,9 +86,9 @@ def query(
     return Query(number, arrived_at_s, embedding, input_tokens, np.array(quality_hat), np.array(cost_hat))
 
 
-def begin(policy: Policy, places: Sequence[float], units: Sequence[str] | None = None, seed: int = 0) -> None:
-    """Reset a policy for a fleet with these places."""
-    policy.reset(setting(places, units), np.random.default_rng(seed))
+def begin(policy: Policy, slots: Sequence[float], units: Sequence[str] | None = None, seed: int = 0) -> None:
+    """Reset a policy for a fleet with these slots."""
+    policy.reset(setting(slots, units), np.random.default_rng(seed))
 
 
 def answer(policy: Policy, to: Query, deployment: int, latency_s: float, cost: float = 0.0) -> None:
@@ -289,7 +289,7 @@ def test_before_any_answer_no_wait_is_priced() -> None:
 
 
 def test_the_wait_is_what_must_finish_first_times_service_over_places() -> None:
-    # Deployment 0: 2 places, both busy, 3 queued: 4 completions at 2 s / 2 each, so 4 s. At 0.1 a second: 0.4.
+    # Deployment 0: 2 slots, both busy, 3 queued: 4 completions at 2 s / 2 each, so 4 s. At 0.1 a second: 0.4.
     policy = LatencyPriced(Unused(), price_per_usd=0.0, price_per_s=0.1)
     for other, expected in ((0.49, 0), (0.51, 1)):
         begin(policy, [2, 2])
@@ -305,7 +305,7 @@ def test_a_free_place_means_no_wait() -> None:
 
 
 def test_the_service_time_is_learned_from_latency_and_the_number_found_waiting() -> None:
-    # Found 3 queued before 2 busy places: 4 completions, 1 + 4 / 2 = 3 services. A latency of 6 s shows 2 s.
+    # Found 3 queued before 2 busy slots: 4 completions, 1 + 4 / 2 = 3 services. A latency of 6 s shows 2 s.
     policy = LatencyPriced(Unused(), price_per_usd=0.0, price_per_s=0.1)
     for other, expected in ((0.79, 0), (0.81, 1)):  # one completion ahead: 2 s / 2 = 1 s, at 0.1 a second
         begin(policy, [2, 2])
@@ -344,7 +344,7 @@ def teach_service_time(policy: Policy, deployment: int, service_s: float) -> Non
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: LowestLatency(weight=0.0), "weight is 0.0; it must be above 0"),
+        (lambda: LowestLatency(weight=0.0), "weight is 0.0; it must be above 0 and at most 1"),
         (lambda: CheapestAvailable(Unused(), max_queued=-1), "max_queued is -1"),
         (lambda: LatencyPriced(Unused(), price_per_s=-0.1), "price_per_s is -0.1"),
         (lambda: LatencyPriced(Unused(), price_per_usd=math.inf), "price_per_usd is inf"),
@@ -447,4 +447,4 @@ def test_places_are_the_slots_of_a_service_and_have_no_limit_without() -> None:
     )
     fleet = Listed([Deployment("slots", "m", Slots(3, 0.0, 0.1)), Deployment("instant", "m", Instant())])
     scenario = Scenario(Workload(("m",), rows, rows), fleet, Unlimited(), Poisson(1.0), given)
-    assert [info.places for info in realise(scenario, 0, 0).setting.fleet] == [3.0, math.inf]
+    assert [info.slots for info in realise(scenario, 0, 0).setting.fleet] == [3.0, math.inf]

@@ -40,9 +40,9 @@ def ratio(policy: Policy, workload: Workload, budget: float, order: Order = give
     scenario = Scenario(workload, OnePerModel(Instant()), Each(budget), Deterministic(1.0), order)
     instance = realise(scenario, seed, 0)
     estimates = EstimateCache().get(policy.estimator, instance)
-    trace = simulate("policy", policy, instance, estimates, stream(seed, 0, "policy"))
-    served = np.array(trace.fate) == SERVED
-    got = instance.quality[instance.rows[served], np.array(trace.deployment)[served]].sum()
+    table = simulate("policy", policy, instance, estimates, stream(seed, 0, "policy"))
+    served = np.array(table.fate) == SERVED
+    got = instance.quality[instance.rows[served], np.array(table.deployment)[served]].sum()
     return float(got / linear_program(instance.quality, instance.cost, instance.setting.budgets).value)
 
 
@@ -272,13 +272,13 @@ def test_counted_kinds_have_the_optimum_and_the_prices_of_the_queries_one_by_one
 
 @pytest.mark.parametrize("growth", [0.5, math.inf, math.nan])
 def test_a_growth_that_cannot_be_is_refused(growth: float) -> None:
-    with pytest.raises(ValueError, match=rf"growth is {growth}; it must be finite and at least 1"):
+    with pytest.raises(ValueError, match=rf"growth is {growth}; it must be at least 1 and finite"):
         PrimalResolve(TRUTH, growth=growth)
 
 
 @pytest.mark.parametrize("eps", [0.0, 1.0])
 def test_a_share_to_watch_that_cannot_be_is_refused(eps: float) -> None:
-    with pytest.raises(ValueError, match=rf"eps is {eps}; it must be in \(0, 1\)"):
+    with pytest.raises(ValueError, match=rf"eps is {eps}; it must be above 0 and below 1"):
         PrimalResolve(TRUTH, eps=eps)
 
 
@@ -329,8 +329,8 @@ def test_pacing_gives_long_queries_their_share_of_the_queries_and_not_of_the_wor
 @pytest.mark.parametrize(
     ("confidence", "neighbours", "message"),
     [
-        (-1.0, 5, r"confidence is -1\.0; it must be finite and at least 0"),
-        (math.nan, 5, r"confidence is nan; it must be finite and at least 0"),
+        (-1.0, 5, r"confidence is -1\.0; it must be at least 0 and finite"),
+        (math.nan, 5, r"confidence is nan; it must be at least 0 and finite"),
         (1.0, 0, r"neighbours is 0; an estimate is the mean of at least 1"),
     ],
 )

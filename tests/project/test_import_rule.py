@@ -1,6 +1,7 @@
 """Which package may import which; the arrows of ARCHITECTURE.md."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ LAYERS = (
     "sim.scenario",
     "sim.deployment",
     "sim.workload",
+    "sim.traits",
     "sim.assignment",
     "sim.distributions",
     "sim.interface",
@@ -84,3 +86,10 @@ def test_only_the_command_line_knows_hydra() -> None:
 def test_the_package_named_sim_is_ours() -> None:
     assert sim.__file__ is not None
     assert Path(sim.__file__).resolve().parent == ROOT / "sim"
+
+
+def test_no_room_has_more_than_15_files_at_one_level() -> None:
+    for package in ("sim", "policies", "scenarios", "tests", "benchmarks", "docs"):
+        pages = [path for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md")]
+        rooms = Counter(path.parent.relative_to(ROOT) for path in pages if path.stem != "__init__")
+        assert {str(room): n for room, n in rooms.items() if n > 15} == {}

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.cli.launchers import Job
-from sim.cli.points import run_point
+from sim.cli.sweeping.launchers import Job
+from sim.cli.sweeping.points import run_point
 from sim.study.output.directory import manifest_text
 from sim.study.output.source_digest import digest_of, outside_files, own_digest, source_digest, targets
 from sim.study.output.store import Store

@@ -92,12 +92,12 @@ def test_exact_neighbours_know_the_truth(name: str, k: int) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: adwords_triangular(n_deployments=0), "workload.n_deployments is 0; it must be at least 1"),
-        (lambda: greedy_half(budget=0), "workload.budget is 0; it must be at least 1"),
-        (lambda: rising_density(levels=0), "workload.levels is 0; it must be at least 1"),
+        (lambda: adwords_triangular(n_deployments=0), "workload.n_deployments is 0; it must be from 1 to 1000000"),
+        (lambda: greedy_half(budget=0), "workload.budget is 0; it must be from 1 to 1000000"),
+        (lambda: rising_density(levels=0), "workload.levels is 0; it must be from 1 to 1000000"),
         (lambda: rising_density(levels=3, stop=4), "workload.stop is 4; it must be from 1 to 3, or null to draw it"),
         (lambda: rising_density(levels=3, stop=0), "workload.stop is 0; it must be from 1 to 3, or null to draw it"),
-        (lambda: long_then_short(n_long=0), "workload.n_long is 0; it must be at least 1"),
+        (lambda: long_then_short(n_long=0), "workload.n_long is 0; it must be from 1 to 1000000"),
         (lambda: long_then_short(worth=1.5), "workload.worth is 1.5; it must be above 0 and at most 1"),
         (lambda: long_then_short(worth=math.nan), "workload.worth is nan; it must be above 0 and at most 1"),
         (lambda: Each(-1.0), "budget.amount is -1.0; give every deployment at least 0"),

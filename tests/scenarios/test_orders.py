@@ -194,7 +194,7 @@ def test_the_densest_queries_or_the_least_dense_come_first_and_both_parts_are_ra
     assert first[:10] != other[:10]
     assert first[10:] != other[10:]
     assert sorted(drawn(AdversarialPrefix(0.1, densest=False), rows)[:10]) == list(range(90, 100))
-    with pytest.raises(ValueError, match="share is 0; it must be between 0 and 1"):
+    with pytest.raises(ValueError, match="share is 0; it must be above 0 and below 1"):
         AdversarialPrefix(0)
 
 

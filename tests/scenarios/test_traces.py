@@ -108,7 +108,7 @@ def test_only_a_trace_that_takes_time_can_be_looped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate_scale", [0.0, -1.0, float("nan")])
 def test_a_rate_scale_that_cannot_be_is_refused(tmp_path: Path, rate_scale: float) -> None:
-    with pytest.raises(ValueError, match=f"rate_scale is {rate_scale}; it must be positive and finite"):
+    with pytest.raises(ValueError, match=rf"rate_scale is {rate_scale}; it must be from 1e-12 to 1e\+12"):
         Replay(write(tmp_path, [0, 1]), rate_scale)
 
 
@@ -168,11 +168,11 @@ def test_sizes_that_cannot_be_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, range(3))
     with pytest.raises(ValueError, match=r"workload\.n_queries is 4 and .* has 3 rows.*workload\.loop=true"):
         trace(path, n_queries=4)
-    with pytest.raises(ValueError, match=r"workload\.n_queries is 0; it must be at least 1"):
+    with pytest.raises(ValueError, match=r"workload\.n_queries is 0; it must be from 1 to 100000000"):
         trace(path, n_queries=0)
-    with pytest.raises(ValueError, match=r"workload\.n_history is 0; it must be at least 1"):
+    with pytest.raises(ValueError, match=r"workload\.n_history is 0; it must be from 1 to 100000000"):
         trace(path, n_history=0)
-    with pytest.raises(ValueError, match=r"workload\.dim is 1; it must be at least 2"):
+    with pytest.raises(ValueError, match=r"workload\.dim is 1; it must be from 2 to 100000"):
         trace(path, dim=1)
     with pytest.raises(ValueError, match="the workload has no models"):
         trace(path, [])
@@ -189,9 +189,9 @@ def test_token_counts_that_cannot_be_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_is_refused_by_its_name() -> None:
-    with pytest.raises(ValueError, match=r"the mean score of model 'm' is 1\.5; it must be in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"the mean score of model 'm' is 1\.5; it must be from 0 to 1"):
         PricedModel("m", 1.5, 1, 1)
-    with pytest.raises(ValueError, match=r"a price of model 'm' is -1; it must be finite and at least 0 USD"):
+    with pytest.raises(ValueError, match=r"a price of model 'm' is -1; it must be at least 0 and finite, USD"):
         PricedModel("m", 0.5, 1, -1)
 
 

@@ -556,10 +556,10 @@ def test_the_smallest_synthetic_workload_has_one_query() -> None:
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"n_queries": 0}, r"workload\.n_queries is 0; it must be at least 1"),
-        ({"n_history": -1}, r"workload\.n_history is -1; it must be at least 1"),
-        ({"n_models": 0}, r"workload\.n_models is 0; it must be at least 1"),
-        ({"dim": 1}, r"workload\.dim is 1; it must be at least 2"),
+        ({"n_queries": 0}, r"workload\.n_queries is 0; it must be from 1 to 100000000"),
+        ({"n_history": -1}, r"workload\.n_history is -1; it must be from 1 to 100000000"),
+        ({"n_models": 0}, r"workload\.n_models is 0; it must be from 1 to 10000"),
+        ({"dim": 1}, r"workload\.dim is 1; it must be from 2 to 100000"),
     ],
 )
 def test_a_synthetic_size_that_is_too_small_is_refused(sizes: dict[str, int], message: str) -> None:

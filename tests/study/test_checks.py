@@ -1,4 +1,4 @@
-"""A record that cannot be true is refused, with the query or the deployment that shows it."""
+"""A request table that cannot be true is refused, with the query or the deployment that shows it."""
 
 import math
 from typing import Any
@@ -48,8 +48,11 @@ def test_a_record_without_times_of_ends_and_attempts_passes() -> None:
 
 
 WRONG: dict[str, tuple[pd.DataFrame, str]] = {
-    "a query twice": (changed(1, id=0), "query 0 is in the record twice"),
-    "a query missing": (record(*ROWS[:2], *ROWS[3:]), "query 3 is in the record twice, or one before it is missing"),
+    "a query twice": (changed(1, id=0), "query 0 is in the request table twice"),
+    "a query missing": (
+        record(*ROWS[:2], *ROWS[3:]),
+        "query 3 is in the request table twice, or one before it is missing",
+    ),
     "no fate": (changed(3, fate=None), "query 3 has no fate"),
     "pending": (changed(5, fate="pending"), "query 5 is still pending"),
     "no decision": (changed(5, decided_at_s=math.nan), "query 5 has no decided_at_s"),
@@ -66,9 +69,9 @@ WRONG: dict[str, tuple[pd.DataFrame, str]] = {
     "ended before it began": (changed(7, ended_at_s=4.5), "query 7 has ended_at_s before started_at_s"),
     "ended after its last token": (changed(2, ended_at_s=6.5), "query 2 was served and ended at another time"),
     "served nowhere": (changed(6, deployment=None), "query 6 was served by no deployment"),
-    "a third in two places": (
+    "a third in two slots": (
         changed(2, started_at_s=2.0),
-        "query 2 started at 2.0 s on deployment 'a', whose 2 places",
+        "query 2 started at 2.0 s on deployment 'a', whose 2 slots",
     ),
 }
 
@@ -83,7 +86,7 @@ def test_a_record_that_cannot_be_true_names_the_query(what: str) -> None:
 
 def test_a_query_that_was_rejected_on_its_second_attempt_shows_no_start_of_its_first() -> None:
     with pytest.raises(RuntimeError, match="query 3 can never have started and has a started_at_s"):
-        check(changed(3, started_at_s=2.0, attempts=2), fleet(places=[3.0, math.inf]))
+        check(changed(3, started_at_s=2.0, attempts=2), fleet(slots=[3.0, math.inf]))
 
 
 def test_what_the_last_try_did_comes_after_its_offer() -> None:

@@ -60,7 +60,7 @@ def test_queue_service_and_utilisation_of_three_queries_in_two_places() -> None:
     assert column(rows, "a", "arrivals_per_s") == [1.0, 0.0]
     assert column(rows, "a", "spent_usd") == pytest.approx([0.0, 0.502])  # an end on an edge is in the bin after it
     assert column(rows, "b", "in_service") == [0.0, 0.0]
-    assert np.isnan(column(rows, "b", "utilisation")).all()  # any number of places
+    assert np.isnan(column(rows, "b", "utilisation")).all()  # any number of slots
 
 
 def test_a_query_that_gives_up_has_queued_until_then() -> None:

@@ -70,11 +70,11 @@ def test_balanced_means_give_the_two_kinds_the_same_share_of_the_time() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Exponential(0.0), r"mean_s is 0\.0; it must be finite and above 0"),
-        (lambda: Constant(-1.0), r"value_s is -1\.0; it must be finite and at least 0"),
-        (lambda: Lognormal(1.0, 0.0), r"cv is 0\.0; it must be finite and above 0"),
-        (lambda: Gamma(float("inf"), 1.0), "mean_s is inf; it must be finite and above 0"),
-        (lambda: Hyperexponential(1.0, 1.0), r"cv is 1\.0; it must be finite and above 1"),
+        (lambda: Exponential(0.0), r"mean_s is 0\.0; it must be positive and finite"),
+        (lambda: Constant(-1.0), r"value_s is -1\.0; it must be at least 0 and finite"),
+        (lambda: Lognormal(1.0, 0.0), r"cv is 0\.0; it must be positive and finite"),
+        (lambda: Gamma(float("inf"), 1.0), "mean_s is inf; it must be positive and finite"),
+        (lambda: Hyperexponential(1.0, 1.0), r"cv is 1\.0; it must be above 1 and finite"),
         (lambda: Empirical(()), "values_s is empty; it needs at least one value"),
         (lambda: Empirical((1.0, -2.0)), r"values_s holds -2\.0; every value must be finite and at least 0"),
     ],

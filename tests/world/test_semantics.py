@@ -1,4 +1,4 @@
-"""The rules of docs/reference/semantics.md: one origin of time, ties, effects that add up, sums of money, the last try."""
+"""The rules of docs/reference/semantics.md: one origin of time, ties, effects that add up, sums of money, tries."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ def fates(requests: pd.DataFrame) -> list[str]:
     return [str(fate) for fate in requests["fate"]]
 
 
-# --- the record speaks of the last try ----------------------------------------
+# --- the request table speaks of the last try ----------------------------------------
 
 
 def test_a_retry_that_is_refused_leaves_no_start_of_the_try_before_it() -> None:
@@ -463,4 +463,4 @@ def test_no_combination_of_retries_events_windows_and_limits_makes_a_wrong_recor
         retry=Retry(attempts=pick(1, 2, 4), backoff_s=0.5),
     )
     script = [pick(0, 1, Decision(0, fallbacks=(1,)), Decision(1, fallbacks=(0,))) for _ in times]
-    compare(scenario, {"scripted": Scripted(script)})  # which stops at a record that cannot be true
+    compare(scenario, {"scripted": Scripted(script)})  # which stops at a request table that cannot be true

@@ -54,8 +54,8 @@ def waits_s(policy: Policy) -> FloatArray:
     fleet = OnePerModel(Timed(1, SameEverywhere()))
     scenario = Scenario(Workload(("a", "b"), rows, rows), fleet, Unlimited(), Poisson(RATE_PER_S), order)
     instance = realise(scenario, seed=3, replication=0)
-    trace = simulate("policy", policy, instance, EstimateCache().get(None, instance), stream(3, 0, "policy"))
-    requests = frame(trace, instance)
+    table = simulate("policy", policy, instance, EstimateCache().get(None, instance), stream(3, 0, "policy"))
+    requests = frame(table, instance)
     return (requests["started_at_s"] - requests["arrived_at_s"]).to_numpy()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from scenarios.budgets import Amounts
 from sim.interface import Decision, Feedback, Gate, Policy, Query, Setting, State
+from sim.world.record import COLUMNS
 from sim.world.services.slots import Slots
 from tests.scripted import Scripted, run
 
@@ -240,3 +241,8 @@ def test_a_batch_of_the_wrong_length_is_an_error() -> None:
 def test_the_record_says_on_which_queries_the_policy_explored() -> None:
     requests = run(Scripted([Decision(0, explores=True), Decision(0), Decision(None, explores=True)]), [0.0, 1.0, 2.0])
     assert requests["explored"].tolist() == [True, False, True]
+
+
+def test_the_request_table_has_the_columns_of_its_schema_and_no_other() -> None:
+    requests = run(Scripted([0]), [0])
+    assert {name: str(kind) for name, kind in requests.dtypes.items()} == COLUMNS

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.console import Console
+from rich.console import RenderableType
 
-from sim.cli.verbs.compare import destination, stop_on_termination
-from sim.cli.verbs.report import write_report
+from sim.cli.output import Output, say
 from sim.errors import unknown
 from sim.show.differences import best_sentence, difference_table, ranking_table, sentences, shown_metrics
 from sim.study.diff.comparison import differences
 from sim.study.diff.ranking import alternatives, rankings
 from sim.study.output.archive import file_hashes
-from sim.study.output.directory import Directory
 from sim.study.output.finished import SUMMARY, Finished, cautions, differing_keys, read_finished
 
 RANKED_FROM = 3  # of two, the difference says it all
@@ -29,9 +28,9 @@ def diff(verb: str, config: DictConfig) -> int:
     folders = [Path(directory) for directory in config.directories]
     if not folders:
         raise ValueError("no directory is given; give one or more of run or compare, as in: switchyard diff A B")
-    place = None if config.out is None else destination(verb, config)
-    if place is not None and place[1].resolve() in [folder.resolve() for folder in folders]:
-        raise ValueError(f"out is {place[1]}, which is to be compared; choose another directory")
+    output = None if config.out is None else Output(verb, config)
+    if output is not None and output.path.resolve() in [folder.resolve() for folder in folders]:
+        raise ValueError(f"out is {output.path}, which is to be compared; choose another directory")
     studies = read_finished(folders)
     metrics = chosen(config.metrics, studies)
     tables: dict[str, pd.DataFrame] = {}
@@ -51,17 +50,16 @@ def diff(verb: str, config: DictConfig) -> int:
             f"switchyard: warning: {', '.join(undirected)} cannot be ranked, as nothing says whether more is better; "
             "put better: more or better: less into the YAML of the metric\n"
         )
-    show(tables, [study.name for study in studies], metrics)
-    if place is not None:
-        resolved, out = place
-        files = file_hashes(tuple(folder / SUMMARY for folder in folders))
-        manifest: dict[str, Any] = {"verb": verb, "config": resolved, "files": files}
-        with stop_on_termination(), Directory(out) as directory:
-            for name, table in tables.items():
-                table.to_csv(directory.folder / f"{name}.csv", index=False)
-            directory.write_manifest({**manifest, "studies": [study.name for study in studies], "cautions": warnings})
-            write_report(directory.folder)
-        sys.stdout.write(f"written to {out}\n")
+    shown = found(tables, [study.name for study in studies], metrics)
+    if output is None:
+        say(*shown)
+        return 0
+    with output.whole() as folder:
+        files = file_hashes(tuple(study / SUMMARY for study in folders))
+        output.note(files=files, studies=[study.name for study in studies], cautions=warnings)
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+    output.say(*shown)
     return 0
 
 
@@ -83,19 +81,16 @@ def replicated(studies: list[Finished]) -> bool:
     return all(study.summary["replication"].nunique() > 1 for study in studies)
 
 
-def show(tables: dict[str, pd.DataFrame], names: list[str], metrics: list[str] | None) -> None:
-    """Print the tables and what they say in sentences."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+def found(tables: dict[str, pd.DataFrame], names: list[str], metrics: list[str] | None) -> Iterator[RenderableType]:
+    """Yield the tables and what they say in sentences."""
     if "differences" in tables:
-        found = shown_metrics(tables["differences"], metrics)
-        console.print(difference_table(found, *names))
-        for sentence in sentences(found, *names):
-            console.print(sentence, soft_wrap=True)
+        table = shown_metrics(tables["differences"], metrics)
+        yield difference_table(table, *names)
+        yield from sentences(table, *names)
         keys = [f"{row.key} ({row.a}, {row.b})" for row in tables["configuration"].itertuples()]
         more = [f"{len(keys) - MOST_KEYS} more keys"] if len(keys) > MOST_KEYS else []
-        words = ", ".join([*keys[:MOST_KEYS], *more]) or "nothing"
-        console.print(f"the configurations differ in {words}", soft_wrap=True, markup=False)
+        yield f"the configurations differ in {', '.join([*keys[:MOST_KEYS], *more]) or 'nothing'}"
     if "best" in tables:
         ranks = shown_metrics(tables["best"], metrics)
-        console.print(ranking_table(ranks))
-        console.print(best_sentence(ranks), soft_wrap=True)
+        yield ranking_table(ranks)
+        yield best_sentence(ranks)

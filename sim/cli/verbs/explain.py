@@ -2,65 +2,43 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.console import Console
 
-from sim.cli.remarks import remark
-from sim.cli.verbs.compare import (
-    build_policies,
-    build_scenario,
-    destination,
-    files_read,
-    progress,
-    settle_order,
-    stdout_to_stderr,
-    stop_on_termination,
-)
-from sim.cli.verbs.report import write_report
+from sim.cli.building import build_policies, build_settled, files_read
+from sim.cli.output import Output
+from sim.cli.progress import progress
 from sim.instance import realise
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.explained import price_table, quality_table
 from sim.show.tables import worst_order
 from sim.study.explain.explanation import Explanation, explanations
-from sim.study.output.directory import Directory
 from sim.study.ratio.worst_order import write as write_worst
 
 
 def explain(verb: str, config: DictConfig) -> int:
     """Carry out the verb: run the policies, write the output directory, print two tables; return 0."""
     check(config)
-    resolved, out = destination(verb, config)
-    with stdout_to_stderr(), stop_on_termination():
-        policies = build_policies(config)
-        scenario = build_scenario(config)
-        remark(config, scenario, policies)
-        scenario, worst = settle_order(scenario, policies, config.seed)
-        manifest = {"verb": verb, "config": resolved, "files": files_read(scenario)}
-        with Directory(out) as directory:
-            found = []
-            with progress(config.replications * len(policies)) as advance:
-                for explanation in configured_explanations(config, scenario, policies):
-                    found.append(explanation)
-                    advance(f"{explanation.policy}, replication {explanation.replication}")
-            quality, prices = tables(found)
-            quality.to_csv(directory.folder / "decomposition.csv", index=False)
-            prices.to_csv(directory.folder / "prices.csv", index=False)
-            if worst is not None:
-                rows = {number: realise(scenario, config.seed, number).rows for number in range(config.replications)}
-                write_worst(directory.folder, worst, rows)
-            directory.write_manifest(manifest)
-            write_report(directory.folder)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(quality_table(quality))
-    console.print(price_table(prices))
-    if worst is not None:
-        console.print(worst_order(worst), soft_wrap=True)
-    console.print(f"written to {out}", soft_wrap=True)
+    output = Output(verb, config)
+    policies = build_policies(config)
+    with output.whole() as folder:
+        scenario, worst = build_settled(config, policies)
+        output.note(files=files_read(scenario))
+        found = []
+        with progress(config.replications * len(policies)) as advance:
+            for explanation in configured_explanations(config, scenario, policies):
+                found.append(explanation)
+                advance(f"{explanation.policy}, replication {explanation.replication}")
+        quality, prices = tables(found)
+        quality.to_csv(folder / "decomposition.csv", index=False)
+        prices.to_csv(folder / "prices.csv", index=False)
+        if worst is not None:
+            rows = {number: realise(scenario, config.seed, number).rows for number in range(config.replications)}
+            write_worst(folder, worst, rows)
+    output.say(quality_table(quality), price_table(prices), None if worst is None else worst_order(worst))
     return 0
 
 

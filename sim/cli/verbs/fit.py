@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
-from rich.console import Console
 
-from sim.cli.verbs.compare import destination, progress, stop_on_termination
-from sim.cli.verbs.report import write_report
+from sim.cli.output import Output
+from sim.cli.progress import progress
 from sim.show.fitted import residual_table
 from sim.study.fit.fit import PARAMETERS, Limits, fit, table
 from sim.study.fit.fleet_yaml import fleet_yaml
 from sim.study.fit.measured import read
 from sim.study.output.archive import file_hashes
-from sim.study.output.directory import Directory
 
 
 def fit_service(verb: str, config: DictConfig) -> int:
     """Carry out the verb: fit, write the output directory, print the table; return 0."""
-    resolved, out = destination(verb, config)
+    output = Output(verb, config)
     path = Path(config.requests)
     limits = Limits(config.slots, config.kv_tokens, config.batched_tokens, config.replicas, config.in_step)
     requests = read(path)
-    with stop_on_termination(), Directory(out) as directory:
+    with output.whole() as folder:
         with progress(config.evaluations * len(limits.couplings())) as advance:
             fitted = fit(requests, limits, config.evaluations, lambda: advance("fitting"))
+        output.note(files=file_hashes((path,)), loss=fitted.loss)
         residuals = table(fitted)
-        residuals.to_csv(directory.folder / "fit.csv", index=False)
+        residuals.to_csv(folder / "fit.csv", index=False)
         source = f"switchyard fit to {path.name}: first {fitted.n_fitted} of {len(fitted.measured)} requests"
-        (directory.folder / "fleet.yaml").write_text(
+        (folder / "fleet.yaml").write_text(
             fleet_yaml(
                 config.name,
                 config.model or config.name,
@@ -48,11 +46,6 @@ def fit_service(verb: str, config: DictConfig) -> int:
             [fitted.measured.add_prefix("measured_"), fitted.simulated.add_prefix("simulated_")], axis=1
         )
         compared.insert(0, "fitted", np.arange(len(compared)) < fitted.n_fitted)
-        compared.to_csv(directory.folder / "latencies.csv", index=False)
-        manifest = {"verb": verb, "config": resolved, "files": file_hashes((path,)), "loss": fitted.loss}
-        directory.write_manifest(manifest)
-        write_report(directory.folder)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(residual_table(residuals))
-    console.print(f"written to {out}; use it as fleet: copy {out / 'fleet.yaml'} into conf/fleet", soft_wrap=True)
+        compared.to_csv(folder / "latencies.csv", index=False)
+    output.say(residual_table(residuals), after=f"; use it as fleet: copy {output.path / 'fleet.yaml'} into conf/fleet")
     return 0

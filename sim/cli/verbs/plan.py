@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from omegaconf import DictConfig, ListConfig
-from rich.console import Console
 
+from sim.cli.building import build_metric, build_policy, build_settled, files_read
 from sim.cli.configuration import build
-from sim.cli.remarks import remark
-from sim.cli.verbs.compare import (
-    build_metric,
-    build_policy,
-    build_scenario,
-    destination,
-    files_read,
-    progress,
-    settle_order,
-    stdout_to_stderr,
-    stop_on_termination,
-)
-from sim.cli.verbs.report import write_report
+from sim.cli.output import Output
+from sim.cli.progress import progress
 from sim.show.plan import candidate_table, reasons
 from sim.show.tables import worst_order
 from sim.study.metrics import IN_EVERY_SUMMARY
-from sim.study.output.directory import Directory
 from sim.study.plan import planner
 from sim.study.plan.candidates import Effort, Judge
 from sim.study.plan.targets import read_targets
@@ -43,40 +30,31 @@ def plan(verb: str, config: DictConfig) -> int:
     ranges = {str(key): tuple(spec.range) for key, spec in specs.items() if spec.get("range") is not None}
     targets = read_targets(words, [*map(str, specs), *IN_EVERY_SUMMARY], ranges)
     effort = Effort(config.min_replications, config.max_replications, config.confidence)
-    resolved, out = destination(verb, config)
-    with stdout_to_stderr(), stop_on_termination():
-        search = build(config.search, "search")
-        name, spec = next(iter(config.policy.items()))
-        policy = build_policy(spec, f"policy.{name}")
-        scenario = build_scenario(config)
-        remark(config, scenario, {str(name): policy})
-        scenario, worst = settle_order(scenario, {str(name): policy}, config.seed)
-        wanted = {target.metric for target in targets}
-        metrics = {str(key): build_metric(str(key), spec) for key, spec in specs.items() if key in wanted}
-        with Directory(out) as directory:
-            with progress(search.runs_at_most(effort.looks)) as advance:
-                judge = Judge(
-                    str(name),
-                    policy,
-                    targets,
-                    metrics,
-                    effort,
-                    seed=config.seed,
-                    warm_up=config.warm_up,
-                    done=advance,
-                )
-                found = planner.plan(scenario, search, judge)
-            (directory.folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")
-            if worst is not None:
-                write_search(directory.folder, worst)
-            found.candidates.to_csv(directory.folder / "candidates.csv", index=False)
-            directory.write_manifest({"verb": verb, "config": resolved, "files": files_read(scenario)})
-            write_report(directory.folder)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(candidate_table(found.candidates, targets))
-    for line in (found.sentence, *reasons(found.as_dict())):
-        console.print(line, soft_wrap=True)
-    if worst is not None:
-        console.print(worst_order(worst), soft_wrap=True)
-    console.print(f"written to {out}", soft_wrap=True)
+    output = Output(verb, config)
+    search = build(config.search, "search")
+    name, spec = next(iter(config.policy.items()))
+    policy = build_policy(spec, f"policy.{name}")
+    wanted = {target.metric for target in targets}
+    metrics = {str(key): build_metric(str(key), spec) for key, spec in specs.items() if key in wanted}
+    with output.whole() as folder:
+        scenario, worst = build_settled(config, {str(name): policy})
+        output.note(files=files_read(scenario))
+        with progress(search.runs_at_most(effort.looks)) as advance:
+            judge = Judge(
+                str(name),
+                policy,
+                targets,
+                metrics,
+                effort,
+                seed=config.seed,
+                warm_up=config.warm_up,
+                done=advance,
+            )
+            found = planner.plan(scenario, search, judge)
+        (folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")
+        if worst is not None:
+            write_search(folder, worst)
+        found.candidates.to_csv(folder / "candidates.csv", index=False)
+    sentences = [found.sentence, *reasons(found.as_dict()), *([] if worst is None else [worst_order(worst)])]
+    output.say(candidate_table(found.candidates, targets), *sentences)
     return 0 if found.found.answer is not None else 1

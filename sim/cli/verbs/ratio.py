@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 from omegaconf import DictConfig, ListConfig
-from rich.console import Console
 
+from sim.cli.building import build_policies, build_scenarios, files_read, settle_order
 from sim.cli.configuration import build
+from sim.cli.output import Output
+from sim.cli.progress import progress
 from sim.cli.remarks import remark
-from sim.cli.verbs.compare import (
-    build_policies,
-    build_scenarios,
-    destination,
-    files_read,
-    progress,
-    settle_order,
-    stdout_to_stderr,
-    stop_on_termination,
-)
-from sim.cli.verbs.report import write_report
 from sim.errors import unknown
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.ratio import precision_reached, ratio_table, slope_table
 from sim.show.tables import worst_order
-from sim.study.output.directory import Directory
 from sim.study.ratio.ratios import Precision, ratios
 from sim.study.ratio.tables import cells, paired, slopes, worst
 from sim.study.ratio.worst_order import write_search
@@ -46,36 +35,33 @@ def ratio(verb: str, config: DictConfig) -> int:
     precision = check(config)
     if config.reference is not None and config.reference not in config.policy:
         raise ValueError(unknown("reference", config.reference, list(config.policy)))
-    resolved, out = destination(verb, config)
-    with stdout_to_stderr(), stop_on_termination():
-        policies = build_policies(config)
-        unsettled = build_scenarios(config)
-        remark(config, next(iter(unsettled.values())), policies)
+    output = Output(verb, config)
+    policies = build_policies(config)
+    unsettled = build_scenarios(config)
+    remark(config, next(iter(unsettled.values())), policies)
+    with output.whole() as folder:
         settled = {name: settle_order(each, policies, config.seed) for name, each in unsettled.items()}
         scenarios = {name: scenario for name, (scenario, _) in settled.items()}
         searched = [found for _, found in settled.values() if found is not None]
-        with Directory(out) as directory:
-            total = precision.max_replications * len(scenarios) * len(config.sizes) * (len(policies) + 2)
-            with progress(total) as advance:
-                rows = configured_ratios(config, scenarios, policies, advance)
-            means, lines = cells(rows), slopes(rows)
-            lowest = worst(means)
-            rows.to_parquet(directory.folder / "ratio.parquet", index=False)
-            means.to_csv(directory.folder / "cells.csv", index=False)
-            paired(rows, config.reference).to_csv(directory.folder / "paired.csv", index=False)
-            lowest.to_csv(directory.folder / "worst.csv", index=False)
-            lines.to_csv(directory.folder / "slopes.csv", index=False)
-            for found in searched:
-                write_search(directory.folder, found)
-            directory.write_manifest({"verb": verb, "config": resolved, "files": files_read(*scenarios.values())})
-            write_report(directory.folder)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(ratio_table(means, lowest, precision.half_width))
-    console.print(precision_reached(means, precision.half_width), soft_wrap=True)
-    console.print(slope_table(lines))
-    for found in searched:
-        console.print(worst_order(found), soft_wrap=True)
-    console.print(f"written to {out}", soft_wrap=True)
+        output.note(files=files_read(*scenarios.values()))
+        total = precision.max_replications * len(scenarios) * len(config.sizes) * (len(policies) + 2)
+        with progress(total) as advance:
+            rows = configured_ratios(config, scenarios, policies, advance)
+        means, lines = cells(rows), slopes(rows)
+        lowest = worst(means)
+        rows.to_parquet(folder / "ratio.parquet", index=False)
+        means.to_csv(folder / "cells.csv", index=False)
+        paired(rows, config.reference).to_csv(folder / "paired.csv", index=False)
+        lowest.to_csv(folder / "worst.csv", index=False)
+        lines.to_csv(folder / "slopes.csv", index=False)
+        for found in searched:
+            write_search(folder, found)
+    output.say(
+        ratio_table(means, lowest, precision.half_width),
+        precision_reached(means, precision.half_width),
+        slope_table(lines),
+        *map(worst_order, searched),
+    )
     return 0
 
 

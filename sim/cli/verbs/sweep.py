@@ -15,12 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sim.cli.axes import Point, identity, points
-from sim.cli.claims import claim, replace_earlier, summarised
 from sim.cli.configuration import build
-from sim.cli.launchers import Job, Launcher
-from sim.cli.points import run_point
-from sim.cli.verbs.compare import stdout_to_stderr, stop_on_termination
+from sim.cli.output import say, write_report
+from sim.cli.progress import stdout_to_stderr, stop_on_termination
+from sim.cli.project import CURRENT, project_files
+from sim.cli.sweeping.axes import Point, identity, points
+from sim.cli.sweeping.claims import claim, replace_earlier, summarised
+from sim.cli.sweeping.launchers import Job, Launcher
+from sim.cli.sweeping.points import run_point
 from sim.errors import note
 from sim.show.sweep import best_table
 from sim.study.experiment import ORACLES
@@ -58,15 +60,17 @@ def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> in
     described = [describe(point.config) for point in found]
     whole = summarised(axes, described)
     out = Path(config.out or f"outputs/sweep-{whole['settings'][:8]}").resolve()
-    more = {"config": {**described[0]["config"], "command": ["sweep", *words]}}
+    more = {"config": {**described[0]["config"], "command": ["sweep", *words]}, **project_files()}
     replaces = claim(out, whole, more, overwrites)
     if config.cache is not None:
         Store(Path(config.cache))  # raises here, once, if there can be none
     cache = None if config.cache is None else str(Path(config.cache).resolve())
+    project = CURRENT.get()
+    modules = () if project is None else tuple(map(str, project.python))
     files = [out / "points" / f"{name}.parquet" for name in whole["points"]]
     rows = {number: table for number, file in enumerate(files) if (table := read_point(file)) is not None}
     jobs = [
-        Job(number, one["config"], str(files[number]), cache, one["source"])
+        Job(number, one["config"], str(files[number]), cache, one["source"], modules)
         for number, one in reversed(
             list(enumerate(described))
         )  # sizes mostly ascend, and the longest should not be last
@@ -93,11 +97,8 @@ def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> in
         replace_file(out / "cells.csv", lambda partial: means.to_csv(partial, index=False))
         if replaces:
             replace_earlier(out, whole, more)
-        from sim.cli.verbs.report import write_report  # not before, as workers of a sweep draw nothing
-
         write_report(out)
-        console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-        console.print(best_table(best(means, axes), axes))
+        say(best_table(best(means, axes), axes))
     sys.stdout.write(f"{len(rows)} of {len(found)} points, {len(found) - len(jobs)} of them kept; written to {shown}\n")
     return 1 if failures else 0
 

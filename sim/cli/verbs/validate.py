@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from sim.cli.configuration import build
-from sim.cli.verbs.compare import destination, progress, stop_on_termination
-from sim.cli.verbs.report import write_report
+from sim.cli.output import Output
+from sim.cli.progress import progress
 from sim.errors import unknown
 from sim.show.verdicts import reasons, verdicts
-from sim.study.output.directory import Directory
 from sim.study.theory import validate as theory
 from sim.study.theory.conditions import System
 from sim.study.theory.laboratory import standard
@@ -21,18 +18,13 @@ from sim.study.theory.laboratory import standard
 
 def validate(verb: str, config: DictConfig) -> int:
     """Check closed forms, write the output directory, print the tables; return 1 if a form fails."""
-    resolved, out = destination(verb, config)
+    output = Output(verb, config)
     systems = [own(config)] if config.system else chosen(config.systems)
     n_customers = config.quick_customers if config.quick else config.customers
-    with stop_on_termination(), Directory(out) as directory, progress(len(systems)) as advance:
+    with output.whole() as folder, progress(len(systems)) as advance:
         table = theory.validate(systems, n_customers, n_batches=config.batches, seed=config.seed, done=advance)
-        table.to_csv(directory.folder / "validate.csv", index=False)
-        directory.write_manifest({"verb": verb, "config": resolved})
-        write_report(directory.folder)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(verdicts(table))
-    console.print(reasons(table))
-    console.print(f"written to {out}", soft_wrap=True)
+        table.to_csv(folder / "validate.csv", index=False)
+    output.say(verdicts(table), reasons(table))
     return 0 if table["passed"].dropna().all() else 1
 
 

@@ -120,7 +120,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
     yield Check(
         wrong is None,
         f"Read back from the files: in each of {n} records every query arrived, has one fate, and time goes forward; "
-        "budgets that bind and places are kept; Little's law and the utilisation law hold."
+        "budgets that bind and slots are kept; Little's law and the utilisation law hold."
         + (f" But: {wrong}." if wrong else ""),
     )
     fates = summary.groupby(DRAW)["arrived"].nunique()

@@ -35,7 +35,7 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
             if n_replications > 1
             else "One replication: no interval says how much is chance.",
         ),
-        Check(True, "Each run was checked as it ran: one fate per query, budgets, places, flow laws."),
+        Check(True, "Each run was checked as it ran: one fate per query, budgets, slots, flow laws."),
     ]
     figures = [
         Shown("decomposition", "Where the quality of each policy went, up to the hindsight optimum.", stacked(quality))

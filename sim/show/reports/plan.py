@@ -29,7 +29,7 @@ def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     checks = [
         Check(plan["answer"] is not None, "A candidate was shown to meet every target."),
         Check(None if ties else True, undecided if ties else decided),
-        Check(True, "Every run was checked as it ran: one fate per query, budgets, places, flow laws."),
+        Check(True, "Every run was checked as it ran: one fate per query, budgets, slots, flow laws."),
         *(Check(None, f"{warning[0].upper()}{warning[1:]}.") for warning in plan["warnings"]),
     ]
     return Report(

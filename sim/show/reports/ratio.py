@@ -36,7 +36,7 @@ def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         Check(
             rows.groupby(["order", "size", "policy"]).size().nunique() == 1,
             f"Every policy, order and size has {several(int(cells['replications'].iloc[0]), 'replication')}, "
-            "each checked as it ran: one fate per query, budgets, places, flow laws.",
+            "each checked as it ran: one fate per query, budgets, slots, flow laws.",
         ),
     ]
     if isinstance(slope, str):

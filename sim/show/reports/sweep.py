@@ -48,7 +48,7 @@ def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
                 None,
                 "The best of each point was chosen by looking, so where others are close its mean flatters it.",
             ),
-            Check(True, "Every run was checked as it ran: one fate per query, budgets, places, flow laws."),
+            Check(True, "Every run was checked as it ran: one fate per query, budgets, slots, flow laws."),
         ),
     )
 

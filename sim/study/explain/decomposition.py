@@ -169,5 +169,5 @@ def rescued(plan: IntArray, surplus: FloatArray) -> list[Decision]:
 def total(decisions: Sequence[Decision], instance: Instance) -> float:
     """Return the quality of a run that carries out these decisions."""
     blank = EstimateCache().get(None, instance)  # nobody looks at them
-    trace = simulate("a replay", Decided(decisions), instance, blank, stream(*instance.seeds, "policy"))
-    return float(frame(trace, instance)["quality"].sum())
+    table = simulate("a replay", Decided(decisions), instance, blank, stream(*instance.seeds, "policy"))
+    return float(frame(table, instance)["quality"].sum())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sim.errors import check_number
 from sim.instance import Instance
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
@@ -66,8 +67,7 @@ def explanations(
     reason = unbounded(scenario)
     if reason is not None:
         raise ValueError(f"nothing bounds what a policy can achieve, as {reason}")
-    if moments < 1:
-        raise ValueError(f"moments is {moments}; it must be at least 1")
+    check_number("moments", moments, least=1)
     for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
         if name in policies:
             raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")

@@ -11,10 +11,9 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, vstack
 
 from sim.assignment.certified import certified
-from sim.instance import Instance, places
+from sim.instance import Instance, slots
 from sim.interface import FloatArray, IntArray
-from sim.world.services.slots import Slots
-from sim.world.services.timed import Timed
+from sim.traits import ServiceTraits
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -59,20 +58,14 @@ def budget_prices(requests: pd.DataFrame, instance: Instance, at_s: FloatArray) 
 def service_s(instance: Instance, k: int) -> FloatArray | None:
     """Return how long each arrival holds a slot of deployment k (n_queries,); None where nobody can say beforehand.
 
-    Known are ``Slots`` and ``Timed`` without an autoscaler: in a batch it depends on the others, and a service without
-    slots has none to hold.
+    In a batch it depends on the others, a service without slots has none to hold, and an autoscaler decides how many
+    there are.
     """
-    service, draws = instance.fleet[k].service, instance.draws[k]
-    if instance.fleet[k].autoscaler is not None:
+    deployment, tokens = instance.fleet[k], instance.output_tokens
+    if deployment.autoscaler is not None:
         return None
-    if isinstance(service, Slots):
-        assert instance.output_tokens is not None  # the instance has been checked
-        tokens = instance.output_tokens[instance.rows, k]
-        return np.asarray(service.time_to_first_token_s + tokens * service.time_per_output_token_s)
-    if isinstance(service, Timed):
-        assert draws is not None  # Timed draws one each
-        return draws[:, 0]
-    return None
+    holds_s = ServiceTraits.of(deployment.service).holds_s
+    return holds_s(None if tokens is None else tokens[instance.rows, k], instance.draws[k])
 
 
 def slot_prices(instance: Instance, at_s: FloatArray) -> tuple[FloatArray, FloatArray] | None:
@@ -115,7 +108,7 @@ def slot_prices(instance: Instance, at_s: FloatArray) -> tuple[FloatArray, Float
     scale = np.where(cost.mean(axis=0) > 0, cost.mean(axis=0), 1.0)  # HiGHS's tolerance is absolute
 
     blocks = [(cost[:, k] / scale[k], whole, k, 1, budgets[k] / scale[k]) for k in limited]
-    blocks += [(held[k], window, k, len(at_s), places(instance.fleet[k]) * length_s) for k in held]
+    blocks += [(held[k], window, k, len(at_s), slots(instance.fleet[k]) * length_s) for k in held]
     variables = np.arange(quality.size).reshape(quality.shape)
     once = coo_array((np.ones(quality.size), (each.repeat(quality.shape[1]), variables.ravel())))
     result = linprog(

@@ -6,7 +6,6 @@ compared while fitting, so those of the second half are predictions.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,13 +13,14 @@ import numpy as np
 import pandas as pd
 import simpy
 from scipy.optimize import minimize
-from simpy.events import Timeout
 
-from sim.deployment import Service
+from sim.deployment import Deployment, Service
 from sim.interface import FloatArray, Query
 from sim.study.fit.measured import FIGURES, LATENCIES, Measured, figure, latencies
+from sim.world.moment import ARRIVALS, Moment
 from sim.world.services.paged import PagedBatching
 from sim.world.services.slots import Job
+from sim.world.stations.station import Station
 
 HUBER = 0.1  # a request whose latency is off by more than about 10% weighs linearly
 FIRST_TOKEN_WEIGHT = 0.3  # a short one depends on where in an iteration its request came, which is noise here
@@ -33,6 +33,7 @@ PARAMETERS = (
     "prefill_per_token_s",
     "overhead_s",
 )
+EMBEDDING = np.zeros(0, np.float32)  # services do not look at it
 
 
 @dataclass(frozen=True)
@@ -94,58 +95,36 @@ class Fit:
 def simulate(service: Service, copies: int, measured: Measured) -> tuple[FloatArray, FloatArray]:
     """Return simulated first-token and last-token times (n_requests,), all requests served first come first served.
 
-    A request joins the copy with the fewest waiting and in flight, as the default balancer of a deployment has it.
+    The copies are the replicas of one deployment with its default balancer: a request joins the one with the fewest
+    waiting and in service.
     """
     env = simpy.Environment()
-    embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
-    jobs = [
-        Job(Query(k, arrival_s, embedding, size, estimates, estimates), 0, 0.0, output)
-        for k, (arrival_s, size, output) in enumerate(
-            zip(
-                measured.arrival_s.tolist(),
-                measured.input_tokens.tolist(),
-                measured.output_tokens.tolist(),
-                strict=True,
-            )
-        )
-    ]
-    first, last = np.full(len(jobs), np.nan), np.full(len(jobs), np.nan)
-    lines = [Line(service, env, first, last) for _ in range(copies)]
+    begin_s, blank = float(measured.arrival_s[0]), np.zeros(0)
+    first, last = np.full(len(measured.arrival_s), np.nan), np.full(len(measured.arrival_s), np.nan)
+
+    def finish(job: Job, now_s: float) -> None:
+        first[job.query.id], last[job.query.id] = job.first_token_at_s, now_s
+
+    def lose(job: Job, fate: int, now_s: float) -> None:
+        raise AssertionError(f"request {job.query.id} was lost, and nothing here loses any")
+
+    counts = ([0], [0], [True])  # waiting, in service, whether available
+    deployment = Deployment("fitted", "fitted", service, replicas=copies)
+    station = Station(deployment, 0, counts, env, finish, lose, None, np.random.default_rng(0))
 
     def arrive(event: simpy.Event) -> None:
         job: Job = event.value  # type: ignore[assignment]
-        min(lines, key=lambda line: len(line.waiting) + line.in_flight).take(job, env.now)
+        station.offer(job, env.now)
 
-    for job in jobs:
-        Timeout(env, job.query.arrived_at_s - jobs[0].query.arrived_at_s, job).callbacks.append(arrive)
+    requests = zip(
+        measured.arrival_s.tolist(), measured.input_tokens.tolist(), measured.output_tokens.tolist(), strict=True
+    )
+    for k, (arrival_s, input_tokens, output_tokens) in enumerate(requests):
+        query = Query(k, arrival_s, EMBEDDING, input_tokens, blank, blank)
+        job = Job(query, 0, 0.0, output_tokens)
+        Moment(env, arrival_s - begin_s, ARRIVALS, job).callbacks.append(arrive)
     env.run()
-    return first + jobs[0].query.arrived_at_s, last + jobs[0].query.arrived_at_s
-
-
-class Line:
-    """A first-come queue in front of one copy of a service."""
-
-    def __init__(self, service: Service, env: simpy.Environment, first: FloatArray, last: FloatArray) -> None:
-        self.waiting: deque[Job] = deque()
-        self.in_flight = 0
-        self._first, self._last = first, last
-        self._server = service.open(env, self._finish)
-        self._server.on_room = self._begin
-
-    def take(self, job: Job, now_s: float) -> None:
-        """Let the job wait, and begin who can."""
-        self.waiting.append(job)
-        self._begin(now_s)
-
-    def _begin(self, now_s: float) -> None:
-        while self.waiting and self._server.admits(self.waiting[0]):
-            self.in_flight += 1
-            self._server.begin(self.waiting.popleft(), now_s)
-
-    def _finish(self, job: Job, now_s: float) -> None:
-        self.in_flight -= 1
-        self._first[job.query.id], self._last[job.query.id] = job.first_token_at_s, now_s
-        self._begin(now_s)
+    return first + begin_s, last + begin_s
 
 
 def disagreement(measured: pd.DataFrame, simulated: pd.DataFrame) -> float:

@@ -30,13 +30,13 @@ def check_metrics(requests: pd.DataFrame, kept: pd.DataFrame, fleet: pd.DataFram
     Notes
     -----
     Of a fleet without autoscalers the replica time in a window is replicas x its length. Time before, in and after the
-    window adds up to the whole run. Token charges are at most what the record says, and energy and charges of what is
-    left out and of what is kept add up to those of all.
+    window adds up to the whole run. Token charges are at most what the request table says, and energy and charges of
+    what is left out and of what is kept add up to those of all.
     """
     whole = rented(fleet, openings, requests)
     if not kept.empty:
         part = rented(fleet, openings, kept)
-        fixed = ~np.isnan(of_fleet(fleet, "places"))
+        fixed = ~np.isnan(of_fleet(fleet, "slots"))
         by_hand = of_fleet(fleet, "replicas") * makespan_s(kept)
         for name, log, found, right, is_fixed in zip(
             fleet["deployment"], openings, part["replica_seconds"], by_hand, fixed, strict=True
@@ -58,7 +58,7 @@ def check_metrics(requests: pd.DataFrame, kept: pd.DataFrame, fleet: pd.DataFram
             raise wrong(f"{what} of all arrivals are {total:g}", f"those of its parts add up to {parts:g}")
     charged_usd, recorded_usd = token_cost_usd(requests, fleet), float(requests["cost_usd"].sum())
     if charged_usd > recorded_usd and not same(charged_usd, recorded_usd):
-        raise wrong(f"token charges are {charged_usd:g} USD", f"the record has {recorded_usd:g}")
+        raise wrong(f"token charges are {charged_usd:g} USD", f"the request table has {recorded_usd:g}")
     if not is_served(requests).any() and charged_usd != 0:
         raise wrong(f"token charges are {charged_usd:g} USD", "nothing was served")
 

@@ -1,4 +1,4 @@
-"""What every figure of a run stands on: fates, totals, spans. It knows the table of requests, no policy and no world.
+"""What every figure of a run stands on: fates, totals, spans. It knows the request table, no policy and no world.
 
 Every figure is over all arrivals unless its name or docstring says otherwise. To add one, write a function of the table
 and name it in a YAML of the group ``metric``.
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.interface import FloatArray
+from sim.world.record import FATES as FATES_OF_ALL
 
 Metric = Callable[..., float]
 """A function ``(requests)`` or ``(requests, fleet)`` of tables, to a number; NaN where it has none.
@@ -21,7 +22,7 @@ Metric = Callable[..., float]
 ``requests`` has a row per arrival; ``fleet`` a row per deployment, for functions with a parameter of that name.
 """
 
-FATES = ("served", "declined", "exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed")
+FATES = FATES_OF_ALL[1:]  # of queries of a finished run, of which none is pending
 MONEY = ("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd", "quality_per_usd")
 IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", *MONEY, "overshoot")  # whatever metrics are chosen
 

@@ -1,4 +1,4 @@
-"""How long queries take: to the first token, per token, to the last, and in the queue. It knows the record only.
+"""How long queries take: to the first token, per token, to the last, and in the queue. It knows the request table only.
 
 Each measure has a mean over served queries and a percentile, over served queries or over all arrivals. A percentile is
 NumPy's ``linear`` method (number 7 of Hyndman and Fan 1996, The American Statistician 50:361, the default of NumPy,
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from sim.errors import check_number
 from sim.interface import FloatArray
 from sim.study.metrics.counting import is_served, numbers
 
@@ -120,8 +121,7 @@ def percentile(values: FloatArray, percent: float, n_infinite: int = 0) -> float
     >>> percentile(np.array([1.0, 2.0, 3.0, 4.0]), 95, n_infinite=1)  # between 4 and infinity
     inf
     """
-    if not 0 <= percent <= 100:
-        raise ValueError(f"percent is {percent}; it must be from 0 to 100")
+    check_number("percent", percent, least=0, most=100)
     known = values[~np.isnan(values)]
     n = len(known) + n_infinite
     if n == 0:

@@ -1,8 +1,8 @@
-"""What serving takes: charges by token, rent of replicas, energy. It knows the record and the fleet table.
+"""What serving takes: charges by token, rent of replicas, energy. It knows the request table and the fleet table.
 
 Money is one thing: ``total_cost_usd`` = ``token_cost_usd`` + ``rent_usd``. A deployment that is rented by the hour, is
-no hosted API and has no token prices of its own is paid by its rent only. Every other one charges what the record says,
-and its rent if it has any.
+no hosted API and has no token prices of its own is paid by its rent only. Every other one charges what the request
+table says, and its rent if it has any.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shares and averages per arrival that plans ask for. It knows the record and the fleet table."""
+"""Shares and averages per arrival that plans ask for. It knows the request table and the fleet table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What to leave out while the system fills up. It knows the record only, and metrics do not know that it was cut."""
+"""What to leave out while the system fills up.
+
+It knows the request table only, and metrics do not know that it was cut.
+"""
 
 from __future__ import annotations
 

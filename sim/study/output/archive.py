@@ -1,9 +1,8 @@
-"""What a study writes: requests, summary, budgets and manifest. It knows files, not questions."""
+"""The records of a study as files: requests, summary and fleet. It knows files, not questions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,67 +12,35 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.study.experiment import Run
-from sim.study.output.directory import Directory
+from sim.world.record import COLUMNS
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
         ("policy", NAME),
         ("replication", pa.int32()),
-        ("id", pa.int64()),
-        ("arrived_at_s", pa.float64()),
-        ("deployment", NAME),
-        ("fate", NAME),
-        ("decided_at_s", pa.float64()),
-        ("offered_at_s", pa.float64()),
-        ("started_at_s", pa.float64()),
-        ("first_token_at_s", pa.float64()),
-        ("finished_at_s", pa.float64()),
-        ("ended_at_s", pa.float64()),
-        ("attempts", pa.int32()),
-        ("explored", pa.bool_()),
-        ("quality", pa.float64()),
-        ("cost_usd", pa.float64()),
-        ("input_tokens", pa.int64()),
-        ("output_tokens", pa.int64()),
+        *((name, NAME if kind == "category" else pa.type_for_alias(kind.lower())) for name, kind in COLUMNS.items()),
     ]
 )
 
 
 class Archive:
-    """Collects runs in a ``Directory``; an error leaves nothing.
+    """Collects runs in a folder.
 
     Parameters
     ----------
-    out : Path
-    manifest : mapping
-        What to write to ``manifest.json`` besides versions and the git commit.
-
-    Attributes
-    ----------
     folder : Path
-        Where the files are until then.
-
-    Raises
-    ------
-    FileExistsError
-        If ``out`` holds files that no study wrote.
+        Exists; gets ``requests.parquet``, ``summary.csv`` and ``fleet.csv``.
     """
 
-    def __init__(self, out: Path, manifest: Mapping[str, Any]) -> None:
-        self._directory = Directory(out)
-        self._manifest = manifest
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
 
     def __enter__(self) -> Archive:
-        """Make the hidden directory."""
-        self.folder = self._directory.__enter__().folder
-        try:
-            self._requests = pq.ParquetWriter(self.folder / "requests.parquet", SCHEMA)
-        except BaseException as error:  # also an interrupt, for which __exit__ would not be called
-            self._directory.__exit__(type(error), error, error.__traceback__)
-            raise
+        """Open the file of requests."""
+        self._requests = pq.ParquetWriter(self._folder / "requests.parquet", SCHEMA)
         return self
 
     def add(self, run: Run) -> None:
@@ -84,24 +51,17 @@ class Archive:
         self._fleets[run.replication] = run.fleet.assign(replication=run.replication)
 
     def finish(self) -> pd.DataFrame:
-        """Write all but the figures; return the summary."""
-        self._requests.close()
+        """Write the tables of all runs; return the summary."""
         summary = pd.DataFrame(self._summary)
-        summary.to_csv(self.folder / "summary.csv", index=False)
-        pd.concat(self._fleets.values()).set_index("replication").to_csv(self.folder / "fleet.csv")
-        self._directory.write_manifest(self._manifest)
+        summary.to_csv(self._folder / "summary.csv", index=False)
+        pd.concat(self._fleets.values()).set_index("replication").to_csv(self._folder / "fleet.csv")
         return summary
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Put the directory in its place, or remove it after an error."""
-        try:
-            self._requests.close()
-        except BaseException as failure:
-            self._directory.__exit__(type(failure), failure, failure.__traceback__)
-            raise
-        self._directory.__exit__(kind, error, traceback)
+        """Close the file of requests."""
+        self._requests.close()
 
 
 def file_hashes(files: tuple[Path, ...]) -> dict[str, str]:

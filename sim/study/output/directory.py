@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -56,6 +57,7 @@ class Directory:
 
     def __enter__(self) -> Directory:
         """Make the hidden directory."""
+        self._made = [parent for parent in self._out.parents if not parent.exists()]
         self._out.parent.mkdir(parents=True, exist_ok=True)
         self.folder = self._out.parent / f".{self._out.name}.{uuid.uuid4().hex[:8]}.partial"
         try:  # with the name known beforehand, so that an interrupt right after the directory was made finds it
@@ -76,6 +78,9 @@ class Directory:
         """Put the directory in its place, or remove it after an error."""
         if error is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # some other command may use them by now
+                for parent in self._made:
+                    parent.rmdir()
             return
         old, written, foreign = self.folder.with_suffix(".old"), files_in(self.folder), foreign_files(self._out)
         try:

@@ -15,9 +15,7 @@ from sim.interface import FloatArray
 from sim.scenario import Scenario
 from sim.study.plan.targets import Target
 from sim.study.theory.markovian import erlang_c, mmc_mean_wait_s, mmc_wait_quantile_s
-from sim.world.services.batching import Batching
-from sim.world.services.slots import Slots
-from sim.world.services.timed import Timed
+from sim.traits import ServiceTraits
 
 LATENCY = re.compile(r"(?:mean|p(?P<percent>\d+))_(?P<of>wait|first_token|latency)(?:_of_arrivals)?_s")
 
@@ -32,7 +30,7 @@ class Capacity:
         The slowest arrivals of the replications that were looked at.
     each_per_s : tuple of float or None
         Queries of mean work that a replica of each serves per second when it is full; None where no formula knows.
-    places : tuple of float
+    slots : tuple of float
         Of a replica of each; ``inf`` without a limit.
     must_serve : bool
         Whether whatever is sent to a deployment stays until it is served: no limit, patience, budget or event ends it.
@@ -42,7 +40,7 @@ class Capacity:
 
     rate_per_s: float
     each_per_s: tuple[float | None, ...]
-    places: tuple[float, ...]
+    slots: tuple[float, ...]
     must_serve: bool
     quality: FloatArray
 
@@ -71,32 +69,32 @@ class Capacity:
         return None
 
     def promises(self, counts: Sequence[int], targets: Sequence[Target]) -> bool:
-        """Return whether M/M/c with all places in one pool meets the targets on waiting, as far as it speaks of them.
+        """Return whether M/M/c with all slots in one pool meets the targets on waiting, as far as it speaks of them.
 
-        An approximation, to begin a search with: places differ, queues are apart and no time is exponential.
+        An approximation, to begin a search with: slots differ, queues are apart and no time is exponential.
         """
         load = self.load(counts)
-        places = sum(count * each for count, each in zip(counts, self.places, strict=True) if count)
-        if load >= 1 or load == 0 or not math.isfinite(places):
+        slots = sum(count * each for count, each in zip(counts, self.slots, strict=True) if count)
+        if load >= 1 or load == 0 or not math.isfinite(slots):
             return load < 1
-        service_s = places * load / self.rate_per_s
+        service_s = slots * load / self.rate_per_s
         for target in targets:
-            predicted = self._predict(target.metric, service_s, int(places))
+            predicted = self._predict(target.metric, service_s, int(slots))
             if predicted is not None and target.excess(predicted) > 0:
                 return False
         return True
 
-    def _predict(self, metric: str, service_s: float, places: int) -> float | None:
+    def _predict(self, metric: str, service_s: float, slots: int) -> float | None:
         if metric == "waited_share":
-            return erlang_c(self.rate_per_s * service_s, places)
+            return erlang_c(self.rate_per_s * service_s, slots)
         latency = LATENCY.fullmatch(metric)
         if latency is None:
             return None
         share = int(latency["percent"]) / 100 if latency["percent"] else None
         if share is None:
-            wait_s = mmc_mean_wait_s(self.rate_per_s, service_s, places)
+            wait_s = mmc_mean_wait_s(self.rate_per_s, service_s, slots)
         else:
-            wait_s = mmc_wait_quantile_s(self.rate_per_s, service_s, places, min(share, 0.9999))
+            wait_s = mmc_wait_quantile_s(self.rate_per_s, service_s, slots, min(share, 0.9999))
         return wait_s + (service_s if latency["of"] == "latency" else 0.0)
 
 
@@ -109,7 +107,7 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
             (len(i.rows) - 1) / span_s if span_s > 0 else 0.0 for i, span_s in zip(instances, spans_s, strict=True)
         ),
         each_per_s=tuple(served_per_s(instances[0], k) for k in range(len(catalogue))),
-        places=tuple(float(getattr(one.service, "slots", None) or math.inf) for one in catalogue),
+        slots=tuple(float(ServiceTraits.of(one.service).slots or math.inf) for one in catalogue),
         must_serve=not scenario.events
         and bool(np.isinf(instances[0].setting.budgets).all())
         and instances[0].think_s is None
@@ -122,25 +120,8 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
 
 
 def served_per_s(instance: Instance, k: int) -> float | None:
-    """Return how many queries of mean work a full replica of deployment k serves per second; None if unknown.
-
-    ``Timed``: slots / mean duration. ``Slots``: slots / (first token + mean output tokens x time per token).
-    ``Batching``: a full batch of b makes b tokens in W + H b seconds and stands still for every prefill, so a query
-    takes mean output tokens x (W / b + H) + mean input tokens x prefill time of it; b without end if it has no limit.
-    """
-    service = instance.fleet[k].service
-    if isinstance(service, Timed):
-        mean_s = getattr(service.duration, "mean_s", None)
-        return service.slots / mean_s if mean_s else None
-    if instance.output_tokens is None:
-        return None
-    output_tokens = float(instance.output_tokens[:, k].mean())
-    input_tokens = float(instance.features.input_tokens.mean())
-    if isinstance(service, Slots):
-        holds_s = service.time_to_first_token_s + output_tokens * service.time_per_output_token_s
-        return service.slots / holds_s if holds_s > 0 else None
-    if isinstance(service, Batching):
-        token_s = service.iteration_per_sequence_s + service.iteration_base_s / (service.slots or math.inf)
-        work_s = output_tokens * token_s + input_tokens * service.prefill_per_token_s
-        return 1 / work_s if work_s > 0 else None
-    return None
+    """Return how many queries of mean work a full replica of deployment k serves per second; None if unknown."""
+    tokens = instance.output_tokens
+    mean_output_tokens = math.nan if tokens is None else float(tokens[:, k].mean())
+    served = ServiceTraits.of(instance.fleet[k].service).served_per_s
+    return served(float(instance.features.input_tokens.mean()), mean_output_tokens)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim.deployment import Deployment
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.instance import stream
 from sim.scenario import Scenario
 from sim.study.fleet import charges_queries
@@ -63,8 +63,7 @@ class Mix:
         for number in (self.most, *(self.most_by_name or {}).values()):
             if type(number) is not int or number < 0:
                 raise ValueError(f"search.most has {number!r}; it must be a whole number of replicas, at least 0")
-        if self.max_candidates < 2:
-            raise ValueError(f"search.max_candidates is {self.max_candidates}; it must be at least 2")
+        check_number("search.max_candidates", self.max_candidates, least=2)
 
     @property
     def goal(self) -> str:

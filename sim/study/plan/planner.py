@@ -151,7 +151,7 @@ def plan(scenario: Scenario, search: Search, judge: Judge) -> Plan:
     ValueError
         If the scenario has nothing to search, or a candidate of it cannot be.
     RuntimeError
-        If the policy raises or decides something that cannot be, or a record fails its check.
+        If the policy raises or decides something that cannot be, or a request table fails its check.
     """
     found = search.find(scenario, judge)
     table = pd.DataFrame([flat(judged, found.answer) for judged in judge.tried.values()])

@@ -15,6 +15,7 @@ from sim.scenario import BudgetBasis, BudgetRule, Scenario
 from sim.study.experiment import APPROXIMATE, OPTIMUM, BoundCache, EstimateCache, Oracle, replicate
 from sim.study.fleet import unbounded
 from sim.study.ratio.tables import cells
+from sim.traits import BudgetTraits, OrderTraits
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def ratios(
     ValueError
         If there is no optimum, or a size, a policy's name or the scenario cannot be.
     RuntimeError
-        If a policy raises or decides something that cannot be, or a record fails its check.
+        If a policy raises or decides something that cannot be, or a request table fails its check.
     """
     sized = {
         (order, n_queries): resized(scenario, n_queries)
@@ -163,7 +164,7 @@ def ratios(
 def resized(scenario: Scenario, n_queries: int) -> Scenario:
     """Return the scenario with so many arrivals, and with that part of explicit budgets."""
     n_test, budget = len(scenario.workload.test), scenario.budget
-    if getattr(budget, "is_explicit", False) and n_queries != n_test:
+    if BudgetTraits.of(budget).is_explicit and n_queries != n_test:
         budget = Scaled(budget, n_queries / n_test)
     return replace(scenario, n_queries=n_queries, budget=budget)
 
@@ -192,7 +193,7 @@ def check_sizes(sizes: Sequence[int | None], scenarios: Mapping[str, Scenario]) 
         if size == following:
             raise ValueError(f"size {size} is given twice; null stands for all of the workload's test queries")
     for order, scenario in scenarios.items():
-        if numbers[-1] > n_test and not getattr(scenario.order, "with_replacement", False):
+        if numbers[-1] > n_test and not OrderTraits.of(scenario.order).with_replacement:
             raise ValueError(
                 f"size {numbers[-1]} is more than the workload's {n_test} test queries, which order {order!r} brings "
                 "once each; take at most that many, or order=resampled, which draws with replacement"

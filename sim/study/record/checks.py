@@ -1,8 +1,8 @@
-"""Whether a record can be true: one fate each, time forward, budgets and places kept, flow laws. It knows no world.
+"""Whether a request table can be true: one fate each, time forward, budgets and slots kept, flow laws.
 
-The world is checked from outside: everything here is computed from the table of requests and the fleet table alone,
-after every ordinary run. The two laws hold for any record over its whole span, without an assumption about arrivals or
-service (Denning and Buzen, The Operational Analysis of Queueing Network Models, ACM Computing Surveys 10:225, 1978).
+The world is checked from outside: everything here is computed from the request table and the fleet table alone,
+after every ordinary run. The two laws hold for any such table over its whole span, without an assumption about arrivals
+or service (Denning and Buzen, The Operational Analysis of Queueing Network Models, ACM Computing Surveys 10:225, 1978).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEVER_STARTED = ["declined", "exhausted", "rejected", "too_long", "abandoned"]
 
 
 def check(requests: pd.DataFrame, fleet: pd.DataFrame) -> None:
-    """Raise RuntimeError if the record of a run cannot be true; the message names a query or a deployment.
+    """Raise RuntimeError if the request table of a run cannot be true; the message names a query or a deployment.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def check(requests: pd.DataFrame, fleet: pd.DataFrame) -> None:
     where = rows_of_fleet(requests, fleet)
     blame(requests, is_served(requests) & (where < 0), "was served by no deployment of the fleet")
     check_budgets(requests, fleet, where)
-    check_places(requests, fleet, where)
+    check_slots(requests, fleet, where)
     check_laws(requests, fleet, where)
 
 
@@ -50,13 +50,13 @@ def blame(requests: pd.DataFrame, wrong: npt.NDArray[np.bool_], what: str, *colu
     if wrong.any():
         row = requests.iloc[int(wrong.argmax())]
         facts = ", ".join(f"{column} {row[column]}" for column in ("fate", *columns) if column in row)
-        raise RuntimeError(f"the record is wrong: query {row['id']} {what} ({facts})")
+        raise RuntimeError(f"the request table is wrong: query {row['id']} {what} ({facts})")
 
 
 def check_fates(requests: pd.DataFrame) -> None:
-    """Raise RuntimeError unless every query is in the record once, with one fate that is not ``pending``."""
+    """Raise RuntimeError unless every query is in the request table once, with one fate that is not ``pending``."""
     misplaced = requests["id"].to_numpy() != np.arange(len(requests))
-    blame(requests, misplaced, "is in the record twice, or one before it is missing")
+    blame(requests, misplaced, "is in the request table twice, or one before it is missing")
     blame(requests, requests["fate"].isna().to_numpy(), "has no fate")
     blame(requests, (requests["fate"] == "pending").to_numpy(dtype=np.bool_), "is still pending")
 
@@ -113,7 +113,7 @@ def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) 
             spent, allowed, window = sums[worst], limits[worst], f" by the end of window {int(numbers_of[worst])}"
         if spent > allowed * (1 + TOLERANCE):
             raise RuntimeError(
-                f"the record is wrong: deployment {name!r} spent {spent} of a budget of {allowed} {unit}{window}"
+                f"the request table is wrong: deployment {name!r} spent {spent} of a budget of {allowed} {unit}{window}"
             )
 
 
@@ -131,24 +131,24 @@ def windows(times_s: FloatArray, length_s: float) -> tuple[FloatArray, IntArray]
     return numbers_of, place
 
 
-def check_places(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:
-    """Raise RuntimeError if a deployment serves more queries at once than it has places.
+def check_slots(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:
+    """Raise RuntimeError if a deployment serves more queries at once than it has slots.
 
-    With c places, the start number i + c in order of time is no earlier than the end number i.
+    With c slots, the start number i + c in order of time is no earlier than the end number i.
     """
     starts_s, ends_s, row = stage(requests, where, "service")
-    for k, (name, places) in enumerate(zip(fleet["deployment"], fleet["places"], strict=True)):
-        if not np.isfinite(places) or ("may_overlap" in fleet and bool(fleet["may_overlap"].iloc[k])):
+    for k, (name, slots) in enumerate(zip(fleet["deployment"], fleet["slots"], strict=True)):
+        if not np.isfinite(slots) or ("may_overlap" in fleet and bool(fleet["may_overlap"].iloc[k])):
             continue
         here = row == k
-        c, starts, ends = int(places), np.sort(starts_s[here]), np.sort(ends_s[here])
+        c, starts, ends = int(slots), np.sort(starts_s[here]), np.sort(ends_s[here])
         over = starts[c:] < ends[: max(len(ends) - c, 0)]
         if over.any():
             at_s = float(starts[c:][over.argmax()])
             number = requests["id"].to_numpy()[(where == k) & (numbers(requests, "started_at_s") == at_s)].max()
             raise RuntimeError(
-                f"the record is wrong: query {number} started at {at_s} s on deployment {name!r}, "
-                f"whose {c} places were taken"
+                f"the request table is wrong: query {number} started at {at_s} s on deployment {name!r}, "
+                f"whose {c} slots were taken"
             )
 
 
@@ -157,17 +157,18 @@ def check_laws(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> 
     area, total = littles_law(requests)
     slack = ROUNDING * len(requests) * float(ended_at_s(requests).max())  # each time is known to so much
     if not abs(area - total) <= TOLERANCE * abs(total) + slack:
-        raise RuntimeError(f"the record is wrong: Little's law: L is {area} and lambda W is {total}, in query seconds")
+        law = f"Little's law: L is {area} and lambda W is {total}, in query seconds"
+        raise RuntimeError(f"the request table is wrong: {law}")
     for name, busy, served in zip(fleet["deployment"], *utilisation_law(requests, fleet, where), strict=True):
         if not abs(busy - served) <= TOLERANCE * abs(served) + slack:
             raise RuntimeError(
-                f"the record is wrong: utilisation law: deployment {name!r} was busy {busy} place seconds "
+                f"the request table is wrong: utilisation law: deployment {name!r} was busy {busy} slot seconds "
                 f"and its queries were in service {served}"
             )
 
 
 def littles_law(requests: pd.DataFrame) -> tuple[float, float]:
-    """Return L and lambda W, each times the span of the record, in query seconds.
+    """Return L and lambda W, each times its span, in query seconds.
 
     L from the number in the system over time, by counting arrivals and ends; W from the stages that each query went
     through: to its decision, in the queue, in service.
@@ -183,7 +184,7 @@ def littles_law(requests: pd.DataFrame) -> tuple[float, float]:
 
 
 def utilisation_law(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return busy place seconds by counting over time, and by summing service times, each (n_deployments,)."""
+    """Return busy slot seconds by counting over time, and by summing service times, each (n_deployments,)."""
     starts_s, ends_s, row = stage(requests, where, "service")
     busy = areas(starts_s, ends_s, row, len(fleet))
     return busy, np.bincount(row, weights=ends_s - starts_s, minlength=len(fleet)).astype(np.float64)

@@ -1,7 +1,8 @@
-"""A run over time, per deployment: in service, queued, utilisation, spending, arrivals. It knows the record only.
+"""A run over time, per deployment: in service, queued, utilisation, spending, arrivals. It knows no world.
 
 Nothing was watched while the run went on: the number of queries in a stage at time t is the number of starts up to t
-less the number of ends up to t, both of which the record has. So an average over a bin is exact, whatever the bin.
+less the number of ends up to t, both of which the request table has. So an average over a bin is exact, whatever the
+bin.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def even_edges(requests: pd.DataFrame, n_bins: int) -> FloatArray:
     arrived_at_s = numbers(requests, "arrived_at_s")
     start_s, end_s = (float(arrived_at_s.min()), float(ended_at_s(requests).max())) if len(requests) else (0.0, 0.0)
     if not end_s > start_s:
-        raise ValueError(f"the record ends at {end_s} s and begins at {start_s} s; a series needs time between them")
+        ends = f"the request table ends at {end_s} s and begins at {start_s} s"
+        raise ValueError(f"{ends}; a series needs time between them")
     return np.linspace(start_s, end_s, n_bins + 1)
 
 
@@ -45,9 +47,9 @@ def over_time(requests: pd.DataFrame, fleet: pd.DataFrame, edges_s: FloatArray) 
     -------
     DataFrame
         A row per deployment and bin, in the order of both: ``deployment``, ``from_s``, ``until_s``; time averages
-        ``in_service`` (the batch size, of all replicas together), ``queued``, and ``utilisation`` (in service / places,
-        NaN without a known limit); ``arrivals_per_s``, of queries whose record names the deployment; ``spent_usd``, of
-        queries that ended up to ``until_s``. A query that was tried more than once counts as its record says, which is
+        ``in_service`` (the batch size, of all replicas together), ``queued``, and ``utilisation`` (in service / slots,
+        NaN without a known limit); ``arrivals_per_s``, of queries whose row names the deployment; ``spent_usd``, of
+        queries that ended up to ``until_s``. A query that was tried more than once counts as its row says, which is
         its last try.
     """
     n_deployments, n_bins = len(fleet), len(edges_s) - 1
@@ -60,8 +62,8 @@ def over_time(requests: pd.DataFrame, fleet: pd.DataFrame, edges_s: FloatArray) 
     spent = sums(
         ended_at_s(requests)[named], where[named], numbers(requests, "cost_usd")[named], n_deployments, edges_s
     )
-    places = of_fleet(fleet, "places")[:, None]
-    utilisation = np.divide(in_service, places, out=np.full_like(in_service, np.nan), where=np.isfinite(places))
+    slots = of_fleet(fleet, "slots")[:, None]
+    utilisation = np.divide(in_service, slots, out=np.full_like(in_service, np.nan), where=np.isfinite(slots))
     return pd.DataFrame(
         {
             "deployment": np.repeat(fleet["deployment"].to_numpy(), n_bins),
@@ -77,7 +79,7 @@ def over_time(requests: pd.DataFrame, fleet: pd.DataFrame, edges_s: FloatArray) 
 
 
 def rows_of_fleet(requests: pd.DataFrame, fleet: pd.DataFrame) -> IntArray:
-    """Return the row of the fleet table (n_queries,) that each arrival's record names, -1 for none."""
+    """Return the row of the fleet table (n_queries,) that each arrival's row names, -1 for none."""
     deployment = requests["deployment"].array
     if isinstance(deployment, pd.Categorical):
         row: IntArray = pd.Index(fleet["deployment"]).get_indexer(deployment.categories)

@@ -1,4 +1,7 @@
-"""The window that a run's metrics are over, and what was rented in it. It knows the record and the log of openings."""
+"""The window that a run's metrics are over, and what was rented in it.
+
+It knows the request table and the log of openings.
+"""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def serve(
     fleet = One(Deployment(name, MODEL, service, queue_capacity, patience=patience))
     instance = realise(Scenario(Workload((MODEL,), rows, rows), fleet, Free(), arrivals, order), seed, replication)
     policy = Replay(np.zeros(n_customers, dtype=np.int64))
-    trace = simulate(
+    table = simulate(
         "first", policy, instance, EstimateCache().get(None, instance), stream(seed, replication, "policy")
     )
-    return frame(trace, instance)
+    return frame(table, instance)

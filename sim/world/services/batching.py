@@ -18,9 +18,9 @@ from heapq import heapify, heappop, heappush
 
 import simpy
 
-from sim.world.checks import check_counts, check_factor, check_times
+from sim.errors import check_number, check_numbers
 from sim.world.moment import COMPLETIONS, Moment
-from sim.world.services.slots import Finish, Job
+from sim.world.services.slots import Finish, Job, Room
 
 INFINITY = float("inf")
 TIE_TOKENS = 1e-9  # targets nearer than this are reached together: they differ by rounding
@@ -66,8 +66,10 @@ class Batching:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_counts(self, "slots", "kv_tokens", "context_tokens", "reserved_output_tokens")
-        check_times(self, "iteration_base_s", "iteration_per_sequence_s", "prefill_per_token_s")
+        check_numbers(
+            self, "slots", "kv_tokens", "context_tokens", "reserved_output_tokens", least=1, null="for no limit"
+        )
+        check_numbers(self, "iteration_base_s", "iteration_per_sequence_s", "prefill_per_token_s", least=0)
         if self.iteration_base_s + self.iteration_per_sequence_s == 0:
             raise ValueError("iteration_base_s and iteration_per_sequence_s are both 0; an iteration must take time")
 
@@ -78,9 +80,21 @@ class Batching:
         """Return the server of one run."""
         return BatchingServer(self, env, finish)
 
+    def served_per_s(self, mean_input_tokens: float, mean_output_tokens: float) -> float | None:
+        """Return what a full batch serves; None if that takes no time.
+
+        A batch of b makes b tokens in W + H b seconds and stands still for every prefill, so a query takes mean output
+        tokens x (W / b + H) + mean input tokens x prefill time of it; b grows without end if it has no limit.
+        """
+        token_s = self.iteration_per_sequence_s + self.iteration_base_s / (self.slots or INFINITY)
+        work_s = mean_output_tokens * token_s + mean_input_tokens * self.prefill_per_token_s
+        return 1 / work_s if work_s > 0 else None
+
 
 class BatchingServer:
     """The clock V, the targets on it, and what is still to be prefilled before it runs on."""
+
+    on_room: Room | None = None
 
     def __init__(self, service: Batching, env: simpy.Environment, finish: Finish) -> None:
         self._env = env
@@ -151,7 +165,7 @@ class BatchingServer:
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on."""
-        check_factor(factor)
+        check_number("factor", factor, above=0)
         self._advance(now_s)
         self._slowness = factor
         self._change(now_s)

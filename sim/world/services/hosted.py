@@ -7,17 +7,16 @@ begin while that time is at most a minute away (the generic cell rate algorithm,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp
 
 import numpy as np
 import simpy
 
+from sim.errors import check_number, check_numbers
 from sim.interface import FloatArray
-from sim.world.checks import check_counts, check_factor, check_times
 from sim.world.moment import COMPLETIONS, Moment
-from sim.world.services.slots import Finish, Job
+from sim.world.services.slots import Finish, Job, Room
 
 MINUTE_S = 60.0
 WHEN_LIMITED = ("wait", "reject")
@@ -62,9 +61,15 @@ class Api:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_counts(self, "requests_per_minute", "tokens_per_minute", "context_tokens")
-        check_times(
-            self, "time_to_first_token_s", "first_token_log_sd", "time_per_output_token_s", "output_token_log_sd"
+        limits = ("requests_per_minute", "tokens_per_minute", "context_tokens")
+        check_numbers(self, *limits, least=1, null="for no limit")
+        check_numbers(
+            self,
+            "time_to_first_token_s",
+            "first_token_log_sd",
+            "time_per_output_token_s",
+            "output_token_log_sd",
+            least=0,
         )
         if self.when_limited not in WHEN_LIMITED:
             raise ValueError(f"when_limited is {self.when_limited!r}; it must be one of {', '.join(WHEN_LIMITED)}")
@@ -102,13 +107,7 @@ class Bucket:
 
 
 class ApiServer:
-    """Two buckets, and one completion scheduled per request.
-
-    Attributes
-    ----------
-    on_room : callable or None
-        Called with the time when a request that was not admitted can be; set by whoever keeps the queue.
-    """
+    """Two buckets, and one completion scheduled per request; ``on_room`` is called when a bucket has filled enough."""
 
     def __init__(self, service: Api, env: simpy.Environment, finish: Finish) -> None:
         self._service = service
@@ -121,7 +120,7 @@ class ApiServer:
         self._slowness = 1.0
         self._ends: dict[Job, simpy.Event] = {}
         self._ends_at_s: dict[Job, float] = {}
-        self.on_room: Callable[[float], None] | None = None
+        self.on_room: Room | None = None
 
     def admits(self, job: Job) -> bool:
         """Return whether both buckets have enough; if not, and requests wait, call ``on_room`` when they will."""
@@ -152,7 +151,7 @@ class ApiServer:
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on; the limits stay."""
-        check_factor(factor)
+        check_number("factor", factor, above=0)
         ratio, self._slowness = factor / self._slowness, factor
         for job, ends_at_s in list(self._ends_at_s.items()):
             if job.first_token_at_s > now_s:

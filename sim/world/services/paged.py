@@ -15,16 +15,15 @@ somebody joins or leaves. So no event stands for an iteration of decoding alone,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, sqrt
 
 import simpy
 
-from sim.world.checks import check_counts, check_factor, check_times
+from sim.errors import check_number, check_numbers
 from sim.world.moment import COMPLETIONS, Moment
 from sim.world.services.paged_engine import INFINITY, Costs, Engine, Member
-from sim.world.services.slots import Finish, Job
+from sim.world.services.slots import Finish, Job, Room
 
 TIE_ITERATIONS = 1e-9  # who comes this little after the end of an iteration comes with it
 
@@ -80,9 +79,11 @@ class PagedBatching:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_counts(self, "slots", "batched_tokens", "kv_tokens", "ranks", "context_tokens")
-        check_times(self, "iteration_base_s", "iteration_per_sequence_s", "iteration_per_kv_token_s")
-        check_times(self, "prefill_base_s", "prefill_per_token_s", "overhead_s")
+        check_numbers(
+            self, "slots", "batched_tokens", "kv_tokens", "ranks", "context_tokens", least=1, null="for no limit"
+        )
+        check_numbers(self, "iteration_base_s", "iteration_per_sequence_s", "iteration_per_kv_token_s", least=0)
+        check_numbers(self, "prefill_base_s", "prefill_per_token_s", "overhead_s", least=0)
         if self.iteration_base_s + self.iteration_per_sequence_s == 0:
             raise ValueError("iteration_base_s and iteration_per_sequence_s are both 0; an iteration must take time")
         if self.slots is not None and self.batched_tokens is not None and self.batched_tokens < self.slots:
@@ -102,12 +103,9 @@ class PagedBatching:
 
 
 class PagedBatchingServer:
-    """The engines of one deployment and the leap that they are on.
+    """The engines of one replica and the leap that they are on.
 
-    Attributes
-    ----------
-    on_room : callable or None
-        Called with the time when a request may begin before any completion is known; set by whoever keeps the queue.
+    ``on_room`` is called when a request may begin before any completion is known.
     """
 
     def __init__(self, service: PagedBatching, env: simpy.Environment, finish: Finish) -> None:
@@ -125,7 +123,7 @@ class PagedBatchingServer:
             service.prefill_per_token_s,
         )
         self._engines = [Engine(costs) for _ in range(service.ranks)]
-        self._places: dict[Job, Engine] = {}
+        self._engine_of: dict[Job, Engine] = {}
         self._closing: dict[Job, simpy.Event] = {}  # left the batch, not yet known
         self._iteration = 0  # how many have ended
         self._slowness = 1.0
@@ -135,7 +133,7 @@ class PagedBatchingServer:
         self._iterations = 0  # in the leap
         self._first_s = self._growth_s = 0.0
         self._landing = False
-        self.on_room: Callable[[float], None] | None = None
+        self.on_room: Room | None = None
 
     def admits(self, job: Job) -> bool:
         """Return whether a slot is free and the prompt fits the cache; several ranks queue for themselves."""
@@ -150,7 +148,7 @@ class PagedBatchingServer:
         job.first_token_at_s = INFINITY  # until it is known
         # vLLM's score of a data-parallel rank
         engine = min(self._engines, key=lambda one: one.size + 4 * len(one.waiting))
-        self._places[job] = engine
+        self._engine_of[job] = engine
         if not engine.waiting and engine.fits(job.query.input_tokens):
             engine.join(Member(job))
         else:
@@ -161,11 +159,11 @@ class PagedBatchingServer:
         """Leave; the iteration under way takes as long as it would have."""
         if self._closing.pop(job, None) is None:
             self._interrupt(now_s)
-            self._places.pop(job).leave(job, self._iteration + self._iterations)
+            self._engine_of.pop(job).leave(job, self._iteration + self._iterations)
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on."""
-        check_factor(factor)
+        check_number("factor", factor, above=0)
         if self._leap is not None:
             self._spent_s += (now_s - self._since_s) / self._slowness
             self._since_s = now_s
@@ -234,7 +232,7 @@ class PagedBatchingServer:
         for engine in self._engines:
             engine.settle(self._iteration, now_s)
         for job in gone:
-            del self._places[job]
+            del self._engine_of[job]
             if self._overhead_s:
                 self._closing[job] = closing = Moment(self._env, self._overhead_s, COMPLETIONS, job)
                 closing.callbacks.append(self._close)

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 import simpy
 
-from sim.interface import Decision, FloatArray, Query
+from sim.errors import check_number, check_numbers
+from sim.interface import Decision, FloatArray, IntArray, Query
 from sim.world.moment import COMPLETIONS, Moment
 
 ANYWHERE = Decision(None)
@@ -77,10 +78,20 @@ class Job:
 
 
 Finish = Callable[[Job, float], None]
+Room = Callable[[float], None]
 
 
 class Server(Protocol):
-    """A service at work in one replica of one run; it calls ``finish(job, now_s)`` at each completion."""
+    """A service at work in one replica of one run; it calls ``finish(job, now_s)`` at each completion.
+
+    Attributes
+    ----------
+    on_room : callable or None
+        Set by the replica. A server that has room again without a completion, as when a rate limit refills, calls it
+        with the time; every other leaves it alone.
+    """
+
+    on_room: Room | None
 
     def admits(self, job: Job) -> bool:
         """Return whether the job could begin now."""
@@ -117,6 +128,8 @@ class Instant:
 
 class InstantServer:
     """Finishes every job in the moment it begins."""
+
+    on_room: Room | None = None
 
     def __init__(self, finish: Finish) -> None:
         self._finish = finish
@@ -157,11 +170,9 @@ class Slots:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_slots(self.slots)
-        check_context(self.context_tokens)
-        for name in ("time_to_first_token_s", "time_per_output_token_s"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and at least 0")
+        check_number("slots", self.slots, least=1)
+        check_number("context_tokens", self.context_tokens, least=1, null="for no limit")
+        check_numbers(self, "time_to_first_token_s", "time_per_output_token_s", least=0)
 
     def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
         """Return None: nothing is random."""
@@ -175,6 +186,16 @@ class Slots:
 
         return SlotsServer(self.slots, durations_s, env, finish)
 
+    def holds_s(self, output_tokens: IntArray | None, draws: FloatArray | None) -> FloatArray:
+        """Return how long each of n queries with so many output tokens (n,) holds a slot (n,)."""
+        assert output_tokens is not None  # a workload without them has been refused
+        return np.asarray(self.time_to_first_token_s + output_tokens * self.time_per_output_token_s)
+
+    def served_per_s(self, mean_input_tokens: float, mean_output_tokens: float) -> float | None:
+        """Return slots / (first token + mean output tokens x time per token); None if that takes no time."""
+        mean_s = self.time_to_first_token_s + mean_output_tokens * self.time_per_output_token_s
+        return self.slots / mean_s if mean_s > 0 else None
+
 
 class SlotsServer:
     """Counts busy slots and schedules one completion per job.
@@ -185,6 +206,8 @@ class SlotsServer:
     durations_s : callable
         From a job to its time to the first token and from there to the last, at normal speed.
     """
+
+    on_room: Room | None = None
 
     def __init__(
         self, slots: int, durations_s: Callable[[Job], tuple[float, float]], env: simpy.Environment, finish: Finish
@@ -230,15 +253,3 @@ class SlotsServer:
         if self._ends.get(job, (0.0, None))[1] is event:  # otherwise it was cancelled or put off
             del self._ends[job]
             self._finish(job, self._env.now)
-
-
-def check_slots(slots: int) -> None:
-    """Raise ValueError unless there is a slot."""
-    if slots < 1:
-        raise ValueError(f"slots is {slots}; a replica needs at least 1")
-
-
-def check_context(context_tokens: int | None) -> None:
-    """Raise ValueError unless a context limit is positive or absent."""
-    if context_tokens is not None and context_tokens < 1:
-        raise ValueError(f"context_tokens is {context_tokens}; it must be at least 1, or null for no limit")

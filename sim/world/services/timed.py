@@ -8,8 +8,10 @@ import numpy as np
 import simpy
 
 from sim.distributions import Distribution
-from sim.interface import FloatArray
-from sim.world.services.slots import Finish, Job, Server, SlotsServer, check_context, check_slots
+from sim.errors import check_number
+from sim.interface import FloatArray, IntArray
+from sim.traits import DistributionTraits
+from sim.world.services.slots import Finish, Job, Server, SlotsServer
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Timed:
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
-        check_slots(self.slots)
-        check_context(self.context_tokens)
+        check_number("slots", self.slots, least=1)
+        check_number("context_tokens", self.context_tokens, least=1, null="for no limit")
 
     def draw(self, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
         """Return one duration per arrival (n_queries, 1), s."""
@@ -49,6 +51,16 @@ class Timed:
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
         """Return the server of one run."""
         return SlotsServer(self.slots, drawn_s, env, finish)
+
+    def holds_s(self, output_tokens: IntArray | None, draws: FloatArray | None) -> FloatArray:
+        """Return how long each of n queries holds a slot (n,): what was drawn for it (n, 1)."""
+        assert draws is not None  # ``draw`` gave every arrival one
+        return draws[:, 0]
+
+    def served_per_s(self, mean_input_tokens: float, mean_output_tokens: float) -> float | None:
+        """Return slots / mean duration; None if that is 0 or not known."""
+        mean_s = DistributionTraits.of(self.duration).mean_s
+        return self.slots / mean_s if mean_s else None
 
 
 def drawn_s(job: Job) -> tuple[float, float]:

@@ -39,8 +39,7 @@ class Replica:
         self._queue = Queue(discipline)
         self._serving: set[Job] = set()
         self.server: Server = service.open(env, self._finish)
-        if hasattr(self.server, "on_room"):  # a server whose room appears by itself, as when a rate limit refills
-            self.server.on_room = self._begin_waiting
+        self.server.on_room = self._begin_waiting
         self.accepts = True
 
     @property

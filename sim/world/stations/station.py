@@ -11,6 +11,7 @@ import simpy
 
 from sim.deployment import Deployment
 from sim.interface import FloatArray
+from sim.traits import ServiceTraits
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.record import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
 from sim.world.services.slots import Job
@@ -58,8 +59,7 @@ class Station:
         self._done = done
         self._lost = lost
         self._patience_s = patience_s
-        may_wait = getattr(deployment.service, "may_wait", True)  # only services behind rate limits say
-        self._capacity = deployment.queue_capacity if may_wait else 0
+        self._capacity = deployment.queue_capacity if ServiceTraits.of(deployment.service).may_wait else 0
         self._context_tokens = deployment.service.context_tokens
         self._timeout_s = deployment.timeout_s
         self._has_clocks = self._timeout_s is not None or patience_s is not None

@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from sim.cli.configuration import GROUPS, check_values, configure, defaults, leaves, put_estimator
+from sim.cli.configuration import GROUPS, check_values, configure, defaults, leaves, put_estimator, set_own_estimators
 
 NO_AXES = ("out", "cache", "launcher", "axes")  # what a point does not depend on
 Value = str | int | float | bool | None
@@ -95,10 +95,13 @@ def with_values(
                 values[name_of(key)] = options[key]
                 continue
             value = parse([f"{key}={assigned[key]}"])[0].value()
-            OmegaConf.update(config, key, value, merge=False)
+            if key.startswith("estimator.") and config.get("estimator") is None:
+                set_own_estimators(config, [f"{key}={assigned[key]}"])
+            else:
+                OmegaConf.update(config, key, value, merge=False)
             values[key] = value if value is None or isinstance(value, str | int | float) else assigned[key]
         put_estimator(config)
-        check_values(config, kinds)
+        check_values(config, lambda: kinds)
         found[tuple(options.get(key, assigned.get(key, "")) for key in swept)] = Point(values, config)
     return found
 

@@ -10,10 +10,10 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from threadpoolctl import threadpool_limits
 
+from sim.cli.building import build_metrics, build_policies, build_settled
 from sim.cli.configuration import build
-from sim.cli.launchers import Job, Outcome
-from sim.cli.remarks import remark
-from sim.cli.verbs.compare import build_metrics, build_policy, build_scenario, settle_order
+from sim.cli.project import importable
+from sim.cli.sweeping.launchers import Job, Outcome
 from sim.errors import notes_to
 from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
 from sim.study.output.directory import replace_file
@@ -28,7 +28,7 @@ def run_point(job: Job) -> Outcome:
     notes: list[str] = []
     try:
         # On one thread: points run side by side, and the last bit of a product may depend on the number of threads.
-        with threadpool_limits(1), notes_to(notes.append):
+        with threadpool_limits(1), notes_to(notes.append), importable(job.modules):
             source = source_digest(job.config)
             if job.source not in (None, source):
                 raise RuntimeError(f"this process has other code than the sweep: {source}, not {job.source}")
@@ -51,12 +51,11 @@ def point_rows(config: DictConfig, store: Store | None = None, folder: Path | No
         As ``compare`` does.
     """
     check_draws(config.seed, config.replications)
-    scenario = build_scenario(config, workload(json.dumps(OmegaConf.to_container(config.workload, resolve=True))))
-    policies = {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+    policies = build_policies(config)
     metrics = build_metrics(config)
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
-    remark(config, scenario, policies)
-    scenario, worst = settle_order(scenario, policies, config.seed)
+    made = workload(json.dumps(OmegaConf.to_container(config.workload, resolve=True)))
+    scenario, worst = build_settled(config, policies, made)
     estimates, bounds = EstimateCache(store), BoundCache(store)
     summary, rows = [], {}
     for replication in range(config.replications):

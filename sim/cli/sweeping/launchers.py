@@ -29,6 +29,8 @@ class Job:
         Folder of predictions and bounds, see ``sim.study.output.store``.
     source : str or None
         Digest of the code that the point is to be run with (``sim.study.output.source_digest``); None for any.
+    modules : sequence of str
+        Folders of a user's own modules.
     """
 
     number: int
@@ -36,6 +38,7 @@ class Job:
     file: str
     cache: str | None
     source: str | None = None
+    modules: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

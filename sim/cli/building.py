@@ -1,0 +1,136 @@
+"""From a configuration to objects: policies, metrics, scenarios and the runs of a study. It writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sim.cli.configuration import DESCRIPTION, build, without_description
+from sim.cli.progress import progress
+from sim.cli.remarks import remark
+from sim.errors import unknown
+from sim.interface import Policy
+from sim.scenario import Scenario
+from sim.study.experiment import Oracle, Run, runs
+from sim.study.metrics import Metric
+from sim.study.output.archive import file_hashes
+from sim.study.output.finished import SIGNS
+from sim.study.ratio.worst_order import Found, WorstOrder, find_worst
+from sim.traits import FileTraits
+from sim.workload import Workload
+
+
+def build_policies(config: DictConfig) -> dict[str, Policy]:
+    """Make the policies that a configuration describes, by name; raise ValueError for what is none."""
+    return {str(name): build_policy(spec, f"policy.{name}") for name, spec in config.policy.items()}
+
+
+def build_policy(spec: DictConfig, key: str) -> Policy:
+    """Make a policy; raise ValueError if the configuration describes something else."""
+    policy = build(spec, key)
+    if not isinstance(policy, Policy):
+        raise ValueError(f"{key} makes a {type(policy).__name__}, which is not a Policy of sim.interface")
+    return policy
+
+
+def build_metrics(config: DictConfig) -> dict[str, Metric]:
+    """Make the metrics that a configuration describes, by column; raise ValueError for what is none."""
+    return {str(name): build_metric(str(name), spec) for name, spec in (config.get("metric") or {}).items()}
+
+
+def build_metric(name: str, spec: DictConfig) -> Metric:
+    """Make a metric; what its YAML says of its values beside that (``better``, ``range``) is checked here."""
+    plain: dict[str, Any] = OmegaConf.to_container(spec, resolve=True)  # type: ignore[assignment]
+    better, values = (plain.get(key) for key in DESCRIPTION)
+    if better not in (None, *SIGNS):
+        raise ValueError(f"metric.{name}.better is {better!r}; it must be more or less")
+    is_range = values is None or (isinstance(values, list) and len(values) == 2)
+    if not is_range or not all(end is None or isinstance(end, int | float) for end in values or ()):
+        raise ValueError(f"metric.{name}.range is {values!r}; it must be the least and the most, such as [0, null]")
+    metric: Metric = build(OmegaConf.create(without_description(plain)), f"metric.{name}")
+    return metric
+
+
+def build_scenario(config: DictConfig, workload: Workload | None = None) -> Scenario:
+    """Make the scenario that a configuration describes; raise ValueError if it names several orders."""
+    scenarios = build_scenarios(config, workload)
+    if len(scenarios) != 1:
+        raise ValueError(f"order names {', '.join(scenarios)}; this verb needs one order, such as order=random")
+    return next(iter(scenarios.values()))
+
+
+def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dict[str, Scenario]:
+    """Make a scenario for each order that a configuration names, all else equal; raise ValueError if it names none.
+
+    A workload that is already made may be given.
+    """
+    orders = {str(name): build(spec, f"order.{name}") for name, spec in (config.get("order") or {}).items()}
+    if not orders:
+        raise ValueError("no order is chosen; choose one or more, such as order=random")
+    scenario = Scenario(
+        workload=workload or build(config.workload, "workload"),
+        fleet=build(config.fleet, "fleet"),
+        budget=build(config.budget, "budget"),
+        arrivals=build(config.arrivals, "arrivals"),
+        order=next(iter(orders.values())),
+        exhausted=config.exhausted,
+        events=[build(spec, f"events.{name}") for name, spec in (config.get("events") or {}).items()],
+        window=build(config.window, "window") if config.get("window") else None,
+        reserve=config.reserve,
+        retry=build(config.retry, "retry"),
+        state_refresh_s=config.state_refresh_s,
+        decision_s=config.decision_s,
+        measure_decisions=config.measure_decisions,
+        n_queries=config.n_queries,
+        unseen=tuple(config.unseen),
+    )
+    return {name: replace(scenario, order=order) for name, order in orders.items()}
+
+
+def build_settled(
+    config: DictConfig, policies: Mapping[str, Policy], workload: Workload | None = None
+) -> tuple[Scenario, Found | None]:
+    """Make the one scenario of a configuration, note what in it does nothing, and find its order if that is a search.
+
+    Returns
+    -------
+    scenario : Scenario
+    found : Found or None
+        What the search found.
+    """
+    scenario = build_scenario(config, workload)
+    remark(config, scenario, policies)
+    return settle_order(scenario, policies, config.seed)
+
+
+def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) -> tuple[Scenario, Found | None]:
+    """Carry out the search if the order is one; return the scenario with an order, and what was found."""
+    search = scenario.order
+    if not isinstance(search, WorstOrder):
+        return scenario, None
+    name = search.policy or next(iter(policies))
+    if name not in policies:
+        raise ValueError(unknown("policy", name, list(policies)) + "; order.worst_of.policy must be among the policies")
+    with progress(search.evaluations) as advance:
+        worst = find_worst(scenario, name, policies[name], search, seed, advance)
+    return replace(scenario, order=worst.order), worst
+
+
+def configured_runs(config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]) -> Iterator[Run]:
+    """Run policies on a scenario with the seed, replications, oracles, metrics and warm-up of a configuration."""
+    metrics = build_metrics(config)
+    oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
+    return runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up)
+
+
+def files_read(*scenarios: Scenario) -> dict[str, str]:
+    """Return the SHA-256 of every file that a part of the scenarios was read from, by its path."""
+    parts = [
+        part
+        for one in scenarios
+        for part in (one.workload, one.fleet, one.budget, one.arrivals, one.order, one.window, *one.events)
+    ]
+    return file_hashes(tuple(sorted({file for part in parts for file in FileTraits.of(part).files})))

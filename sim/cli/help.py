@@ -1,0 +1,246 @@
+"""The pages of ``--help``: the verbs and groups, and for one verb its choices and keys. It makes no object."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from sim.cli.configuration import GROUPS, composed, options
+from sim.cli.docstrings import parameters
+from sim.cli.project import SHIPPED, Project
+
+
+class Verb(NamedTuple):
+    """What a verb does, in a line; its function, as ``MODULE:NAME`` in ``sim.cli.verbs``; and an example."""
+
+    what: str
+    function: str
+    example: str
+
+
+VERBS = {
+    "run": Verb("one policy on a scenario", "compare:compare", "run policy=port_exact order=random replications=10"),
+    "compare": Verb(
+        "several policies on the same queries at the same times",
+        "compare:compare",
+        "compare policy=[random,port,port_exact] budget=uniform budget.total=0.5 out=results",
+    ),
+    "ratio": Verb(
+        "policies in several orders at several sizes, as shares of the hindsight optimum",
+        "ratio:ratio",
+        "ratio policy=[port_exact,port_fallback] order=[random,given] sizes=[500,1000,2000]",
+    ),
+    "plan": Verb(
+        "the fewest replicas, largest load, smallest budget or cheapest fleet that meets targets",
+        "plan:plan",
+        "plan search=replicas arrivals.rate_per_s=20 'targets=[p95_ttft_s<=0.5]'",
+    ),
+    "explain": Verb(
+        "where the quality of policies went, and what more budget would be worth",
+        "explain:explain",
+        "explain policy=[greedy_perf,port_fallback] replications=1",
+    ),
+    "sweep": Verb(
+        "policies at every combination of the values of keys, such as fleet.size=2,4,8",
+        "sweep:sweep",
+        "sweep n_queries=1000,2000,4000 fleet.size=2,4,8 policy=[port,port_fallback] launcher=joblib",
+    ),
+    "diff": Verb(
+        "how far two studies are apart, and which of many policies is the best",
+        "diff:diff",
+        "diff outputs/before outputs/after out=outputs/difference",
+    ),
+    "report": Verb("report.html of output directories anew, from their files", "report:report", "report outputs/demo"),
+    "validate": Verb(
+        "closed forms of queueing theory beside simulated figures", "validate:validate", "validate quick=true"
+    ),
+    "fit": Verb(
+        "service parameters from measured requests",
+        "fit:fit_service",
+        "fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted",
+    ),
+    "new": Verb(
+        "a policy, metric, workload, arrival process or fleet of your own, ready to change",
+        "new:new",
+        "new policy mine",
+    ),
+    "check": Verb(
+        "whether a policy sees only what a router may see, in several worlds",
+        "check:check",
+        "check policy=mine",
+    ),
+}
+OPTIONS = """\
+options:
+  --cfg          print the configuration and do nothing
+  --overwrite    replace what another command wrote to out=DIR, once the new output is whole
+  --project DIR  find your own conf/ and modules in DIR; without it in the current folder
+  --traceback    on an error, print where it happened
+  --help         with a verb: its keys, their meaning and their values
+  --version      print the version
+"""
+WIDTH = 118
+KEY_WIDTH = 34
+NAMES = ("policy", "order", "events", "metric")  # groups whose options stand under their own names
+NOT_LISTED = ("metric", "axes")  # whose keys are too many to be of help
+
+
+def usage(project: Project | None) -> str:
+    """Return the page of ``switchyard --help``, with every group's options."""
+    lines = ["usage: switchyard VERB [OPTION ...] [KEY=VALUE ...]", "       switchyard VERB --help", "", "verbs:"]
+    lines += [f"  {verb:<11}{one.what}" for verb, one in VERBS.items()]
+    lines += ["", OPTIONS, "KEY=VALUE picks an option of a group or sets a key (Hydra's override grammar). The groups:"]
+    lines += [line for group in GROUPS for line in wrapped(f"  {group:<11}", ", ".join(options(group)), 13)]
+    if project is not None:
+        own = {group: names for group in GROUPS if (names := project.options(group))}
+        lines += ["", f"of these, from the project in {project.folder}:"]
+        lines += [f"  {group:<11}{', '.join(names)}" for group, names in own.items()] or ["  none"]
+    lines += ["", "examples:", *(f"  switchyard {one.example}" for one in VERBS.values())]
+    return "\n".join(lines) + "\n"
+
+
+def help_of_verb(verb: str, words: Sequence[str], project: Project | None) -> str:
+    """Return the page of ``switchyard VERB --help``: its choices and keys, as the other words leave them.
+
+    Parameters
+    ----------
+    verb : str
+    words : sequence of str
+        ``KEY=VALUE``, such as ``policy=steward``, whose keys are then shown.
+    project : Project or None
+    """
+    one = VERBS[verb]
+    lines = [f"usage: switchyard {verb} {'KIND NAME' if verb == 'new' else '[OPTION ...] [KEY=VALUE ...]'}"]
+    lines += ["", f"{one.what[0].upper()}{one.what[1:]}.", "", f"example: switchyard {one.example}", ""]
+    if verb == "new":
+        kinds = "policy, metric, workload, arrivals or fleet"
+        lines += [f"KIND is {kinds}. NAME is a name for it in small letters, such as mine.", ""]
+        return "\n".join([*lines, OPTIONS])
+    config: dict[str, Any] = OmegaConf.to_container(composed(verb, words)[0], resolve=False)  # type: ignore[assignment]
+    meanings = comments(verb, project)
+    groups = [group for group in GROUPS if group in meanings or group in config]
+    if groups:
+        lines += ["choices (GROUP=NAME):"]
+        lines += [line for group in groups for line in wrapped(f"  {group:<11}", choices(group, meanings), 13)]
+        lines += [""]
+    lines += ["keys (KEY=VALUE), with their present values:"]
+    for key, value, meaning in keys(config, meanings):
+        lines += entry(f"{key}={value}", meaning)
+    return "\n".join([*lines, "", OPTIONS])
+
+
+def choices(group: str, meanings: Mapping[str, str]) -> str:
+    """Return what a group is for, and its options."""
+    said = meanings.get(group, "")
+    return f"{said + '; ' if said else ''}one of {', '.join(options(group))}"
+
+
+def keys(config: Mapping[str, Any], meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield every key that a word may set, its value as it would be written, and its meaning."""
+    for name, value in config.items():
+        if name in NOT_LISTED:
+            continue
+        if isinstance(value, dict):
+            yield from keys_of(value, name, meanings)
+        else:
+            yield name, written(value), meanings.get(name, "")
+
+
+def keys_of(node: Mapping[str, Any], prefix: str, meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the keys inside a node; of a node with a ``_target_`` their meanings are in its docstring."""
+    said = parameters(str(node.get("_target_", "")))
+    for name, value in node.items():
+        key = f"{prefix}.{name}"
+        if name in ("_target_", "_partial_"):
+            continue
+        documented = said.get(str(name))
+        if isinstance(value, dict) and value and ("_target_" in value or documented is None):
+            yield from keys_of(value, key, meanings)
+            continue
+        words = "" if documented is None else ". ".join(filter(None, (documented.kind, documented.meaning)))
+        yield key, written(value), words or meanings.get(key, "")
+
+
+def written(value: Any) -> str:
+    """Return a value as a word would give it; a long list by its length."""
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    text = text.replace('"', "").replace(", ", ",").replace(": ", ":")
+    if len(text) <= KEY_WIDTH or not isinstance(value, list | dict):
+        return text
+    return f"[{len(value)} entries]" if isinstance(value, list) else f"{{{len(value)} entries}}"
+
+
+def entry(key: str, meaning: str) -> list[str]:
+    """Return the lines of a key; a long key has its meaning on the next line."""
+    if len(key) > KEY_WIDTH:
+        return [f"  {key}", *(wrapped(" " * (KEY_WIDTH + 4), meaning, KEY_WIDTH + 4) if meaning else [])]
+    return wrapped(f"  {key:<{KEY_WIDTH}}  ", meaning, KEY_WIDTH + 4)
+
+
+def wrapped(first: str, text: str, indent: int) -> list[str]:
+    """Return a text in lines, the first after ``first`` and the others indented."""
+    return textwrap.wrap(
+        text or " ",
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [first.rstrip()]
+
+
+def comments(verb: str, project: Project | None) -> dict[str, str]:
+    """Return what YAML says beside the keys of a verb, its groups, and the options of these, by dotted key."""
+    folders = [SHIPPED] if project is None else [SHIPPED, project.conf]
+    found: dict[str, str] = {}
+    for group in GROUPS:
+        for path in (path for folder in folders for path in sorted((folder / group).glob("*.yaml"))):
+            text = path.read_text(encoding="utf-8")
+            prefix = "" if "# @package _global_" in text else f"{group}."
+            found |= {f"{prefix}{key}": said for key, said in of_yaml(text).items()}
+    for name in ("study", verb):
+        for folder in folders:
+            if (folder / f"{name}.yaml").is_file():
+                text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
+                if name == "study" and not re.search(r"^\s+- study$", verb_text(verb), re.MULTILINE):
+                    continue
+                found |= of_yaml(text)
+    return found
+
+
+def verb_text(verb: str) -> str:
+    """Return the shipped YAML of a verb."""
+    path = SHIPPED / f"{verb}.yaml"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+LINE = re.compile(r"^(?P<indent> *)(?P<dash>- )?(?P<key>[\w/@.]+):(?P<value>[^#]*?)(?:\s# (?P<said>.*))?$")
+
+
+def of_yaml(text: str) -> dict[str, str]:
+    r"""Return the comments on the lines of keys, by dotted key; of an entry of the defaults by its group.
+
+    >>> of_yaml("defaults:\n  - fleet: instant # what serves\nretry:\n  attempts: 1 # in all\n")
+    {'fleet': 'what serves', 'retry.attempts': 'in all'}
+    """
+    found: dict[str, str] = {}
+    path: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        match = LINE.match(line)
+        if match is None:
+            continue
+        indent = len(match["indent"])
+        path = [step for step in path if step[0] < indent]
+        if match["dash"]:
+            key = match["key"].removeprefix("/").removeprefix("override ")
+        else:
+            path.append((indent, match["key"]))
+            key = ".".join(step for _, step in path)
+        if match["said"]:
+            found[key] = match["said"].strip()
+    return found

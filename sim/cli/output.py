@@ -1,0 +1,90 @@
+"""The life of a verb's output: its place, the hidden directory, manifest and report, and what is said at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console, RenderableType
+
+from sim.cli.progress import stdout_to_stderr, stop_on_termination
+from sim.cli.project import project_files
+from sim.study.output.directory import Directory
+from sim.study.output.earlier import check_replaceable, described
+
+WIDTH = 160  # of tables where stdout is no terminal
+
+
+class Output:
+    """Where a verb writes, and what its manifest says.
+
+    Parameters
+    ----------
+    verb : str
+    config : DictConfig
+        Its ``out`` is the directory; null for ``outputs/VERB-DIGEST``.
+
+    Raises
+    ------
+    FileExistsError
+        If something else lies there and the configuration does not say to overwrite it.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    def __init__(self, verb: str, config: DictConfig) -> None:
+        resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+        overwrites = resolved.pop("overwrite", False)
+        digest = hashlib.sha256(json.dumps(described(resolved), sort_keys=True).encode()).hexdigest()
+        self.path = Path(config.out or f"outputs/{verb}-{digest[:8]}")
+        if not overwrites:
+            check_replaceable(self.path, verb, resolved)
+        self._manifest: dict[str, Any] = {"verb": verb, "config": resolved}
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[Path]:
+        """Yield the hidden folder to write to; at the end it gets a manifest and a report, and its name.
+
+        An error, an interrupt or SIGTERM leaves nothing. What compiled solvers print meanwhile goes to stderr.
+        """
+        with stdout_to_stderr(), stop_on_termination(), Directory(self.path) as directory:
+            yield directory.folder
+            directory.write_manifest({**self._manifest, **project_files()})
+            write_report(directory.folder)
+
+    def note(self, **more: Any) -> None:
+        """Let the manifest say more than verb and configuration."""
+        self._manifest |= more
+
+    def say(self, *shown: RenderableType | None, after: str = "") -> None:
+        """Print tables and sentences, then where the files are; None is left out."""
+        say(*shown)
+        console().print(f"written to {self.path}{after}", soft_wrap=True)
+
+
+def say(*shown: RenderableType | None) -> None:
+    """Print tables and sentences; a sentence is not broken, nor read as markup."""
+    out = console()
+    for one in shown:
+        if one is not None:
+            out.print(one, soft_wrap=isinstance(one, str), markup=False)
+
+
+def console() -> Console:
+    """Return the console of stdout, wide where that is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+
+
+def write_report(folder: Path) -> None:
+    """Write the report and the figures of an output directory."""
+    from sim.cli.verbs.report import write_report as write  # drawing takes a while to import
+
+    write(folder)

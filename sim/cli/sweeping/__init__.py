@@ -1,0 +1,1 @@
+"""The points of a sweep: which they are, where they run, whose directory they are in."""

@@ -1,0 +1,111 @@
+"""The verb check: the contract of a policy, held in worlds of several kinds. It writes no output directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rich.table import Table
+
+from sim.cli.building import build_policy, build_scenario
+from sim.cli.configuration import configure
+from sim.cli.output import say
+from sim.cli.progress import progress, stdout_to_stderr
+from sim.interface import Gate, Policy
+from sim.study.contract import causal_fence, counterfactual_fence, purity_of_estimator, reset_forgets
+
+SMALL = ("workload.n_queries=127", "workload.n_history=100", "workload.n_models=4", "workload.dim=8")
+BUSY = ("arrivals.rate_per_s=20", "fleet.queue_capacity=4")
+SLOTS = ("fleet=slots", "fleet.service.slots=2", "fleet.queue_capacity=4")
+BATCHES = ("fleet=batching", "fleet.service.kv_tokens=1500", "fleet.service.reserved_output_tokens=200")
+WORLDS = {
+    "slots and a budget": (*SLOTS, *BUSY),
+    "batches, token budgets in windows, a state that is stale": (
+        *(*BATCHES, *BUSY, "budget.unit=tokens", "budget.total=0.5", "window=minute", "window.length_s=1"),
+        *("exhausted=wait", "reserve=estimate", "state_refresh_s=0.3"),
+    ),
+    "a closed loop of users, no budgets": (*SLOTS, "arrivals=closed_loop", "arrivals.users=12", "budget=unlimited"),
+    "batches and token buckets": (*BATCHES, *BUSY, "window=bucket", "window.burst_s=2"),
+}
+CHECKS: dict[str, Callable[..., None]] = {
+    "sees no outcome of a deployment that was not tried": counterfactual_fence,
+    "sees nothing of the future": causal_fence,
+    "begins anew at reset": reset_forgets,
+    "estimates each query by itself": purity_of_estimator,
+}
+MOST_GATHERED = 12  # queries in a batch, so that there are several in a small world
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one check in one world: what is broken, in a line; None if the policy holds."""
+
+    policy: str
+    check: str
+    world: str
+    broken: str | None
+
+
+def check(words: Sequence[str]) -> int:
+    """Hold the policies that the words choose to their contract; print what each breaks; return 1 if any does."""
+    found = list(verdicts(words))
+    broken = [verdict for verdict in found if verdict.broken is not None]
+    policies = list(dict.fromkeys(verdict.policy for verdict in found))
+    table = Table("policy", "it", *(f"in world {number}" for number in range(1, len(WORLDS) + 1)))
+    for policy in policies:
+        for what in CHECKS:
+            cells = [one for one in found if (one.policy, one.check) == (policy, what)]
+            table.add_row(policy, what, *("yes" if one.broken is None else "NO" for one in cells))
+    worlds = [f"world {number}: {world}" for number, world in enumerate(WORLDS, start=1)]
+    lines = [f"{one.policy}, {one.world}: {one.broken}" for one in broken]
+    breaking = [name for name in policies if any(verdict.policy == name for verdict in broken)]
+    answers = [
+        f"{name} {'breaks' if name in breaking else 'keeps'} the contract of a policy"
+        + ("." if name in breaking else " in every world.")
+        for name in policies
+    ]
+    say(*answers, table, *worlds, *lines)
+    return 1 if broken else 0
+
+
+def verdicts(words: Sequence[str]) -> Iterator[Verdict]:
+    """Yield every check of every policy in every world.
+
+    Parameters
+    ----------
+    words : sequence of str
+        ``KEY=VALUE``; they hold for all worlds, and come after those that make the worlds.
+
+    Raises
+    ------
+    ValueError
+        As ``configure`` and the parts of the scenario do.
+    """
+    own_workload = any(word.startswith("workload=") for word in words)
+    configs = {
+        world: configure("check", [*(() if own_workload else SMALL), *settings, *words])
+        for world, settings in WORLDS.items()
+    }
+    policies = next(iter(configs.values())).policy
+    with stdout_to_stderr(), progress(len(policies) * len(WORLDS) * len(CHECKS)) as advance:
+        for world, config in configs.items():
+            scenario = build_scenario(config)
+            for name, spec in config.policy.items():
+                for what, holds in CHECKS.items():
+                    try:
+                        holds(partial(fresh, spec, f"policy.{name}"), scenario, config.seed)
+                        broken = None
+                    except (AssertionError, RuntimeError) as error:  # the world blames a policy with the latter
+                        broken = str(error).strip().splitlines()[0]
+                    advance(f"{name}: {what}")
+                    yield Verdict(str(name), what, world, broken)
+
+
+def fresh(spec: Any, key: str) -> Policy:
+    """Make a policy; a large gate is made small."""
+    policy = build_policy(spec, key)
+    if policy.gate.size > MOST_GATHERED:
+        policy.gate = Gate(MOST_GATHERED, min(policy.gate.window_s, 0.5))
+    return policy

@@ -1,0 +1,169 @@
+"""The contract of a policy, as checks that run it: it sees no outcome too early, and ``reset`` begins it anew.
+
+Each check takes a function that makes the policy and a scenario to run it in, and raises AssertionError with one line
+that says what the policy saw. It does so by running the policy twice in worlds that differ only in what it must not
+have seen. A check tells more where queues form, budgets run out and several queries are in flight at once.
+
+Two worlds that tell a policy something by right cannot be used: a limit ``context_tokens``, and a cache ``kv_tokens``
+without ``reserved_output_tokens``, since both refuse a query for the length of an answer that is still to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from sim.instance import realise, stream
+from sim.interface import BoolArray, Estimates, IntArray, Policy
+from sim.scenario import Scenario
+from sim.study.experiment import EstimateCache
+from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, world_of
+
+MOST_ROWS = 200  # of which the purity of an estimator is checked
+
+
+def counterfactual_fence(
+    fresh: Callable[[], Policy], scenario: Scenario, seed: int = 0, estimates: EstimateCache | None = None
+) -> None:
+    """Redraw the outcomes of deployments that a query was never offered to: the whole record must stay the same.
+
+    Parameters
+    ----------
+    fresh : callable
+        Makes the policy, as new each time.
+    scenario : Scenario
+    seed : int
+        Of the scenario's replication.
+    estimates : EstimateCache or None
+        Predictions that checks of many policies in this same scenario may share.
+
+    Raises
+    ------
+    AssertionError
+        If the policy decides otherwise; the message names the query.
+    """
+    world = world_of(fresh().estimator, scenario, seed, estimates)
+    requests, decisions = world.run(fresh())
+    hidden = ~offered(requests, decisions, len(world.instance.fleet))
+    again, others = redrawn(world, hidden, costs_too=True).run(fresh())
+    demand_same(decisions, others, np.inf, "it saw the outcome of a deployment that a query was never offered to")
+    if not requests.equals(again):
+        raise AssertionError("the record depends on outcomes of deployments that a query was never offered to")
+
+
+def causal_fence(
+    fresh: Callable[[], Policy],
+    scenario: Scenario,
+    seed: int = 0,
+    estimates: EstimateCache | None = None,
+    shares: Sequence[float] = (0.3, 0.7),
+) -> None:
+    """Redraw what has not been revealed by a moment: the decisions up to that moment must stay the same.
+
+    First the queries that arrive later are others, and come at other times. Then the outcomes of queries that have
+    arrived and are not finished are others. Their costs are redrawn only where no true cost is committed: a hard budget
+    that counts true costs from admission on tells, by refusing a later query, a little of what is in flight.
+
+    Parameters
+    ----------
+    fresh, scenario, seed, estimates
+        As for ``counterfactual_fence``.
+    shares : sequence of float
+        The moments: when these shares of all decisions have been made, each at least 0 and below 1.
+
+    Raises
+    ------
+    AssertionError
+        If the policy decides otherwise; the message names the query.
+    """
+    world = world_of(fresh().estimator, scenario, seed, estimates)
+    requests, decisions = world.run(fresh())
+    arrived_at_s, finished_at_s = requests["arrived_at_s"].to_numpy(), requests["finished_at_s"].to_numpy()
+    decided_at_s = np.sort([time_s for time_s, _ in decisions.values()])
+    costs_too = scenario.reserve == "estimate" or bool(np.isinf(world.instance.setting.budgets).all())
+    for share in shares:
+        moment_s = float(decided_at_s[int(share * len(decided_at_s))])
+        is_later = arrived_at_s > moment_s
+        _, others = with_other_arrivals(world, is_later, moment_s).run(fresh())
+        demand_same(decisions, others, moment_s, "it saw a query that had not arrived")
+        is_unfinished = ~is_later & ~(finished_at_s <= moment_s)  # not finished at all is NaN
+        hidden = np.repeat(is_unfinished[:, None], len(world.instance.fleet), axis=1)
+        _, others = redrawn(world, hidden, costs_too).run(fresh())
+        demand_same(decisions, others, moment_s, "it saw the outcome of a query that was not finished")
+
+
+def reset_forgets(
+    fresh: Callable[[], Policy], scenario: Scenario, seed: int = 0, estimates: EstimateCache | None = None
+) -> None:
+    """Run one policy twice in the same world: ``reset`` must begin it anew, so that it decides the same.
+
+    Raises
+    ------
+    AssertionError
+        If it decides otherwise the second time; the message names the query.
+    """
+    world = world_of(fresh().estimator, scenario, seed, estimates)
+    policy = fresh()
+    _, decisions = world.run(policy)
+    _, others = world.run(policy)
+    demand_same(decisions, others, np.inf, "reset left something of the run before, or it uses chance of its own")
+
+
+def purity_of_estimator(fresh: Callable[[], Policy], scenario: Scenario, seed: int = 0) -> None:
+    """Permute the queries, change the later half, and take one alone: no other query's estimates may change by a bit.
+
+    Raises
+    ------
+    AssertionError
+        If they do; the message names the row. A policy without an estimator passes.
+    """
+    estimator = fresh().estimator
+    if estimator is None:
+        return
+    instance = realise(scenario, seed, 0)
+    predict = estimator.fit(instance.setting.history).predict
+    features = chosen(instance.features, np.arange(len(instance.features.input_tokens))[:MOST_ROWS])
+    n = len(features.input_tokens)
+    alone = predict(features)
+    order = stream(seed, 0, "contract").permutation(n)
+    demand_equal(alone, predict(chosen(features, order)), order, "when the rows are permuted")
+    half = np.arange((n + 1) // 2)
+    changed = chosen(features, np.concatenate([half, np.full(n - len(half), 0)]))
+    demand_equal(alone, predict(changed), half, "when later rows are others")
+    for row in {0, n // 2, n - 1}:
+        demand_equal(alone, predict(chosen(features, np.array([row]))), np.array([row]), "when the row is alone")
+
+
+def offered(requests: pd.DataFrame, decisions: Made, n_deployments: int) -> BoolArray:
+    """Mark the deployments that each query was offered to (n_queries, n_deployments).
+
+    They are its choices in turn up to the one that served it, and all of them if it was offered more than once.
+    """
+    marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
+    is_first_try = (requests["fate"] == "served") & (requests["offered_at_s"] == requests["decided_at_s"])
+    for number, (served_by, stops) in enumerate(zip(requests["deployment"].cat.codes, is_first_try, strict=True)):
+        _, decision = decisions[number]
+        if decision.deployment is None:
+            continue
+        for choice in (decision.deployment, *decision.fallbacks):
+            marks[number, choice] = True
+            if stops and choice == served_by:
+                break
+    return marks
+
+
+def demand_same(decisions: Made, others: Made, until_s: float, saw: str) -> None:
+    """Raise AssertionError for the first query up to a time on which two runs decided differently."""
+    for number, (time_s, decision) in decisions.items():
+        if time_s <= until_s and others.get(number) != (time_s, decision):
+            raise AssertionError(f"the decision on query {number}, at {time_s:.6g} s, would have been another: {saw}")
+
+
+def demand_equal(estimates: Estimates, others: Estimates, rows: IntArray, when: str) -> None:
+    """Raise AssertionError unless the first of the other estimates are those of ``rows``."""
+    for what, known, other in zip(("quality", "cost"), estimates, others, strict=True):
+        for row, before, after in zip(rows.tolist(), known[rows], other[: len(rows)], strict=True):
+            if not np.array_equal(before, after):
+                raise AssertionError(f"the estimator's {what} of row {row} changes {when}: it looks at other rows")

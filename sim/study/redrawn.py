@@ -1,0 +1,172 @@
+"""Worlds that differ only in what a policy must not have seen; ``contract.py`` runs policies in them.
+
+Every array of such a world is in order of arrival, so that a query is hidden by its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sim.instance import Instance, Number, realise, stream
+from sim.interface import (
+    BoolArray,
+    Decision,
+    Estimates,
+    Estimator,
+    Features,
+    Feedback,
+    IntArray,
+    Policy,
+    Query,
+    Setting,
+    State,
+)
+from sim.scenario import Scenario
+from sim.study.experiment import EstimateCache
+from sim.world.record import frame
+from sim.world.world import simulate
+
+Made = dict[int, tuple[float, Decision]]
+"""For the number of each arrival, the time of its decision and the decision."""
+
+GRID_PER_S = 2.0**20  # times are whole multiples of 1 / GRID_PER_S, so that sums of gaps are exact in any order
+
+
+class Watched(Policy):
+    """Another policy, with a note of what it decided and when.
+
+    Attributes
+    ----------
+    decisions : Made
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.estimator = policy.estimator
+        self.decisions: Made = {}
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Reset the policy, whose gate holds from then on."""
+        self._policy.reset(setting, rng)
+        self.gate = self._policy.gate
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Let the policy decide, and note it."""
+        decision = self._policy.decide(query, state)
+        self._note([query], state, [decision])
+        return decision
+
+    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
+        """Let the policy decide on all of them, and note it."""
+        decisions = self._policy.decide_batch(queries, state)
+        self._note(queries, state, decisions)
+        return decisions
+
+    def learn(self, feedback: Feedback) -> None:
+        """Hand over the outcome."""
+        self._policy.learn(feedback)
+
+    def _note(self, queries: Sequence[Query], state: State, decisions: Sequence[Decision]) -> None:
+        for query, decision in zip(queries, decisions, strict=False):  # the world refuses what cannot be
+            if type(decision) is Decision:
+                made = decision._replace(fallbacks=tuple(decision.fallbacks))
+                self.decisions[query.id] = (state.now_s, made)
+
+
+@dataclass(frozen=True)
+class World:
+    """An instance whose arrays are in order of arrival, and the policy's estimates in the same order."""
+
+    instance: Instance
+    estimates: Estimates
+
+    def run(self, policy: Policy) -> tuple[pd.DataFrame, Made]:
+        """Return the record of a run, and the time and the decision of each arrival."""
+        watched = Watched(policy)
+        rng = stream(*self.instance.seeds, "policy")
+        trace = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
+        return frame(trace, self.instance), watched.decisions
+
+
+def world_of(estimator: Estimator | None, scenario: Scenario, seed: int, estimates: EstimateCache | None) -> World:
+    """Return the scenario's first replication in order of arrival, its gaps on a grid."""
+    instance = realise(scenario, seed, 0)
+    predicted = (estimates or EstimateCache()).get(estimator, instance)
+    on_grid = replace(instance, gaps_s=np.round(instance.gaps_s * GRID_PER_S) / GRID_PER_S)
+    return taken(World(on_grid, predicted), instance.rows)
+
+
+def taken(world: World, rows: IntArray) -> World:
+    """Return a world in which arrival i is the query of ``rows[i]`` (n_queries,) and has a row of its own."""
+    instance = world.instance
+
+    def take(array: npt.NDArray[Number] | None) -> npt.NDArray[Number] | None:
+        return None if array is None else array[rows]
+
+    return World(
+        replace(
+            instance,
+            rows=np.arange(len(rows)),
+            features=chosen(instance.features, rows),
+            quality=instance.quality[rows],
+            cost_usd=instance.cost_usd[rows],
+            cost=instance.cost[rows],
+            output_tokens=take(instance.output_tokens),
+            priority=take(instance.priority),
+            due_s=take(instance.due_s),
+        ),
+        Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
+    )
+
+
+def redrawn(world: World, hidden: BoolArray, costs_too: bool) -> World:
+    """Redraw the outcomes marked in ``hidden`` (n_queries, n_deployments).
+
+    Answers only grow longer, so that what is unfinished stays so.
+    """
+    instance, rng = world.instance, stream(*world.instance.seeds, "other outcomes")
+    tokens = instance.output_tokens
+    cost = np.where(hidden & costs_too, instance.cost * rng.uniform(0.1, 9, hidden.shape), instance.cost)
+    outcomes = replace(instance, quality=np.where(hidden, rng.random(hidden.shape), instance.quality), cost=cost)
+    if tokens is None:
+        return World(outcomes, world.estimates)
+    longer = tokens + rng.integers(500, 900, hidden.shape)
+    return World(replace(outcomes, output_tokens=np.where(hidden, longer, tokens)), world.estimates)
+
+
+def with_other_arrivals(world: World, is_later: BoolArray, moment_s: float) -> World:
+    """Let other queries arrive after a moment, at other times; the last one's time is known, and stays.
+
+    A closed loop has no times to redraw; there the thinking that begins after the moment takes other times.
+    """
+    instance, rng = world.instance, stream(*world.instance.seeds, "other arrivals")
+    n, first = len(is_later), int(np.argmax(is_later)) if is_later.any() else len(is_later)
+
+    def shuffled(array: npt.NDArray[Number] | None, begin: int) -> npt.NDArray[Number] | None:
+        return None if array is None else np.concatenate([array[:begin], rng.permutation(array[begin:])])
+
+    later = replace(
+        instance,
+        draws=tuple(shuffled(draws, first) for draws in instance.draws),
+        patience_s=tuple(shuffled(patience_s, first) for patience_s in instance.patience_s),
+    )
+    if instance.think_s is not None:
+        users: int = instance.scenario.arrivals.users  # type: ignore[attr-defined]
+        later = replace(later, think_s=shuffled(instance.think_s, users + first))  # so many may have begun to think
+    elif first < n:
+        times = np.round(np.cumsum(instance.gaps_s) * GRID_PER_S).astype(np.int64)
+        begin = min(int(moment_s * GRID_PER_S) + 1, times[-1])
+        times[first:-1] = np.sort(rng.integers(begin, times[-1], n - 1 - first, endpoint=True))
+        later = replace(later, gaps_s=np.diff(times, prepend=0) / GRID_PER_S)
+    rows = np.concatenate([np.arange(first), rng.integers(0, n, n - first)])
+    return taken(World(later, world.estimates), rows)
+
+
+def chosen(features: Features, rows: IntArray) -> Features:
+    """Return these rows of the features, in this order."""
+    return Features(features.embeddings[rows], features.input_tokens[rows])

@@ -1,0 +1,178 @@
+"""What a part of a scenario may say of itself, and what holds of a part that does not.
+
+A part must offer what its protocol in ``sim.deployment`` or ``sim.scenario`` demands, and may have any attribute of the
+class below that speaks of its kind. It does not inherit that class: a plain function may be an order, and a class with
+``run`` alone an event. Each field has its default; ``EventTraits.of(event).moves_money`` reads one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from sim.interface import FloatArray, IntArray
+
+
+def unknown_rate(mean_input_tokens: float, mean_output_tokens: float) -> float | None:
+    """Return None: no formula knows."""
+    return None
+
+
+def unknown_times_s(output_tokens: IntArray | None, draws: FloatArray | None) -> FloatArray | None:
+    """Return None: nobody can say beforehand."""
+    return None
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What parts of one kind may say."""
+
+    @classmethod
+    def of(cls, part: object) -> Self:
+        """Return what a part says, and the defaults of all else."""
+        return cls(**{field.name: getattr(part, field.name, field.default) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class FileTraits(Traits):
+    """Of any part of a scenario.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        What it was read from, for the manifest.
+    """
+
+    files: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class ServiceTraits(Traits):
+    """Of a service.
+
+    Parameters
+    ----------
+    slots : int or None
+        How many queries each engine of a replica serves at once; None without a limit.
+    ranks : int
+        How many engines a replica has.
+    may_wait : bool
+        Whether a query that finds no room may wait in the deployment's queue. If not, it is rejected.
+    may_overlap : bool
+        Whether more queries than slots may be in service at once by the request table.
+    is_hosted : bool
+        Whether queries are paid for by the token, whatever is rented beside that.
+    served_per_s : callable
+        From the mean input and output tokens of a query (NaN where the workload has none) to how many such queries a
+        full replica serves per second; None where no formula knows.
+    holds_s : callable
+        From the output tokens of queries (n,) and their draws (n, n_numbers), each or None, to how long each of them
+        holds a slot (n,) at normal speed; None where nobody can say beforehand, as in a batch.
+    """
+
+    slots: int | None = None
+    ranks: int = 1
+    may_wait: bool = True
+    may_overlap: bool = False
+    is_hosted: bool = False
+    served_per_s: Callable[[float, float], float | None] = unknown_rate
+    holds_s: Callable[[IntArray | None, FloatArray | None], FloatArray | None] = unknown_times_s
+
+
+@dataclass(frozen=True)
+class DistributionTraits(Traits):
+    """Of a distribution of durations.
+
+    Parameters
+    ----------
+    mean_s : float or None
+        None where it is not known.
+    """
+
+    mean_s: float | None = None
+
+
+@dataclass(frozen=True)
+class AutoscalerTraits(Traits):
+    """Of an autoscaler.
+
+    Parameters
+    ----------
+    interval_s : float or None
+        How often it acts, which is checked against the length of a run; None for no check.
+    """
+
+    interval_s: float | None = None
+
+
+@dataclass(frozen=True)
+class BudgetTraits(Traits):
+    """Of a budget rule.
+
+    Parameters
+    ----------
+    is_explicit : bool
+        Whether its amounts are for all of the workload's test queries, however many arrive.
+    """
+
+    is_explicit: bool = False
+
+
+@dataclass(frozen=True)
+class ArrivalsTraits(Traits):
+    """Of an arrival process; one that has both is a closed loop, whose times of arrival come of themselves.
+
+    Parameters
+    ----------
+    users : int or None
+        How many users ask, wait and ask again.
+    think_s : callable or None
+        From n_queries and a random stream to how long its user thinks before each query (n_queries,).
+    """
+
+    users: int | None = None
+    think_s: Callable[..., FloatArray] | None = None
+
+
+@dataclass(frozen=True)
+class OrderTraits(Traits):
+    """Of an order.
+
+    Parameters
+    ----------
+    with_replacement : bool
+        Whether the arriving rows are drawn with replacement.
+    unseen : sequence of str
+        Topics that it brings and that the history must not have.
+    arriving : callable or None
+        From the replication to the test rows that arrive, for an order that says itself which they are.
+    """
+
+    with_replacement: bool = False
+    unseen: Sequence[str] = ()
+    arriving: Callable[[int], IntArray] | None = None
+
+
+@dataclass(frozen=True)
+class EventTraits(Traits):
+    """Of an event.
+
+    Parameters
+    ----------
+    deployment : str or None
+        The deployment that it happens to; None for every one. Random streams of events are named by it.
+    moves_money : bool
+        Whether it may change budgets or prices, so that no hindsight optimum bounds the run.
+    only_cuts : bool
+        Whether nobody may spend more for whatever it changes.
+    mean_up_s, mean_down_s : float or None
+        Of an event that comes and goes for ever, which is checked against the length of a run; None for no check.
+    """
+
+    deployment: str | None = None
+    moves_money: bool = True
+    only_cuts: bool = False
+    mean_up_s: float | None = None
+    mean_down_s: float | None = None

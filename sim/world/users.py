@@ -1,0 +1,69 @@
+"""Closed-loop arrivals: each user asks, waits until its query has met its fate, thinks, and asks again.
+
+They know no policy and not why a query ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import simpy
+
+from sim.interface import FloatArray, Query
+from sim.world.arriving import END
+from sim.world.moment import ARRIVALS, Moment
+from sim.world.record import RequestTable
+
+
+class Users:
+    """A source whose times of arrival come of themselves; see ``sim.world.arriving.Source``.
+
+    Parameters
+    ----------
+    env : simpy.Environment
+    upcoming : iterator of (float, Query)
+        See ``sim.world.arriving.arriving``; its times are not used.
+    n_users : int
+    think_s : array (n_queries,)
+        How long its user thinks before each query.
+    table : RequestTable
+        Gets the times of arrival.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        upcoming: Iterator[tuple[float, Query]],
+        n_users: int,
+        think_s: FloatArray,
+        table: RequestTable,
+    ) -> None:
+        self._env = env
+        self._upcoming = upcoming
+        self._n_thinking = min(n_users, len(think_s))  # a user after the last query has nothing to ask
+        self._think_s = iter(think_s.tolist())
+        self._table = table
+        self.following: Query | None = None
+        self.most_at_once = float(n_users)
+
+    def begin(self, take: Callable[[Query], None]) -> None:
+        """Let every user think for the first time."""
+        self._take = take
+        self.following = next(self._upcoming, END)[1]
+        for _ in range(self._n_thinking):
+            self.think()
+
+    def think(self) -> None:
+        """Let one user think about the next query, if there is one: at first, and when its last query has ended."""
+        think_s = next(self._think_s, None)
+        if think_s is not None:
+            Moment(self._env, think_s, ARRIVALS).callbacks.append(self._ask)
+
+    def _ask(self, _: simpy.Event) -> None:
+        """Hand over the next query, for whichever user has thought enough."""
+        query = self.following
+        assert query is not None
+        self.following = next(self._upcoming, END)[1]
+        now_s = self._env.now
+        self._table.arrived_at_s[query.id] = self._table.decided_at_s[query.id] = now_s
+        self._take(query._replace(arrived_at_s=now_s, deadline_s=now_s + query.deadline_s))
