@@ -23,8 +23,8 @@ class Port(Policy):
     argmax_i alpha quality_hat_i - gamma*_i cost_hat_i, ties to the lowest index. The inner maximum lacks max(0, .), so
     without the box the program is unbounded below whenever the budgets cannot serve every query; the code's box makes
     ``alpha`` matter, and where L-BFGS-B stops on this kinked function depends on the last bits of its values (see
-    docs/validation.md). There is no skip after exploration and no look at the remaining budget. ``SampledDual`` mends
-    all of this.
+    docs/evidence/validation.md). There is no skip after exploration and no look at the remaining budget.
+    ``SampledDual`` mends all of this.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class Steward(Policy):
     4. *A budget is a sieve.* A deployment refuses what its budget cannot pay, at no cost, so a query that it accepts
        costs E[cost | cost <= remaining]; by this, and by the chance of acceptance, small remainders are used up.
 
-    docs/steward.md has what was measured.
+    docs/evidence/steward.md has what was measured.
 
     Parameters
     ----------

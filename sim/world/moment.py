@@ -2,7 +2,7 @@
 
 SimPy orders events of one time by priority, and events of one priority by when they were planned. Everything that the
 world plans has one of the priorities below, so that a tie is broken by what the events are, whatever else happened
-before. docs/semantics.md has the rule in words.
+before. docs/reference/semantics.md has the rule in words.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def number(window: Window, at_s: FloatArray) -> FloatArray:
 
 
 def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray) -> FloatArray:
-    """How much of a budget has been given out at each time, as docs/semantics.md has it."""
+    """How much of a budget has been given out at each time, as docs/reference/semantics.md has it."""
     if window is None:
         return np.ones_like(at_s)
     if isinstance(window, TokenBucket):

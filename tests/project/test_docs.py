@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), flags=re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "guide" / "python.md").read_text(), flags=re.DOTALL)
 
 
 def test_the_python_page_has_examples() -> None:
@@ -23,7 +23,7 @@ def test_the_python_page_has_examples() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_of_the_python_page_runs(example: str) -> None:
-    exec(compile(example, "docs/python.md", "exec"), {})
+    exec(compile(example, "docs/guide/python.md", "exec"), {})
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -43,7 +43,7 @@ def test_the_commands_of_the_teaching_page_run_and_draw_its_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "teaching.md").read_text()
+    page = (ROOT / "docs" / "guide" / "teaching.md").read_text()
     commands = [shlex.split(line) for line in page.splitlines() if line.startswith("switchyard ")]
     for words in commands:
         assert main([*words[1:], "replications=1", "workload.n_queries=400", "workload.n_history=300"]) == 0

@@ -1,4 +1,4 @@
-"""Every shipped what-if composes and runs, and shows in small what docs/what_if.md says of it in full."""
+"""Every shipped what-if composes and runs, and shows in small what docs/guide/what_if.md says of it in full."""
 
 import re
 import shlex
@@ -48,7 +48,7 @@ def both(name: str, column: str, chosen: str) -> tuple[pd.Series, pd.Series]:
 
 def test_there_is_a_scenario_without_the_change_for_every_experiment_and_the_docs_say_both_commands() -> None:
     assert sorted(WITHOUT) == EXPERIMENTS
-    document = (ROOT / "docs" / "what_if.md").read_text()
+    document = (ROOT / "docs" / "guide" / "what_if.md").read_text()
     commands = [
         shlex.split(line) for line in document.splitlines() if line.startswith("switchyard compare experiment=")
     ]

@@ -102,7 +102,7 @@ def test_every_catalogue_builds(name: str) -> None:
 
 @pytest.mark.parametrize("name", CATALOGUES)
 def test_the_document_lists_every_entry(name: str) -> None:
-    document = (ROOT / "docs" / "fleets.md").read_text()
+    document = (ROOT / "docs" / "reference" / "fleets.md").read_text()
     for entry in entries(name):
         assert f"| {entry['name']} |" in document
 

@@ -1,4 +1,4 @@
-"""Real queries: our figures beside those of PORT's released code on the same rows (docs/validation.md)."""
+"""Real queries: our figures beside those of PORT's released code on the same rows (docs/evidence/validation.md)."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_zeroeval_meets_the_authors_code(tmp_path: Path) -> None:
 
 @needs_data
 def test_port_on_zeroeval_lies_where_its_unstable_price_puts_it(tmp_path: Path) -> None:
-    # The authors' code gave 236 for one unseeded draw. Rounding alone moves the price: see docs/validation.md.
+    # The authors' code gave 236 for one unseeded draw. Rounding alone moves the price: see docs/evidence/validation.md.
     summary = experiment("zeroeval", tmp_path / "o", "policy=[port]", "replications=5", "oracle.names=[]")
     assert summary["quality"].between(200, 280).all()
 

@@ -168,4 +168,4 @@ def test_columns_are_read_as_they_are(tmp_path: Path) -> None:
 def test_real_requests_are_predicted_within_six_percent(name: str, limits: Limits) -> None:
     residuals = table(fit(read(SERVING / f"{name}.parquet"), limits, evaluations=200))
     held_out = residuals[residuals["half"] == "held_out"]
-    assert held_out["relative_error"].abs().max() < 0.06  # docs/fit.md has the figures
+    assert held_out["relative_error"].abs().max() < 0.06  # docs/evidence/fit.md has the figures

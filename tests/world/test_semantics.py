@@ -1,4 +1,4 @@
-"""The rules of docs/semantics.md: one origin of time, ties, effects that add up, sums of money, and the last try."""
+"""The rules of docs/reference/semantics.md: one origin of time, ties, effects that add up, sums of money, tries."""
 
 import itertools
 import math
