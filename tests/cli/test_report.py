@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from sim.cli.main import main
-from sim.show.report import Check, Report, page
-from sim.show.reports.compare import answered
+from sim.show.compare import answered
+from sim.show.page import Check, Report, page
 from sim.study.diff.ranking import ranking
 
 SMALL = ["workload.n_queries=80", "workload.n_history=60", "workload.n_models=3", "workload.dim=8"]

@@ -1,4 +1,4 @@
-"""The report of the verbs run and compare. It reads summary, fleet and requests; it checks the record once more."""
+"""The report of run and compare: which policy gets the highest quality, by how much, and whether records are right."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from sim.show.clock import clock_figures
-from sim.show.differences import behind_table
-from sim.show.plots import cost_quality, quality, served, spend, total_cost
-from sim.show.report import Check, Report, Shown
+from sim.show.diff import behind_table
+from sim.show.drawings.clock import clock_figures
+from sim.show.drawings.compare import cost_quality, quality, served, spend
+from sim.show.page import Check, Report, Shown
 from sim.show.tables import comparison
-from sim.show.words import plus_minus, scenario, searched, several
+from sim.show.words import plus_minus, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.experiment import ORACLES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried

@@ -1,4 +1,4 @@
-"""The report of the verb validate, from its table."""
+"""Tables and the report of validate: closed forms beside simulated figures."""
 
 from __future__ import annotations
 
@@ -6,15 +6,50 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
+from rich.table import Table
 
-from sim.show.report import Check, Report, Shown
-from sim.show.verdicts import reasons, verdicts
+from sim.show.drawings.validate import deviations
+from sim.show.page import Check, Report, Shown
 from sim.show.words import listed, several
+
+
+def verdicts(table: pd.DataFrame) -> Table:
+    """Return a line per claim, and in the title how many are inside their 95% interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As ``sim.study.theory.validate.validate`` returns it.
+    """
+    claims = table[table["passed"].notna()]
+    inside, failed = int((claims["verdict"] == "inside").sum()), int((~claims["passed"].astype(bool)).sum())
+    title = f"{len(claims)} figures: {inside} inside their 95% interval, {failed} beyond what chance allows for so many"
+    shown = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("system", "form", "figure"):
+        shown.add_column(column, no_wrap=True)
+    for column in ("theory", "simulated", "95% interval"):
+        shown.add_column(column, justify="right", no_wrap=True)
+    shown.add_column("verdict")
+    for row in claims.to_dict("records"):
+        interval = f"{row['low']:.5g} to {row['high']:.5g}"
+        figures = (f"{row['theory']:.5g}", f"{row['simulated']:.5g}", interval)
+        shown.add_row(row["system"], row["form"], row["figure"], *figures, row["verdict"])
+    return shown
+
+
+def reasons(table: pd.DataFrame) -> Table:
+    """Return why forms do not apply that miss by one condition, and what could not be run, systems together.
+
+    What misses by more is in ``validate.csv``.
+    """
+    refused = table[table["passed"].isna() & (table["unmet"] <= 1)]
+    shown = Table(title="Forms that do not apply, by one condition", title_justify="left", title_style="bold")
+    for column in ("form", "not for", "because"):
+        shown.add_column(column)
+    for (form, verdict), rows in refused.groupby(["form", "verdict"], sort=False):
+        shown.add_row(str(form), ", ".join(rows["system"]), str(verdict))
+    return shown
 
 
 def validate_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
@@ -46,31 +81,3 @@ def validate_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
             ),
         ),
     )
-
-
-def deviations(claims: pd.DataFrame) -> Figure:
-    """Draw (simulated - theory) / half-width of every figure, a row per form; the marker says which figure."""
-    half_width = (claims["high"] - claims["low"]) / 2
-    deviation = ((claims["simulated"] - claims["theory"]) / half_width).replace([np.inf, -np.inf], np.nan)
-    drawn = claims.assign(deviation=deviation)
-    forms = claims["form"].unique().tolist()
-    figure, axes = plt.subplots(figsize=(8, 1.4 + 0.36 * len(forms)))
-    axes.axvspan(-1, 1, color="0.92", zorder=0)
-    for edge in (-1, 0, 1):
-        axes.axvline(edge, color="black", linewidth=0.8, linestyle="-" if edge == 0 else "--", zorder=1)
-    sns.scatterplot(
-        drawn,
-        x="deviation",
-        y="form",
-        hue="figure",
-        style="figure",
-        palette=sns.color_palette("colorblind", drawn["figure"].nunique()),
-        s=70,
-        edgecolor="black",
-        alpha=0.85,
-        ax=axes,
-        zorder=2,
-    )
-    axes.set(xlabel="(simulated - theory) / half-width of the 95% interval", ylabel="", ylim=(len(forms) - 0.4, -0.6))
-    sns.move_legend(axes, "center left", bbox_to_anchor=(1.02, 0.5), title=None, frameon=False)
-    return figure
