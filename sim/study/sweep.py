@@ -44,8 +44,9 @@ def tidy(points: Sequence[tuple[Mapping[str, Value], pd.DataFrame]]) -> pd.DataF
             part.insert(place, key, [value] * len(part))
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
-    after = table.columns.tolist().index("quality") + 1
-    table.insert(after, "quality_per_query", table["quality"] / table["arrived"])
+    if "quality_per_query" not in table:  # the metric of that name leaves out the warm-up, so it stays as it is
+        after = table.columns.tolist().index("quality") + 1
+        table.insert(after, "quality_per_query", table["quality"] / table["arrived"])
     for key in points[0][0]:
         if any(values[key] is None or isinstance(values[key], str) for values, _ in points):  # a column has one kind
             table[key] = ["null" if value is None else str(value) for value in table[key]]

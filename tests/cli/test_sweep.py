@@ -342,6 +342,11 @@ def test_rows_of_points_make_one_table_with_means_and_the_best_of_each_point() -
     assert averaged.loc["x", "quality_half_width"] == pytest.approx(4.303 * 0.5 / 3**0.5, rel=1e-3)
 
 
+def test_a_metric_that_every_sweep_has_besides_may_be_chosen() -> None:
+    rows = pd.DataFrame({"policy": ["a"], "arrived": [4], "quality": [1.0], "quality_per_query": [0.5]})
+    assert tidy([({"n_queries": 4}, rows)])["quality_per_query"].tolist() == [0.5]
+
+
 def test_a_line_figure_has_a_column_for_each_value_of_a_few_others_and_one_where_there_are_none_or_many() -> None:
     table = pd.DataFrame(
         [

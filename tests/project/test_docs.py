@@ -52,10 +52,23 @@ def test_the_commands_of_the_teaching_page_run_and_draw_its_figures(
     assert (out / "teaching_why" / "decomposition.png").exists()
 
 
-@pytest.mark.parametrize("page", ["what_if.md", "teaching.md", "python.md"])
-def test_links_lead_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / "docs" / page).read_text()):
-        assert (ROOT / "docs" / target.partition("#")[0]).exists(), target
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(\s*([^)\s]+)\s*\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target.partition("#")[0]).exists(), target
+
+
+def test_a_page_that_is_mentioned_anywhere_is_there() -> None:
+    rooms = ("sim", "policies", "scenarios", "conf", "tests", "benchmarks", "notebooks", "docs")
+    files = [
+        path for room in rooms for kind in ("py", "yaml", "md", "ipynb") for path in ROOT.glob(f"{room}/**/*.{kind}")
+    ]
+    for path in [*files, *ROOT.glob("*.md")]:
+        for page in re.findall(r"docs/[a-z_/]+\.md", path.read_text()):
+            assert (ROOT / page).is_file() or "docs/latency" in page, f"{path.relative_to(ROOT)} mentions {page}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)

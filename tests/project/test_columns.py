@@ -1,0 +1,78 @@
+"""docs/reference/metrics.md has a line for every column that a command writes, and for no other."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sim.cli.main import main
+from sim.study.experiment import ALWAYS
+
+ROOT = Path(__file__).resolve().parents[2]
+GROUPS = sorted(path.stem for path in (ROOT / "conf" / "metric").glob("*.yaml"))
+SMALL = ["workload.n_queries=40", "workload.n_history=30", "workload.n_models=3", "workload.dim=4"]
+POLICIES = "policy=[random,port]"
+COMMANDS = {
+    "compare": ["compare", "fleet=slots", POLICIES, "replications=2", f"metric=[{','.join(GROUPS)}]"],
+    "sweep": ["sweep", "n_queries=20,30", POLICIES, "fleet=slots", "replications=1", "metric=latency", "cache=null"],
+    "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
+    "explain": ["explain", "fleet=slots", POLICIES, "replications=1", "moments=3"],
+}
+TABLES = {  # the heading of a table's section: the command that writes it, and the file
+    "`requests.parquet`": ("compare", "requests.parquet"),
+    "`summary.csv`": ("compare", "summary.csv"),
+    "`fleet.csv`": ("compare", "fleet.csv"),
+    "`sweep.parquet`": ("sweep", "sweep.parquet"),
+    "`cells.csv` of a sweep": ("sweep", "cells.csv"),
+    "`ratio.parquet`": ("ratio", "ratio.parquet"),
+    "`cells.csv` of ratios": ("ratio", "cells.csv"),
+    "`paired.csv`": ("ratio", "paired.csv"),
+    "`worst.csv`": ("ratio", "worst.csv"),
+    "`slopes.csv`": ("ratio", "slopes.csv"),
+    "`decomposition.csv`": ("explain", "decomposition.csv"),
+    "`prices.csv`": ("explain", "prices.csv"),
+}
+
+
+def documented(heading: str) -> list[str]:
+    """Return the columns that the tables of a section name, in order."""
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    firsts = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return [name for first in firsts for name in re.findall(r"`([^`]+)`", first)]
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output directory of every command."""
+    folder = tmp_path_factory.mktemp("outputs")
+    for name, words in COMMANDS.items():
+        assert main([*words, *SMALL, f"out={folder / name}"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_column_has_a_line_and_every_line_a_column(heading: str, outputs: Path) -> None:
+    verb, file = TABLES[heading]
+    path = outputs / verb / file
+    written = (pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)).columns.tolist()
+    lines = documented(heading)
+    if verb == "sweep":
+        lines.append("n_queries")  # the axis
+    if file == "sweep.parquet":
+        lines += [name for name in documented("`summary.csv`") if name in ALWAYS or "latency" in name]
+    assert sorted(lines) == sorted(written)
+
+
+def test_no_output_of_these_commands_is_left_out(outputs: Path) -> None:
+    described = set(TABLES.values())
+    for verb in COMMANDS:
+        files = {file.name for kind in ("*.csv", "*.parquet") for file in (outputs / verb).glob(kind)}
+        assert files - {file for of, file in described if of == verb} <= {"failures.csv"}
+
+
+def test_every_column_says_its_unit_and_when_it_is_empty() -> None:
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| `")]
+    assert [row[0] for row in rows if not row[-1].strip()] == []
