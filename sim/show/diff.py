@@ -15,6 +15,12 @@ from sim.show.words import listed, number, pair, plus_minus, several
 from sim.study.diff.comparison import HEADLINES
 
 UNTOLD = ("cannot tell", "no difference", "apart")
+SAID = {
+    "cannot tell": "chance can explain the difference",
+    "no difference": "there is no difference",
+    "apart": "they differ",
+    "unknown": "one replication cannot tell",
+}
 MOST_KEYS = 5
 
 
@@ -76,9 +82,9 @@ def sentences(differences: pd.DataFrame, a: str, b: str) -> list[str]:
             if found and winner:
                 parts.append(f"{winner} beats {loser} on {listed(amounts)}")
             elif found and side in ("cannot tell", "apart"):
-                parts.append(f"{side} on {listed(amounts)}")
+                parts.append(f"{SAID[side]} on {listed(amounts)}")
             elif found:
-                parts.append(f"{'one replication cannot tell' if side == 'unknown' else side} on {metrics}")
+                parts.append(f"{SAID[side]} on {metrics}")
         policy = f"{names[0]}: " if names[0] == names[1] else f"{a} ({names[0]}), {b} ({names[1]}): "
         lines.append(policy + "; ".join(parts))
     return lines
@@ -135,7 +141,8 @@ def best_sentence(rankings: pd.DataFrame) -> str:
     for metric, rows in rankings.groupby("metric", sort=False):
         first = rows.sort_values("probability_best", ascending=False, kind="stable").to_dict("records")[0]
         words.append(f"{metric}: {first['alternative']} ({probability(first['probability_best'])})")
-    return f"best of {rankings['alternative'].nunique()}, with probability: {'; '.join(words)}"
+    n = rankings["alternative"].nunique()
+    return f"The likeliest best of {n} policies, with its probability: {'; '.join(words)}"
 
 
 def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:

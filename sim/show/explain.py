@@ -127,7 +127,7 @@ def answered(quality: pd.DataFrame) -> str:
     }
     largest = max(causes, key=lambda term: causes[term][0])
     return (
-        f"{best} achieves the most, {plus_minus(*terms[best, 'achieved'])} of an optimum of "
-        f"{plus_minus(*terms[best, 'optimum'])}; most of what it misses is {str(largest).replace('_', ' ')}: "
+        f"{best} has the highest quality, {plus_minus(*terms[best, 'achieved'])} of an optimum of "
+        f"{plus_minus(*terms[best, 'optimum'])}. Most of what it misses is {str(largest).replace('_', ' ')}: "
         f"{plus_minus(*causes[largest])} (95%)."
     )

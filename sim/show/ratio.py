@@ -117,10 +117,10 @@ def answered(worst: pd.DataFrame, orders: list[str]) -> str:
     first, *others = at_size.to_dict("records")
     order = f"its worst order, {heading(first['order'])}" if len(orders) > 1 else f"order {heading(first['order'])}"
     words = (
-        f"At {first['size']:,} queries {first['policy']} keeps the most of the hindsight optimum in {order}: "
+        f"{first['policy']} keeps the largest share of the hindsight optimum in {order}, at {first['size']:,} queries: "
         f"{first['ratio']:.3f} +- {first['half_width']:.3f} (95%)"
     )
     if not others:
         return f"{words}."
     following = others[0]
-    return f"{words}; the next, {following['policy']}, keeps {following['ratio']:.3f} +- {following['half_width']:.3f}."
+    return f"{words}. The next, {following['policy']}, keeps {following['ratio']:.3f} +- {following['half_width']:.3f}."

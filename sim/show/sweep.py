@@ -22,7 +22,7 @@ MOST_ROWS = 40
 def best_table(winners: pd.DataFrame, axes: Sequence[str]) -> Table:
     """Return the best policy of each point, as ``sim.study.sweep.best`` finds it."""
     replications = int(winners["replications"].iloc[0])
-    title = f"the policy of most mean quality at each point, of {replications} replications, +- 95%"
+    title = f"The policy with the highest mean quality at each point, of {replications} replications, +- 95%"
     if len(winners) > MOST_ROWS:
         title += f"; the first {MOST_ROWS} of {len(winners)} points, all are in cells.csv"
     table = Table(title=title, title_justify="left", title_style="bold")
@@ -51,7 +51,9 @@ def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     names = [policy for policy in table["policy"].unique() if policy not in ORACLES]
     n_replications = int(winners["replications"].min())
     asked = (
-        f"What quality does {names[0]} get" if len(names) == 1 else f"Which of {len(names)} policies gets most quality"
+        f"What quality does {names[0]} get"
+        if len(names) == 1
+        else f"Which of {len(names)} policies gets the highest quality"
     )
     enough = n_replications > 1
     return Report(
@@ -82,13 +84,21 @@ def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
 
 
 def answered(winners: pd.DataFrame, axes: Sequence[str]) -> str:
-    """Return who is the best at how many points, and where the most quality per query is reached."""
-    wins = [f"{policy} at {n}" for policy, n in winners["policy"].value_counts(sort=True).items()]
+    """Return which policy is the best at how many points, and where quality per query is highest."""
+    wins = [(str(policy), int(n)) for policy, n in winners["policy"].value_counts(sort=True).items()]
+    n_points = len(winners)
+    (first, at), others = wins[0], [f"{policy} at {n}" for policy, n in wins[1:]]
+    if n_points == 1:
+        where = "at the only point"
+    elif not others:
+        where = "at both points" if n_points == 2 else f"at all {n_points} points"
+    else:
+        where = f"at {at} of {n_points} points, {listed(others)}"
     top = winners.sort_values("quality_per_query", ascending=False, kind="stable").to_dict("records")[0]
     place = ", ".join(f"{axis} = {words(top[axis])}" for axis in axes)
     amount = plus_minus(top["quality_per_query"], top["quality_per_query_half_width"])
     sure = " (95%)" if top["quality_per_query_half_width"] > 0 else ""
     return (
-        f"The most quality has {listed(wins)} of {several(len(winners), 'point')}; per query it is highest at {place}, "
-        f"where {top['policy']} gets {amount}{sure}."
+        f"{first} has the highest quality {where}. Quality per query is highest at {place}: {top['policy']} gets "
+        f"{amount}{sure} there."
     )

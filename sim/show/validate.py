@@ -62,13 +62,14 @@ def validate_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     customers = config["quick_customers" if config["quick"] else "customers"]
     failed = sorted(set(claims.loc[~passed, "form"]))
     drawing = Shown("validate", "How far simulation is from theory; grey: inside the 95% interval.", deviations(claims))
+    n_failed = int((~passed).sum())
     n_refused = int(table["passed"].isna().sum())
     return Report(
         f"Does the simulator agree with {several(claims['form'].nunique(), 'closed form')} of queueing theory on "
         f"{several(claims['system'].nunique(), 'system')}, with {customers:,} customers each?",
         "Figures of theory beside simulated ones, with intervals from batch means.",
-        f"{'Yes' if passed.all() else 'No'}: of {several(len(claims), 'figure')}, {int(inside.sum())} are inside their "
-        f"95% interval and {int((~passed).sum())} beyond what chance allows for so many"
+        f"{'Yes' if passed.all() else 'No'}. {int(inside.sum())} of {several(len(claims), 'figure')} are inside their "
+        f"95% interval. {n_failed or 'None'} {'is' if n_failed < 2 else 'are'} beyond what chance allows for so many"
         + (f": {listed(failed)}." if failed else "."),
         (verdicts(table), reasons(table)),
         (drawing,) if len(claims) else (),
