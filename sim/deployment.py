@@ -1,6 +1,7 @@
-"""One deployment of a fleet: what serves it, its limits, its prices, and where numbers come from. It knows no clock.
+"""Describes one deployment of a fleet: its service, limits and prices, and where each number comes from.
 
-The protocols say what a service, a balancer, an autoscaler and a distribution must offer; ``sim.world`` has them.
+The protocols say what a service, a balancer, an autoscaler and a distribution must offer; ``sim.world`` and
+``sim.distributions`` have them. It knows no clock.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Deployment:
     balancer : Balancer or None
         Which replica takes a query; None for the least loaded.
     discipline : callable or None
-        Ranks those who wait, the lowest first (``sim.world.stations.queue``); None for first come, first served.
+        Ranks the jobs that wait, the lowest first (``sim.world.stations.queue``); None for first come, first served.
     patience : Distribution or None
         How long a query waits before it leaves (``abandoned``).
     timeout_s : float or None

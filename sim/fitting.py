@@ -1,4 +1,4 @@
-"""Whether the parts of a scenario fit each other: fleet, workload, budgets, periods. It knows no clock.
+"""Checks that the parts of a scenario fit each other: fleet, workload, budgets, periods. It knows no clock.
 
 Each part has checked its own numbers when it was made; these are the checks that need two of them.
 """

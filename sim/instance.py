@@ -1,4 +1,4 @@
-"""One replication of a scenario, drawn and checked: what a run needs besides the policy. It knows no clock."""
+"""Draws and checks one replication of a scenario: all that a run needs besides the policy. It knows no clock."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Instance:
     patience_s : tuple of array (n_queries,) or None
         For each deployment, how long each arrival would wait there.
     think_s : array (n_queries,) or None
-        With a closed loop of users: how long each thinks before its next query, of whom the quickest asks at 0; arrival
+        With a closed loop of users: how long each thinks before its next query; the quickest user asks at 0. Arrival
         times then come of themselves.
     """
 

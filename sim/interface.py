@@ -1,4 +1,4 @@
-"""All that a policy may see and do. It holds no outcome that has not been revealed.
+"""Defines all that a policy may see and do. It holds no outcome that has not been revealed.
 
 Arrays are read-only. ``n_deployments`` is the size of the fleet, ``n_history`` the number of history rows, ``dim``
 the embedding dimension; ``deployment`` is an index into ``Setting.fleet``.

@@ -1,4 +1,4 @@
-"""What is simulated: workload, fleet, budgets, arrivals and order. It knows no clock and no policy.
+"""Describes what is simulated: workload, fleet, budgets, arrivals, order and events. It knows no clock and no policy.
 
 The protocols say what a fleet, a budget rule, an arrival process and an order must offer; ``sim.instance`` draws one
 replication of it all.

@@ -1,4 +1,7 @@
-"""Which rows of a workload a replication has: those that arrive, those that the history keeps. It knows no fleet."""
+"""Selects the rows of a workload that a replication has: which arrive, and which the history keeps.
+
+It knows no fleet.
+"""
 
 from __future__ import annotations
 

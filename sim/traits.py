@@ -1,4 +1,4 @@
-"""What a part of a scenario may say of itself, and what holds of a part that does not.
+"""Says what a part of a scenario may tell of itself, and what holds of a part that does not.
 
 A part must offer what its protocol in ``sim.deployment`` or ``sim.scenario`` demands, and may have any attribute of the
 class below that speaks of its kind. It does not inherit that class: a plain function may be an order, and a class with
@@ -21,7 +21,7 @@ def unknown_rate(mean_input_tokens: float, mean_output_tokens: float) -> float |
 
 
 def unknown_times_s(output_tokens: IntArray | None, draws: FloatArray | None) -> FloatArray | None:
-    """Return None: nobody can say beforehand."""
+    """Return None: the times are not known beforehand."""
     return None
 
 
@@ -69,7 +69,7 @@ class ServiceTraits(Traits):
         full replica serves per second; None where no formula knows.
     holds_s : callable
         From the output tokens of queries (n,) and their draws (n, n_numbers), each or None, to how long each of them
-        holds a slot (n,) at normal speed; None where nobody can say beforehand, as in a batch.
+        holds a slot (n,) at normal speed; None where they are not known beforehand, as in a batch.
     """
 
     slots: int | None = None
@@ -122,7 +122,7 @@ class BudgetTraits(Traits):
 
 @dataclass(frozen=True)
 class ArrivalsTraits(Traits):
-    """Of an arrival process; one that has both is a closed loop, whose times of arrival come of themselves.
+    """Of an arrival process; one that has both is a closed loop, whose queries arrive when earlier ones have ended.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class EventTraits(Traits):
     moves_money : bool
         Whether it may change budgets or prices, so that no hindsight optimum bounds the run.
     only_cuts : bool
-        Whether nobody may spend more for whatever it changes.
+        Whether it lets no deployment spend more, whatever it changes.
     mean_up_s, mean_down_s : float or None
         Of an event that comes and goes for ever, which is checked against the length of a run; None for no check.
     """

@@ -89,8 +89,8 @@ class World:
         """Return the record of a run, and the time and the decision of each arrival."""
         watched = Watched(policy)
         rng = stream(*self.instance.seeds, "policy")
-        trace = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
-        return frame(trace, self.instance), watched.decisions
+        table = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
+        return frame(table, self.instance), watched.decisions
 
 
 def world_of(estimator: Estimator | None, scenario: Scenario, seed: int, estimates: EstimateCache | None) -> World:

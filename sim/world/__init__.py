@@ -1,1 +1,1 @@
-"""One run: the clock, the deployments, the ledger and the request table."""
+"""Runs one policy on one instance: the clock, the deployments, the ledger and the request table."""

@@ -1,4 +1,7 @@
-"""Open-loop arrivals: each query arrives at its own time, whatever becomes of those before it. They know no policy."""
+"""Makes the queries of a run, and lets them arrive at the instance's times: an open loop. It knows no policy.
+
+``Source`` is what an open loop and the users of a closed loop have in common.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What events may turn while a run goes on: deployments, budgets and prices. It knows no query and no policy."""
+"""Gives events their controls over a running world: deployments, budgets and prices. It knows no query or policy."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class FleetControls:
         Raises
         ------
         ValueError
-            In a closed loop, whose arrival times come of themselves.
+            In a closed loop, whose arrival times are not known beforehand.
         """
         if self._instance.think_s is not None:
             raise ValueError(f"a closed loop has no {share} of its arrivals beforehand: give seconds")

@@ -1,4 +1,7 @@
-"""From a decision to a fate: commit, offer, fall back, wait, retry, settle. It knows truth and money, and no policy."""
+"""Takes each query from its decision to its fate: commit, offer, fall back, wait, retry, settle.
+
+It knows the truth and the budgets, and no policy.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
 from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
-from sim.world.services.slots import Job
+from sim.world.services.slots import Finish, Job
 from sim.world.stations.station import Station
 
 Views = tuple[IntArray, IntArray, FloatArray, BoolArray]
@@ -34,9 +37,9 @@ class Dispatcher:
     instance : Instance
     env : simpy.Environment
     table : RequestTable
-    on_served : callable
-        Called with each finished job and the time.
-    on_end : callable or None
+    finish : callable or None
+        Called with each job and the time at its completion, once it has been paid for.
+    end : callable or None
         Called with the time whenever a query has met its fate.
 
     Attributes
@@ -55,16 +58,16 @@ class Dispatcher:
         instance: Instance,
         env: simpy.Environment,
         table: RequestTable,
-        on_served: Callable[[Job, float], None] | None,
-        on_end: Callable[[float], None] | None,
+        finish: Finish | None,
+        end: Callable[[float], None] | None,
     ) -> None:
         scenario, n_deployments = instance.scenario, len(instance.fleet)
         self.env = env
         self._name = name
         self._instance = instance
         self._table = table
-        self._on_served = on_served
-        self._on_end = on_end
+        self._finish = finish
+        self._end = end
         self._n_deployments = n_deployments
         self._rows: list[int] = instance.rows.tolist()
         # Element by element, a memoryview reads twice as fast as the array behind it, and gives Python numbers.
@@ -93,8 +96,8 @@ class Dispatcher:
                 k,
                 counts,
                 env,
-                self._complete,
-                self._lose,
+                self._finished,
+                self._lost,
                 instance.patience_s[k],
                 stream(*instance.seeds, f"balancer {deployment.name}"),
             )
@@ -118,8 +121,8 @@ class Dispatcher:
             self._table.explored[query.id] = True
         if choice is None:
             self._table.fate[query.id] = DECLINED
-            if self._on_end is not None:
-                self._on_end(now_s)
+            if self._end is not None:
+                self._end(now_s)
             return
         refusal = self._offer(query, decision, choice, now_s)
         if refusal is None:
@@ -167,8 +170,8 @@ class Dispatcher:
         """Record a fate, unless the query tries again."""
         if self._is_final or not self._tries_again(query, decision, refusal, now_s):
             self._table.fate[query.id] = refusal
-            if self._on_end is not None:
-                self._on_end(now_s)
+            if self._end is not None:
+                self._end(now_s)
 
     def _tries_again(self, query: Query, decision: Decision, refusal: int, now_s: float) -> bool:
         """Plan a retry or let the query wait for the next budget window; return whether it does either."""
@@ -201,7 +204,7 @@ class Dispatcher:
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
-    def _complete(self, job: Job, now_s: float) -> None:
+    def _finished(self, job: Job, now_s: float) -> None:
         table, number = self._table, job.query.id
         if self._flows:
             self.ledger.flow_in(now_s)
@@ -210,12 +213,12 @@ class Dispatcher:
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s
         table.finished_at_s[number] = now_s
-        if self._on_served is not None:
-            self._on_served(job, now_s)
-        if self._on_end is not None:
-            self._on_end(now_s)
+        if self._finish is not None:
+            self._finish(job, now_s)
+        if self._end is not None:
+            self._end(now_s)
 
-    def _lose(self, job: Job, fate: int, now_s: float) -> None:
+    def _lost(self, job: Job, fate: int, now_s: float) -> None:
         """Take note of a job that was taken and then lost; nothing is charged for it."""
         table, number = self._table, job.query.id
         if self._flows:

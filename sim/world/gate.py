@@ -1,6 +1,6 @@
-"""The gate before a policy: it gathers queries into batches, and waits for as long as a decision takes.
+"""Gathers queries into batches for a policy that wants several at once, and lets decisions take their time.
 
-It knows the clock and neither policies nor decisions.
+It knows the clock; it knows no policy and does not look at decisions.
 """
 
 from __future__ import annotations

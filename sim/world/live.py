@@ -1,4 +1,4 @@
-"""Numbers per deployment that the world writes and policies read. It knows neither.
+"""Holds numbers per deployment that the world writes and policies read. It knows neither of them.
 
 ``write`` takes them one by one; ``view`` (n_deployments,) is read-only and follows.
 """

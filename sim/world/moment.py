@@ -1,4 +1,4 @@
-"""What comes first of all that happens at one time. It knows the clock and no query, server or policy.
+"""Orders all that happens at one time. It knows the clock, and no query, server or policy.
 
 SimPy orders events of one time by priority, and events of one priority by when they were planned. Everything that the
 world plans has one of the priorities below, so that a tie is broken by what the events are, whatever else happened

@@ -1,4 +1,7 @@
-"""What goes on in a run by itself: events, budget renewals, snapshots of the state, autoscalers. It knows no policy."""
+"""Starts what goes on beside the queries: events, renewals of budgets, snapshots of the state, autoscalers.
+
+It knows no policy.
+"""
 
 from __future__ import annotations
 

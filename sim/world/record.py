@@ -1,4 +1,7 @@
-"""The request table of one run: one row per arrival, in columns. It knows what happened and not why."""
+"""Holds the request table of one run, a row per arrival, and says which columns and fates it has.
+
+It knows what happened, and not why.
+"""
 
 from __future__ import annotations
 

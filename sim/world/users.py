@@ -1,6 +1,6 @@
-"""Closed-loop arrivals: each user asks, waits until its query has met its fate, thinks, and asks again.
+"""Lets the queries of a closed loop arrive: each user asks, waits for the end of its query, thinks, and asks again.
 
-They know no policy and not why a query ended.
+It knows no policy, and not how a query ended.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sim.world.record import RequestTable
 
 
 class Users:
-    """A source whose times of arrival come of themselves; see ``sim.world.arriving.Source``.
+    """The users of a closed loop, as a source; see ``sim.world.arriving.Source``.
 
     Parameters
     ----------

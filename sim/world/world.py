@@ -1,4 +1,6 @@
-"""One run: arrival -> decide -> commit -> queue -> serve -> settle -> record -> learn. It holds clock and policy.
+"""Runs one policy on one instance: it decides on each arrival, carries the decision out and learns from its outcome.
+
+It holds the clock and the policy. It leaves arrivals to a source, and what becomes of a decision to the dispatcher.
 
 SimPy runs it through callbacks on timeouts; a process per query would be several times slower.
 """
@@ -76,7 +78,7 @@ class World:
             self._env,
             self.table,
             self._learn if learns else None,
-            self._count_end if self._goes_on or self._users is not None else None,
+            self._ended if self._goes_on or self._users is not None else None,
         )
         self._views = self.dispatcher.views
         self._carry_out = self.dispatcher.carry_out
@@ -174,7 +176,7 @@ class World:
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} learning from query {query.id}: {error}") from error
 
-    def _count_end(self, _: float) -> None:
+    def _ended(self, _: float) -> None:
         self._left -= 1
         if self._left == 0 and self._goes_on:
             self._over.succeed()

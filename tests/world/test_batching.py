@@ -161,6 +161,11 @@ def test_stepping_through_iterations_gives_the_same_times_within_one_or_two(
     assert finished(serve(service, requests)) == pytest.approx(expected, abs=within * iteration_s + 1e-9)
 
 
+def test_requests_that_leave_together_have_their_first_token_by_then_however_little_apart_they_came() -> None:
+    outcomes = serve(SHARING, [Request(0.0, 0, 1), Request(2.0**-52, 0, 1)])
+    assert [outcome.first_token_s for outcome in outcomes] == [outcome.finished_s for outcome in outcomes]
+
+
 @given(SERVICES, REQUESTS)
 def test_first_come_first_started_and_nothing_before_its_time(service: Batching, requests: list[Request]) -> None:
     outcomes = serve(service, requests)

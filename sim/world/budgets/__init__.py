@@ -1,1 +1,1 @@
-"""Money in a run: the ledger of every budget, how budgets renew, and which queries wait for one."""
+"""Keeps the budgets of a run: the ledger, the renewal of budgets, and the queries that wait for one."""

@@ -1,4 +1,4 @@
-"""Money: what each deployment may spend, has promised and has paid. It knows amounts and times, not queries.
+"""Counts what each deployment may spend, has promised and has paid. It knows amounts and times, and no query.
 
 Two views of the same budget. *Committed* cost counts from the moment a query is taken on, and enforces the budget.
 *Settled* cost counts from its completion, and is all that a policy sees: showing the committed view would tell the true
@@ -115,7 +115,7 @@ class Ledger:
     def cut(self, deployment: int, factor: float) -> None:
         """Multiply what remains of a budget, and all that is to come, by a factor of at most 1.
 
-        What remains is the settled view, so that the step tells nobody what is in flight; that is still paid for.
+        What remains is the settled view, so that the step does not tell what is in flight; that is still paid for.
         """
         if math.isinf(self._budgets[deployment]):
             return

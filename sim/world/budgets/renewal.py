@@ -1,4 +1,4 @@
-"""How budgets begin anew while a run goes on: windows and token buckets. It knows amounts and times, not queries.
+"""Renews budgets while a run goes on, by windows or token buckets. It knows amounts and times, and no query.
 
 A budget for the run is given out between the first arrival and the last, and never more of it than there is: windows
 get the shares of the time that they cover, and a bucket begins full and gets the rest evenly.

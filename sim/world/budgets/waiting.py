@@ -1,4 +1,4 @@
-"""Queries that wait for a budget: until its next window, or until a token bucket can pay. It knows no truth."""
+"""Keeps the queries that wait for a budget, until its next window or until a bucket can pay. It knows no truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sim.world.moment import WINDOWS, Moment
 
 
 class BudgetQueue:
-    """Those who wait, in the order in which they began to.
+    """The queries that wait, in the order in which they began to.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class BudgetQueue:
             self._offer(query, decision)
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Let no query wait any more."""
         self._is_open = False
         self.offer_all()
 
@@ -72,13 +72,13 @@ class BudgetQueue:
         return [self._ledger.wait_s(choice, self._needs(query, choice)) for choice in choices]
 
     def _wake_in(self, wait_s: float) -> None:
-        """See that those who wait are looked at again after so long."""
+        """See that the waiting queries are looked at again after so long."""
         if self._env.now + wait_s < self._wake_at_s:
             self._wake_at_s = self._env.now + wait_s
             Moment(self._env, wait_s, WINDOWS, self._wake_at_s).callbacks.append(self._wake)
 
     def _wake(self, event: simpy.Event) -> None:
-        """Offer those again whom a bucket can pay for now, in their order."""
+        """Offer the queries again that a bucket can pay for now, in their order."""
         if event.value != self._wake_at_s:
             return  # an earlier one took its place
         self._wake_at_s = next_s = math.inf

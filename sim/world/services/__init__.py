@@ -1,1 +1,1 @@
-"""How a replica serves: instantly, in slots, in batches or behind a rate limit. One service, one file."""
+"""Serves queries in one replica: instantly, in slots, in batches or behind rate limits. Each service has a file."""

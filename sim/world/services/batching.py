@@ -1,4 +1,4 @@
-"""Continuous batching on a virtual token clock. It knows the clock and tokens, not money, quality or policies.
+"""Serves in continuous batches, on a virtual token clock. It knows the clock and tokens, and no money or policy.
 
 Requests in one batch of b advance together, one token per iteration of W + H b seconds. So the server keeps one clock V
 that counts iterations, V' = 1 / (W + H b): a request that joins at V with w tokens to generate leaves when V reaches
@@ -147,7 +147,7 @@ class BatchingServer:
             self._prefills.append([number, prefill_s])
             self._stall_s += prefill_s
         self._iteration_s = (self._base_s + self._per_sequence_s * len(batch)) * self._slowness
-        if batch[0] is entry:  # else everybody leaves later than before, and the pending event will see to it
+        if batch[0] is entry:  # else all others leave later than before, and the pending event will see to it
             self._expect(now_s)
 
     def cancel(self, job: Job, now_s: float) -> None:
@@ -220,7 +220,7 @@ class BatchingServer:
             event.callbacks.append(self._leave)
 
     def _leave(self, event: simpy.Event) -> None:
-        """Let everybody go whose target is reached."""
+        """Let every request go whose target is reached."""
         if event is not self._armed:
             return  # an earlier one took its place
         now_s, batch = self._env.now, self._batch
@@ -242,9 +242,9 @@ class BatchingServer:
         for job in gone:
             if self._kv_tokens is not None:
                 self._held_tokens -= self._needs(job)
-            if job.first_token_at_s == INFINITY:
+            if job.first_token_at_s > now_s:  # noqa: PLR1730 - min takes longer; not known yet, or by rounding
                 job.first_token_at_s = now_s
-        self._leaving = True  # one change for all who leave and all who follow them
+        self._leaving = True  # one change for all that leave and all that follow them
         for job in gone:
             self._finish(job, now_s)
         self._leaving = False

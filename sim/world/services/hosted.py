@@ -1,4 +1,4 @@
-"""A hosted model behind rate limits. It knows the clock, tokens and the limits, not money, quality or policies.
+"""Serves as a hosted model behind rate limits. It knows the clock, tokens and the limits, and no money or policy.
 
 Two token buckets, one of requests and one of tokens, each holding a minute's allowance and refilling evenly. Instead of
 levels it keeps the time at which each bucket would be full again: a request of n units adds n / rate to it, and may

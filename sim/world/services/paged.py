@@ -1,4 +1,4 @@
-"""Continuous batching as vLLM does it, exact to the iteration. It knows the clock and tokens, not money or policies.
+"""Serves in continuous batches as vLLM does, exact to the iteration. It knows clock and tokens, and no money or policy.
 
 Beyond ``Batching``: requests join at the end of an iteration; prompts are prefilled in chunks that share iterations
 with decoding; an iteration takes longer with more tokens in the key-value cache; and the cache is not reserved for
@@ -10,7 +10,7 @@ An iteration with b decoding requests, m tokens in the cache and c prompt tokens
 
 While nothing is prefilled m grows by b per iteration, so n iterations take n d + K b n (n - 1) / 2, d being the first.
 The server leaps over them to the next that changes anything: a completion, a full cache, or the one under way when
-somebody joins or leaves. So no event stands for an iteration of decoding alone, and each iteration is exact.
+a request joins or leaves. So no event stands for an iteration of decoding alone, and each iteration is exact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sim.world.moment import COMPLETIONS, Moment
 from sim.world.services.paged_engine import INFINITY, Costs, Engine, Member
 from sim.world.services.slots import Finish, Job, Room
 
-TIE_ITERATIONS = 1e-9  # who comes this little after the end of an iteration comes with it
+TIE_ITERATIONS = 1e-9  # a request that comes this little after the end of an iteration comes with it
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class PagedBatchingServer:
         leap.callbacks.append(self._land)
 
     def _land(self, event: simpy.Event) -> None:
-        """Between two leaps: who is done leaves, who waits joins."""
+        """Between two leaps: finished requests leave, waiting ones join."""
         if event is not self._leap:
             return  # interrupted
         now_s = self._env.now

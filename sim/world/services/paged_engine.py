@@ -1,4 +1,4 @@
-"""One engine's batch, counted in iterations: joining, prefill, decoding, preemption, leaving. It has no clock."""
+"""Counts one engine's batch in iterations: joining, prefill, decoding, preemption and leaving. It has no clock."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Costs:
 
 
 class Engine:
-    """The batch, its key-value cache, and those who wait for both.
+    """The batch, its key-value cache, and the requests that wait for both.
 
     Attributes
     ----------
     waiting : deque of Member
-        First those who were preempted.
+        The preempted ones come first.
     iterations : int
         How many iterations the plan lasts; 0 if the engine is idle.
     first_s, growth_s : float
@@ -93,7 +93,7 @@ class Engine:
             self._remove(member, iteration)
 
     def settle(self, iteration: int, now_s: float) -> None:
-        """Between two iterations: preempt the last to join until all can make a token, or let in who waits."""
+        """Between two iterations: preempt the last to join until all can make a token, or let waiting requests in."""
         full = False
         while self._held_tokens + len(self._decoding) > self._costs.kv_tokens and self.size > 1:
             last = max(self._members())
@@ -129,7 +129,7 @@ class Engine:
             self.iterations = 0
 
     def land(self, iterations: int, iteration: int, now_s: float) -> list[Job]:
-        """Carry out so many iterations, at most as planned, the last being number ``iteration``; return who is done."""
+        """Carry out so many iterations, at most as planned, up to number ``iteration``; return the finished jobs."""
         self._held_tokens += self._growing * iterations
         gone = []
         for member, size in self._chunks:

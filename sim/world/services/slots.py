@@ -1,4 +1,4 @@
-"""How a replica serves: the contract, Instant and Slots. It knows the clock and tokens, not money, quality or policies.
+"""Says what a service and its server offer, and serves instantly or in slots. It knows the clock and tokens, not money.
 
 A service is a frozen set of hyperparameters; ``open`` makes its server for one replica of one run.
 """

@@ -1,4 +1,4 @@
-"""A service whose time is drawn from a distribution, whatever the query. It knows the clock, not tokens or money."""
+"""Serves each query for a time drawn from a distribution. It knows the clock, and neither tokens nor money."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many replicas a deployment has over time. It knows loads, not queries or policies."""
+"""Opens and closes replicas of a deployment as its load changes. It knows loads, and no query or policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which replica of a deployment takes a job. It knows loads, not queries' contents.
+"""Chooses the replica of a deployment that takes a job. It knows loads, and does not look into queries.
 
 A balancer is a frozen set of hyperparameters; ``open`` makes its state for one deployment of one run. ``choose`` gets
 the replicas that accept jobs, at least one, and returns one of them.

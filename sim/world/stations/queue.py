@@ -1,4 +1,4 @@
-"""Who is served next: a queue of jobs in any order. It knows jobs, not servers.
+"""Keeps the jobs that wait for a replica and says which is next, in any order. It knows jobs, and no server.
 
 A discipline is a function from a job to its rank, the lowest first; without one a queue is first come, first served.
 """

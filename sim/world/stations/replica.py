@@ -1,14 +1,16 @@
-"""One replica: a server and the jobs that wait for it. It knows jobs, not deployments, money or policies."""
+"""Serves jobs one after another as its server has room: one replica and its queue.
+
+It knows jobs, and no deployment, money or policy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import simpy
 
 from sim.deployment import Service
-from sim.world.services.slots import Job, Server
+from sim.world.services.slots import Finish, Job, Server
 from sim.world.stations.queue import Discipline, Queue
 
 
@@ -20,7 +22,7 @@ class Replica:
     service : Service
     discipline : callable or None
     env : simpy.Environment
-    done : callable
+    finish : callable
         Called with each job and the time at its completion, after the next one has begun.
     counts : tuple
         The fleet's numbers of waiting jobs and of jobs in service, and this deployment's place in them.
@@ -31,14 +33,14 @@ class Replica:
         service: Service,
         discipline: Discipline | None,
         env: simpy.Environment,
-        done: Callable[[Job, float], None],
+        finish: Finish,
         counts: tuple[Any, Any, int],
     ) -> None:
         self._queued, self._in_flight, self._place = counts
-        self._done = done
+        self._finish = finish
         self._queue = Queue(discipline)
         self._serving: set[Job] = set()
-        self.server: Server = service.open(env, self._finish)
+        self.server: Server = service.open(env, self._finished)
         self.server.on_room = self._begin_waiting
         self.accepts = True
 
@@ -58,7 +60,7 @@ class Replica:
         return len(self._serving)
 
     def begin(self, job: Job, now_s: float) -> bool:
-        """Serve the job from now on, if nobody waits and the server has room; return whether it does."""
+        """Serve the job from now on, if no job waits and the server has room; return whether it does."""
         if self._queue.length or not self.server.admits(job):
             return False
         self._serve(job, now_s)
@@ -103,14 +105,14 @@ class Replica:
             self._serving.add(job)
             self._in_flight[self._place] += 1
 
-    def _finish(self, job: Job, now_s: float) -> None:
+    def _finished(self, job: Job, now_s: float) -> None:
         job.is_gone = True
         if job in self._serving:
             self._serving.remove(job)
             self._in_flight[self._place] -= 1
-        if self._queue.length:  # before done, so that nobody overtakes those who wait
+        if self._queue.length:  # first, so that nothing that ``finish`` sets off overtakes the jobs that wait
             self._begin_waiting(now_s)
-        self._done(job, now_s)
+        self._finish(job, now_s)
 
     def _begin_waiting(self, now_s: float) -> None:
         while self._queue.length and self.server.admits(self._queue.first()):

@@ -1,4 +1,7 @@
-"""One deployment at work: replicas behind a balancer, limits on waiting and on time, outages. It knows no money."""
+"""Puts one deployment to work: replicas behind a balancer, limits on waiting and on time, outages.
+
+It knows no money and no policy.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from sim.interface import FloatArray
 from sim.traits import ServiceTraits
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.record import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
-from sim.world.services.slots import Job
+from sim.world.services.slots import Finish, Job
 from sim.world.stations.balancer import LeastLoaded
 from sim.world.stations.replica import Replica
 
@@ -30,9 +33,9 @@ class Station:
     counts : tuple
         The fleet's numbers, which this station keeps up to date: waiting, in service, whether available.
     env : simpy.Environment
-    done : callable
+    finish : callable
         Called with each job and the time at its completion, after the next one has begun.
-    lost : callable
+    lose : callable
         Called with each job that was taken and then lost, its fate and the time.
     patience_s : array (n_queries,) or None
         How long each query will wait here before it leaves.
@@ -46,8 +49,8 @@ class Station:
         number: int,
         counts: tuple[Any, Any, Any],
         env: simpy.Environment,
-        done: Callable[[Job, float], None],
-        lost: Callable[[Job, int, float], None],
+        finish: Finish,
+        lose: Callable[[Job, int, float], None],
         patience_s: FloatArray | None,
         rng: np.random.Generator,
     ) -> None:
@@ -56,8 +59,8 @@ class Station:
         self._number = number
         self._counts = (queued, in_flight, number)
         self._env = env
-        self._done = done
-        self._lost = lost
+        self._finish = finish
+        self._lose = lose
         self._patience_s = patience_s
         self._capacity = deployment.queue_capacity if ServiceTraits.of(deployment.service).may_wait else 0
         self._context_tokens = deployment.service.context_tokens
@@ -67,7 +70,7 @@ class Station:
         self._slowdowns: list[float] = []  # the factors that hold at present
         self._outages = self._absences = 0  # how many events keep it down, or out, at present
         self._is_plain = not self._has_clocks and self._context_tokens is None and deployment.autoscaler is None
-        self._only: Replica | None = None  # the one replica, while nothing can refuse or watch what it is offered
+        self._only: Replica | None = None  # see ``_find_only``
         self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
         self.replicas: list[Replica] = []
         self.starting = 0  # replicas that are paid for and do not serve yet
@@ -114,19 +117,19 @@ class Station:
 
     def _give_up(self, job: Job, fate: int) -> None:
         self._home.pop(job).remove(job, self._env.now)
-        self._lost(job, fate, self._env.now)
+        self._lose(job, fate, self._env.now)
 
-    def _complete(self, job: Job, now_s: float) -> None:
+    def _finished(self, job: Job, now_s: float) -> None:
         del self._home[job]
-        self._done(job, now_s)
+        self._finish(job, now_s)
 
     # --- replicas -----------------------------------------------------------------------------------------------------
 
     def add_replica(self) -> None:
         """Open one more replica."""
         deployment = self._deployment
-        done = self._complete if self._has_clocks else self._done
-        replica = Replica(deployment.service, deployment.discipline, self._env, done, self._counts)
+        finish = self._finished if self._has_clocks else self._finish
+        replica = Replica(deployment.service, deployment.discipline, self._env, finish, self._counts)
         replica.server.slow_down(self._factor(), self._env.now)
         self.replicas.append(replica)
         self._note_opening()
@@ -172,7 +175,7 @@ class Station:
         for replica in self.replicas:
             for job in replica.clear(self._env.now):
                 self._home.pop(job, None)
-                self._lost(job, FAILED, self._env.now)
+                self._lose(job, FAILED, self._env.now)
 
     def repair(self) -> None:
         """End one ``fail``: come up again, unless there is another reason to be down."""
@@ -211,5 +214,6 @@ class Station:
         self._find_only()
 
     def _find_only(self) -> None:
+        """Note the one replica while nothing can refuse or watch what it is offered: 4% of a run without a clock."""
         is_open = self._is_plain and self._outages == self._absences == 0
         self._only = self.replicas[0] if is_open and len(self.replicas) == 1 else None
