@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -21,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sim.cli.renamed import follow_moves
 from sim.cli.types import check, check_all, shown, takes_any_name
+from sim.cli.words import of_own_estimators, quoted
 
 GROUPS = (
     "policy",
@@ -39,9 +38,7 @@ GROUPS = (
 )
 
 
-OPTIONAL = ("window", "events", "estimator", "metric", "experiment")  # groups of which nothing need be chosen
 DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
-COMPARISON = re.compile("[<>]")
 
 
 def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
@@ -109,17 +106,6 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
     return config, overrides
 
 
-def of_own_estimators(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words, and apart from them those that set keys of estimators that policies bring themselves.
-
-    Without ``estimator=NAME``, ``estimator.k=2`` is for the estimator of every chosen policy that has a ``k``.
-    """
-    if any(word.partition("=")[0] == "estimator" for word in overrides):
-        return list(overrides), []
-    own = [word for word in overrides if word.startswith("estimator.")]
-    return [word for word in overrides if word not in own], own
-
-
 def set_own_estimators(config: DictConfig, words: Sequence[str]) -> None:
     """Set the keys that these words name in the estimators of all policies that have them."""
     for override in OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(list(words)):
@@ -179,34 +165,6 @@ def put_estimator(config: DictConfig) -> None:
         for policy in config.policy.values():
             if "estimator" in policy:
                 policy.estimator = config.estimator
-
-
-def quoted(word: str) -> str:
-    """Return an override as Hydra can read it: comparisons in quotes, and a group that is null left out.
-
-    >>> quoted("targets=[p95_latency_s<=2,served_share>=1]")
-    "targets=['p95_latency_s<=2','served_share>=1']"
-    >>> quoted("window=null")
-    '~window'
-    """
-    key, _, value = word.partition("=")
-    if key in OPTIONAL and value in ("null", "[]"):
-        return f"~{key}"
-    if not COMPARISON.search(value) or "'" in value or '"' in value:
-        return word
-    return f"{key}=[{','.join(repr(item.strip()) for item in value.strip().strip('[]').split(','))}]"
-
-
-def with_directories(words: Sequence[str]) -> list[str]:
-    """Return overrides in which the words that are directories have become the list ``directories``.
-
-    >>> with_directories(["results", "older results", "out=difference"])
-    ['out=difference', "directories=['results','older results']"]
-    """
-    plain = [word for word in words if "=" not in word or Path(word).is_dir()]
-    overrides = [word for word in words if word not in plain]
-    quoted = ["'" + word.replace("'", "\\'") + "'" for word in plain]
-    return [*overrides, f"directories=[{','.join(quoted)}]"] if plain else overrides
 
 
 def check_values(config: DictConfig, examples: Callable[[], Mapping[str, Any]]) -> None:

@@ -120,7 +120,8 @@ def help_of_verb(verb: str, words: Sequence[str], project: Project | None) -> st
     if verb == "new":
         kinds = "policy, metric, workload, arrivals or fleet"
         lines += [f"KIND is {kinds}. NAME is a name for it in small letters, such as mine.", ""]
-        return "\n".join([*lines, OPTIONS])
+        wanted = [line for line in OPTIONS.splitlines() if "--project" in line or "--traceback" in line]
+        return "\n".join([*lines, "options:", *wanted]) + "\n"
     config: dict[str, Any] = OmegaConf.to_container(composed(verb, words)[0], resolve=False)  # type: ignore[assignment]
     meanings = comments(verb, project)
     groups = [group for group in GROUPS if group in meanings or group in config]
@@ -137,7 +138,7 @@ def help_of_verb(verb: str, words: Sequence[str], project: Project | None) -> st
 def choices(group: str, meanings: Mapping[str, str]) -> str:
     """Return what a group is for, and its options."""
     said = meanings.get(group, "")
-    return f"{said + '; ' if said else ''}one of {', '.join(options(group))}"
+    return f"{said + '. ' if said else ''}Options: {', '.join(options(group))}"
 
 
 def keys(config: Mapping[str, Any], meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -18,9 +18,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sim.cli.configuration import configure, nearest, with_directories
+from sim.cli.configuration import configure, nearest
 from sim.cli.help import VERBS, help_of_verb, usage
 from sim.cli.project import opened
+from sim.cli.words import with_directories
 from sim.errors import notes_to
 
 TAKE_DIRECTORIES = ("report", "diff")

@@ -37,7 +37,7 @@ def test_a_key_stands_with_its_value_and_its_meaning(capsys: pytest.CaptureFixtu
     shown = " ".join(page(capsys, "run", "policy=port").split())
     assert "policy.port.eps=0.025 float. Share of queries to explore on" in shown
     assert "replications=1 how many times the scenario is drawn and run" in shown
-    assert "one of blend, exact, hnsw, kernel, logistic, ridge" in shown
+    assert "Options: blend, exact, hnsw, kernel, logistic, ridge" in shown
 
 
 def test_the_keys_are_those_of_the_options_that_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
