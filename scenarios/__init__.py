@@ -1,1 +1,1 @@
-"""What is simulated: workloads, fleets, budgets, arrivals and orders."""
+"""Holds what is simulated: workloads, fleets, budgets, arrivals, orders and events."""

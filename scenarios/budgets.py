@@ -1,4 +1,4 @@
-"""How much each deployment may spend: the published splits of one total, and explicit amounts.
+"""Says how much each deployment may spend: the published splits of one total, and explicit amounts.
 
 A split gives deployment i the share w_i / sum(w) of ``total`` x the cost of serving every query by the cheapest
 deployment (arXiv 2509.02718, section 5 and released code). The weights w come from history means, never from test rows.
@@ -31,8 +31,8 @@ class Split(ABC):
     unit : str
         ``usd`` or ``tokens``.
     of : str
-        Whose cost: that of the ``arriving`` queries (as published: the budget grows with volume, and scarcity stays as
-        it is) or of ``all`` of the workload's test queries (a budget that is fixed while volume varies).
+        Which queries it is the cost of: the ``arriving`` ones (as published: the budget grows with volume, and scarcity
+        stays as it is), or ``all`` of the workload's test queries (a budget that is fixed while volume varies).
     """
 
     total: float = 1.0

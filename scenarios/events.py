@@ -1,4 +1,4 @@
-"""What happens to the fleet while queries arrive. It turns the controls of a running world and knows nothing of it.
+"""Makes events, which change the fleet while queries arrive. They act through the controls of a world only.
 
 ``deployment`` is a name, or None for every deployment. Times count from the first arrival. Events may overlap: each
 begins and ends its own effect, so that down times add up to their union and factors multiply. Work in flight at an

@@ -1,4 +1,4 @@
-"""Which deployments there are: builders from the workload's models to a fleet."""
+"""Builds fleets from the workload's models: which deployments there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Current list prices, from the optional package ``genai-prices``. It knows models by name, not fleets."""
+"""Looks up current list prices in the optional package ``genai-prices``. It knows models by name, not fleets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distributions of durations: of service, of gaps between arrivals, of patience. They know no clock and no query."""
+"""Defines distributions of durations: of service, of gaps between arrivals, of patience. They know no clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The truth table: queries with the outcome of every model, validated once. It knows no clock, fleet or policy."""
+"""Holds the truth table: queries with the outcome of every model, validated once. It knows no fleet and no policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When queries arrive: processes that return non-decreasing times. Which query arrives is the order's business.
+"""Holds the arrival processes, which say when queries arrive. They do not say which query arrives: an order does.
 
 One file per family: ``renewal`` (independent gaps), ``modulated`` (a hidden state sets the rate), ``nonhomogeneous``
 (the rate is a function of time), ``batches`` (several queries belong together) and ``replay`` (times from a file). All

@@ -1,4 +1,4 @@
-"""Queries that belong together: several at once, or turn by turn. It knows no completions; no turn waits for one."""
+"""Draws arrivals that belong together: several at once, or the turns of a session. No turn waits for an answer."""
 
 from __future__ import annotations
 

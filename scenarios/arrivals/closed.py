@@ -1,4 +1,4 @@
-"""Users who wait for an answer, think, and ask again: arrivals that depend on how fast they are served."""
+"""Makes users that wait for an answer, think, and ask again, so that arrivals depend on how fast they are served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Poisson process whose rate jumps with a hidden state: bursts that last. It knows no clock of day.
+"""Draws a Poisson process whose rate jumps with a hidden state: bursts that last. It knows no time of day.
 
 Rate and dispersion are those of Fischer and Meier-Hellstern, The Markov-modulated Poisson process (MMPP) cookbook,
 Performance Evaluation 18, 1993; the process with two states is that of Heffes and Lucantoni, IEEE Journal on Selected

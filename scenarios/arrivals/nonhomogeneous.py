@@ -1,4 +1,4 @@
-"""Poisson processes whose rate is a known function of time, by exact inversion of the cumulative rate."""
+"""Draws Poisson processes whose rate is a known function of time, by exact inversion of the cumulative rate."""
 
 from __future__ import annotations
 

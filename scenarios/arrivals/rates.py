@@ -1,4 +1,4 @@
-"""From a rate that changes with time to arrival times, exactly. It knows no process by name.
+"""Turns a rate that changes with time into arrival times, exactly. It knows no process by name.
 
 The points of a Poisson process with rate lambda(t) are t_i = Lambda^-1(u_i), where Lambda(t) is the integral of lambda
 from 0 to t and u_1 < u_2 < ... are the points of a Poisson process of rate 1 (Cinlar, Introduction to Stochastic

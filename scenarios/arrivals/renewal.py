@@ -1,4 +1,4 @@
-"""Independent gaps of one distribution: Poisson, deterministic, gamma and Weibull. No gap knows another one.
+"""Draws independent gaps of one distribution: Poisson, deterministic, gamma and Weibull.
 
 The first query arrives after a whole first gap (deterministic: at 0), so these are ordinary, not equilibrium,
 processes.

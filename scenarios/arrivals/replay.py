@@ -1,4 +1,4 @@
-"""Recorded arrival times, at their own speed or another. What the queries were is the workload's business.
+"""Replays recorded arrival times, at their own speed or another. The workload says what the queries were.
 
 ``scenarios.workloads.trace`` reads token counts from the same file; with ``order=given`` both replay together.
 """

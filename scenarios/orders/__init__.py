@@ -1,4 +1,4 @@
-"""In which order the test rows arrive: functions from rows and a random stream to row numbers. They know no clock.
+"""Holds the orders of arrival: functions from rows and a random stream to row numbers. They know no clock.
 
 ``exchangeable`` (what guarantees assume), ``recorded`` (the data set's order or a file's), ``ranked`` (by cost, quality
 or density), ``topics`` (by ``source``) and ``adversarial`` (to mislead, and families to search). Ties are broken at

@@ -1,4 +1,4 @@
-"""Orders made to hurt a router: a misleading prefix, and a family to search. They know the truth, no router."""
+"""Makes orders that hurt a router: a misleading prefix, and a family to search. They know the truth, no router."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AdversarialPrefix:
     A router that prices the budgets on its first queries sees more quality per dollar there than ever again, sets
     prices that are too high, and declines what is left; one that learns nothing loses nothing. Without ``densest`` the
     prefix is that of least density: prices are too low, and the budgets are gone before the better queries come, which
-    hurts everybody who spends at once.
+    hurts every policy that spends at once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Orders in which every place is alike: what guarantees in the random-order and the i.i.d. model assume."""
+"""Draws orders in which every place is alike, as the random-order and the i.i.d. model assume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders sorted by what queries cost and earn. They know the truth of every model, and no topic."""
+"""Sorts queries by what they cost and earn. It knows the truth of every model, and no topic."""
 
 from __future__ import annotations
 

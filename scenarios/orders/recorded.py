@@ -1,4 +1,4 @@
-"""Orders that are on record: the data set's own, and one from a file."""
+"""Keeps an order that is on record: the data set's own, or one from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders by topic, which is the workload's ``source``. They know nothing of cost or quality."""
+"""Orders queries by topic, which is the workload's ``source``. It knows nothing of cost or quality."""
 
 from __future__ import annotations
 

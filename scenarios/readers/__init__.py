@@ -1,1 +1,1 @@
-"""Readers of files: any table (``files``), one in our schema (``unified``), and one module for each foreign format."""
+"""Holds the readers of files: any table (``files``), one in our schema (``unified``), and each foreign format."""

@@ -1,4 +1,4 @@
-"""The cells of a table's columns as checked arrays. It knows columns by name and not what a model is."""
+"""Turns a table's columns into checked arrays. It knows columns by name, and not what a model is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which column of a table is what: scores, costs and tokens of models, columns of queries, the rest. It reads no cell.
+"""Says which column of a table is what: of a model, of the queries, or not read. It reads no cell.
 
 A model m has its score in the column ``m``, its cost in ``m|total_cost`` and, optionally, ``m|output_tokens``.
 """

@@ -1,4 +1,4 @@
-"""Embeddings of a table's rows, from a ``.npy`` file or by an optional text embedder. It knows no models or scores."""
+"""Reads the embeddings of a table's rows from a ``.npy`` file, or makes them of the prompts. It knows no models."""
 
 from __future__ import annotations
 

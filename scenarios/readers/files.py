@@ -1,4 +1,4 @@
-"""A CSV, JSON-lines, Parquet or pickle file as a data frame, or one line that says why not. It knows no schema.
+"""Reads a CSV, JSON-lines, Parquet or pickle file into a data frame, or says in one line why not. It knows no schema.
 
 Texts stay texts, whatever they say: a topic may be called NA.
 """

@@ -1,4 +1,4 @@
-"""A data frame in a pickle, read without running anything that the pickle might carry. It knows no columns."""
+"""Reads a data frame from a pickle without running anything that the pickle might carry. It knows no columns."""
 
 from __future__ import annotations
 

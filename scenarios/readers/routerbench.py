@@ -1,4 +1,4 @@
-"""The published RouterBench pickle (arXiv 2403.12031) as a workload. It knows that file's columns, not splits.
+"""Reads the published RouterBench pickle (arXiv 2403.12031) as a workload. It knows that file's columns, not splits.
 
 The file has no token counts; output tokens are estimated as a quarter of each response's characters.
 """

@@ -1,4 +1,4 @@
-"""From a data frame in the unified schema to a workload. It knows columns and splits, not file formats.
+"""Makes a workload of a data frame in the unified schema. It knows columns and splits, not file formats.
 
 The schema (PORT, arXiv 2509.02718, released code): one row per query with ``prompt``, optional ``source``, ``split``
 (history or test) and ``input_tokens``; for each model m a column ``m`` with the score in [0, 1], ``m|total_cost`` in

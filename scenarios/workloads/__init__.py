@@ -1,1 +1,1 @@
-"""One builder of a truth table per kind of data set."""
+"""Holds the builders of truth tables, one for each kind of data set."""

@@ -1,4 +1,4 @@
-"""Instances on which proofs are tight: few kinds of queries, in an order that misleads. It knows no policy.
+"""Makes instances on which proofs are tight: few kinds of queries, in an order that misleads. It knows no policy.
 
 Costs are multiples of 1 USD and budgets whole numbers of them, so that money adds up without rounding. Every kind of
 query stands in the history as often as the default estimators have neighbours, and embeddings of different kinds are
@@ -24,7 +24,7 @@ def adwords_triangular(n_deployments: int = 20, budget: int = 100, seed: int = 0
     """Make the upper-triangular AdWords instance, on which no online rule has more than 1 - 1/e of the optimum.
 
     ``n_deployments`` rounds of ``budget`` queries. In round r (from 0) deployments r, r + 1, ... bid, each 1 USD; which
-    deployment has which number is drawn at random, so no rule can tell in a round who will bid in later ones. A bid has
+    deployment has which number is drawn at random, so no rule can tell in a round which will bid later on. A bid has
     quality 1 and cost 1, no bid has quality 0 and cost 0: value is spend. In hindsight round r goes to deployment r and
     every budget is used up.
 
@@ -78,7 +78,8 @@ def rising_density(levels: int = 8, budget: int = 100, stop: int | None = None, 
 
     One deployment. At level l = 1, 2, ... come ``budget`` queries of 1 USD and quality 2^(l - levels), enough to use
     the budget up; after level ``stop`` nothing comes. Quality per USD is L = 2^(1 - levels) first and would be U = 1 at
-    the last level: whoever spends much early misses what is worth more, whoever waits may wait in vain.
+    the last level: a rule that spends much early misses what is worth more; one that waits may
+    wait in vain.
 
     No rule has more than 2 / (levels + 1) of the optimum at every stop: a share r of it takes r of the budget at the
     first level and r / 2 at each later one. With finer steps from L to U that falls to 1 / (ln(U / L) + 1), the bound
@@ -117,9 +118,9 @@ def long_then_short(n_long: int = 400, budget: int = 100, length: int = 10, wort
     One deployment. ``n_long`` queries cost ``length`` USD and have quality ``worth``; then ``budget`` queries cost
     1 USD and have quality 1. In hindsight (where worth < length) the budget is for the short ones.
 
-    It separates three ways to spend. Whoever serves what fits spends all on budget / length long ones: worth / length
-    of the optimum. Whoever paces by the horizon gives the long ones their share of the *queries*, here 4 in 5, and
-    keeps about 1 / 5 for the short ones. Whoever asks for more quality per USD as the budget shrinks spends
+    It separates three ways to spend. A rule that serves what fits spends all on budget / length long ones: worth /
+    length of the optimum. A rule that paces by the horizon gives the long ones their share of the *queries*, here 4 in
+    5, and keeps about 1 / 5 for the short ones. A rule that asks for more quality per USD as the budget shrinks spends
     1 / (ln(U / L) + 1) on the long ones, whatever their number. In random order pacing is right, near the optimum.
 
     The instance is this project's, after the two kinds of items of textbook knapsack bounds.

@@ -1,4 +1,4 @@
-"""The embedded workload: made-up queries whose models have RouterBench's published mean scores and costs."""
+"""Makes the default workload: made-up queries, and models with RouterBench's published mean scores and costs."""
 
 from __future__ import annotations
 

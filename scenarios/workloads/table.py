@@ -1,4 +1,4 @@
-"""Workloads from a file in the unified schema."""
+"""Makes a workload of a file in the unified schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real token counts with made-up questions: a workload from a trace of a serving system. It reads no arrival times.
+"""Makes a workload of a serving trace: real token counts, made-up questions. It reads no arrival times.
 
 ``scenarios.arrivals.replay`` reads times from the same file; with ``order=given`` both replay together.
 """
@@ -61,7 +61,7 @@ def trace(
 
     *Made up*: everything else. Every model is taken to write the output tokens that the one recorded model wrote, and a
     cost is tokens times list price. Topics, difficulties, embeddings and scores are those of the synthetic workload,
-    drawn independently of the token counts: an embedding says something about who will be right, nothing about lengths.
+    drawn independently of the token counts: an embedding says something about which model is right, nothing of lengths.
     History queries have the token counts of rows of the trace drawn at random with replacement, so history knows the
     trace's distribution of lengths. When the trace begins again (loop), its lengths repeat and its questions are new.
 

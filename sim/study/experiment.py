@@ -1,4 +1,4 @@
-"""Policies x replications on one scenario, with common random numbers. It knows policies by the names it is given."""
+"""Runs policies x replications on one scenario, with common random numbers. It knows policies only by their names."""
 
 from __future__ import annotations
 

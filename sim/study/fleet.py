@@ -1,4 +1,4 @@
-"""The fleet of one replication as a table: what metrics and checks know besides the request table. It knows no run."""
+"""Makes the fleet table: what metrics and checks know besides the request table. It knows no run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of a sweep: rows of points put together, means with intervals, the best of each point. It knows no run."""
+"""Puts the rows of a sweep's points together: means with intervals, the best of each point. It knows no run."""
 
 from __future__ import annotations
 

@@ -71,8 +71,13 @@ def test_a_page_that_is_mentioned_anywhere_is_there() -> None:
             assert (ROOT / page).is_file() or "docs/latency" in page, f"{path.relative_to(ROOT)} mentions {page}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_key_of_a_verb_says_beside_it_what_it_is(path: Path) -> None:
-    keys = [line for line in path.read_text().splitlines() if re.match(r" *[a-z]\w*:", line)]
-    silent = [line for line in keys if not line.startswith("defaults:") and "# " not in line]
-    assert silent == []
+VERBS = sorted((ROOT / "conf").glob("*.yaml"))
+PLAIN_GROUPS = ("arrivals", "budget", "estimator", "events", "launcher", "order", "search", "window", "workload")
+OPTIONS = [path for group in PLAIN_GROUPS for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", [*VERBS, *OPTIONS], ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_key_says_beside_it_what_it_is(path: Path) -> None:
+    keys = [line for line in path.read_text().splitlines() if re.match(r" *[a-z]\w*: *\S|[a-z]\w*:$", line)]
+    names = ("defaults:", f"{path.parent.name}:", f"{path.stem}:")  # of a list, a group and an option
+    assert [line for line in keys if "# " not in line and not line.strip().startswith(names)] == []

@@ -1,1 +1,1 @@
-"""Service parameters from measured requests."""
+"""Fits service parameters to measured requests."""

@@ -1,4 +1,4 @@
-"""Service parameters from measured requests: fitted on the first half, judged on the second. It knows no policy.
+"""Fits service parameters to the first half of measured requests, and judges them on the second. It knows no policy.
 
 Everything that arrives is simulated, first come first served; only latencies of the first half of the arrivals are
 compared while fitting, so those of the second half are predictions.

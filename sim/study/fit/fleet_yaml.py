@@ -1,4 +1,4 @@
-"""A fitted service as a fleet's YAML, with where its numbers come from. It knows text, not how they were fitted."""
+"""Writes a fitted service as a fleet's YAML, with where its numbers come from. It knows no fitting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measured requests: read, checked, and made into latencies. It knows a table, not a simulator."""
+"""Reads measured requests, checks them, and makes latencies of them. It knows no simulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of one run: functions of its request table, and of its fleet if they ask. They know no world."""
+"""Holds the figures of one run: functions of its request table, and of its fleet table. They know no world."""
 
 from sim.study.metrics.counting import FATES, IN_EVERY_SUMMARY, Metric, counts, evaluate, totals
 

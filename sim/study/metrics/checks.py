@@ -1,4 +1,4 @@
-"""Whether the figures of a run agree with each other: rent, replica time and energy. It knows tables and the log."""
+"""Checks that the figures of a run agree with each other: rent, replica time and energy."""
 
 from __future__ import annotations
 

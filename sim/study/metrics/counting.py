@@ -1,4 +1,4 @@
-"""What every figure of a run stands on: fates, totals, spans. It knows the request table, no policy and no world.
+"""Counts fates, totals and spans, on which all figures of a run rest. It knows no policy and no world.
 
 Every figure is over all arrivals unless its name or docstring says otherwise. To add one, write a function of the table
 and name it in a YAML of the group ``metric``.

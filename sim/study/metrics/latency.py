@@ -1,4 +1,4 @@
-"""How long queries take: to the first token, per token, to the last, and in the queue. It knows the request table only.
+"""Measures how long queries take: to the first token, per token, to the last, and in the queue.
 
 Each measure has a mean over served queries and a percentile, over served queries or over all arrivals. A percentile is
 NumPy's ``linear`` method (number 7 of Hyndman and Fan 1996, The American Statistician 50:361, the default of NumPy,

@@ -1,4 +1,4 @@
-"""What serving takes: charges by token, rent of replicas, energy. It knows the request table and the fleet table.
+"""Measures what serving costs: charges by token, rent of replicas, energy.
 
 Money is one thing: ``total_cost_usd`` = ``token_cost_usd`` + ``rent_usd``. A deployment that is rented by the hour, is
 no hosted API and has no token prices of its own is paid by its rent only. Every other one charges what the request

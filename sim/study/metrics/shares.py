@@ -1,4 +1,4 @@
-"""Shares and averages per arrival that plans ask for. It knows the request table and the fleet table."""
+"""Measures shares and averages per arrival that plans ask for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many queries were served as promised: attainment and goodput. It knows the request table only.
+"""Measures how many queries were served as promised: attainment and goodput.
 
 Goodput here is measured: what was served within the objective, per second of makespan (first arrival to last end).
 DistServe (arXiv 2401.09670) calls goodput the highest rate of arrivals at which a given share meets the objective; that

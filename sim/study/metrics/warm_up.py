@@ -1,4 +1,4 @@
-"""What to leave out while the system fills up.
+"""Leaves out the arrivals that came while the system filled up.
 
 It knows the request table only, and metrics do not know that it was cut.
 """

@@ -1,1 +1,1 @@
-"""Output directories: what is written, whose it is, and what it was made of."""
+"""Holds output directories: what is written, which command wrote it, and what it was made of."""

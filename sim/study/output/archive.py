@@ -1,4 +1,4 @@
-"""The records of a study as files: requests, summary and fleet. It knows files, not questions."""
+"""Writes the files of a study: requests, summary and fleet. It knows files, not questions."""
 
 from __future__ import annotations
 

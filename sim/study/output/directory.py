@@ -1,4 +1,4 @@
-"""An output directory that appears under its name only when it is whole. It knows files, not what they say."""
+"""Makes an output directory appear under its name only when it is whole. It knows no file's meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a command may put its results where earlier ones lie. It knows manifests, not what they are about."""
+"""Decides whether a command may write where earlier results lie. It knows manifests, not what they are about."""
 
 from __future__ import annotations
 

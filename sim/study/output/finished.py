@@ -1,4 +1,4 @@
-"""Finished studies, read back from their output directories. It knows files and runs nothing."""
+"""Reads finished studies back from their output directories. It runs nothing."""
 
 from __future__ import annotations
 

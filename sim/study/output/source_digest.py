@@ -1,4 +1,4 @@
-"""A digest of the code that results come from, so that results of old code are never passed off as new.
+"""Makes a digest of the code behind results, so that results of old code are never passed off as new.
 
 It covers every ``.py`` and ``.yaml`` file of Switchyard's own packages as they are installed, and of a user's own code
 the modules that ``_target_`` names, with what they import from the same folder tree. It goes no farther: not to modules

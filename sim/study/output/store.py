@@ -1,4 +1,4 @@
-"""Predictions and bounds kept on disk under a hash of all that they depend on, so that neither is computed twice.
+"""Keeps predictions and bounds on disk under a hash of all that they depend on, so that none is computed twice.
 
 Jobs may share a folder: a file appears under its name only when it is whole, and one that cannot be read is made anew.
 """

@@ -1,1 +1,1 @@
-"""The fewest replicas, largest load, smallest budget or cheapest fleet that meets targets."""
+"""Finds the fewest replicas, largest load, smallest budget or cheapest fleet that meets targets."""

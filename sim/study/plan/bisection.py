@@ -1,4 +1,4 @@
-"""The first candidate along a line that meets every target, by bisection. It knows no candidate's meaning."""
+"""Finds the first candidate along a line that meets every target. It does not know what a candidate is."""
 
 from __future__ import annotations
 

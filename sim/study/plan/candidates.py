@@ -1,4 +1,4 @@
-"""Candidates of a plan, each simulated until its targets are decided. It knows runs, not how candidates are chosen."""
+"""Simulates each candidate of a plan until its targets are decided. It does not choose candidates."""
 
 from __future__ import annotations
 

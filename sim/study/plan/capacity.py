@@ -1,4 +1,4 @@
-"""How much work a fleet can do, and whether queries would wait, by formula. It knows services, not runs or policies."""
+"""Computes how much work a fleet can do, and whether queries would wait. It knows no runs and no policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches along one line, by bisection: fewest replicas, largest load, smallest budget. They know runs, no policy."""
+"""Searches along one line by bisection: fewest replicas, largest load, smallest budget. It knows no policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cheapest mix of deployments, by a bounded search in order of rent. It knows runs and formulas, no policy."""
+"""Searches for the cheapest mix of deployments, in order of rent and within bounds. It knows no policy."""
 
 from __future__ import annotations
 

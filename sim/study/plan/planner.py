@@ -1,4 +1,4 @@
-"""What a search found, put as a plan: answer, binding target, shadow price, next best. It knows no way of searching."""
+"""Turns what a search found into a plan: answer, binding target, shadow price, next best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets: limits to metrics, read from words, and what replications say of them. It knows numbers, not runs."""
+"""Reads targets, which are limits to metrics, and judges them by replications. It knows numbers, not runs."""
 
 from __future__ import annotations
 

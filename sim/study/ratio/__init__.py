@@ -1,1 +1,1 @@
-"""Competitive ratios of policies in many orders, and the search for the worst order."""
+"""Computes competitive ratios of policies in many orders, and searches for the worst order."""

@@ -1,4 +1,4 @@
-"""Competitive ratios: policies x orders x sizes, replicated until their means are known well enough. It knows runs."""
+"""Computes competitive ratios: policies x orders x sizes, replicated until their means are known well enough."""
 
 from __future__ import annotations
 

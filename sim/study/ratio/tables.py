@@ -1,4 +1,4 @@
-"""What rows of competitive ratios say: intervals, paired differences, worst orders, slopes. It runs nothing.
+"""Makes tables of competitive ratios: intervals, paired differences, worst orders, slopes. It runs nothing.
 
 Functions take the rows of ``sim.study.ratio.ratios.ratios``. Policies and orders stay in the order in which they first
 appear.

@@ -1,7 +1,7 @@
-"""The order of arrival in which a policy falls farthest below the hindsight optimum. It knows no family by name.
+"""Searches for the order in which a policy falls farthest below the hindsight optimum. It knows no family by name.
 
-An adversary who knows the queries and the policy: it sees the truth, so what it finds bounds the policy's competitive
-ratio from above, on these queries and within its family.
+The search is an adversary that knows the queries, their truth and the policy. What it finds bounds the policy's
+competitive ratio from above, on these queries and within its family.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What one run's record says: its checks, its series over time, the part after the warm-up."""
+"""Reads one run's request table: its checks, its series over time, the part after the warm-up."""

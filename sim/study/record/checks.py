@@ -1,4 +1,4 @@
-"""Whether a request table can be true: one fate each, time forward, budgets and slots kept, flow laws.
+"""Checks that a request table can be true: one fate each, time forward, budgets and slots kept, flow laws.
 
 The world is checked from outside: everything here is computed from the request table and the fleet table alone,
 after every ordinary run. The two laws hold for any such table over its whole span, without an assumption about arrivals

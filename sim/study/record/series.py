@@ -1,4 +1,4 @@
-"""A run over time, per deployment: in service, queued, utilisation, spending, arrivals. It knows no world.
+"""Follows a run over time, per deployment: in service, queued, utilisation, spending, arrivals.
 
 Nothing was watched while the run went on: the number of queries in a stage at time t is the number of starts up to t
 less the number of ends up to t, both of which the request table has. So an average over a bin is exact, whatever the

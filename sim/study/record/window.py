@@ -1,4 +1,4 @@
-"""The window that a run's metrics are over, and what was rented in it.
+"""Finds the window that a run's metrics are over, and what was rented in it.
 
 It knows the request table and the log of openings.
 """

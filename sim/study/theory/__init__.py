@@ -1,1 +1,1 @@
-"""Closed forms of queueing theory, and when they apply."""
+"""Holds closed forms of queueing theory, and the conditions under which they hold."""

@@ -1,4 +1,4 @@
-"""Laboratory queues, and the conditions that closed forms put on them. It knows no formula and no simulation."""
+"""Describes laboratory queues, and the conditions that closed forms put on them. It knows no formula."""
 
 from __future__ import annotations
 

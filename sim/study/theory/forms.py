@@ -1,4 +1,4 @@
-"""The closed forms that a system qualifies for, with what they say of it. It knows formulas, not simulations."""
+"""Lists the closed forms that hold for a system, with the figures that they give. It knows no simulation."""
 
 from __future__ import annotations
 

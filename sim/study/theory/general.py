@@ -1,4 +1,4 @@
-"""Closed forms of queues with one general distribution: M/G/1, G/M/1, processor sharing, M/G/infinity."""
+"""Computes closed forms with one general distribution: M/G/1, G/M/1, processor sharing, M/G/infinity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laboratory queues at work in the real world: what each system's customers meet. It knows the world, not theory."""
+"""Simulates each laboratory queue in the same world as every study. It knows no theory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Closed forms of Markovian queues: Poisson arrivals and exponential times. They know numbers, not simulations.
+"""Computes closed forms of Markovian queues: Poisson arrivals and exponential times. It knows no simulation.
 
 Throughout, the offered load is arrival rate x mean service time, the servers' work per second.
 """
@@ -110,7 +110,7 @@ def _mm1k(load: float, places: int) -> list[float]:
 
 @dataclass(frozen=True)
 class ErlangA:
-    """Figures of M/M/c+M, over all arrivals: who waits, who gives up, and how long the queue is."""
+    """Figures of M/M/c+M, over all arrivals: the shares that wait and give up, and the length of the queue."""
 
     waiting: float
     abandoned: float
@@ -167,7 +167,7 @@ def limited_sharing_mean_sojourn_s(rate_per_s: float, service_s: float) -> float
     """Return the mean sojourn where up to any number of customers share one server equally and others wait.
 
     With exponential service the number of customers is that of M/M/1, however many may share, so it is 1 / (mu - rate)
-    by Little's law. Exact for exponential service only: for other distributions it depends on the number who share
+    by Little's law. Exact for exponential service only: for other distributions it depends on the number that share
     (Avi-Itzhak and Halfin, Expected response times in a non-symmetric time sharing queue with a limited number of
     service positions, Proceedings of ITC 12, 1988).
     """

@@ -1,4 +1,4 @@
-"""One deployment in the real world, fed as told: for laboratory queues. It knows the world and no policy but a plan.
+"""Runs one deployment in the world with given arrivals, for laboratory queues. It knows no policy but a plan.
 
 A query here is a customer: it has no text, no price and, unless tokens are given, no length.
 """

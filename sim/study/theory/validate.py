@@ -1,4 +1,4 @@
-"""Theory beside simulation: every closed form that a system qualifies for, with an interval and a verdict.
+"""Compares simulation with theory: every closed form that holds for a system, with an interval and a verdict.
 
 Each system is run once from empty; the first arrivals are left out, and batch means of the rest give the intervals.
 """
