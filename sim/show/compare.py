@@ -104,7 +104,7 @@ def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
 
 def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
     """Yield the figures of a comparison."""
-    fleet, requests = pd.read_csv(folder / "fleet.csv"), folder / "requests.parquet"
+    fleet, requests = read_fleet(folder), folder / "requests.parquet"
     policies = summary["policy"].unique().tolist()
     yield Shown("figures/quality", "Total quality of each policy; grey bars know the future.", quality(summary))
     yield Shown("figures/cost_quality", "What quality costs: up and left is better.", cost_quality(summary))
@@ -165,7 +165,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
 
 def recheck(folder: Path) -> tuple[int, str | None]:
     """Return how many records the files have, and what is wrong with the first that is wrong."""
-    fleets = pd.read_csv(folder / "fleet.csv")
+    fleets = read_fleet(folder)
     n = 0
     for replication, fleet in fleets.groupby("replication"):
         table = pq.read_table(folder / "requests.parquet", filters=[("replication", "=", replication)]).to_pandas()
@@ -176,3 +176,8 @@ def recheck(folder: Path) -> tuple[int, str | None]:
             except RuntimeError as error:
                 return n, f"policy {policy}, replication {replication}: {error}"
     return n, None
+
+
+def read_fleet(folder: Path) -> pd.DataFrame:
+    """Return the table of deployments; outputs of earlier versions call slots places."""
+    return pd.read_csv(folder / "fleet.csv").rename(columns={"places": "slots"})
