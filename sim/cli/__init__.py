@@ -1,1 +1,1 @@
-"""The command ``switchyard``; nothing outside this package knows Hydra."""
+"""Holds the command ``switchyard``; nothing outside this package knows Hydra."""

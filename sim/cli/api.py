@@ -1,4 +1,4 @@
-"""The command line from Python: the same words, DataFrames instead of a directory. It knows no more than the verbs do.
+"""Offers the command line in Python: the same words, DataFrames instead of a directory. It adds nothing to the verbs.
 
 A word is what stands after the verb on the command line, such as ``"budget=uniform"``, and means the same; defaults are
 those of the verb. The verbs take further policies as objects, by name.

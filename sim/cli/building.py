@@ -1,4 +1,4 @@
-"""From a configuration to objects: policies, metrics, scenarios and the runs of a study. It writes nothing."""
+"""Makes objects of a configuration: policies, metrics, scenarios and the runs of a study. It writes nothing."""
 
 from __future__ import annotations
 

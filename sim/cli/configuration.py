@@ -1,4 +1,4 @@
-"""Hydra configuration: composed, checked key by key, and made into objects. It knows no verb's meaning."""
+"""Composes Hydra's configuration, checks it key by key, and makes objects of it. It knows no verb's meaning."""
 
 from __future__ import annotations
 

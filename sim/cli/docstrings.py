@@ -1,4 +1,4 @@
-"""What the docstrings of classes and functions say of their parameters, read from source without importing it."""
+"""Reads from source, without importing it, what docstrings say of the parameters of a class or function."""
 
 from __future__ import annotations
 

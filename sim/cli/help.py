@@ -1,4 +1,4 @@
-"""The pages of ``--help``: the verbs and groups, and for one verb its choices and keys. It makes no object."""
+"""Writes the pages of ``--help``: verbs and groups, and for one verb its choices and keys. It makes no object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: words in, an exit code out. It knows verbs and errors, not what a verb does.
+"""Runs the command line: words in, an exit code out. It knows verbs and errors, not what a verb does.
 
 Each verb's module is imported when it is asked for, because drawing and solving take seconds to import.
 """

@@ -1,4 +1,4 @@
-"""The life of a verb's output: its place, the hidden directory, manifest and report, and what is said at the end."""
+"""Leads a verb's output through its life: its place, the hidden directory, manifest and report, the last line."""
 
 from __future__ import annotations
 

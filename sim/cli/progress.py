@@ -1,4 +1,4 @@
-"""What a verb does to the terminal while it works: a bar on stderr, and nothing on stdout. It knows no verb."""
+"""Keeps the terminal in order while a verb works: a bar on stderr, and nothing on stdout. It knows no verb."""
 
 from __future__ import annotations
 

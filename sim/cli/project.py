@@ -1,4 +1,4 @@
-"""A user's own folder of configuration and code: found, put before what is shipped, and told to the manifest.
+"""Finds a user's own folder of configuration and code, puts it before what is shipped, and tells the manifest.
 
 A project is a folder with ``conf/`` (groups such as ``conf/policy/mine.yaml``) and Python modules beside it. It may
 hold a ``switchyard.yaml`` that names other folders: ``conf: settings`` and ``python: [src]``.

@@ -1,4 +1,4 @@
-"""Settings that do nothing beside the others, or not what they seem to: a line about each. It runs nothing."""
+"""Notes settings that do nothing beside the others, or not what they seem to: a line about each. It runs nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of classes that have moved: an old ``_target_`` works on for a release, with a note that says the new one."""
+"""Gives classes that have moved their new names: an old ``_target_`` works on for a release, with a note."""
 
 from __future__ import annotations
 

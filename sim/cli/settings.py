@@ -1,4 +1,4 @@
-"""The top-level keys of every verb and the kinds of their values, as whatever reads them has them."""
+"""Lists the top-level keys of every verb with the kinds of their values, as whatever reads them has them."""
 
 from __future__ import annotations
 

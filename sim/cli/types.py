@@ -1,4 +1,4 @@
-"""Values held to the annotations of whatever reads them, key by key. It makes no object and knows no setting's meaning.
+"""Holds values to the annotations of whatever reads them, key by key. It makes no object and knows no meaning.
 
 A configuration is YAML: ``no`` is a text there, ``1e2`` a fraction and ``true`` counts as 1 in Python's arithmetic. So
 every value of a node with a ``_target_`` is compared with the annotations of that class or function before it is made.

@@ -1,4 +1,4 @@
-"""Words of the command line, spelled so that Hydra can read them. It knows no configuration."""
+"""Spells words of the command line so that Hydra can read them. It knows no configuration."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Answers for eyes, made from traces and summaries only."""
+"""Shows what was found: tables, figures and reports, made from the files of an output directory only."""

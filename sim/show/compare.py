@@ -1,4 +1,4 @@
-"""The report of run and compare: which policy gets the highest quality, by how much, and whether records are right."""
+"""Reports on run and compare: which policy gets the highest quality, by how much, and whether records are right."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CAPTIONS = {
 
 
 def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
-    """Return what a run or a comparison says: who has the most quality, by how much, and what became of the queries."""
+    """Return what a comparison says: the policy of the highest quality, its lead, and what became of the queries."""
     summary = pd.read_csv(folder / SUMMARY)
     policies = summary[~summary["policy"].isin(ORACLES)]
     names = policies["policy"].unique().tolist()

@@ -1,4 +1,4 @@
-"""Tables, sentences and the report of diff: how far studies are apart, and which policy is the best."""
+"""Reports on diff, in tables and sentences: how far studies are apart, and which policy is the best."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shown_metrics(table: pd.DataFrame, metrics: Sequence[str] | None) -> pd.Data
 
 
 def difference_table(differences: pd.DataFrame, a: str, b: str) -> Table:
-    """Return a row per policy and metric with both means, their difference and who is better."""
+    """Return a row per policy and metric with both means, their difference and which is better."""
     methods = listed([method_words(differences, method) for method in differences["method"].unique()])
     shown = Table(title=f"{a} - {b}, +- 95%, {methods}", title_justify="left", title_style="bold")
     shown.add_column("policy", no_wrap=True)

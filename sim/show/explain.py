@@ -1,4 +1,4 @@
-"""Tables and the report of explain: where the quality went, and what more budget would be worth."""
+"""Reports on explain: where the quality went, and what more budget would be worth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figure kit: grids of panels, colours, markers, dashes, heat maps and contrast, the same in every figure."""
+"""Offers the kit of all figures: grids of panels, colours, markers, dashes, heat maps and contrast."""
 
 from __future__ import annotations
 

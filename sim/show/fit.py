@@ -1,4 +1,4 @@
-"""The table and the report of fit: measured latencies beside simulated ones."""
+"""Reports on fit: measured latencies beside simulated ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a verb that has none of its own: its tables and pictures as they are."""
+"""Reports on a verb that has no report of its own: its tables and pictures as they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: question, answer, tables, figures, checks. It knows no verb.
+"""Makes one HTML file of a report: question, answer, tables, figures, checks. It knows no verb.
 
 The page is the template ``page.html.jinja``, in which every text is escaped.
 """

@@ -1,4 +1,4 @@
-"""The table, the reasons and the report of plan: the candidates, the answer, and what stands behind it."""
+"""Reports on plan: the candidates, the answer, and what stands behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and the report of ratio: shares of the hindsight optimum in every order."""
+"""Reports on ratio: shares of the hindsight optimum in every order."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def slope_table(slopes: pd.DataFrame) -> Table | str:
 
 
 def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
-    """Return what the ratios say: who keeps the most of the optimum in its worst order, and whether that is precise."""
+    """Return what ratios say: the policy that keeps most of the optimum in its worst order, and how precise that is."""
     cells, worst = pd.read_csv(folder / "cells.csv"), pd.read_csv(folder / "worst.csv")
     slopes = pd.read_csv(folder / "slopes.csv", dtype={"left_out": str})
     slopes["left_out"] = slopes["left_out"].fillna("")

@@ -1,4 +1,4 @@
-"""The table and the report of sweep: which policy has the highest quality at each point."""
+"""Reports on sweep: which policy has the highest quality at each point."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def best_table(winners: pd.DataFrame, axes: Sequence[str]) -> Table:
 
 
 def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
-    """Return what a sweep says: who has the most quality at how many of its points, and where most is reached."""
+    """Return what a sweep says: the policy of the highest quality at its points, and where quality is highest."""
     axes, n_points = manifest["axes"], len(manifest["points"])
     table, failures = pd.read_parquet(folder / "sweep.parquet"), pd.read_csv(folder / "failures.csv")
     winners = best(cells(table, axes), axes)

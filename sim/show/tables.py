@@ -1,4 +1,4 @@
-"""Tables for a terminal, from the summary only."""
+"""Makes the tables that run and compare print, from the summary only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and the report of validate: closed forms beside simulated figures."""
+"""Reports on validate: closed forms beside simulated figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and scenarios in words, for sentences. It knows configurations as plain values."""
+"""Puts numbers and scenarios in words, for sentences. It knows configurations as plain values."""
 
 from __future__ import annotations
 

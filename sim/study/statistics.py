@@ -1,4 +1,4 @@
-"""Means with their uncertainty: over replications, over batches of one long run, and the warm-up to leave out."""
+"""Computes means with their uncertainty, over replications or batches of one long run, and the warm-up to leave out."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The points of a sweep: which they are, where they run, whose directory they are in."""
+"""Holds what a sweep is made of: its points, where they run, and the directory they are in."""

@@ -1,4 +1,4 @@
-"""From the words of a sweep to its points, by Hydra's grammar of multiple runs. It runs nothing.
+"""Turns the words of a sweep into its points, by Hydra's grammar of multiple runs. It runs nothing.
 
 A key with several values (``fleet.size=2,4``, ``choice(2,4)``, ``range(2,9,2)``, ``policy.port.eps=0.01,0.1``, for a
 group also ``glob(*)``) is an axis; the points are all combinations, the last axis the fastest, as in Hydra's sweeper. A

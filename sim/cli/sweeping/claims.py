@@ -1,4 +1,4 @@
-"""The directory of a sweep: whose it is, what goes on and what is replaced there. It runs nothing."""
+"""Claims the directory of a sweep: what of it goes on, and what is replaced. It runs nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the points of a sweep run: one after another, on the cores of one machine, on a Ray cluster, or under Slurm.
+"""Runs the points of a sweep: one after another, on the cores of one machine, on a Ray cluster, or under Slurm.
 
 A launcher has ``workers``, how many points it runs at once as far as it knows, and ``launch``, which runs a function on
 every job and yields outcomes as they come. It knows no point's meaning; each needs only its own package.

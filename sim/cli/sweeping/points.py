@@ -1,4 +1,4 @@
-"""Running one point of a sweep, in whatever process a launcher has. It knows runs and one file, and no other point."""
+"""Runs one point of a sweep, in whatever process a launcher has. It knows one file, and no other point."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file a verb: what ``switchyard VERB`` does."""
+"""Holds one file a verb: what ``switchyard VERB`` does."""

@@ -1,4 +1,4 @@
-"""The verb check: the contract of a policy, held in worlds of several kinds. It writes no output directory."""
+"""Carries out the verb check: it holds policies to their contract in several worlds. It writes no directory."""
 
 from __future__ import annotations
 

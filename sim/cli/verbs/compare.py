@@ -1,4 +1,4 @@
-"""The verbs run and compare: policies on the same queries at the same times."""
+"""Carries out the verbs run and compare: policies on the same queries at the same times."""
 
 from __future__ import annotations
 

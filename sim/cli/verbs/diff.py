@@ -1,4 +1,4 @@
-"""The verb diff: from output directories to differences, probabilities of being the best, and a report if asked for."""
+"""Carries out the verb diff: from output directories to differences and probabilities of being the best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb explain: where the quality of policies went, and what more budget would be worth."""
+"""Carries out the verb explain: where the quality of policies went, and what more budget would be worth."""
 
 from __future__ import annotations
 

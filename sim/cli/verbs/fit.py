@@ -1,4 +1,4 @@
-"""The verb fit: from a table of measured requests to a fleet's YAML, its residuals and a figure."""
+"""Carries out the verb fit: from measured requests to a fleet's YAML, its residuals and a figure."""
 
 from __future__ import annotations
 

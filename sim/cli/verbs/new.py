@@ -1,4 +1,4 @@
-"""The verb new: a working file of a user's own, its YAML and its test, and what to run next."""
+"""Carries out the verb new: it writes a part of a user's own, its YAML and its test, and says what to run next."""
 
 from __future__ import annotations
 

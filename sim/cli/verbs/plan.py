@@ -1,4 +1,4 @@
-"""The verb plan: from a question to an answer with its reasons, a table and a figure."""
+"""Carries out the verb plan: from a question to an answer with its reasons, a table and a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb ratio: from a configuration to tables and figures of competitive ratios."""
+"""Carries out the verb ratio: from a configuration to tables and figures of competitive ratios."""
 
 from __future__ import annotations
 

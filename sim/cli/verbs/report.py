@@ -1,4 +1,4 @@
-"""The verb report, and what every verb with an output directory calls: which report is whose."""
+"""Writes the report of an output directory from its files, and knows which report belongs to which verb."""
 
 from __future__ import annotations
 

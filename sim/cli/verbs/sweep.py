@@ -1,4 +1,4 @@
-"""The verb sweep: points run by a launcher, kept one by one, put together in a table and figures."""
+"""Carries out the verb sweep: a launcher runs its points, each is kept, and all make one table and its figures."""
 
 from __future__ import annotations
 

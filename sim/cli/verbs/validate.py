@@ -1,4 +1,4 @@
-"""The verb validate: from a configuration to a table of verdicts and an exit code. It knows no formula."""
+"""Carries out the verb validate: from a configuration to verdicts and an exit code. It knows no formula."""
 
 from __future__ import annotations
 

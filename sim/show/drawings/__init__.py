@@ -1,1 +1,1 @@
-"""The figures of each verb, drawn with the kit of ``sim.show.figures``."""
+"""Draws the figures of each verb with the kit of ``sim.show.figures``."""

@@ -1,4 +1,4 @@
-"""Figures of run and compare that speak of time: latencies, utilisation and queues."""
+"""Draws the figures of run and compare that speak of time: latencies, utilisation and queues."""
 
 from __future__ import annotations
 

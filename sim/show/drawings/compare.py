@@ -1,4 +1,4 @@
-"""Figures of run and compare: quality, cost, what became of the arrivals, and spending over time."""
+"""Draws the figures of run and compare: quality, cost, what became of the arrivals, and spending over time."""
 
 from __future__ import annotations
 

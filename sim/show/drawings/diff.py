@@ -1,4 +1,4 @@
-"""Figures of diff: differences with their intervals, and probabilities of being the best."""
+"""Draws the figures of diff: differences with their intervals, and probabilities of being the best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of explain: where the quality went, and what budgets and slots are worth over time."""
+"""Draws the figures of explain: where the quality went, and what budgets and slots are worth over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figure of fit: latencies measured against simulated."""
+"""Draws the figure of fit: latencies measured against simulated."""
 
 from __future__ import annotations
 

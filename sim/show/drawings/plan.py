@@ -1,4 +1,4 @@
-"""The figure of plan: each target's metric at every candidate."""
+"""Draws the figure of plan: each target's metric at every candidate."""
 
 from __future__ import annotations
 

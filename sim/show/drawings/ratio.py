@@ -1,4 +1,4 @@
-"""Figures of ratio: shares of the optimum as a heat map, and how losses fall with volume."""
+"""Draws the figures of ratio: shares of the optimum as a heat map, and how losses fall with volume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of sweep: lines along each axis, and heat maps over each pair of axes."""
+"""Draws the figures of sweep: lines along each axis, and heat maps over each pair of axes."""
 
 from __future__ import annotations
 

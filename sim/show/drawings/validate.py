@@ -1,4 +1,4 @@
-"""The figure of validate: how far each simulated figure is from its closed form."""
+"""Draws the figure of validate: how far each simulated figure is from its closed form."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How far finished studies are apart, and which policy is the best."""
+"""Compares finished studies: how far they are apart, and which policy is the best."""

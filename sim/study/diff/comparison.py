@@ -1,4 +1,4 @@
-"""How far two finished studies are apart, and which is better. It knows values per replication and runs nothing."""
+"""Computes how far two finished studies are apart, and which is better. It knows values and runs nothing."""
 
 from __future__ import annotations
 

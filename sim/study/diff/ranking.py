@@ -1,4 +1,4 @@
-"""Which of many policies is the best, and how likely that is. It knows values per replication and runs nothing."""
+"""Computes which of many policies is the best, and how likely that is. It knows values and runs nothing."""
 
 from __future__ import annotations
 
