@@ -18,7 +18,7 @@ TESTS = (
     "tests/policies/test_estimators.py",
     "tests/policies/test_exact.py",
     "tests/world/test_affordable.py",
-    "tests/study/test_dual.py",
+    "tests/assignment/test_certified.py",
     "tests/policies/test_fences.py",
     "tests/study/test_invariants.py",
     "tests/policies/test_policies.py",

@@ -69,3 +69,25 @@ def best_by_trying_all(quality: FloatArray, cost: FloatArray, budgets: FloatArra
         gained += (assignments == k) @ quality[:, k]
         fits &= (assignments == k) @ cost[:, k] <= budgets[k]
     return float(gained[fits].max())
+
+
+def random_program(seed: int, n: int = 8, n_deployments: int = 3) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Quality, cost and budgets for about two queries per deployment."""
+    rng = np.random.default_rng(seed)
+    return rng.random((n, n_deployments)), rng.uniform(1, 2, (n, n_deployments)), rng.uniform(2, 4, n_deployments)
+
+
+def uneven_program(
+    n: int, m: int, seed: int, tightness: float, ties: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return a random program with free pairs, budgets of nothing and none, models without quality, and ties."""
+    rng = np.random.default_rng(seed)
+    quality, cost = rng.integers(0, 3, (n, m)) / 2, rng.lognormal(0, 2, (n, m)) * 1e-4
+    if ties:
+        quality, cost = np.tile(quality[0], (n, 1)), np.tile(cost[0], (n, 1))
+    cost[rng.random((n, m)) < 0.2 * rng.integers(0, 2)] = 0.0
+    quality[:, rng.random(m) < 0.1] = 0.0
+    budgets = rng.random(m) * tightness * cost.sum(axis=0) / m
+    budgets[rng.random(m) < 0.1] = np.inf
+    budgets[rng.random(m) < 0.1] = 0.0
+    return quality, cost, budgets

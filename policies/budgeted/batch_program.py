@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
 
-from sim.errors import check_number
-from sim.interface import Decision, Estimator, FloatArray, Gate, Policy, Query, Setting, State
+from policies.parts.batch import check_batch, decisions, estimates
+from sim.assignment.program import DECLINE, solve_binary
+from sim.interface import Decision, Estimator, Gate, Policy, Query, Setting, State
 
 
 class BatchProgram(Policy):
@@ -53,46 +52,9 @@ class BatchProgram(Policy):
 
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         """Solve the program of the batch."""
-        quality = np.array([query.quality_hat for query in queries])
-        cost = np.array([query.cost_hat for query in queries])
-        taken = assign(quality, cost, self._remaining, self._gap)
-        self._remaining = self._remaining - (cost * taken).sum(axis=0)
-        return [Decision(int(row.argmax()) if row.any() else None) for row in taken]
-
-
-def check_batch(size: int, window_s: float, gap: float) -> None:
-    """Raise ValueError for a batch size, waiting time or gap that cannot be."""
-    if size < 1:
-        raise ValueError(f"size is {size}; a batch needs at least 1 query")
-    if not window_s > 0:
-        raise ValueError(f"window_s is {window_s}; it must be positive")
-    check_number("gap", gap, least=0, below=1)
-
-
-def assign(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: float) -> FloatArray:
-    """Return the 0-1 assignment (n, n_deployments) of greatest quality within the budgets.
-
-    Raises
-    ------
-    RuntimeError
-        If HiGHS finds none.
-    """
-    n, n_deployments = quality.shape
-    dearest = cost.max(axis=0)
-    scale = np.where(dearest > 0, dearest, 1.0)  # HiGHS lets a row be exceeded by 1e-6, absolute
-    variable = np.arange(quality.size)  # of (query j, deployment i): j * n_deployments + i
-    spent = coo_array(
-        ((cost / scale).ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size)
-    )
-    placed = coo_array((np.ones(quality.size), (variable // n_deployments, variable)), shape=(n, quality.size))
-    result = milp(
-        -quality.ravel(),
-        integrality=np.ones(quality.size),
-        bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(spent, ub=np.maximum(budgets, 0) / scale), LinearConstraint(placed, ub=1)],
-        options={"mip_rel_gap": gap},
-    )
-    if result.x is None:
-        raise RuntimeError(f"HiGHS did not solve the batch program: {result.message}")
-    solution: FloatArray = np.rint(result.x).reshape(quality.shape)
-    return solution
+        quality, cost = estimates(queries)
+        plan = solve_binary(quality, cost, self._remaining, self._gap).plan
+        served = np.flatnonzero(plan != DECLINE)
+        spent = np.bincount(plan[served], weights=cost[served, plan[served]], minlength=len(self._remaining))
+        self._remaining = self._remaining - spent
+        return decisions(plan)

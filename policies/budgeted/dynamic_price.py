@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from policies.parts.dual_prices import dual_prices
 from policies.parts.priced import DECLINE, best_worth, if_it_fits
+from sim.assignment.program import solve_linear
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
@@ -72,4 +72,4 @@ class DynamicPrice(Policy):
     def _learn_prices(self, n_seen: int) -> None:
         reserve = self._eps * math.sqrt(self._horizon / n_seen)  # at most sqrt(eps), as n_seen >= eps x horizon
         budgets = (1 - reserve) * n_seen / self._horizon * self._budgets
-        self._prices = dual_prices(np.array(self._quality), np.array(self._cost), budgets)
+        self._prices = solve_linear(np.array(self._quality), np.array(self._cost), budgets).prices

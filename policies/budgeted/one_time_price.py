@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.parts.dual_prices import dual_prices
 from policies.parts.exploration import Exploration
 from policies.parts.priced import DECLINE, best_worth, if_it_fits
+from sim.assignment.program import solve_linear
 from sim.errors import check_number, check_one_of
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
@@ -64,5 +64,5 @@ class OneTimePrice(Policy):
             return if_it_fits(query, best_worth(query, self._prices), state)
         drawn = self._exploration.send(query)
         if self._exploration.is_over:
-            self._prices = dual_prices(*self._exploration.estimates(), self._sample_budgets)
+            self._prices = solve_linear(*self._exploration.estimates(), self._sample_budgets).prices
         return DECLINE if self._declines else drawn

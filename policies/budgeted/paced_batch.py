@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.budgeted.batch_program import assign, check_batch
+from policies.parts.batch import check_batch, decisions, estimates
+from sim.assignment.program import solve_binary
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Gate, Policy, Query, Setting, State
 
@@ -80,12 +81,10 @@ class PacedBatch(Policy):
 
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         """Solve the program of the batch."""
-        quality = np.array([query.quality_hat for query in queries])
-        cost = np.array([query.cost_hat for query in queries])
+        quality, cost = estimates(queries)
         budgets = state.remaining * (len(queries) / self._left)
         self._left -= len(queries)
-        taken = assign(self._lower(quality), cost, budgets, self._gap)
-        return [Decision(int(row.argmax()) if row.any() else None) for row in taken]
+        return decisions(solve_binary(self._lower(quality), cost, budgets, self._gap).plan)
 
     def _lower(self, quality: FloatArray) -> FloatArray:
         """Return the lower confidence bound of estimated quality (n, n_deployments)."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, vstack
 
 from policies.parts.paying import can_pay
+from sim.assignment.program import solve_linear
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
@@ -78,7 +77,8 @@ class PrimalResolve(Policy):
             self._due = self._growth * self._n_arrived
             scale = self._n_arrived / self._horizon
             quality, cost, count = np.array(self._quality), np.array(self._cost), np.array(self._count)
-            self._share, self._prices = solve(quality, cost, count, scale * self._budgets)
+            solution = solve_linear(quality, cost, scale * self._budgets, counts=count, allowed=quality > 0)
+            self._share, self._prices = solution.share, solution.prices
         chosen = self._draw(kind, query)
         return Decision(chosen if chosen is not None and can_pay(query, state)[chosen] else None)
 
@@ -101,50 +101,3 @@ class PrimalResolve(Policy):
         surplus = query.quality_hat - self._prices * query.cost_hat
         best = int(surplus.argmax())
         return best if surplus[best] > 0 else None
-
-
-def solve(
-    quality: FloatArray, cost: FloatArray, count: FloatArray, budgets: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Solve the assignment of counted kinds of queries by HiGHS.
-
-    Parameters
-    ----------
-    quality, cost : arrays (n_kinds, n_deployments)
-    count : array (n_kinds,)
-    budgets : array (n_deployments,)
-
-    Returns
-    -------
-    share : array (n_kinds, n_deployments)
-        Of the queries of each kind that goes to each deployment.
-    prices : array (n_deployments,)
-        Quality per unit of budget; 0 without a limit.
-
-    Raises
-    ------
-    RuntimeError
-        If HiGHS fails.
-    """
-    n_kinds, n_deployments = quality.shape
-    limited = np.flatnonzero(np.isfinite(budgets))
-    dearest = cost.max(axis=0)
-    scale = np.where(dearest > 0, dearest, 1.0)  # HiGHS lets a row be exceeded by 1e-7, absolute
-    variable = np.arange(quality.size)  # of (kind j, deployment i): j * n_deployments + i
-    spent = coo_array(
-        ((cost / scale).ravel(), (variable % n_deployments, variable)), shape=(n_deployments, quality.size)
-    )
-    placed = coo_array((np.ones(quality.size), (variable // n_deployments, variable)), shape=(n_kinds, quality.size))
-    result = linprog(
-        -quality.ravel(),
-        A_ub=vstack([spent.tocsr()[limited], placed]).tocsr(),
-        b_ub=np.concatenate([(budgets / scale)[limited], count]),
-        bounds=np.column_stack([np.zeros(quality.size), np.where(quality.ravel() > 0, np.inf, 0.0)]),
-        method="highs",
-    )
-    if result.x is None:
-        raise RuntimeError(f"HiGHS did not solve the linear program: {result.message}")
-    prices = np.zeros(n_deployments)
-    prices[limited] = -result.ineqlin.marginals[: len(limited)] / scale[limited]
-    share: FloatArray = result.x.reshape(quality.shape) / count[:, None]
-    return share, prices

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.parts.dual_prices import dual_prices
 from policies.parts.exploration import Exploration
+from sim.assignment.program import solve_linear
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
@@ -51,7 +51,7 @@ class SampledDual(Policy):
         if self._exploration.covers(query):
             decision = self._exploration.send(query)
             if self._exploration.is_over:
-                self._gamma = dual_prices(*self._exploration.estimates(), self._eps * self._budgets)
+                self._gamma = solve_linear(*self._exploration.estimates(), self._eps * self._budgets).prices
             return decision
         surplus = query.quality_hat - self._gamma * query.cost_hat
         best = int(surplus.argmax())

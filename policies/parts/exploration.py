@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from policies.parts.batch import estimates
 from sim.interface import Decision, FloatArray, Query, Setting
 
 
@@ -49,7 +50,4 @@ class Exploration:
 
     def estimates(self) -> tuple[FloatArray, FloatArray]:
         """Return the estimated quality and cost of those that have come, each (n, n_deployments)."""
-        return (
-            np.array([query.quality_hat for query in self._sample]),
-            np.array([query.cost_hat for query in self._sample]),
-        )
+        return estimates(self._sample)

@@ -21,6 +21,7 @@ from sim.interface import FloatArray
 MAX_CUTS = 1000
 ROWS = 2048  # looked at together: their surplus fits the cache, twice as fast as all at once
 FEW = 20_000  # of whose qualities per cost the median is taken
+NOTHING = 1e-12  # of a mean query's cost: the price of a budget that pays for less is not looked for
 MASTER_VALUE = 1e4  # F at the centre in the master program, because HiGHS's tolerances are absolute
 
 
@@ -52,8 +53,8 @@ def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: fl
     mean = cost.mean(axis=0)
     unit = np.where(mean > 0, mean, 1.0)  # prices are per mean cost here, hence alike
     highest = np.where(np.isfinite(budgets), unit * prohibitive(quality, cost), 0.0)
-    lowest = np.where(budgets == 0, highest, 0.0)
     spendable = np.where(np.isfinite(budgets), budgets, 0.0) / unit
+    lowest = np.where(np.isfinite(budgets) & (spendable <= NOTHING), highest, 0.0)
     few = slice(None, None, max(1, len(quality) // FEW))
     centre, radius = lowest, typical(quality[few], cost[few] / unit)
 
@@ -62,11 +63,13 @@ def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: fl
         return float(prices @ spendable) + surplus, spendable - used / unit
 
     best, slope = value_and_slope(centre)
+    if np.array_equal(lowest, highest):
+        return centre / unit, best
     rounding = 1e-13 * best
     slopes, offsets = [slope], [best - float(slope @ centre)]
     for _ in range(MAX_CUTS):
         low, high = np.maximum(lowest, centre - radius), np.minimum(highest, centre + radius)
-        scale = MASTER_VALUE / max(best, 1e4 * rounding) if best > 0 else 1.0
+        scale = MASTER_VALUE / max(best, 1e8 * rounding) if best > 0 else 1.0
         master = linprog(
             np.append(np.zeros(len(budgets)), 1.0),
             A_ub=np.column_stack([np.array(slopes) * scale, -np.ones(len(slopes))]),

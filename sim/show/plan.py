@@ -1,20 +1,22 @@
-"""A plan for the eye: the candidates in a table and a figure, and its reasons in lines. It knows tables, not runs."""
+"""The table, the reasons and the report of plan: the candidates, the answer, and what stands behind it."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 from rich.table import Table
 
-from sim.study.plan.targets import FAILS, MEETS, TIE, Target
+from sim.show.drawings.plan import frontier
+from sim.show.page import Check, Report, Shown
+from sim.show.words import listed, scenario, searched
+from sim.study.metrics import IN_EVERY_SUMMARY
+from sim.study.plan.targets import FAILS, MEETS, TIE, Target, read_targets
 
-LOOKS = {MEETS: ("o", "#029e73"), TIE: ("D", "#de8f05"), FAILS: ("X", "#d55e00")}  # shape and colour say the same
 MARKS = {MEETS: "", TIE: " ?", FAILS: " x"}
 MOST_ROWS = 20
 TOTAL = "total_cost_per_1000_arrivals_usd"
@@ -91,45 +93,33 @@ def reasons(plan: Mapping[str, Any]) -> list[str]:
     return [*lines, *(f"! {warning}" for warning in plan["warnings"])]
 
 
-def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> Figure:
-    """Draw each target's metric against the candidates' number, a panel each: intervals, limit, verdicts, answer."""
-    figure, grid = plt.subplots(
-        len(targets), 1, figsize=(7.0, 0.8 + 2.6 * len(targets)), sharex=True, squeeze=False, layout="constrained"
+def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
+    """Return what a plan says: its sentence, what stands behind it, and which candidates stayed undecided."""
+    config, plan = manifest["config"], json.loads((folder / "plan.json").read_text())
+    candidates = pd.read_csv(folder / "candidates.csv")
+    words = config["targets"] if isinstance(config["targets"], list) else [config["targets"]]
+    targets = read_targets(words, [*(config.get("metric") or {}), *IN_EVERY_SUMMARY])
+    behind = [line for line in reasons(plan) if not line.startswith("! ")]
+    ties = candidates.loc[candidates["verdict"] == TIE, "candidate"].tolist()
+    decided = "Every candidate that was tried is decided by its intervals."
+    undecided = f"{listed(ties)} stayed undecided after {config['max_replications']} replications, and are no answer."
+    checks = [
+        Check(plan["answer"] is not None, "A candidate was shown to meet every target."),
+        Check(None if ties else True, undecided if ties else decided),
+        Check(True, "Every run was checked as it ran: one fate per query, budgets, slots, flow laws."),
+        *(Check(None, f"{warning[0].upper()}{warning[1:]}.") for warning in plan["warnings"]),
+    ]
+    return Report(
+        f"The {plan['goal']} with which {listed(list(config['policy']))} meets {listed([*map(str, targets)])}",
+        scenario(config),
+        ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + "." + searched(folder),
+        (candidate_table(candidates, targets),),
+        (
+            Shown(
+                "frontier",
+                "Each target's metric at the candidates, with intervals; shape and colour are the verdict.",
+                frontier(candidates, targets, plan["unit"]),
+            ),
+        ),
+        tuple(checks),
     )
-    for target, axes in zip(targets, grid[:, 0], strict=True):
-        text = str(target)
-        for verdict, (marker, colour) in LOOKS.items():
-            points = candidates[(candidates[text] == verdict) & candidates[f"{text} mean"].map(math.isfinite)]
-            mean = points[f"{text} mean"]
-            ends = [(mean - points[f"{text} low"]).abs(), (points[f"{text} high"] - mean).abs()]
-            axes.errorbar(
-                points["value"], mean, ends, fmt=marker, color=colour, markersize=7, capsize=3, label=verdict, zorder=3
-            )
-        answer = candidates[candidates["is_answer"]]
-        axes.scatter(
-            answer["value"],
-            answer[f"{text} mean"],
-            s=220,
-            facecolors="none",
-            edgecolors="black",
-            linewidths=1.5,
-            label="answer",
-            zorder=4,
-        )
-        axes.axhline(target.limit, color="black", linestyle="--", linewidth=1, label="limit")
-        means = candidates[f"{text} mean"].astype(float)
-        known = means[means.map(math.isfinite)]
-        if len(known) and known.min() > 0 and known.max() > 30 * max(known.min(), abs(target.limit)):
-            axes.set_yscale("log")
-        axes.set(ylabel=target.name)
-        axes.set_title(text, loc="left", fontsize="medium")
-    lowest, highest = candidates["value"].min(), candidates["value"].max()
-    if 0 < lowest < highest / 10:
-        grid[-1, 0].set_xscale("log")
-        grid[-1, 0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        grid[-1, 0].xaxis.set_major_formatter("{x:g}")
-        grid[-1, 0].xaxis.set_minor_locator(NullLocator())
-    grid[-1, 0].set(xlabel=unit)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False)
-    return figure

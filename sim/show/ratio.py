@@ -1,19 +1,17 @@
-"""Competitive ratios for the eye: two tables for a terminal, a heat map and a figure of losses, from tables only."""
+"""Tables and the report of ratio: shares of the hindsight optimum in every order."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
-import seaborn as sns
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from rich.table import Table
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
-EQUAL_CONTRAST = 0.179  # the luminance on which black and white can be read equally well (WCAG 2.1)
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+from sim.show.drawings.ratio import losses, shares, worst_orders
+from sim.show.page import Check, Report, Shown
+from sim.show.words import heading, listed, scenario, several
 
 
 def ratio_table(cells: pd.DataFrame, worst: pd.DataFrame, half_width: float) -> Table:
@@ -41,14 +39,6 @@ def ratio_table(cells: pd.DataFrame, worst: pd.DataFrame, half_width: float) -> 
             words.append(f"{cell['ratio']:.3f} +- {cell['half_width']:.3f}{marks}")
         table.add_row(*words)
     return table
-
-
-def worst_orders(cells: pd.DataFrame, worst: pd.DataFrame) -> dict[str, str]:
-    """Return each policy's worst order at the largest size; nothing where there is one order only."""
-    if cells["order"].nunique() < 2:
-        return {}
-    at_size = worst[worst["size"] == worst["size"].max()]
-    return dict(zip(at_size["policy"], at_size["order"], strict=True))
 
 
 def precision_reached(cells: pd.DataFrame, half_width: float) -> str:
@@ -80,91 +70,57 @@ def slope_table(slopes: pd.DataFrame) -> Table | str:
     return table
 
 
-def heading(order: str) -> str:
-    """Return an order's name with blanks, where a narrow column can break it."""
-    return order.replace("_", " ")
-
-
-def heat_map(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
-    """Draw the mean ratio of each policy in each order at the largest size; a frame around each policy's worst."""
-    size = cells["size"].max()
-    at_size = cells[cells["size"] == size]
-    policies, orders = at_size["policy"].unique().tolist(), at_size["order"].unique().tolist()
-    ratio, half_width = (
-        at_size.pivot(index="policy", columns="order", values=column).loc[policies, orders]
-        for column in ("ratio", "half_width")
+def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
+    """Return what the ratios say: who keeps the most of the optimum in its worst order, and whether that is precise."""
+    cells, worst = pd.read_csv(folder / "cells.csv"), pd.read_csv(folder / "worst.csv")
+    slopes = pd.read_csv(folder / "slopes.csv", dtype={"left_out": str})
+    slopes["left_out"] = slopes["left_out"].fillna("")
+    rows = pd.read_parquet(folder / "ratio.parquet")
+    orders, sizes = cells["order"].unique().tolist(), sorted(cells["size"].unique().tolist())
+    question = (
+        f"How much of the hindsight optimum do {several(cells['policy'].nunique(), 'policy', 'policies')} keep in "
+        f"{several(len(orders), 'order')} of arrival at {listed([f'{size:,}' for size in sizes])} queries?"
     )
-    words = ratio.map("{:.3f}".format) + "\n\N{PLUS-MINUS SIGN}" + half_width.map("{:.3f}".format)
-    figure, axes = plt.subplots(figsize=(2.8 + 1.05 * len(orders), max(3.0, 1.4 + 0.55 * len(policies))))
-    sns.heatmap(
-        ratio,
-        annot=words,
-        fmt="",
-        annot_kws={"fontsize": "small"},
-        cmap="cividis",  # lighter is higher, also in grey and to the colour-blind
-        linewidths=1.5,
-        cbar_kws={"label": "quality / hindsight optimum"},
-        ax=axes,
+    slope = slope_table(slopes)
+    half_width = float(manifest["config"]["half_width"])
+    wide = bool((cells["half_width"] > half_width).any())
+    checks = [
+        Check(not wide, precision_reached(cells, half_width).lstrip("! ").capitalize() + "."),
+        Check(
+            bool((rows["ratio_to_optimum"] <= 1).all()),
+            f"No ratio is above 1; the highest is {rows['ratio_to_optimum'].max():.4f}.",
+        ),
+        Check(
+            rows.groupby(["order", "size", "policy"]).size().nunique() == 1,
+            f"Every policy, order and size has {several(int(cells['replications'].iloc[0]), 'replication')}, "
+            "each checked as it ran: one fate per query, budgets, slots, flow laws.",
+        ),
+    ]
+    if isinstance(slope, str):
+        checks.append(Check(None, slope.capitalize() + "."))
+    return Report(
+        question,
+        scenario(manifest["config"]),
+        answered(worst, orders),
+        (ratio_table(cells, worst, half_width), *([] if isinstance(slope, str) else [slope])),
+        (
+            Shown("heat_map", "Share of the hindsight optimum; lighter is more.", shares(cells, worst)),
+            Shown("slope", "How the loss falls with volume, with fitted lines.", losses(cells, slopes)),
+        ),
+        tuple(checks),
     )
-    lowest = worst_orders(cells, worst)
-    for policy, order in lowest.items():
-        corner = (orders.index(order) + 0.04, policies.index(policy) + 0.06)
-        axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="black", linewidth=3.5))
-        axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="white", linewidth=1.5))
-    axes.set(xlabel="", ylabel="")
-    if len(orders) > 3:
-        plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    in_contrast(axes)
-    title = f"{size} queries, mean of {cells['replications'].iloc[0]} replications and 95% half-width"
-    title += "; framed: worst order" * bool(lowest)
-    axes.set_title(title, fontsize="small", loc="left")
-    return figure
 
 
-def in_contrast(axes: Axes) -> None:
-    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell."""
-    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=True):
-        text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
-
-
-def losses(cells: pd.DataFrame, slopes: pd.DataFrame) -> Figure:
-    """Draw 1 - mean ratio against 1 / sqrt(mean k), a panel per order, with intervals and fitted lines."""
-    policies, orders = cells["policy"].unique().tolist(), cells["order"].unique().tolist()
-    n_columns = min(4, len(orders))
-    n_rows = -(-len(orders) // n_columns)
-    size = (2.5 + 3.2 * n_columns, 1.0 + 3.0 * n_rows)
-    figure, grid = plt.subplots(
-        n_rows, n_columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+def answered(worst: pd.DataFrame, orders: list[str]) -> str:
+    """Return which policy keeps the most in its worst order at the largest size, and which is next."""
+    at_size = worst[worst["size"] == worst["size"].max()].sort_values("ratio", ascending=False, kind="stable")
+    first, *others = at_size.to_dict("records")
+    order = f"its worst order, {heading(first['order'])}" if len(orders) > 1 else f"order {heading(first['order'])}"
+    words = (
+        f"{first['policy']} keeps the largest share of the hindsight optimum in {order}, at {first['size']:,} queries: "
+        f"{first['ratio']:.3f} +- {first['half_width']:.3f} (95%)"
     )
-    colours = sns.color_palette("colorblind", len(policies))  # they repeat after ten, and the marks then differ
-    right = 1.1 * float((cells["k"] ** -0.5).max()) or 1.0
-    ends = np.array([0.0, right])
-    for axes in grid.ravel()[len(orders) :]:
-        axes.set_axis_off()
-    for order, axes in zip(orders, grid.ravel(), strict=False):
-        for number, (policy, colour) in enumerate(zip(policies, colours, strict=True)):
-            points = cells[(cells["policy"] == policy) & (cells["order"] == order)]
-            aside = (number - (len(policies) - 1) / 2) * 0.006 * right  # so that intervals do not hide each other
-            axes.errorbar(
-                points["k"] ** -0.5 + aside,
-                1 - points["ratio"],
-                points["half_width"],
-                fmt=MARKERS[number % len(MARKERS)],
-                color=colour,
-                markersize=5,
-                capsize=2,
-                elinewidth=1,
-                label=policy,
-            )
-            line = slopes[(slopes["policy"] == policy) & (slopes["order"] == order) & (slopes["left_out"] == "")]
-            for intercept, slope in zip(line["intercept"], line["slope"], strict=True):
-                style = LINES[number % len(LINES)]
-                axes.plot(ends, intercept + slope * ends, linestyle=style, color=colour, linewidth=1.2)
-        axes.set_title(order, fontsize="medium")
-    grid[0, 0].set(xlim=(0, right), ylim=(0, 1))
-    for panel in range(max(0, len(orders) - n_columns), len(orders)):  # the lowest of each column
-        grid.ravel()[panel].tick_params(axis="x", labelbottom=True)
-    figure.supxlabel("1 / \N{SQUARE ROOT}k, k = smallest of (budget / largest cost)", fontsize="medium")
-    figure.supylabel("1 - quality / hindsight optimum", fontsize="medium")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right center", frameon=False)
-    return figure
+    if not others:
+        return f"{words}."
+    following = others[0]
+    return f"{words}. The next, {following['policy']}, keeps {following['ratio']:.3f} +- {following['half_width']:.3f}."

@@ -1,36 +1,28 @@
-"""A sweep for the eye: the best policies, a line figure per axis, a heat map per pair of axes, from its table only."""
+"""The table and the report of sweep: which policy has the highest quality at each point."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.table import Table
 
-from sim.show.ratio import EQUAL_CONTRAST, LINES, MARKERS
+from sim.show.drawings.sweep import figures
+from sim.show.page import Check, Report, Shown
+from sim.show.words import listed, plus_minus, scenario, several
+from sim.show.words import value as words
 from sim.study.experiment import ORACLES
 from sim.study.sweep import best, cells
 
-DRAWN = {
-    "quality": "total quality\n(sum of scores)",
-    "quality_per_usd": "efficiency\n(quality per USD)",
-    "served": "served\n(queries)",
-}
-AXIS_LABELS = {"n_queries": "arriving queries", "workload.n_queries": "arriving queries", "fleet.size": "deployments"}
-MOST_PANELS = 6  # of the other axes' combinations; more of them are averaged
 MOST_ROWS = 40
 
 
 def best_table(winners: pd.DataFrame, axes: Sequence[str]) -> Table:
     """Return the best policy of each point, as ``sim.study.sweep.best`` finds it."""
     replications = int(winners["replications"].iloc[0])
-    title = f"the policy of most mean quality at each point, of {replications} replications, +- 95%"
+    title = f"The policy with the highest mean quality at each point, of {replications} replications, +- 95%"
     if len(winners) > MOST_ROWS:
         title += f"; the first {MOST_ROWS} of {len(winners)} points, all are in cells.csv"
     table = Table(title=title, title_justify="left", title_style="bold")
@@ -51,144 +43,62 @@ def best_table(winners: pd.DataFrame, axes: Sequence[str]) -> Table:
     return table
 
 
-def figures(table: pd.DataFrame, axes: Sequence[str]) -> Iterator[tuple[str, str, Figure]]:
-    """Yield name, caption and figure of ``by_AXIS`` for each axis and ``AXIS_by_AXIS`` for each pair of them.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As ``sim.study.sweep.tidy`` makes it.
-    axes : sequence of str
-    """
-    varied = [axis for axis in axes if table[axis].nunique() > 1]
-    for axis in varied:
-        drawn = lines(table, axis, [other for other in varied if other != axis])
-        yield f"by_{plain(axis)}", f"Quality, efficiency and queries served, along {axis}.", drawn
-    for across, down in itertools.combinations(varied, 2):
-        drawn = heat_maps(table, across, down)
-        yield f"{plain(across)}_by_{plain(down)}", f"Mean quality per query over {across} and {down}.", drawn
-
-
-def lines(table: pd.DataFrame, axis: str, others: Sequence[str]) -> Figure:
-    """Draw quality, efficiency and served against an axis, mean and 95% band per policy, a column per other values."""
-    few = table[list(others)].drop_duplicates().shape[0] <= MOST_PANELS
-    apart = list(others) if few else []
-    means = cells(table, [axis, *apart])
-    panels = [tuple(row) for row in means[apart].drop_duplicates().itertuples(index=False)] if apart else [()]
-    figure, grid = plt.subplots(
-        len(DRAWN),
-        len(panels),
-        figsize=(2.6 + 2.7 * len(panels), 1.0 + 2.1 * len(DRAWN)),
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-        layout="constrained",
+def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
+    """Return what a sweep says: who has the most quality at how many of its points, and where most is reached."""
+    axes, n_points = manifest["axes"], len(manifest["points"])
+    table, failures = pd.read_parquet(folder / "sweep.parquet"), pd.read_csv(folder / "failures.csv")
+    winners = best(cells(table, axes), axes)
+    names = [policy for policy in table["policy"].unique() if policy not in ORACLES]
+    n_replications = int(winners["replications"].min())
+    asked = (
+        f"What quality does {names[0]} get"
+        if len(names) == 1
+        else f"Which of {len(names)} policies gets the highest quality"
     )
-    for column, values in enumerate(panels):
-        chosen = means
-        for other, value in zip(apart, values, strict=True):
-            chosen = chosen[chosen[other] == value]
-        for row, measure in enumerate(DRAWN):
-            bands(grid[row, column], chosen, axis, measure)
-        if apart:
-            named = [f"{other} = {words(value)}" for other, value in zip(apart, values, strict=True)]
-            grid[0, column].set_title("\n".join(named), fontsize="medium")
-    for row, (measure, label) in enumerate(DRAWN.items()):
-        bottom = min(0.0, float(means[measure].min(skipna=True)))
-        grid[row, 0].set(ylabel=label, ylim=(bottom, None))
-    figure.supxlabel(f"{AXIS_LABELS[axis]} ({axis})" if axis in AXIS_LABELS else axis, fontsize="medium")
-    averaged = f", over all of {', '.join(others)}" if others and not apart else ""
-    n = table["replication"].nunique()
-    figure.suptitle(f"mean and 95% band of {n} replication{'s' * (n > 1)}{averaged}", fontsize="small")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right center", frameon=False)
-    return figure
+    enough = n_replications > 1
+    return Report(
+        f"{asked} at {several(n_points, 'combination')} of {listed(axes)}?",
+        "At the first point: " + scenario(manifest["config"]),
+        answered(winners, axes),
+        (best_table(winners, axes),),
+        tuple(Shown(f"figures/{name}", caption, drawing) for name, caption, drawing in figures(table, axes)),
+        (
+            Check(
+                len(failures) == 0 and len(winners) == n_points,
+                f"{len(winners)} of {n_points} points have results, and {several(len(failures), 'failure')} "
+                f"{'is' if len(failures) == 1 else 'are'} in failures.csv.",
+            ),
+            Check(
+                True if enough else None,
+                f"Intervals are over {several(n_replications, 'replication')} of each point."
+                if enough
+                else "One replication: no interval says how much is chance.",
+            ),
+            Check(
+                None,
+                "The best of each point was chosen by looking, so where others are close its mean flatters it.",
+            ),
+            Check(True, "Every run was checked as it ran: one fate per query, budgets, slots, flow laws."),
+        ),
+    )
 
 
-def bands(panel: Axes, means: pd.DataFrame, axis: str, measure: str) -> None:
-    """Draw one measure of every policy; values of an axis that are no numbers stand side by side, unconnected."""
-    policies = means["policy"].unique().tolist()
-    values = means[axis].drop_duplicates().tolist()
-    is_number = pd.api.types.is_numeric_dtype(means[axis]) and not pd.api.types.is_bool_dtype(means[axis])
-    for number, (policy, colour) in enumerate(colours(policies).items()):
-        points = means[means["policy"] == policy]
-        points = points.sort_values(axis) if is_number else points
-        x = points[axis].to_numpy(dtype=np.float64) if is_number else np.array([values.index(v) for v in points[axis]])
-        aside = 0.0 if is_number else (number - (len(policies) - 1) / 2) * 0.06
-        y, half_width = points[measure].to_numpy(), points[f"{measure}_half_width"].fillna(0.0).to_numpy()
-        marker, style = MARKERS[number % len(MARKERS)], LINES[number % len(LINES)] if is_number else ""
-        panel.plot(
-            x + aside, y, marker=marker, linestyle=style, color=colour, markersize=5, linewidth=1.3, label=policy
-        )
-        if is_number:
-            panel.fill_between(x, y - half_width, y + half_width, color=colour, alpha=0.1, linewidth=0)
-        else:
-            panel.errorbar(x + aside, y, half_width, fmt="none", ecolor=colour, capsize=2, elinewidth=1)
-    if is_number:
-        panel.set_xticks(sorted(values)[:: -(-len(values) // 6)])
+def answered(winners: pd.DataFrame, axes: Sequence[str]) -> str:
+    """Return which policy is the best at how many points, and where quality per query is highest."""
+    wins = [(str(policy), int(n)) for policy, n in winners["policy"].value_counts(sort=True).items()]
+    n_points = len(winners)
+    (first, at), others = wins[0], [f"{policy} at {n}" for policy, n in wins[1:]]
+    if n_points == 1:
+        where = "at the only point"
+    elif not others:
+        where = "at both points" if n_points == 2 else f"at all {n_points} points"
     else:
-        panel.set_xticks(range(len(values)), [words(value) for value in values], rotation=20, ha="right")
-        panel.margins(x=0.15)
-
-
-def heat_maps(table: pd.DataFrame, across: str, down: str) -> Figure:
-    """Draw mean quality per arriving query over two axes, a panel per policy, and in the last one which is best."""
-    means = cells(table, [across, down])
-    winners = best(means, [across, down])
-    policies = means["policy"].unique().tolist()
-    n_across, n_down = means[across].nunique(), means[down].nunique()
-    n_columns = min(4, len(policies) + 1)
-    n_rows = -(-(len(policies) + 1) // n_columns)
-    size = (1.2 + n_columns * (0.9 + 0.62 * n_across), 1.0 + n_rows * (0.8 + 0.45 * n_down))
-    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, sharey=True)
-    low, high = float(means["quality_per_query"].min()), float(means["quality_per_query"].max())
-    for panel in grid.ravel()[len(policies) + 1 :]:
-        panel.set_axis_off()
-    number = {policy: str(place) for place, policy in enumerate(policies, start=1)}
-    titles = {policy: f"{number[policy]}. {policy}" for policy in policies}
-    for panel, policy in zip(grid.ravel(), [*policies, None], strict=False):
-        chosen = winners if policy is None else means[means["policy"] == policy]
-        shown = chosen.pivot(index=down, columns=across, values="quality_per_query")
-        named = chosen.assign(number=chosen["policy"].map(number)).pivot(index=down, columns=across, values="number")
-        notes = named if policy is None else shown.map("{:.2f}".format)
-        sns.heatmap(
-            shown,
-            vmin=low,
-            vmax=high,
-            cmap="cividis",  # lighter is higher, also in grey and to the colour-blind
-            annot=notes.to_numpy(),
-            fmt="",
-            annot_kws={"fontsize": "small"},
-            linewidths=1.0,
-            cbar=False,
-            ax=panel,
-        )
-        for text, colour in zip(panel.texts, panel.collections[0].get_facecolor(), strict=False):
-            text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
-        panel.set_title("best policy, by its number" if policy is None else titles[policy], fontsize="medium")
-        panel.set(xlabel="", ylabel="")
-        panel.tick_params(axis="y", labelrotation=0)
-    figure.set_layout_engine("constrained")  # not before, as every heat map draws the whole figure
-    figure.colorbar(grid[0, 0].collections[0], ax=grid, label="quality per arriving query (mean score)", shrink=0.8)
-    figure.supxlabel(f"{AXIS_LABELS[across]} ({across})" if across in AXIS_LABELS else across, fontsize="medium")
-    figure.supylabel(f"{AXIS_LABELS[down]} ({down})" if down in AXIS_LABELS else down, fontsize="medium")
-    return figure
-
-
-def colours(policies: Sequence[str]) -> dict[str, tuple[float, float, float]]:
-    """Return a colour for each policy that the colour-blind tell apart, as far as there are; optima are grey."""
-    palette = sns.color_palette("colorblind")
-    safe = [colour for place, colour in enumerate(palette) if place != 7]  # the palette's grey
-    routers = [policy for policy in policies if policy not in ORACLES]
-    chosen = safe if len(routers) <= len(safe) else sns.color_palette("husl", len(routers))
-    found = dict(zip(routers, chosen, strict=False))
-    return {policy: found.get(policy, palette[7]) for policy in policies}
-
-
-def plain(axis: str) -> str:
-    """Return an axis's name for a file."""
-    return axis.replace(".", "_")
-
-
-def words(value: object) -> str:
-    """Return the value of an axis as text."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        where = f"at {at} of {n_points} points, {listed(others)}"
+    top = winners.sort_values("quality_per_query", ascending=False, kind="stable").to_dict("records")[0]
+    place = ", ".join(f"{axis} = {words(top[axis])}" for axis in axes)
+    amount = plus_minus(top["quality_per_query"], top["quality_per_query_half_width"])
+    sure = " (95%)" if top["quality_per_query_half_width"] > 0 else ""
+    return (
+        f"{first} has the highest quality {where}. Quality per query is highest at {place}: {top['policy']} gets "
+        f"{amount}{sure} there."
+    )

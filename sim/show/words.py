@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +93,23 @@ def searched(folder: Path) -> str:
         f" The order is the worst of {worst['evaluations']:,} tried for {worst['policy']}: a ratio of "
         f"{worst['ratio']:.3f}, where random order gives {worst['random_ratio']:.3f}."
     )
+
+
+def heading(order: str) -> str:
+    """Return an order's name with blanks, where a narrow column can break it."""
+    return order.replace("_", " ")
+
+
+def value(of_an_axis: object) -> str:
+    """Return the value of an axis as text."""
+    return f"{of_an_axis:g}" if isinstance(of_an_axis, float) else str(of_an_axis)
+
+
+def pair(row: Mapping[Hashable, Any]) -> str:
+    """Return the name of the two policies that a row compares."""
+    return str(row["policy_a"]) if row["policy_a"] == row["policy_b"] else f"{row['policy_a']} - {row['policy_b']}"
+
+
+def total_cost(columns: Container[str]) -> str:
+    """Return the column with what all of it cost; outputs of earlier versions have no rent in it."""
+    return "total_cost_usd" if "total_cost_usd" in columns else "cost_usd"

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from sim.cli.main import main
-from sim.show.report import Check, Report, page
-from sim.show.reports.compare import answered
+from sim.show.compare import answered
+from sim.show.page import Check, Report, page
 from sim.study.diff.ranking import ranking
 
 SMALL = ["workload.n_queries=80", "workload.n_history=60", "workload.n_models=3", "workload.dim=8"]
@@ -139,15 +139,15 @@ def test_the_answer_names_the_best_its_interval_and_how_far_the_next_is_behind()
     ranks = ranking(values, 1, np.random.default_rng(0))
     # port: 20 +- 4.303 x 2 / sqrt(3); port - plain: 1, 2, 3, thus 2 +- 4.303 / sqrt(3)
     assert answered(table, ranks) == (
-        "port has the most quality: 20.0 +- 5.0 (95%), 2 times random's, 40% of the hindsight optimum; "
-        "it is not told apart from the next, plain, by 2.0 +- 2.5 (paired)."
+        "port has the highest quality, 20.0 +- 5.0 (95%). That is 2 times random's and 40% of the hindsight optimum. "
+        "Chance can explain its lead over the next, plain: 2.0 +- 2.5 (paired)."
     )
 
 
 def test_one_replication_has_no_interval_and_says_so() -> None:
     assert answered(summary({"a": [10], "b": [5]}), None) == (
-        "a has the most quality: 10 (one replication, so no interval), 2 times b's, 20% of the hindsight optimum; "
-        "whether that is chance, one replication cannot tell."
+        "a has the highest quality, 10 (one replication, so no interval). That is 2 times b's and 20% of the hindsight "
+        "optimum. One replication cannot tell whether that is chance."
     )
 
 

@@ -31,7 +31,7 @@ from sim.deployment import Deployment
 from sim.instance import realise
 from sim.interface import Estimates, Features, History, Predictor
 from sim.scenario import FleetRule, Scenario
-from sim.show.sweep import DRAWN, lines
+from sim.show.drawings.sweep import DRAWN, lines
 from sim.study.experiment import BoundCache, EstimateCache
 from sim.study.output.store import Store
 from sim.study.sweep import best, cells, tidy

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 
 from policies.balancing.uniform_random import UniformRandom
 from policies.budgeted.batch_program import BatchProgram
@@ -15,12 +14,11 @@ from policies.budgeted.sampled_dual import SampledDual
 from policies.estimators.neighbours import ExactNeighbours
 from policies.greedy.best_predicted import BestPredicted
 from policies.greedy.quality_threshold import QualityThreshold
-from policies.parts.dual_prices import dual_prices
 from policies.parts.exploration import Exploration
-from sim.assignment.program import DECLINE, linear_program
+from sim.assignment.program import DECLINE
 from sim.interface import FloatArray, Gate, Policy, Query
 from sim.study.replay import Replay
-from tests.worlds import best_by_trying_all, idle, tiny_query, tiny_setting
+from tests.worlds import best_by_trying_all, idle, random_program, tiny_query, tiny_setting
 
 ESTIMATOR = ExactNeighbours()  # what the rules below decide on is given, so any estimator will do
 INF = math.inf
@@ -34,12 +32,6 @@ def begin(policy: Policy, budgets: Sequence[float], horizon: int = 100, seed: in
 def choose(policy: Policy, query: Query) -> int | None:
     """The deployment that the policy chooses for the query, in an idle fleet."""
     return policy.decide(query, idle(len(query.quality_hat))).deployment
-
-
-def random_program(seed: int, n: int = 8, n_deployments: int = 3) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Quality, cost and budgets for about two queries per deployment."""
-    rng = np.random.default_rng(seed)
-    return rng.random((n, n_deployments)), rng.uniform(1, 2, (n, n_deployments)), rng.uniform(2, 4, n_deployments)
 
 
 # --- rules without prices
@@ -310,48 +302,6 @@ def test_an_alpha_that_is_not_positive_and_finite_is_refused(alpha: float) -> No
 # --- the sampled dual
 
 
-def dual_value(prices: FloatArray, quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> float:
-    """prices . budgets + sum_j max(0, max_i (quality_ij - prices_i cost_ij))."""
-    return float(prices @ budgets + np.maximum(0, (quality - prices * cost).max(axis=1)).sum())
-
-
-@pytest.mark.parametrize("scale", [1.0, 1e-6])
-@pytest.mark.parametrize("seed", range(5))
-def test_dual_prices_are_the_marginals_of_the_primal(seed: int, scale: float) -> None:
-    quality, cost, budgets = random_program(seed, n=12)
-    spending = np.zeros((3, 36))
-    for k in range(3):
-        spending[k, k::3] = cost[:, k]
-    placing = np.kron(np.eye(12), np.ones(3))
-    primal = linprog(-quality.ravel(), np.vstack([spending, placing]), np.concatenate([budgets, np.ones(12)]))
-    prices = dual_prices(quality, cost * scale, budgets * scale) * scale
-    np.testing.assert_allclose(prices, -primal.ineqlin.marginals[:3], rtol=1e-6, atol=1e-9)
-    assert dual_value(prices, quality, cost, budgets) == pytest.approx(-primal.fun)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_no_prices_undercut_the_dual_and_every_price_bounds_every_assignment(seed: int) -> None:
-    quality, cost, budgets = random_program(seed, n=7)
-    least = dual_value(dual_prices(quality, cost, budgets), quality, cost, budgets)
-    best = best_by_trying_all(quality, cost, budgets)
-    assert least >= best - 1e-9
-    for prices in np.random.default_rng(seed).uniform(0, 1, (200, 3)):
-        assert dual_value(prices, quality, cost, budgets) >= least - 1e-9
-
-
-def test_a_price_by_hand() -> None:
-    # Room for one and a half of two queries that cost 1: half of the lesser one is served, so its quality is the price.
-    assert dual_prices(np.array([[0.9], [0.5]]), np.ones((2, 1)), np.array([1.5])).tolist() == pytest.approx([0.5])
-
-
-def test_unlimited_and_ample_budgets_have_price_0() -> None:
-    quality, cost = np.array([[0.9, 0.8], [0.5, 0.4]]), np.ones((2, 2))
-    assert dual_prices(quality, cost, np.array([INF, INF])).tolist() == [0, 0]
-    assert dual_prices(quality, cost, np.array([10.0, 10.0])).tolist() == [0, 0]
-    # Deployment 1 is free of limits, so deployment 0 is worth 0.1 more for either; it has room for half a query.
-    assert dual_prices(quality, cost, np.array([0.5, INF])).tolist() == pytest.approx([0.1, 0])
-
-
 def test_sampled_dual_declines_what_is_not_worth_its_price() -> None:
     policy = SampledDual(ESTIMATOR, eps=0.5)
     # Half of the budget is for the sample: 1.5, so the price is 0.5, as above.
@@ -391,45 +341,6 @@ def test_fallbacks_are_ranked_by_surplus_and_not_by_quality() -> None:
 
 
 # --- hindsight
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_the_linear_program_bounds_the_best_assignment_and_its_plan_is_close(seed: int) -> None:
-    quality, cost, budgets = random_program(seed)
-    bound = linear_program(quality, cost, budgets)
-    assert bound.value >= best_by_trying_all(quality, cost, budgets) - 1e-9
-    plan = [None if k == DECLINE else int(k) for k in bound.plan]
-    assert gained(quality, plan) >= bound.value - len(budgets)
-    # At most one query per deployment is split, so at most one per deployment is over its budget.
-    assert (spent(cost, plan) <= budgets + len(budgets) * cost.max(axis=0)).all()
-
-
-@pytest.mark.parametrize("scale", [1e-3, 1e-6])
-def test_the_bound_does_not_depend_on_the_unit_of_money(scale: float) -> None:
-    quality, cost, budgets = random_program(0)
-    assert linear_program(quality, cost * scale, budgets * scale).value == pytest.approx(
-        linear_program(quality, cost, budgets).value
-    )
-
-
-def test_a_bound_and_a_plan_by_hand() -> None:
-    # Room for one and a half of three queries that cost 1: the best, half of the next, and nothing of the last.
-    bound = linear_program(np.array([[0.1], [0.9], [0.5]]), np.ones((3, 1)), np.array([1.5]))
-    assert bound.value == pytest.approx(1.15)
-    assert bound.plan.tolist() == [DECLINE, 0, 0]
-
-
-def test_without_budgets_the_plan_is_the_best_deployment_of_each_query() -> None:
-    quality = np.array([[0.2, 0.9], [0.8, 0.1]])
-    bound = linear_program(quality, np.ones((2, 2)), np.array([INF, INF]))
-    assert bound.value == pytest.approx(1.7)
-    assert bound.plan.tolist() == [1, 0]
-
-
-def test_a_budget_of_nothing_declines_every_query() -> None:
-    bound = linear_program(np.full((2, 2), 0.5), np.ones((2, 2)), np.zeros(2))
-    assert bound.value == pytest.approx(0)
-    assert bound.plan.tolist() == [DECLINE, DECLINE]
 
 
 def test_a_plan_is_replayed_query_by_query() -> None:

@@ -11,7 +11,7 @@ from policies.budgeted.batch_program import BatchProgram
 from policies.budgeted.knapsack_threshold import KnapsackThreshold
 from policies.budgeted.msvv import Msvv
 from policies.budgeted.paced_batch import PacedBatch
-from policies.budgeted.primal_resolve import PrimalResolve, solve
+from policies.budgeted.primal_resolve import PrimalResolve
 from policies.estimators.neighbours import ExactNeighbours
 from policies.greedy.best_predicted import BestPredicted
 from policies.parts.paying import used_share
@@ -257,17 +257,6 @@ def test_primal_re_solve_draws_equal_queries_a_share_of_the_places() -> None:
     placed = choices(policy, [([1.0], [1.0])] * 100, [25])
     assert placed[0] is None  # watched
     assert placed.count(0) == pytest.approx(25, abs=13)  # three standard deviations of 99 draws at 1/4
-
-
-def test_counted_kinds_have_the_optimum_and_the_prices_of_the_queries_one_by_one() -> None:
-    quality, cost = np.array([[0.9, 0.5], [0.4, 0.6]]), np.array([[2.0, 1.0], [1.0, 1.0]])
-    budgets, count = np.array([5.0, 6.0]), np.array([4, 7])
-    share, prices = solve(quality, cost, count, budgets)
-    value = float((share * quality * count[:, None]).sum())
-    one_by_one = linear_program(np.repeat(quality, count, axis=0), np.repeat(cost, count, axis=0), budgets)
-    assert value == pytest.approx(one_by_one.value)
-    surplus = np.maximum(0, (quality - prices * cost).max(axis=1))
-    assert prices @ budgets + count @ surplus == pytest.approx(value)  # strong duality
 
 
 @pytest.mark.parametrize("growth", [0.5, math.inf, math.nan])

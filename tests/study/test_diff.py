@@ -53,7 +53,7 @@ def test_a_beats_b_where_the_paired_interval_is_on_its_side(tmp_path: Path, caps
     assert "new - old, +- 95%, paired over 3 common replications" in printed
     assert (
         "new (port), old (random): new beats old on cost_usd by 1; "
-        "cannot tell on quality by 2.0 +- 2.5 and p95_latency_s by 0.0 +- 2.5" in printed
+        "chance can explain the difference on quality by 2.0 +- 2.5 and p95_latency_s by 0.0 +- 2.5" in printed
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
 
@@ -203,7 +203,10 @@ def test_one_study_of_many_policies_is_ranked(tmp_path: Path, capsys: pytest.Cap
     folder, out = study(tmp_path / "study", values), tmp_path / "out"
     assert main(["diff", str(folder), f"out={out}"]) == 0
     printed = capsys.readouterr().out
-    assert "best of 3, with probability: quality: dear (> 0.999); cost_usd: cheap (0.998)" in printed
+    assert (
+        "The likeliest best of 3 policies, with its probability: quality: dear (> 0.999); cost_usd: cheap (0.998)"
+        in printed
+    )
     assert {path.name for path in out.iterdir()} == {"best.csv", "best.png", "manifest.json", "report.html"}
     best = pd.read_csv(out / "best.csv")
     assert best.loc[best["metric"] == "quality", "alternative"].tolist() == ["dear", "cheap", "bad"]

@@ -13,7 +13,7 @@ from rich.console import RenderableType
 
 from sim.cli.output import Output, say
 from sim.errors import unknown
-from sim.show.differences import best_sentence, difference_table, ranking_table, sentences, shown_metrics
+from sim.show.diff import best_sentence, difference_table, ranking_table, sentences, shown_metrics
 from sim.study.diff.comparison import differences
 from sim.study.diff.ranking import alternatives, rankings
 from sim.study.output.archive import file_hashes

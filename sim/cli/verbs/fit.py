@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from sim.cli.output import Output
 from sim.cli.progress import progress
-from sim.show.fitted import residual_table
+from sim.show.fit import residual_table
 from sim.study.fit.fit import PARAMETERS, Limits, fit, table
 from sim.study.fit.fleet_yaml import fleet_yaml
 from sim.study.fit.measured import read

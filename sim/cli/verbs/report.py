@@ -14,16 +14,16 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from sim.show.report import DPI, Report, page
-from sim.show.reports.compare import compare_report
-from sim.show.reports.diff import diff_report
-from sim.show.reports.explain import explain_report
-from sim.show.reports.fit import fit_report
-from sim.show.reports.other import other_report
-from sim.show.reports.plan import plan_report
-from sim.show.reports.ratio import ratio_report
-from sim.show.reports.sweep import sweep_report
-from sim.show.reports.validate import validate_report
+from sim.show.compare import compare_report
+from sim.show.diff import diff_report
+from sim.show.explain import explain_report
+from sim.show.fit import fit_report
+from sim.show.other import other_report
+from sim.show.page import DPI, Report, page
+from sim.show.plan import plan_report
+from sim.show.ratio import ratio_report
+from sim.show.sweep import sweep_report
+from sim.show.validate import validate_report
 from sim.study.output.directory import replace_file
 from sim.study.output.finished import read_manifest
 

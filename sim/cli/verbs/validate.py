@@ -10,7 +10,7 @@ from sim.cli.configuration import build
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import unknown
-from sim.show.verdicts import reasons, verdicts
+from sim.show.validate import reasons, verdicts
 from sim.study.theory import validate as theory
 from sim.study.theory.conditions import System
 from sim.study.theory.laboratory import standard

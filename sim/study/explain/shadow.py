@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, csr_array, vstack
 
 from sim.assignment.certified import certified
+from sim.assignment.program import solve_linear
+from sim.assignment.rows import Capacity
 from sim.instance import Instance, slots
-from sim.interface import FloatArray, IntArray
+from sim.interface import FloatArray
 from sim.traits import ServiceTraits
 
 SECONDS_PER_HOUR = 3600.0
@@ -101,34 +101,13 @@ def slot_prices(instance: Instance, at_s: FloatArray) -> tuple[FloatArray, Float
     held = {k: seconds for k in range(len(instance.fleet)) if (seconds := service_s(instance, k)) is not None}
     if not held or instance.think_s is not None or not (length_s > 0).all():
         return None
-    quality, cost, budgets = instance.quality[instance.rows], instance.cost[instance.rows], instance.setting.budgets
     window = np.searchsorted(at_s, arrived_at_s, side="right") - 1
-    whole, each = np.zeros(len(cost), dtype=np.int64), np.arange(len(cost))
-    limited = np.flatnonzero(np.isfinite(budgets)).tolist()
-    scale = np.where(cost.mean(axis=0) > 0, cost.mean(axis=0), 1.0)  # HiGHS's tolerance is absolute
-
-    blocks = [(cost[:, k] / scale[k], whole, k, 1, budgets[k] / scale[k]) for k in limited]
-    blocks += [(held[k], window, k, len(at_s), slots(instance.fleet[k]) * length_s) for k in held]
-    variables = np.arange(quality.size).reshape(quality.shape)
-    once = coo_array((np.ones(quality.size), (each.repeat(quality.shape[1]), variables.ravel())))
-    result = linprog(
-        -quality.ravel(),
-        A_ub=vstack(
-            [on_one(values, row, variables[:, k], n, quality.size) for values, row, k, n, _ in blocks] + [once]
-        ),
-        b_ub=np.concatenate([*(np.broadcast_to(limit, n) for *_, n, limit in blocks), np.ones(len(quality))]),
-        method="highs",
+    solution = solve_linear(
+        instance.quality[instance.rows],
+        instance.cost[instance.rows],
+        instance.setting.budgets,
+        capacities=[Capacity(k, held[k], window, slots(instance.fleet[k]) * length_s) for k in held],
     )
-    if result.x is None:
-        raise RuntimeError(f"HiGHS did not solve the program of slots: {result.message}")
-    price = np.maximum(-result.ineqlin.marginals, 0.0)
-    of_budget = np.zeros(len(budgets))
-    of_budget[limited] = price[: len(limited)] / scale[limited]
-    of_slot = np.full((len(at_s), len(budgets)), np.nan)
-    of_slot[:, list(held)] = price[len(limited) : len(price) - len(quality)].reshape(len(held), len(at_s)).T
-    return of_budget, of_slot * SECONDS_PER_HOUR
-
-
-def on_one(values: FloatArray, row: IntArray, variables: IntArray, n_rows: int, n_variables: int) -> csr_array:
-    """Return constraints (n_rows, n_variables) with a query's value in its row and in its variable."""
-    return coo_array((values, (row, variables)), shape=(n_rows, n_variables)).tocsr()
+    of_slot = np.full((len(at_s), len(instance.fleet)), np.nan)
+    of_slot[:, list(held)] = np.transpose(solution.capacity_prices)
+    return solution.prices, of_slot * SECONDS_PER_HOUR

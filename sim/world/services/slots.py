@@ -180,9 +180,10 @@ class Slots:
 
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
         """Return the server of one replica."""
+        first_s, token_s = self.time_to_first_token_s, self.time_per_output_token_s
 
         def durations_s(job: Job) -> tuple[float, float]:
-            return self.time_to_first_token_s, job.output_tokens * self.time_per_output_token_s
+            return first_s, job.output_tokens * token_s
 
         return SlotsServer(self.slots, durations_s, env, finish)
 

@@ -1,4 +1,4 @@
-"""The table and the figure of a fit, from its tables only: latencies measured against simulated."""
+"""The figure of fit: latencies measured against simulated."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from rich.table import Table
 
 TITLES = {
     "end_to_end_s": "end to end (s)",
     "time_to_first_token_s": "time to first token (s)",
     "time_per_output_token_s": "time per output token (s)",
 }
-
-
-def residual_table(residuals: pd.DataFrame) -> Table:
-    """Return measured and simulated figures with their errors, on both halves; from the rows of ``fit.csv``."""
-    shown = Table(title="simulated over measured", title_justify="left", title_style="bold")
-    for column in ("half", "metric", "figure", "measured", "simulated", "error"):
-        shown.add_column(column, justify="left" if column in ("half", "metric", "figure") else "right")
-    for row in residuals.itertuples():
-        numbers = (f"{row.measured:.4g}", f"{row.simulated:.4g}", f"{row.relative_error:+.1%}")
-        shown.add_row(str(row.half).replace("_", " "), str(row.metric), str(row.figure), *numbers)
-    return shown
 
 
 def measured_against_simulated(measured: pd.DataFrame, simulated: pd.DataFrame, n_fitted: int) -> Figure:

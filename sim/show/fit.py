@@ -1,4 +1,4 @@
-"""The report of the verb fit, from its residuals, its latencies and its fleet's YAML."""
+"""The table and the report of fit: measured latencies beside simulated ones."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ import pandas as pd
 import yaml
 from rich.table import Table
 
-from sim.show.fitted import TITLES, measured_against_simulated, residual_table
-from sim.show.report import Check, Report, Shown
+from sim.show.drawings.fit import TITLES, measured_against_simulated
+from sim.show.page import Check, Report, Shown
 
 CLOSE = 0.05
+
+
+def residual_table(residuals: pd.DataFrame) -> Table:
+    """Return measured and simulated figures with their errors, on both halves; from the rows of ``fit.csv``."""
+    shown = Table(title="simulated over measured", title_justify="left", title_style="bold")
+    for column in ("half", "metric", "figure", "measured", "simulated", "error"):
+        shown.add_column(column, justify="left" if column in ("half", "metric", "figure") else "right")
+    for row in residuals.itertuples():
+        numbers = (f"{row.measured:.4g}", f"{row.simulated:.4g}", f"{row.relative_error:+.1%}")
+        shown.add_row(str(row.half).replace("_", " "), str(row.metric), str(row.figure), *numbers)
+    return shown
 
 
 def fit_report(folder: Path, manifest: Mapping[str, Any]) -> Report:

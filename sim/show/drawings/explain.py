@@ -1,4 +1,4 @@
-"""Tables and figures of an explanation, from its two tables only."""
+"""Figures of explain: where the quality went, and what budgets and slots are worth over time."""
 
 from __future__ import annotations
 
@@ -9,91 +9,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from rich.table import Table
 
-from sim.show.clock import DASHES, MARKERS
-from sim.show.plots import height_in, replications
-from sim.study.statistics import mean_interval
+from sim.show.figures import bars_height_in, colours, legend_at_right, look, panels
+from sim.show.words import several
 
+MILLION = 1e6
 HINDSIGHT = ("optimum", "optimum_with_slots")
 HATCHES = ("", "\\\\", "xx", "..", "//", "")  # for eyes and printers without colour
-MILLION = 1e6
-
-
-def quality_table(quality: pd.DataFrame) -> Table:
-    """Return the mean of each term per policy with its 95% half-width; a term that is 0 for all is left out.
-
-    Parameters
-    ----------
-    quality : DataFrame
-        ``policy``, ``replication``, ``term``, ``quality``.
-    """
-    of = replications(quality)
-    title = f"Where the quality went: optimum = terms + achieved, mean of {of}{', +- 95%' if of[0] != '1' else ''}"
-    shown = Table(title=title, title_justify="left", title_style="bold")
-    shown.add_column("policy", no_wrap=True)
-    terms = occurring(quality)
-    for term in terms:
-        shown.add_column(term.replace("_", " "), justify="right", no_wrap=True)
-    for policy, rows in quality.groupby("policy", sort=False):
-        cells = []
-        for term in terms:
-            mean, half_width = mean_interval(rows.loc[rows["term"] == term, "quality"].tolist())
-            cells.append(f"{mean:.1f} +- {half_width:.1f}" if half_width > 0 else f"{mean:.1f}")
-        shown.add_row(str(policy), *cells)
-    return shown
-
-
-def occurring(quality: pd.DataFrame) -> list[str]:
-    """Return the terms that are not 0 everywhere, in their order; the optimum and what was achieved always."""
-    return [
-        str(term)
-        for term, rows in quality.groupby("term", sort=False)
-        if term in ("optimum", "achieved") or rows["quality"].any()
-    ]
-
-
-def price_table(prices: pd.DataFrame) -> Table:
-    """Return what more of each budget and one more slot-hour are worth, a row per deployment.
-
-    Parameters
-    ----------
-    prices : DataFrame
-        ``policy``, ``replication``, ``moment_s``, ``deployment``, ``unit``, ``budget``, ``budget_price``,
-        ``slot_price_per_hour``.
-    """
-    title = "What more budget is worth in quality: in hindsight, and by what each policy leaves, mean over time"
-    shown = Table(title=title, title_justify="left", title_style="bold")
-    shown.add_column("deployment", no_wrap=True)
-    shown.add_column("one more")
-    policies = prices["policy"].unique().tolist()
-    for policy in policies:
-        shown.add_column("optimum\nwith slots" if policy == "optimum_with_slots" else str(policy), justify="right")
-    has_slots = prices["slot_price_per_hour"].notna().any()
-    if has_slots:
-        shown.add_column("one more\nslot-hour", justify="right")
-    for deployment, rows in prices.groupby("deployment", sort=False):
-        unit = str(rows["unit"].iloc[0])
-        means = rows.groupby("policy")["budget_price"].mean() * per(unit)
-        cells = [amount(means[policy]) if np.isfinite(rows["budget"]).all() else "no budget" for policy in policies]
-        slot = rows["slot_price_per_hour"].mean()
-        shown.add_row(
-            str(deployment),
-            "dollar" if unit == "usd" else "million tokens",
-            *cells,
-            *([amount(slot) if np.isfinite(slot) else "-"] if has_slots else []),
-        )
-    return shown
-
-
-def amount(value: float) -> str:
-    """Return a price as text, to four digits or to whole numbers."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
-
-
-def per(unit: str) -> float:
-    """Return how many of a unit a price is quoted for: a dollar, or a million tokens."""
-    return 1.0 if unit == "usd" else MILLION
 
 
 def stacked(quality: pd.DataFrame) -> Figure:
@@ -109,7 +31,7 @@ def stacked(quality: pd.DataFrame) -> Figure:
         )
     )
     hatch = dict(zip(colour, HATCHES, strict=True))
-    figure, axes = plt.subplots(figsize=(9, height_in(len(means)) + 0.6))
+    figure, axes = plt.subplots(figsize=(9, bars_height_in(len(means)) + 0.6))
     right, left = np.zeros(len(means)), np.zeros(len(means))
     widest = means["optimum"].max()
     for part in parts:
@@ -140,7 +62,8 @@ def stacked(quality: pd.DataFrame) -> Figure:
     axes.set_ylim(len(means) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     lower = "; left of 0: negative terms" if (left < 0).any() else ""
-    axes.set(xlabel=f"quality (sum of scores), mean of {replications(quality)}{lower}", ylabel="")
+    of = several(quality["replication"].nunique(), "replication")
+    axes.set(xlabel=f"quality (sum of scores), mean of {of}{lower}", ylabel="")
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncol=4, frameon=False)
     return figure
 
@@ -161,13 +84,9 @@ def price_figures(prices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
 def over_time(prices: pd.DataFrame, title: str, same_scale: bool) -> Figure:
     """Draw ``price`` over ``moment_s``, a panel per deployment and a line per policy; hindsight is dashed black."""
     deployments, policies = prices["deployment"].unique().tolist(), prices["policy"].unique().tolist()
-    n_columns = min(4, len(deployments))
-    n_rows = -(-len(deployments) // n_columns)
-    size = (1.0 + 3.0 * n_columns, 0.8 + 2.2 * n_rows)
-    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, sharex=True, sharey=same_scale, squeeze=False)
-    for axes in grid.ravel()[len(deployments) :]:
-        axes.set_axis_off()
-    for deployment, axes in zip(deployments, grid.ravel(), strict=False):
+    figure, grid = panels(len(deployments), 3.0, 2.2, margin_in=(2.0, 0.8), sharey=same_scale)
+    colour = colours(policies)
+    for deployment, axes in zip(deployments, grid, strict=True):
         rows = prices[prices["deployment"] == deployment]
         for number, policy in enumerate(policies):
             line = rows[rows["policy"] == policy]
@@ -180,21 +99,30 @@ def over_time(prices: pd.DataFrame, title: str, same_scale: bool) -> Figure:
                 line["moment_s"],
                 line["price"],
                 label=policy,
-                color=sns.color_palette("colorblind")[number % 10],
-                linestyle=DASHES[number % len(DASHES)],
-                marker=MARKERS[number % len(MARKERS)],
+                color=colour[policy],
                 markersize=4,
                 markevery=3,
+                **look(number),
             )
         unit = {"usd": "USD", "tokens": "million tokens"}.get(rows["unit"].iloc[0], rows["unit"].iloc[0])
         axes.set_title(deployment, fontsize="medium")
         axes.set(ylim=(0, 1.08 * max(float((prices if same_scale else rows)["price"].max()), 1e-9)))
         axes.set_ylabel(f"quality per {unit}", fontsize="small")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    for panel in range(max(0, len(deployments) - n_columns), len(deployments)):  # the lowest of each column
-        grid.ravel()[panel].tick_params(axis="x", labelbottom=True)
     figure.supxlabel("simulated time (s), replication 0", fontsize="medium")
     figure.suptitle(title, fontsize="medium")
-    figure.tight_layout()
-    figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=3.5)
+    legend_at_right(figure, grid[0])
     return figure
+
+
+def occurring(quality: pd.DataFrame) -> list[str]:
+    """Return the terms that are not 0 everywhere, in their order; the optimum and what was achieved always."""
+    return [
+        str(term)
+        for term, rows in quality.groupby("term", sort=False)
+        if term in ("optimum", "achieved") or rows["quality"].any()
+    ]
+
+
+def per(unit: str) -> float:
+    """Return how many of a unit a price is quoted for: a dollar, or a million tokens."""
+    return 1.0 if unit == "usd" else MILLION

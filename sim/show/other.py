@@ -1,4 +1,4 @@
-"""The report of a verb that has none of its own: its tables and pictures as they are. It knows no meaning."""
+"""The report of a verb that has none of its own: its tables and pictures as they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from sim.show.report import Check, Report, Shown
+from sim.show.page import Check, Report, Shown
 from sim.show.words import number, several
 
 MOST_ROWS = 60

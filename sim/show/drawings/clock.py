@@ -1,27 +1,25 @@
-"""Figures of runs with a clock: latencies, utilisation and queues. They read an output directory, never the world."""
+"""Figures of run and compare that speak of time: latencies, utilisation and queues."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import seaborn as sns
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sim.interface import FloatArray
+from sim.show.figures import colours, legend_at_right, look, panels, time_maps
 from sim.study.metrics.latency import first_token_s, latency_s
 from sim.study.record.series import even_edges, over_time
 
 N_BINS = 80
-DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))
-MARKERS = "osD^vP*"  # 10 colours, 5 dashes and 7 markers repeat together only after 70
 GUIDES = (50, 90, 95, 99)
 MAX_POINTS = 2000
 FEW = 0.1
@@ -44,18 +42,23 @@ def clock_figures(requests: Path, fleet: pd.DataFrame, policies: Sequence[str]) 
         return
     runs = {policy: table[table["policy"] == policy] for policy in policies}
     fleet = fleet[fleet["replication"] == 0].drop(columns="replication").reset_index(drop=True)
+    names = fleet["deployment"].tolist()
     yield "latency", latency(runs)
     edges_s = even_edges(table, N_BINS)
     series = {policy: over_time(run, fleet, edges_s) for policy, run in runs.items()}
     busy = {policy: 100 * matrix(rows, "utilisation", len(fleet)) for policy, rows in series.items()}
     if any(np.isfinite(shares).any() for shares in busy.values()):
-        yield "utilisation", heat_maps(busy, fleet, edges_s, Normalize(0, 100), "busy slots (%), bin mean")
+        yield "utilisation", time_maps(busy, names, edges_s, Normalize(0, 100), "busy slots (%), bin mean")[0]
     queued = {policy: matrix(rows, "queued", len(fleet)) for policy, rows in series.items()}
     longest = max(float(numbers.max()) for numbers in queued.values())
     if longest > 0:
         # Queues of 1 and of 1,000 on one scale; what is below a tenth of a query counts as none.
         scale = LogNorm(FEW, max(longest, 1.0), clip=True)
-        yield "queue", heat_maps(queued, fleet, edges_s, scale, "queries waiting, bin mean")
+        figure, bar = time_maps(queued, names, edges_s, scale, "queries waiting, bin mean")
+        bar.ax.yaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: "0.1 or less" if value <= FEW else f"{value:g}")
+        )
+        yield "queue", figure
 
 
 def matrix(rows: pd.DataFrame, column: str, n_deployments: int) -> FloatArray:
@@ -65,15 +68,16 @@ def matrix(rows: pd.DataFrame, column: str, n_deployments: int) -> FloatArray:
 
 def latency(runs: dict[str, pd.DataFrame]) -> Figure:
     """Draw which share of all arrivals had its first and its last token within a time; refused queries never do."""
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)
+    figure, grid = panels(2, 5.5, 4.3, margin_in=(0.0, 0.5), sharex=False)
+    colour = colours(list(runs))
     for axes, measure, title in zip(
-        panels, (first_token_s, latency_s), ("time to first token", "end to end"), strict=True
+        grid, (first_token_s, latency_s), ("time to first token", "end to end"), strict=True
     ):
         values = {policy: np.sort(measure(run)) for policy, run in runs.items()}
         smallest = min((float(times[0]) for times in values.values() if len(times)), default=0.0)
         largest = max((float(times[-1]) for times in values.values() if len(times)), default=0.0)
         for number, (policy, run) in enumerate(runs.items()):
-            curve(axes, values[policy], len(run), largest, number, policy)
+            curve(axes, values[policy], len(run), largest, number, policy, colour[policy])
         if smallest > 0:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if largest < 1000 * smallest else (1,)))
@@ -84,18 +88,18 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
         for percent in GUIDES:
             axes.axhline(percent, color="black", linewidth=0.6, linestyle=(0, (2, 3)), zorder=1)
         axes.set_yticks([0, 25, *GUIDES], ["0", "25", "50", "90", "", "99"])
-    panels[0].set_ylabel("arrivals answered within that time (%)")
-    panels[0].tick_params(axis="y", labelsize="small")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=3.5)
+    grid[0].set_ylabel("arrivals answered within that time (%)")
+    grid[0].tick_params(axis="y", labelsize="small")
+    legend_at_right(figure, grid[0])
     figure.suptitle(
         "replication 0; dotted lines: the 50th, 90th, 95th and 99th percentile of all arrivals", fontsize="small"
     )
-    figure.tight_layout()
     return figure
 
 
-def curve(axes: Axes, times_s: FloatArray, n_arrivals: int, until_s: float, number: int, label: str) -> None:
+def curve(
+    axes: Axes, times_s: FloatArray, n_arrivals: int, until_s: float, number: int, label: str, colour: Any
+) -> None:
     """Draw one distribution of sorted times (n_served,); colour, dash and marker all depend on its number."""
     share = np.arange(1, len(times_s) + 1) / n_arrivals * 100
     shown = np.unique(np.linspace(0, len(times_s) - 1, MAX_POINTS).astype(int)) if len(times_s) else np.arange(0)
@@ -104,55 +108,11 @@ def curve(axes: Axes, times_s: FloatArray, n_arrivals: int, until_s: float, numb
         np.append(share[shown], share[-1] if len(share) else 0.0),
         where="post",
         label=label,
-        color=sns.color_palette("colorblind")[number % 10],
-        linestyle=DASHES[(number + number // 10) % len(DASHES)],
+        color=colour,
         linewidth=1.6,
-        marker=MARKERS[number % len(MARKERS)],
+        **look(number),
         markersize=5,
         markeredgecolor="black",
         markeredgewidth=0.4,
         markevery=(0.03 + 0.017 * (number % 6), 0.16),
     )
-
-
-def heat_maps(
-    panels: dict[str, FloatArray], fleet: pd.DataFrame, edges_s: FloatArray, scale: Normalize, label: str
-) -> Figure:
-    """Draw a panel per policy: deployments down, time across, the number as brightness.
-
-    Parameters
-    ----------
-    panels : dict of arrays (n_deployments, n_bins)
-        NaN is left white.
-    fleet : DataFrame
-    edges_s : array (n_bins + 1,)
-    scale : Normalize
-    label : str
-        Of the brightness.
-    """
-    n_columns = min(4, len(panels))
-    n_rows = -(-len(panels) // n_columns)
-    size = (2.0 + 2.6 * n_columns, max(3.0, 1.1 + n_rows * (0.7 + 0.17 * len(fleet))))
-    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, sharex=True, sharey=True, squeeze=False)
-    for axes in grid.ravel()[len(panels) :]:
-        axes.set_axis_off()
-    for (policy, numbers), axes in zip(panels.items(), grid.ravel(), strict=False):
-        image = axes.pcolormesh(
-            edges_s, np.arange(len(fleet) + 1), numbers, cmap="viridis", norm=scale, rasterized=True
-        )
-        axes.set_title(policy, fontsize="medium")
-        axes.grid(visible=False)
-    grid[0, 0].set_yticks(np.arange(len(fleet)) + 0.5, fleet["deployment"])
-    grid[0, 0].invert_yaxis()
-    for axes in grid[:, 0]:
-        axes.tick_params(axis="y", labelsize=7)
-    for panel in range(max(0, len(panels) - n_columns), len(panels)):  # the lowest of each column
-        grid.ravel()[panel].tick_params(axis="x", labelbottom=True)
-    figure.supxlabel("simulated time (s), replication 0", fontsize="medium")
-    figure.tight_layout()
-    bar = figure.colorbar(image, ax=grid, label=label, shrink=0.9, pad=0.02)
-    if isinstance(scale, LogNorm):
-        bar.ax.yaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: "0.1 or less" if value <= FEW else f"{value:g}")
-        )
-    return figure

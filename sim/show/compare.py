@@ -1,4 +1,4 @@
-"""The report of the verbs run and compare. It reads summary, fleet and requests; it checks the record once more."""
+"""The report of run and compare: which policy gets the highest quality, by how much, and whether records are right."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from sim.show.clock import clock_figures
-from sim.show.differences import behind_table
-from sim.show.plots import cost_quality, quality, served, spend, total_cost
-from sim.show.report import Check, Report, Shown
+from sim.show.diff import behind_table
+from sim.show.drawings.clock import clock_figures
+from sim.show.drawings.compare import cost_quality, quality, served, spend
+from sim.show.page import Check, Report, Shown
 from sim.show.tables import comparison
-from sim.show.words import plus_minus, scenario, searched, several
+from sim.show.words import listed, plus_minus, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.experiment import ORACLES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
@@ -38,7 +38,9 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     names = policies["policy"].unique().tolist()
     n_replications = summary["replication"].nunique()
     subject = (
-        f"What does {names[0]} get" if len(names) == 1 else f"Which of {len(names)} policies gets the most quality"
+        f"What quality does {names[0]} get"
+        if len(names) == 1
+        else f"Which of {len(names)} policies gets the highest quality"
     )
     question = f"{subject} from {summary['arrived'].mean():,.0f} queries in {several(n_replications, 'replication')}?"
     tables = [comparison(summary)]
@@ -61,7 +63,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
 
 
 def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
-    """Return who has the most quality, with its interval, and how sure it is before the next."""
+    """Return which policy has the highest quality, with its interval, and how sure its lead over the next is."""
     intervals = {
         str(name): mean_interval(rows["quality"].tolist()) for name, rows in policies.groupby("policy", sort=False)
     }
@@ -78,28 +80,31 @@ def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
         sure = f" (the same in all {len(rows)} replications)"
     amount = f"{plus_minus(mean, half_width)}{sure}"
     ratio = policies.loc[policies["policy"] == best, "optimum_ratio"].mean()
-    share = f", {ratio:.0%} of the hindsight optimum" if math.isfinite(ratio) else ""
+    share = f"{ratio:.0%} of the hindsight optimum" if math.isfinite(ratio) else ""
     if len(intervals) == 1:
         served_share = policies["served"].sum() / policies["arrived"].sum()
         cost = f"{plus_minus(*mean_interval(policies[total_cost(policies)].tolist()))} USD"
-        return (
-            f"{best} gets a quality of {amount}{share}; it serves {served_share:.0%} of the queries and costs {cost}."
-        )
+        of_optimum = f" That is {share}." if share else ""
+        rest = f" It serves {served_share:.0%} of the queries and costs {cost}."
+        return f"{best} gets a quality of {amount}.{of_optimum}{rest}"
     baseline = "random" if "random" in intervals and best != "random" else min(intervals, key=lambda n: intervals[n][0])
-    times = f", {mean / intervals[baseline][0]:.3g} times {baseline}'s" if intervals[baseline][0] > 0 else ""
-    words = f"{best} has the most quality: {amount}{times}{share}"
+    times = f"{mean / intervals[baseline][0]:.3g} times {baseline}'s" if intervals[baseline][0] > 0 else ""
+    beside = listed([part for part in (times, share) if part])
+    words = f"{best} has the highest quality, {amount}." + (f" That is {beside}." if beside else "")
     if ranks is None:
-        return f"{words}; whether that is chance, one replication cannot tell."
+        return f"{words} One replication cannot tell whether that is chance."
     others = ranks[ranks["alternative"] != best].sort_values("behind")
     following = others.to_dict("records")[0]
     apart, width = following["behind"], following["half_width"]
-    verb = "it beats the next" if apart > width else "it is not told apart from the next"
-    return f"{words}; {verb}, {following['alternative']}, by {plus_minus(apart, width)} (paired)."
+    ahead = f"{plus_minus(apart, width)} (paired)"
+    if apart > width:
+        return f"{words} It beats the next, {following['alternative']}, by {ahead}."
+    return f"{words} Chance can explain its lead over the next, {following['alternative']}: {ahead}."
 
 
 def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
     """Yield the figures of a comparison."""
-    fleet, requests = pd.read_csv(folder / "fleet.csv"), folder / "requests.parquet"
+    fleet, requests = read_fleet(folder), folder / "requests.parquet"
     policies = summary["policy"].unique().tolist()
     yield Shown("figures/quality", "Total quality of each policy; grey bars know the future.", quality(summary))
     yield Shown("figures/cost_quality", "What quality costs: up and left is better.", cost_quality(summary))
@@ -160,7 +165,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
 
 def recheck(folder: Path) -> tuple[int, str | None]:
     """Return how many records the files have, and what is wrong with the first that is wrong."""
-    fleets = pd.read_csv(folder / "fleet.csv")
+    fleets = read_fleet(folder)
     n = 0
     for replication, fleet in fleets.groupby("replication"):
         table = pq.read_table(folder / "requests.parquet", filters=[("replication", "=", replication)]).to_pandas()
@@ -171,3 +176,8 @@ def recheck(folder: Path) -> tuple[int, str | None]:
             except RuntimeError as error:
                 return n, f"policy {policy}, replication {replication}: {error}"
     return n, None
+
+
+def read_fleet(folder: Path) -> pd.DataFrame:
+    """Return the table of deployments; outputs of earlier versions call slots places."""
+    return pd.read_csv(folder / "fleet.csv").rename(columns={"places": "slots"})

@@ -1,21 +1,27 @@
-"""Differences between studies for the eye: tables, sentences and figures, from the tables of ``sim.study`` only."""
+"""Tables, sentences and the report of diff: how far studies are apart, and which policy is the best."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from rich.table import Table
 
-from sim.show.ratio import in_contrast
-from sim.show.words import listed, number, plus_minus, several
+from sim.show.drawings.diff import probabilities, relative_differences
+from sim.show.page import Check, Report, Shown
+from sim.show.words import listed, number, pair, plus_minus, several
 from sim.study.diff.comparison import HEADLINES
 
 UNTOLD = ("cannot tell", "no difference", "apart")
+SAID = {
+    "cannot tell": "chance can explain the difference",
+    "no difference": "there is no difference",
+    "apart": "they differ",
+    "unknown": "one replication cannot tell",
+}
+MOST_KEYS = 5
 
 
 def shown_metrics(table: pd.DataFrame, metrics: Sequence[str] | None) -> pd.DataFrame:
@@ -62,11 +68,6 @@ def method_words(differences: pd.DataFrame, method: str) -> str:
     return f"Welch over {rows['n_a']} and {rows['n_b']} replications"
 
 
-def pair(row: Mapping[Hashable, Any]) -> str:
-    """Return the name of the two policies that a row compares."""
-    return str(row["policy_a"]) if row["policy_a"] == row["policy_b"] else f"{row['policy_a']} - {row['policy_b']}"
-
-
 def sentences(differences: pd.DataFrame, a: str, b: str) -> list[str]:
     """Return a sentence per policy: on what a beats b, on what nothing can be told, on what b beats a."""
     lines = []
@@ -81,9 +82,9 @@ def sentences(differences: pd.DataFrame, a: str, b: str) -> list[str]:
             if found and winner:
                 parts.append(f"{winner} beats {loser} on {listed(amounts)}")
             elif found and side in ("cannot tell", "apart"):
-                parts.append(f"{side} on {listed(amounts)}")
+                parts.append(f"{SAID[side]} on {listed(amounts)}")
             elif found:
-                parts.append(f"{'one replication cannot tell' if side == 'unknown' else side} on {metrics}")
+                parts.append(f"{SAID[side]} on {metrics}")
         policy = f"{names[0]}: " if names[0] == names[1] else f"{a} ({names[0]}), {b} ({names[1]}): "
         lines.append(policy + "; ".join(parts))
     return lines
@@ -140,62 +141,63 @@ def best_sentence(rankings: pd.DataFrame) -> str:
     for metric, rows in rankings.groupby("metric", sort=False):
         first = rows.sort_values("probability_best", ascending=False, kind="stable").to_dict("records")[0]
         words.append(f"{metric}: {first['alternative']} ({probability(first['probability_best'])})")
-    return f"best of {rankings['alternative'].nunique()}, with probability: {'; '.join(words)}"
+    n = rankings["alternative"].nunique()
+    return f"The likeliest best of {n} policies, with its probability: {'; '.join(words)}"
 
 
-def relative_differences(differences: pd.DataFrame, a: str, b: str) -> Figure:
-    """Draw each difference with its interval in per cent of b, a panel per metric; filled where it is beyond chance."""
-    metrics = differences["metric"].unique().tolist()
-    labels = list(dict.fromkeys(pair(row) for row in differences.to_dict("records")))
-    n_columns = min(3, len(metrics))
-    n_rows = -(-len(metrics) // n_columns)
-    size = (2.5 + 3.0 * n_columns, n_rows * (1.1 + 0.32 * len(labels)))
-    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, sharey=True, squeeze=False, layout="constrained")
-    blue = sns.color_palette("colorblind")[0]
-    for axes in grid.ravel()[len(metrics) :]:
-        axes.set_axis_off()
-    for metric, axes in zip(metrics, grid.ravel(), strict=False):
-        rows = differences[differences["metric"] == metric].to_dict("records")
-        axes.axvline(0, color="black", linewidth=1)
-        for place, row in enumerate(rows):
-            scale = 100 / abs(row["mean_b"]) if row["mean_b"] else float("nan")
-            axes.errorbar(
-                row["difference"] * scale,
-                labels.index(pair(row)),
-                xerr=None if pd.isna(row["half_width"]) else row["half_width"] * abs(scale),
-                fmt="o",
-                markersize=7,
-                capsize=4,
-                color=blue,
-                markeredgecolor="black",
-                markerfacecolor=blue if row["better"] in ("a", "b") else "white",
-                zorder=place + 2,
+def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
+    """Return what a comparison of studies says; it has differences of two, a ranking of many, or both."""
+    names, metrics = manifest["studies"], manifest["config"]["metrics"]
+    tables: list[Table] = []
+    figures: list[Shown] = []
+    answers: list[str] = []
+    checks = [Check(False, f"{caution[0].upper()}{caution[1:]}.") for caution in manifest["cautions"]]
+    question = f"Which policy of {listed(names)} is the best?"
+    setting = f"Replications of {listed(names)}."
+    if (folder / "differences.csv").is_file():
+        a, b = names
+        question = f"How far apart are {a} and {b}, and which is better?"
+        found = shown_metrics(pd.read_csv(folder / "differences.csv"), metrics)
+        lines = sentences(found, a, b)
+        first = found["metric"].iloc[0]
+        answers.append(lines[0] if len(lines) == 1 else "; ".join(sentences(found[found["metric"] == first], a, b)))
+        tables.append(difference_table(found, a, b))
+        figures.append(Shown("differences", "Differences with their 95% intervals.", relative_differences(found, a, b)))
+        keys = pd.read_csv(folder / "configuration.csv")
+        changed = keys["key"].tolist()
+        setting += f" They differ in {listed(changed) if len(changed) <= MOST_KEYS else f'{len(changed)} keys'}."
+        tables.append(key_table(keys, a, b))
+        paired = bool((found["method"] == "paired").all())
+        what = "in pairs: same seed, same replication" if paired else "as independent samples: no seed in common"
+        checks += [
+            Check(True, f"Replications are compared {what}."),
+            Check(
+                bool((found["better"] != "unknown").all()) or None,
+                "Each interval is 95% by itself; of twenty metrics that do not differ, one would be told apart.",
+            ),
+        ]
+    if (folder / "best.csv").is_file():
+        ranks = shown_metrics(pd.read_csv(folder / "best.csv"), metrics)
+        first = ranks[ranks["metric"] == (ranks["metric"].iloc[0] if answers else ranks["metric"])]
+        answers.append(best_sentence(first))
+        tables.append(ranking_table(ranks))
+        figures.append(Shown("best", "How likely each policy is the best in each metric.", probabilities(ranks)))
+        checks.append(
+            Check(
+                None,
+                "Probabilities assume that replications are independent and jointly normal, or many; nothing was "
+                "assumed beforehand.",
             )
-        axes.set_title(metric, fontsize="medium")
-        axes.set(ylim=(len(labels) - 0.5, -0.5))
-        axes.margins(x=0.1)
-    grid[0, 0].set_yticks(range(len(labels)), labels)
-    figure.supxlabel(f"{a} less {b}, % of {b}; filled: beyond chance", fontsize="medium")
-    return figure
+        )
+    return Report(question, setting, ". ".join(answers) + ".", tuple(tables), tuple(figures), tuple(checks))
 
 
-def probabilities(rankings: pd.DataFrame) -> Figure:
-    """Draw the probabilities of being the best as a heat map, alternatives down and metrics across."""
-    grid = rankings.pivot(index="alternative", columns="metric", values="probability_best")
-    grid = grid.loc[rankings["alternative"].unique(), rankings["metric"].unique()]
-    figure, axes = plt.subplots(figsize=(3.4 + 1.15 * grid.shape[1], 1.4 + 0.36 * len(grid)))
-    sns.heatmap(
-        grid * 100,
-        annot=True,
-        fmt=".0f",
-        cmap="cividis",
-        vmin=0,
-        vmax=100,
-        linewidths=1.5,
-        cbar_kws={"label": "probability of being the best (%)"},
-        ax=axes,
-    )
-    axes.set(xlabel="", ylabel="")
-    in_contrast(axes)
-    plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    return figure
+def key_table(keys: pd.DataFrame, a: str, b: str) -> Table:
+    """Return the keys of the configuration in which two studies differ."""
+    title = "What differs in the configuration" if len(keys) else "The configurations do not differ"
+    shown = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("key", a, b):
+        shown.add_column(column)
+    for row in keys.itertuples(index=False):
+        shown.add_row(*map(str, row))
+    return shown

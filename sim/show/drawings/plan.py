@@ -1,0 +1,57 @@
+"""The figure of plan: each target's metric at every candidate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from sim.show.figures import panels
+from sim.study.plan.targets import FAILS, MEETS, TIE, Target
+
+LOOKS = {MEETS: ("o", "#029e73"), TIE: ("D", "#de8f05"), FAILS: ("X", "#d55e00")}  # shape and colour say the same
+
+
+def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> Figure:
+    """Draw each target's metric against the candidates' number, a panel each: intervals, limit, verdicts, answer."""
+    figure, grid = panels(len(targets), 7.0, 2.6, columns=1, margin_in=(0.0, 0.8), sharey=False)
+    for target, axes in zip(targets, grid, strict=True):
+        text = str(target)
+        for verdict, (marker, colour) in LOOKS.items():
+            points = candidates[(candidates[text] == verdict) & candidates[f"{text} mean"].map(math.isfinite)]
+            mean = points[f"{text} mean"]
+            ends = [(mean - points[f"{text} low"]).abs(), (points[f"{text} high"] - mean).abs()]
+            axes.errorbar(
+                points["value"], mean, ends, fmt=marker, color=colour, markersize=7, capsize=3, label=verdict, zorder=3
+            )
+        answer = candidates[candidates["is_answer"]]
+        axes.scatter(
+            answer["value"],
+            answer[f"{text} mean"],
+            s=220,
+            facecolors="none",
+            edgecolors="black",
+            linewidths=1.5,
+            label="answer",
+            zorder=4,
+        )
+        axes.axhline(target.limit, color="black", linestyle="--", linewidth=1, label="limit")
+        means = candidates[f"{text} mean"].astype(float)
+        known = means[means.map(math.isfinite)]
+        if len(known) and known.min() > 0 and known.max() > 30 * max(known.min(), abs(target.limit)):
+            axes.set_yscale("log")
+        axes.set(ylabel=target.name)
+        axes.set_title(text, loc="left", fontsize="medium")
+    lowest, highest = candidates["value"].min(), candidates["value"].max()
+    if 0 < lowest < highest / 10:
+        grid[-1].set_xscale("log")
+        grid[-1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        grid[-1].xaxis.set_major_formatter("{x:g}")
+        grid[-1].xaxis.set_minor_locator(NullLocator())
+    grid[-1].set(xlabel=unit)
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    return figure

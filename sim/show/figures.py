@@ -1,0 +1,166 @@
+"""The figure kit: grids of panels, colours, markers, dashes, heat maps and contrast, the same in every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from sim.interface import FloatArray
+from sim.study.experiment import ORACLES
+
+MARKERS = "osD^vP*Xp<>h"
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))
+GREY = 7  # of the palette; it is for what knows the future
+EQUAL_CONTRAST = 0.179  # the luminance on which black and white can be read equally well (WCAG 2.1)
+
+
+def bars_height_in(n_bars: int) -> float:
+    """Return the height of a chart with a bar per policy, in inches."""
+    return 1.2 + 0.34 * n_bars
+
+
+def colours(policies: Sequence[str]) -> dict[str, Any]:
+    """Return a colour for each policy that the colour-blind tell apart, as far as there are; optima are grey."""
+    palette = sns.color_palette("colorblind")
+    safe = [colour for place, colour in enumerate(palette) if place != GREY]
+    routers = [policy for policy in policies if policy not in ORACLES]
+    chosen = safe if len(routers) <= len(safe) else sns.color_palette("husl", len(routers))
+    found = dict(zip(routers, chosen, strict=False))
+    return {policy: found.get(policy, palette[GREY]) for policy in policies}
+
+
+def look(number: int) -> dict[str, Any]:
+    """Return marker and dash of the line with a number; with their colours, they repeat together only after 60."""
+    return {"marker": MARKERS[number % len(MARKERS)], "linestyle": DASHES[number % len(DASHES)]}
+
+
+def panels(
+    n_panels: int,
+    width_in: float,
+    height_in: float,
+    *,
+    columns: int = 4,
+    margin_in: tuple[float, float] = (1.0, 1.0),
+    sharex: bool = True,
+    sharey: bool = True,
+    layout: Any = "constrained",
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with some panels, row by row, the unused ones hidden.
+
+    Parameters
+    ----------
+    n_panels : int
+    width_in, height_in : float
+        Of one panel, in inches.
+    columns : int
+        At most so many side by side.
+    margin_in : tuple of float
+        Around all of them, across and down.
+    sharex, sharey : bool
+        Whether all panels have the same axes; then only the outer ones have numbers.
+    layout : str or None
+        Of Matplotlib.
+    """
+    n_columns = min(columns, n_panels)
+    n_rows = -(-n_panels // n_columns)
+    size = (margin_in[0] + width_in * n_columns, margin_in[1] + height_in * n_rows)
+    figure, grid = plt.subplots(
+        n_rows, n_columns, figsize=size, sharex=sharex, sharey=sharey, squeeze=False, layout=layout
+    )
+    every: list[Axes] = grid.ravel().tolist()
+    for unused in every[n_panels:]:
+        unused.set_axis_off()
+    if sharex:
+        for lowest in every[max(0, n_panels - n_columns) : n_panels]:  # a hidden panel below has no numbers
+            lowest.tick_params(axis="x", labelbottom=True)
+    return figure, every[:n_panels]
+
+
+def time_maps(
+    numbers: Mapping[str, FloatArray], rows: Sequence[str], edges_s: FloatArray, scale: Normalize, label: str
+) -> tuple[Figure, Any]:
+    """Draw a panel per policy: deployments down, time across, a number as brightness; NaN is left white.
+
+    Parameters
+    ----------
+    numbers : mapping of str to array (n_rows, n_bins)
+    rows : sequence of str
+        Names of the deployments.
+    edges_s : array (n_bins + 1,)
+    scale : Normalize
+    label : str
+        Of the brightness, with its unit.
+
+    Returns
+    -------
+    figure : Figure
+    bar : Colorbar
+    """
+    height_in = max(1.9, 0.7 + 0.17 * len(rows))
+    figure, grid = panels(len(numbers), 2.6, height_in, margin_in=(2.0, 0.9))
+    for (policy, values), axes in zip(numbers.items(), grid, strict=True):
+        # Thousands of cells would be as many paths in SVG.
+        image = axes.pcolormesh(edges_s, np.arange(len(rows) + 1), values, cmap="viridis", norm=scale, rasterized=True)
+        axes.set_title(policy, fontsize="medium")
+        axes.grid(visible=False)
+        axes.tick_params(axis="y", labelsize=7)
+    grid[0].set_yticks(np.arange(len(rows)) + 0.5, rows)
+    grid[0].invert_yaxis()
+    figure.supxlabel("simulated time (s), replication 0", fontsize="medium")
+    return figure, figure.colorbar(image, ax=grid, label=label, shrink=0.9, pad=0.02)
+
+
+def heat_map(
+    values: pd.DataFrame,
+    notes: pd.DataFrame,
+    axes: Axes,
+    *,
+    label: str | None = None,
+    ends: tuple[float | None, float | None] = (None, None),
+) -> None:
+    """Draw a table as a heat map whose notes can be read on every cell; lighter is higher, also in grey.
+
+    Parameters
+    ----------
+    values, notes : DataFrame
+        Numbers, and what is written on their cells.
+    axes : Axes
+    label : str or None
+        Of the colour bar, with its unit; None for no bar.
+    ends : tuple of float or None
+        Of the scale; None for the least and the greatest value.
+    """
+    sns.heatmap(
+        values,
+        vmin=ends[0],
+        vmax=ends[1],
+        annot=notes.to_numpy(),
+        fmt="",
+        annot_kws={"fontsize": "small"},
+        cmap="cividis",
+        linewidths=1.2,
+        cbar=label is not None,
+        cbar_kws=None if label is None else {"label": label},
+        ax=axes,
+    )
+    in_contrast(axes)
+    axes.set(xlabel="", ylabel="")
+
+
+def in_contrast(axes: Axes) -> None:
+    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell."""
+    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=False):
+        text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
+
+
+def legend_at_right(figure: Figure, axes: Axes) -> None:
+    """Put the legend of one panel beside all of them."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False, handlelength=3.5)
