@@ -24,8 +24,22 @@ class OnePerModel:
     Parameters
     ----------
     service : Service
-    queue_capacity, replicas, balancer, discipline, patience, timeout_s, autoscaler, price_per_hour_usd
-        Of each deployment, see ``sim.deployment.Deployment``.
+    queue_capacity : int or None
+        How many queries may wait at a deployment, over all replicas; None for any number.
+    replicas : int
+        Of each deployment.
+    balancer : Balancer or None
+        Which replica serves a query; None for the least loaded one.
+    discipline : callable or None
+        Which waiting query is served first; None for the one that came first.
+    patience : Distribution or None
+        How long a query waits before it leaves, in seconds; None for as long as it takes.
+    timeout_s : float or None
+        How long a query may take before it is stopped; None for as long as it takes.
+    autoscaler : Autoscaler or None
+        What opens and closes replicas; None for a fixed number.
+    price_per_hour_usd : float
+        Rent of one replica.
     models : sequence of str or None
         The models to deploy; None for all of the workload.
     size : int or None

@@ -19,9 +19,9 @@ class Batches:
     Parameters
     ----------
     rate_per_s : float
-        Of batches, positive; queries arrive at rate_per_s x mean_size.
+        Batches per second, positive; queries arrive at rate_per_s x mean_size.
     mean_size : float
-        At least 1.
+        Queries in a batch; at least 1.
     fixed : bool
         Whether every batch has exactly mean_size queries, a whole number. If not, sizes are geometric on 1, 2, ...
 
@@ -65,9 +65,9 @@ class Sessions:
     Parameters
     ----------
     rate_per_s : float
-        Of sessions, positive.
+        Sessions per second, positive.
     mean_turns : float
-        At least 1.
+        Queries in a session; at least 1.
     mean_gap_s : float
         From one turn of a session to the next, positive.
 

@@ -17,8 +17,9 @@ class ClosedLoop:
     Parameters
     ----------
     users : int
+        How many there are; each has one query at a time.
     mean_think_s : float
-        0 asks again at once.
+        From an answer to the user's next query, in seconds; 0 asks again at once.
 
     Raises
     ------

@@ -29,9 +29,9 @@ class Mmpp:
     Parameters
     ----------
     rates_per_s : sequence of float, (n_states,)
-        At least 0, and one of them positive (0 in a state makes silences).
+        Queries per second in each state: at least 0, and one of them positive (0 makes silences).
     mean_dwell_s : sequence of float, (n_states,)
-        Positive.
+        How long a stay in each state lasts on average, in seconds; positive.
 
     Raises
     ------

@@ -18,8 +18,10 @@ class Piecewise:
 
     Parameters
     ----------
-    rates_per_s, durations_s : sequences of float, (n_pieces,)
-        Rates of at least 0, one of them positive; positive durations.
+    rates_per_s : sequence of float, (n_pieces,)
+        Queries per second in each piece: at least 0, and one of them positive.
+    durations_s : sequence of float, (n_pieces,)
+        How long each piece lasts, in seconds; positive.
     cyclic : bool
         Whether the pieces begin again after the last. If not, the last rate stays for ever and must be positive.
 
@@ -64,8 +66,10 @@ class Sinusoidal:
 
     Parameters
     ----------
-    mean_rate_per_s, period_s : float
-        Positive.
+    mean_rate_per_s : float
+        Queries per second on average; positive.
+    period_s : float
+        How long one swing takes, in seconds; positive.
     relative_amplitude : float
         a, from 0 (Poisson) to 1 (the rate touches 0).
     phase_rad : float
@@ -113,11 +117,17 @@ class FlashCrowd:
     Parameters
     ----------
     base_rate_per_s : float
-        Positive.
+        Queries per second outside the crowd; positive.
     peak_factor : float
-        At least 1.
-    at_s, ramp_s, hold_s, decay_s : float
-        At least 0; a ramp or decay of 0 is a jump.
+        The rate at the peak, in multiples of the base rate; at least 1.
+    at_s : float
+        When the crowd begins, in seconds after the first arrival.
+    ramp_s : float
+        How long the rate rises to the peak, in seconds; 0 is a jump.
+    hold_s : float
+        How long it stays there, in seconds.
+    decay_s : float
+        How long it falls back to the base rate, in seconds; 0 is a jump.
 
     Raises
     ------

@@ -61,7 +61,7 @@ class Gamma:
     Parameters
     ----------
     rate_per_s : float
-        Positive.
+        Queries per second on average; positive.
     cv : float
         Standard deviation of a gap over its mean, positive; 1 is Poisson, above 1 is burstier.
 
@@ -93,7 +93,7 @@ class Weibull:
     Parameters
     ----------
     rate_per_s : float
-        Positive.
+        Queries per second on average; positive.
     shape : float
         From 0.05 on; 1 is Poisson, below 1 is burstier.
 

@@ -26,6 +26,7 @@ class Replay:
     Parameters
     ----------
     path : str
+        A CSV, JSON-lines or Parquet file.
     rate_scale : float
         Positive; every gap, also the one from 0 to the first query, is divided by it.
     loop : bool

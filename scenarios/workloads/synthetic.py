@@ -63,8 +63,14 @@ def synthetic(
 
     Parameters
     ----------
-    n_queries, n_history, n_models, dim : int
-        Sizes; each at least 1, dim at least 2.
+    n_queries : int
+        How many test queries there are; at least 1.
+    n_history : int
+        How many history queries there are; at least 1.
+    n_models : int
+        How many models there are, RouterBench's first; at least 1.
+    dim : int
+        Dimensions of the embeddings; at least 2.
     seed : int
         Of the whole workload; the same seed and sizes give the same bytes.
 

@@ -68,13 +68,15 @@ def trace(
     Parameters
     ----------
     path : str
-        A CSV or Parquet file with the columns ``input_tokens`` and ``output_tokens``.
+        A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``.
     models : sequence of PricedModel or None
         None for RouterBench's eleven.
     n_queries : int or None
         The first n rows; None for all. More than there are only with loop.
-    n_history, dim : int
-        History queries, at least 1; dimensions of the embeddings, at least 2.
+    n_history : int
+        How many history queries there are; at least 1.
+    dim : int
+        Dimensions of the embeddings; at least 2.
     loop : bool
         Whether the trace begins again after its last row, as often as needed.
     seed : int

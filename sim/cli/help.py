@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from sim.cli.configuration import GROUPS, composed, options
 from sim.cli.docstrings import parameters
 from sim.cli.project import SHIPPED, Project
+from sim.study.output.source_digest import targets
 
 
 class Verb(NamedTuple):
@@ -123,7 +124,7 @@ def help_of_verb(verb: str, words: Sequence[str], project: Project | None) -> st
         wanted = [line for line in OPTIONS.splitlines() if "--project" in line or "--traceback" in line]
         return "\n".join([*lines, "options:", *wanted]) + "\n"
     config: dict[str, Any] = OmegaConf.to_container(composed(verb, words)[0], resolve=False)  # type: ignore[assignment]
-    meanings = comments(verb, project)
+    meanings = comments(verb, config, project)
     groups = [group for group in GROUPS if group in meanings or group in config]
     if groups:
         lines += ["choices (GROUP=NAME):"]
@@ -195,22 +196,22 @@ def wrapped(first: str, text: str, indent: int) -> list[str]:
     ) or [first.rstrip()]
 
 
-def comments(verb: str, project: Project | None) -> dict[str, str]:
-    """Return what YAML says beside the keys of a verb, its groups, and the options of these, by dotted key."""
+def comments(verb: str, config: Mapping[str, Any], project: Project | None) -> dict[str, str]:
+    """Return what YAML says beside the keys of a verb, its groups, and the options that are chosen, by dotted key."""
     folders = [SHIPPED] if project is None else [SHIPPED, project.conf]
     found: dict[str, str] = {}
+    chosen = set(targets(config))
     for group in GROUPS:
         for path in (path for folder in folders for path in sorted((folder / group).glob("*.yaml"))):
             text = path.read_text(encoding="utf-8")
+            if not set(TARGET.findall(text)[:1]) & chosen:  # an option that makes something else, or an experiment
+                continue
             prefix = "" if "# @package _global_" in text else f"{group}."
             found |= {f"{prefix}{key}": said for key, said in of_yaml(text).items()}
-    for name in ("study", verb):
-        for folder in folders:
-            if (folder / f"{name}.yaml").is_file():
-                text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
-                if name == "study" and not re.search(r"^\s+- study$", verb_text(verb), re.MULTILINE):
-                    continue
-                found |= of_yaml(text)
+    is_study = re.search(r"^\s+- study$", verb_text(verb), re.MULTILINE)
+    for name in ("study", verb) if is_study else (verb,):
+        for path in (path for folder in folders if (path := folder / f"{name}.yaml").is_file()):
+            found |= of_yaml(path.read_text(encoding="utf-8"))
     return found
 
 
@@ -220,6 +221,7 @@ def verb_text(verb: str) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
+TARGET = re.compile(r"_target_: *([\w.]+)")
 LINE = re.compile(r"^(?P<indent> *)(?P<dash>- )?(?P<key>[\w/@.]+):(?P<value>[^#]*?)(?:\s# (?P<said>.*))?$")
 
 

@@ -57,6 +57,14 @@ def test_comments_of_yaml_belong_to_their_keys() -> None:
     assert of_yaml(text) == {"fleet": "what serves", "retry.attempts": "in all"}
 
 
+def test_a_meaning_is_that_of_the_chosen_option_and_not_of_another_with_a_key_of_that_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = " ".join(page(capsys, "run", "workload=table").split())
+    assert "workload.path=??? .csv, .jsonl" in shown
+    assert "arrivals.rate_per_s=10.0 mean number of queries per second" in shown  # an experiment says other things
+
+
 VERBS_OF_GROUPS = {"search": "plan", "launcher": "sweep"}
 GROUPS_WITH_KEYS = (
     *("policy", "estimator", "workload", "fleet", "budget", "window", "arrivals", "order", "events"),
@@ -71,5 +79,5 @@ def test_every_key_of_every_option_has_a_meaning(group: str) -> None:
         for name in options(group):
             config = OmegaConf.to_container(composed(verb, [f"{group}={name}"])[0], resolve=False)
             assert isinstance(config, dict)
-            lacking = [key for key, _, meaning in keys(config, comments(verb, None)) if not meaning]  # type: ignore[arg-type]
+            lacking = [key for key, _, meaning in keys(config, comments(verb, config, None)) if not meaning]  # type: ignore[arg-type]
             assert lacking == [], f"{group}={name}"
