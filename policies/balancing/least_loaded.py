@@ -1,4 +1,4 @@
-"""Join the shortest queue, measured per place. It looks at load and at nothing else."""
+"""Join the shortest queue, measured per place."""
 
 from __future__ import annotations
 

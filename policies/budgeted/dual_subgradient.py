@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from policies.parts.priced import best_worth, budget_per_query, cost_units, if_it_fits
+from policies.parts.priced import best_worth, budget_per_query, check_step, cost_units, if_it_fits
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
 
@@ -62,9 +62,3 @@ class DualSubgradient(Policy):
             self._prices[choice] += self._rate * query.cost_hat[choice] / self._units[choice]
         np.maximum(self._prices, 0.0, out=self._prices)
         return if_it_fits(query, choice, state)
-
-
-def check_step(step: float) -> None:
-    """Raise ValueError unless a step is positive and finite."""
-    if not 0 < step < math.inf:
-        raise ValueError(f"step is {step}; it must be positive and finite")

@@ -7,8 +7,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from policies.budgeted.dual_subgradient import check_step
-from policies.parts.priced import DECLINE, budget_per_query, cost_units
+from policies.parts.priced import DECLINE, budget_per_query, check_step, cost_units
 from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State, affords
 
 LOWEST, HIGHEST = 1e-6, 1e6  # of an entropic price: so low changes no choice, so high buys nothing

@@ -1,6 +1,8 @@
-"""Choosing at given prices, and the units in which prices are moved. It knows neither how prices are found nor when."""
+"""What rules with prices share: the choice at given prices, and the units and steps in which prices move."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -41,3 +43,9 @@ def cost_units(setting: Setting) -> FloatArray:
 def budget_per_query(setting: Setting, units: FloatArray) -> FloatArray:
     """Return rho = B / horizon in these units (n_deployments,), 0 for a deployment without a budget."""
     return np.where(np.isfinite(setting.budgets), setting.budgets, 0.0) / setting.horizon / units
+
+
+def check_step(step: float) -> None:
+    """Raise ValueError unless a step is positive and finite."""
+    if not 0 < step < math.inf:
+        raise ValueError(f"step is {step}; it must be positive and finite")

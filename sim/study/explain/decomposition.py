@@ -1,4 +1,4 @@
-"""Where the quality of a run went: replays of what its policy decided, each with one handicap more. It knows no policy.
+"""Where the quality of a run went: its decisions are replayed several times, each time with one more handicap.
 
 Every step is a total quality in the same world, and every term the difference of two neighbours, so the terms sum to
 optimum - achieved whatever they are. A term is negative where the later step had more luck than the one before it.

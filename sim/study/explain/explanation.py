@@ -1,4 +1,4 @@
-"""Why policies got what they got, terms and prices, over replications. It knows policies by the names it is given."""
+"""The explanation of policies' quality over replications: where it was lost, and the prices of budgets and slots."""
 
 from __future__ import annotations
 
