@@ -18,10 +18,11 @@ from sim.distributions import Exponential
 from sim.scenario import Scenario
 from sim.study.metrics.latency import latency_percentile_s
 from sim.study.metrics.shares import quality_per_query
-from sim.study.plan.candidates import Effort, Judge
+from sim.study.plan.candidates import Judge
 from sim.study.plan.line import Replicas
 from sim.study.plan.planner import plan
 from sim.study.plan.targets import read_targets
+from sim.study.sequential import Effort
 from sim.world.services.timed import Timed
 
 REPLICATIONS = 5

@@ -28,7 +28,7 @@ from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.study.experiment import APPROXIMATE, BoundCache, EstimateCache
 from sim.study.metrics import totals
-from sim.study.replay import Replay
+from sim.study.replay import Replay, planned
 from sim.world.record import frame
 from sim.world.world import simulate
 
@@ -102,7 +102,7 @@ def ratio(
     rng = stream(0, replication, "policy")
     predicted = estimates.get(policy.estimator, instance)
     achieved = totals(frame(simulate(name, policy, instance, predicted, rng), instance))["quality"]
-    replayed = totals(frame(simulate("plan", Replay(plan), instance, known, rng), instance))["quality"]
+    replayed = totals(frame(simulate("plan", Replay(planned(plan)), instance, known, rng), instance))["quality"]
     return float(achieved / replayed)
 
 

@@ -1,4 +1,4 @@
-"""Choose by quality less the price of money and of waiting. It predicts waits from queues and from what it was told."""
+"""Choose by predicted quality less the price of its cost and of its predicted wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Join the shortest queue, measured per slot. It looks at load and at nothing else."""
+"""Join the shortest queue, measured per slot."""
 
 from __future__ import annotations
 

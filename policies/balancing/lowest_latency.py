@@ -1,4 +1,4 @@
-"""Choose the deployment that has answered fastest of late. It knows latencies that it has been told, and no queue."""
+"""Choose the deployment that has answered fastest of late, by the latencies of past answers."""
 
 from __future__ import annotations
 

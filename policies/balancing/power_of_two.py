@@ -1,4 +1,4 @@
-"""The shorter of two queues drawn at random. It looks at load and at nothing else."""
+"""Join the shorter of two queues drawn at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take turns. It knows whose turn it is, not how long anybody's queue is."""
+"""Send queries to the deployments in turn, whatever their queues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose at random."""
+"""Send each query to a deployment drawn uniformly at random."""
 
 from __future__ import annotations
 

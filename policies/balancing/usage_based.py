@@ -1,4 +1,4 @@
-"""Choose the deployment that has used the fewest tokens this minute. It counts tokens and sees no queue."""
+"""Choose the deployment that has used the fewest tokens in the current minute."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.paying import can_pay, used_share
+from policies.parts.ranked import best_first
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
 
@@ -36,6 +37,4 @@ class Balance(Policy):
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin, or decline."""
         useful = can_pay(query, state) & (query.quality_hat > 0)
-        used = np.where(useful, used_share(self._budgets, state), np.inf)
-        ranked = np.argsort(used, kind="stable")[: np.count_nonzero(useful)].tolist()
-        return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)
+        return best_first(-used_share(self._budgets, state), useful)

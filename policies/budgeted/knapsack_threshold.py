@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from policies.parts.paying import can_pay, used_share
+from policies.parts.ranked import best_first
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, History, Policy, Query, Setting, State
 
@@ -79,6 +80,4 @@ class KnapsackThreshold(Policy):
         """Return the best above its threshold, or decline."""
         threshold = self._lowest_known * np.exp(used_share(self._budgets, state) * self._growth - 1.0)
         is_worth = can_pay(query, state) & (query.quality_hat > 0) & (query.quality_hat >= threshold * query.cost_hat)
-        quality = np.where(is_worth, query.quality_hat, -np.inf)
-        ranked = np.argsort(-quality, kind="stable")[: np.count_nonzero(is_worth)].tolist()
-        return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)
+        return best_first(query.quality_hat, is_worth)

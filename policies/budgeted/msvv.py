@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.paying import can_pay, used_share
+from policies.parts.ranked import best_first
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
 
@@ -36,5 +37,4 @@ class Msvv(Policy):
         """Return the argmax, or decline."""
         psi = 1.0 - np.exp(used_share(self._budgets, state) - 1.0)
         value = np.where(can_pay(query, state), query.quality_hat * psi, 0.0)
-        ranked = np.argsort(-value, kind="stable")[: np.count_nonzero(value > 0)].tolist()
-        return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)
+        return best_first(value, value > 0)

@@ -1,4 +1,4 @@
-"""Solve the linear program of all that has arrived again and again, and draw each query's place from its solution."""
+"""Solve the linear program of all queries so far again and again, and draw each deployment from its solution."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.exploration import Exploration
+from policies.parts.ranked import best_first
 from sim.assignment.program import solve_linear
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
@@ -54,10 +55,5 @@ class SampledDual(Policy):
                 self._gamma = solve_linear(*self._exploration.estimates(), self._eps * self._budgets).prices
             return decision
         surplus = query.quality_hat - self._gamma * query.cost_hat
-        best = int(surplus.argmax())
-        if surplus[best] <= 0:
-            return Decision(None)
-        if not self._fallback:
-            return Decision(best)
-        ranked = np.argsort(-surplus, kind="stable")
-        return Decision(best, ranked[1 : int((surplus > 0).sum())].tolist())
+        decision = best_first(surplus, surplus > 0)
+        return decision if self._fallback else decision._replace(fallbacks=())

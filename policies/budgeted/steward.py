@@ -8,6 +8,7 @@ from scipy.special import ndtr
 from policies.estimators.neighbours import unit
 from policies.parts.forecast import Forecast, Known
 from policies.parts.held_out import held_out
+from policies.parts.ranked import best_first
 from policies.parts.residuals import Residuals
 from policies.parts.smooth_prices import smooth_prices
 from sim.interface import (
@@ -95,8 +96,7 @@ class Steward(Policy):
         if not self._refused_go_on:
             surplus = surplus * chance
         surplus[(chance <= 0) | ~state.available] = -np.inf
-        ranked = np.argsort(-surplus, kind="stable")[: int((surplus > 0).sum())].tolist()
-        return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)
+        return best_first(surplus, surplus > 0)
 
     def learn(self, feedback: Feedback) -> None:
         """Correct what is expected of queries like this one."""

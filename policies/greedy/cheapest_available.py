@@ -1,4 +1,4 @@
-"""Choose the cheapest deployment that is not saturated. It knows predicted costs and queues, not quality."""
+"""Choose the deployment of least predicted cost whose queue is short."""
 
 from __future__ import annotations
 

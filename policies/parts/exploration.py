@@ -1,4 +1,4 @@
-"""Sending the first queries at random and keeping what was estimated of them. It knows no rule and no price."""
+"""Exploration: the first queries of a run are sent at random, and their estimates are kept."""
 
 from __future__ import annotations
 

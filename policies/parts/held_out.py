@@ -1,4 +1,4 @@
-"""What an estimator would have said of each history row without having seen it. It knows no rule."""
+"""Estimates of each history row by an estimator that was fitted without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How loaded a deployment is, from what a router observes of it. It knows no quality, cost or budget.
+"""How loaded a deployment is, from what a router observes of it.
 
 Plain numbers rather than arrays: a fleet is small, and a decision is several times faster without NumPy.
 """

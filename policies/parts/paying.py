@@ -1,4 +1,4 @@
-"""What a deployment can still pay, from what a router observes of its budget. It knows no quality and no rule."""
+"""What a deployment can still pay, from what a router observes of its budget."""
 
 from __future__ import annotations
 

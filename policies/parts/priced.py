@@ -1,4 +1,4 @@
-"""Choosing at given prices, and the units in which prices are moved. It knows neither how prices are found nor when."""
+"""What rules with prices share: the choice at given prices, and the units and steps in which prices move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What outcomes showed beyond their estimates, near a query. It knows no price and no budget."""
+"""Corrections of a query's estimates by the outcomes of queries near it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Prices of budgets from a sample of queries, by the smoothed dual. It knows no rule and no history."""
+"""Prices of budgets from a sample of queries, by the smoothed dual.
+
+It differs from ``sim.assignment``: ``program.solve_linear`` gives the exact prices of a small program, and
+``prices.minimise`` those of a large one to a gap. The smoothed dual has another minimum near theirs, without kinks, so
+that it is found again from the last prices in a few steps.
+"""
 
 from __future__ import annotations
 

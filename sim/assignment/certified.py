@@ -1,4 +1,4 @@
-"""The hindsight optimum of any size by its prices: certified bounds and a plan. It needs the truth, and no world.
+"""The hindsight optimum of any size, from its prices: certified bounds and a plan. It works on arrays alone.
 
 The dual F(p) of ``sim.assignment.prices`` at any prices is an upper bound on the linear program; a feasible solution
 is a lower one. Queries whose best choice is clear at the prices are fixed, and a small program assigns the others.

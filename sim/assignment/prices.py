@@ -1,4 +1,4 @@
-"""The dual of a budgeted assignment: arithmetic on arrays. It knows no world, no policy and no truth.
+"""Prices of budgets from the dual of the budgeted assignment program, for any number of queries.
 
 max sum_ij quality_ij x_ij   s.t.   sum_j cost_ij x_ij <= B_i,   sum_i x_ij <= 1,   x >= 0
 

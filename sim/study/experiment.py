@@ -24,7 +24,7 @@ from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.study.output.store import Store, optimum, predictions
 from sim.study.record.checks import check
 from sim.study.record.window import rented
-from sim.study.replay import Replay
+from sim.study.replay import Replay, planned
 from sim.world.record import frame
 from sim.world.world import simulate
 
@@ -156,7 +156,7 @@ def replicate(
         for name in ORACLES
         if name in oracle.names
     }
-    replays = {name: Replay(bound.plan) for name, bound in optima.items()}
+    replays = {name: Replay(planned(bound.plan)) for name, bound in optima.items()}
     is_bound = OPTIMUM in optima and unbounded(scenario) is None
     most = optima[OPTIMUM].value if is_bound else float("nan")
     approximate = float("nan")

@@ -5,7 +5,6 @@ Every array of such a world is in order of arrival, so that a query is hidden by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,21 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.instance import Instance, Number, realise, stream
-from sim.interface import (
-    BoolArray,
-    Decision,
-    Estimates,
-    Estimator,
-    Features,
-    Feedback,
-    IntArray,
-    Policy,
-    Query,
-    Setting,
-    State,
-)
+from sim.interface import BoolArray, Decision, Estimates, Estimator, Features, IntArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import EstimateCache
+from sim.study.replay import Watched
 from sim.world.record import frame
 from sim.world.world import simulate
 
@@ -35,47 +23,6 @@ Made = dict[int, tuple[float, Decision]]
 """For the number of each arrival, the time of its decision and the decision."""
 
 GRID_PER_S = 2.0**20  # times are whole multiples of 1 / GRID_PER_S, so that sums of gaps are exact in any order
-
-
-class Watched(Policy):
-    """Another policy, with a note of what it decided and when.
-
-    Attributes
-    ----------
-    decisions : Made
-    """
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self.estimator = policy.estimator
-        self.decisions: Made = {}
-
-    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Reset the policy, whose gate holds from then on."""
-        self._policy.reset(setting, rng)
-        self.gate = self._policy.gate
-
-    def decide(self, query: Query, state: State) -> Decision:
-        """Let the policy decide, and note it."""
-        decision = self._policy.decide(query, state)
-        self._note([query], state, [decision])
-        return decision
-
-    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
-        """Let the policy decide on all of them, and note it."""
-        decisions = self._policy.decide_batch(queries, state)
-        self._note(queries, state, decisions)
-        return decisions
-
-    def learn(self, feedback: Feedback) -> None:
-        """Hand over the outcome."""
-        self._policy.learn(feedback)
-
-    def _note(self, queries: Sequence[Query], state: State, decisions: Sequence[Decision]) -> None:
-        for query, decision in zip(queries, decisions, strict=False):  # the world refuses what cannot be
-            if type(decision) is Decision:
-                made = decision._replace(fallbacks=tuple(decision.fallbacks))
-                self.decisions[query.id] = (state.now_s, made)
 
 
 @dataclass(frozen=True)
@@ -90,7 +37,8 @@ class World:
         watched = Watched(policy)
         rng = stream(*self.instance.seeds, "policy")
         table = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
-        return frame(table, self.instance), watched.decisions
+        made = [decision._replace(fallbacks=tuple(decision.fallbacks)) for decision in watched.decisions()]
+        return frame(table, self.instance), dict(enumerate(zip(watched.decided_at_s(), made, strict=True)))
 
 
 def world_of(estimator: Estimator | None, scenario: Scenario, seed: int, estimates: EstimateCache | None) -> World:

@@ -1,24 +1,75 @@
-"""A plan carried out in the world, as a policy. It knows decisions that were made beforehand, and looks at nothing."""
+"""Decisions noted in one run and carried out in another.
+
+A replay looks at nothing: it sends each query where it is told, so that a plan made with hindsight, or what a policy
+decided before, goes through the same world as every policy.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from sim.assignment.program import DECLINE
-from sim.interface import Decision, IntArray, Policy, Query, State
+from sim.interface import Decision, Feedback, FloatArray, IntArray, Policy, Query, Setting, State
 
 
 class Replay(Policy):
-    """Carry out a plan, so that a hindsight optimum goes through the same world as every policy.
+    """Carry out decisions, one per query in order of arrival."""
 
-    Parameters
-    ----------
-    plan : array (n_queries,)
-        Deployment of each arrival, ``DECLINE`` for none.
-    """
-
-    def __init__(self, plan: IntArray) -> None:
-        self._plan = plan.tolist()
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        self._decisions = decisions
 
     def decide(self, query: Query, state: State) -> Decision:
         """Look it up."""
-        planned = self._plan[query.id]
-        return Decision(None if planned == DECLINE else planned)
+        return self._decisions[query.id]
+
+
+def planned(plan: IntArray) -> list[Decision]:
+    """Return the decisions of a plan (n_queries,): a deployment for each arrival, ``DECLINE`` for none."""
+    return [Decision(None if choice == DECLINE else choice) for choice in plan.tolist()]
+
+
+class Watched(Policy):
+    """Another policy, with a note of what it saw and decided in its last run."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.estimator = policy.estimator
+        self._noted: dict[int, tuple[float, Query, Decision]] = {}
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
+        """Begin a run and its note; the policy's gate holds from then on."""
+        self._policy.reset(setting, rng)
+        self.gate = self._policy.gate
+        self._noted = {}
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Let the policy decide, and note it."""
+        decision = self._policy.decide(query, state)
+        self._noted[query.id] = (state.now_s, query, decision)
+        return decision
+
+    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
+        """Let the policy decide on a batch, and note it."""
+        decisions = self._policy.decide_batch(queries, state)
+        for query, decision in zip(queries, decisions, strict=False):  # the world complains if there are too few
+            self._noted[query.id] = (state.now_s, query, decision)
+        return decisions
+
+    def learn(self, feedback: Feedback) -> None:
+        """Pass it on."""
+        self._policy.learn(feedback)
+
+    def decided_at_s(self) -> list[float]:
+        """Return when each query was decided on, in order of arrival."""
+        return [now_s for _, (now_s, _, _) in sorted(self._noted.items())]
+
+    def decisions(self) -> list[Decision]:
+        """Return what was decided, in order of arrival."""
+        return [decision for _, (_, _, decision) in sorted(self._noted.items())]
+
+    def estimates(self) -> tuple[FloatArray, FloatArray]:
+        """Return the estimated quality and cost that it saw, each (n_queries, n_deployments)."""
+        queries = [query for _, (_, query, _) in sorted(self._noted.items())]
+        return np.array([query.quality_hat for query in queries]), np.array([query.cost_hat for query in queries])

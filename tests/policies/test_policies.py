@@ -17,7 +17,7 @@ from policies.greedy.quality_threshold import QualityThreshold
 from policies.parts.exploration import Exploration
 from sim.assignment.program import DECLINE
 from sim.interface import FloatArray, Gate, Policy, Query
-from sim.study.replay import Replay
+from sim.study.replay import Replay, planned
 from tests.worlds import best_by_trying_all, idle, random_program, tiny_query, tiny_setting
 
 ESTIMATOR = ExactNeighbours()  # what the rules below decide on is given, so any estimator will do
@@ -344,7 +344,7 @@ def test_fallbacks_are_ranked_by_surplus_and_not_by_quality() -> None:
 
 
 def test_a_plan_is_replayed_query_by_query() -> None:
-    policy = Replay(np.array([2, DECLINE, 0]))
+    policy = Replay(planned(np.array([2, DECLINE, 0])))
     begin(policy, [0, 0, 0])
     assert [choose(policy, tiny_query(number, [1, 1, 1], [1, 1, 1])) for number in range(3)] == [2, None, 0]
     assert choose(policy, tiny_query(0, [0, 0, 0], [9, 9, 9])) == 2  # whatever the estimates

@@ -26,7 +26,7 @@ from sim.study.experiment import EstimateCache
 from sim.study.explain.decomposition import TERMS
 from sim.study.explain.explanation import explanations
 from sim.study.explain.shadow import budget_prices, slot_prices
-from sim.study.replay import Replay
+from sim.study.replay import Replay, planned
 from sim.world.record import frame
 from sim.world.services.batching import Batching
 from sim.world.services.slots import Instant, Slots
@@ -175,7 +175,9 @@ def instance_of(scenario: Scenario) -> Instance:
 
 def requests_of(instance: Instance, plan: Sequence[int]) -> pd.DataFrame:
     estimates = EstimateCache().get(None, instance)
-    return frame(simulate("plan", Replay(np.array(plan)), instance, estimates, np.random.default_rng(0)), instance)
+    return frame(
+        simulate("plan", Replay(planned(np.array(plan))), instance, estimates, np.random.default_rng(0)), instance
+    )
 
 
 def test_a_budget_is_worth_what_the_next_query_that_it_would_pay_is_worth() -> None:

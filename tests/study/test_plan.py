@@ -29,12 +29,13 @@ from sim.study.metrics.shares import (
     total_cost_per_1000_arrivals_usd,
     waited_share,
 )
-from sim.study.plan.candidates import Candidate, Effort, Judge
+from sim.study.plan.candidates import Candidate, Judge
 from sim.study.plan.line import Budget, Line, Rate, Replicas
 from sim.study.plan.mix import Mix
 from sim.study.plan.planner import Plan, Search, plan
 from sim.study.plan.targets import FAILS, MEETS, TIE, measure, read_targets
 from sim.study.ratio.ratios import Scaled
+from sim.study.sequential import Effort
 from sim.study.theory.markovian import erlang_b, erlang_c, mmc_mean_wait_s
 from sim.world.services.timed import Timed
 from tests.records import record, served

@@ -16,8 +16,9 @@ from sim.cli.main import main
 from sim.interface import Decision, IntArray, Policy, Query, State
 from sim.scenario import BudgetRule, Scenario, Window
 from sim.study.experiment import OPTIMUM, Oracle, compare
-from sim.study.ratio.ratios import Precision, ratios
+from sim.study.ratio.ratios import ratios
 from sim.study.ratio.tables import cells, paired, slopes, worst
+from sim.study.sequential import Precision
 from sim.workload import Rows
 from tests.worlds import tiny_rows, tiny_scenario, tiny_workload
 
@@ -60,7 +61,7 @@ def test_a_policy_that_gets_half_of_the_optimum_has_ratio_one_half_in_every_orde
 
 def test_orders_of_one_size_and_replication_bring_the_same_queries() -> None:
     rows = ratios(in_orders(ten_worths()), {"one": Always(0)}, [3], precision=replace(TWO, max_replications=8))
-    rows = pd.concat([rows, ratios(in_orders(ten_worths()), {"one": Always(0)}, [3], precision=Precision(1e-9, 8, 8))])
+    rows = pd.concat([rows, ratios(in_orders(ten_worths()), {"one": Always(0)}, [3], precision=Precision(8, 8, 1e-9))])
     worth = rows.groupby(["replication", "order"])["quality"].mean().unstack()
     assert worth["random"].tolist() == pytest.approx(worth["given"].tolist())  # three queries' worths, in any order
     assert worth["given"].nunique() > 3  # and other queries in other replications
@@ -104,7 +105,7 @@ def test_k_is_the_smallest_budget_over_its_largest_cost_among_those_that_can_bin
 def test_replications_stop_at_the_first_number_whose_intervals_are_all_narrow_enough() -> None:
     wanted, least, most = 0.04, 5, 40
     scenarios, policies = in_orders(two_models()), {"random": UniformRandom(), "all": Always(1)}
-    many = ratios(scenarios, policies, [10], precision=Precision(1e-9, least, most))
+    many = ratios(scenarios, policies, [10], precision=Precision(least, most, 1e-9))
     assert many["replication"].max() + 1 == most  # 1e-9 is out of reach
     by_cell = many.pivot(index="replication", columns=["policy", "order"], values="ratio_to_optimum")
     half_widths = [
@@ -112,7 +113,7 @@ def test_replications_stop_at_the_first_number_whose_intervals_are_all_narrow_en
     ]  # pandas' deviation has n - 1
     first = least + next(number for number, half_width in enumerate(half_widths) if half_width <= wanted)
     assert least < first < most
-    found = ratios(scenarios, policies, [10], precision=Precision(wanted, least, most))
+    found = ratios(scenarios, policies, [10], precision=Precision(least, most, wanted))
     pd.testing.assert_frame_equal(found, many[many["replication"] < first])
 
 

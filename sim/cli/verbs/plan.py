@@ -14,9 +14,10 @@ from sim.show.plan import candidate_table, reasons
 from sim.show.tables import worst_order
 from sim.study.metrics import IN_EVERY_SUMMARY
 from sim.study.plan import planner
-from sim.study.plan.candidates import Effort, Judge
+from sim.study.plan.candidates import Judge
 from sim.study.plan.targets import read_targets
 from sim.study.ratio.worst_order import write_search
+from sim.study.sequential import Effort
 
 
 def plan(verb: str, config: DictConfig) -> int:

@@ -17,9 +17,10 @@ from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.ratio import precision_reached, ratio_table, slope_table
 from sim.show.tables import worst_order
-from sim.study.ratio.ratios import Precision, ratios
+from sim.study.ratio.ratios import ratios
 from sim.study.ratio.tables import cells, paired, slopes, worst
 from sim.study.ratio.worst_order import write_search
+from sim.study.sequential import Precision
 
 # What other verbs have, and what takes its place here.
 ELSEWHERE = {
@@ -90,4 +91,4 @@ def check(config: DictConfig) -> Precision:
             raise ValueError(f"{key} is for run and compare; here it is {instead}")
     if not isinstance(config.sizes, ListConfig):
         raise ValueError(f"sizes is {config.sizes!r}; it must be a list, such as [500,1000,null]")
-    return Precision(config.half_width, config.min_replications, config.max_replications)
+    return Precision(config.min_replications, config.max_replications, config.half_width)

@@ -1,4 +1,4 @@
-"""Where the quality of a run went: replays of what its policy decided, each with one handicap more. It knows no policy.
+"""Where the quality of a run went: its decisions are replayed several times, each time with one more handicap.
 
 Every step is a total quality in the same world, and every term the difference of two neighbours, so the terms sum to
 optimum - achieved whatever they are. A term is negative where the later step had more luck than the one before it.
@@ -15,65 +15,15 @@ from sim.assignment.certified import GAP, certified
 from sim.assignment.program import DECLINE
 from sim.deployment import Deployment
 from sim.instance import Instance, stream
-from sim.interface import Decision, Feedback, FloatArray, IntArray, Policy, Query, Setting, State
+from sim.interface import Decision, FloatArray, IntArray
 from sim.scenario import Retry
 from sim.study.experiment import EstimateCache
+from sim.study.replay import Replay, Watched
 from sim.world.record import frame
 from sim.world.services.slots import Instant
 from sim.world.world import simulate
 
 TERMS = ("estimation_error", "exploration", "budget_pacing", "admission", "queueing")
-
-
-class Watched(Policy):
-    """Another policy, with a note of what it saw and decided in its last run."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self.estimator = policy.estimator
-
-    def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Begin a run and its note."""
-        self._policy.reset(setting, rng)
-        self.gate = self._policy.gate
-        self._noted: dict[int, tuple[Query, Decision]] = {}
-
-    def decide(self, query: Query, state: State) -> Decision:
-        """Let the policy decide, and note it."""
-        decision = self._policy.decide(query, state)
-        self._noted[query.id] = (query, decision)
-        return decision
-
-    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
-        """Let the policy decide on a batch, and note it."""
-        decisions = self._policy.decide_batch(queries, state)
-        for query, decision in zip(queries, decisions, strict=False):  # the world complains if there are too few
-            self._noted[query.id] = (query, decision)
-        return decisions
-
-    def learn(self, feedback: Feedback) -> None:
-        """Pass it on."""
-        self._policy.learn(feedback)
-
-    def decisions(self) -> list[Decision]:
-        """Return what was decided, by query."""
-        return [decision for _, (_, decision) in sorted(self._noted.items())]
-
-    def estimates(self) -> tuple[FloatArray, FloatArray]:
-        """Return the estimated quality and cost that it saw, each (n_queries, n_deployments)."""
-        queries = [query for _, (query, _) in sorted(self._noted.items())]
-        return np.array([query.quality_hat for query in queries]), np.array([query.cost_hat for query in queries])
-
-
-class Decided(Policy):
-    """Decide as was decided before, query by query."""
-
-    def __init__(self, decisions: Sequence[Decision]) -> None:
-        self._decisions = decisions
-
-    def decide(self, query: Query, state: State) -> Decision:
-        """Look it up."""
-        return self._decisions[query.id]
 
 
 def decompose(optimum: float, policy: Watched, achieved: float, instance: Instance) -> dict[str, float]:
@@ -169,5 +119,5 @@ def rescued(plan: IntArray, surplus: FloatArray) -> list[Decision]:
 def total(decisions: Sequence[Decision], instance: Instance) -> float:
     """Return the quality of a run that carries out these decisions."""
     blank = EstimateCache().get(None, instance)  # nobody looks at them
-    table = simulate("a replay", Decided(decisions), instance, blank, stream(*instance.seeds, "policy"))
+    table = simulate("a replay", Replay(decisions), instance, blank, stream(*instance.seeds, "policy"))
     return float(frame(table, instance)["quality"].sum())

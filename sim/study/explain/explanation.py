@@ -1,4 +1,4 @@
-"""Why policies got what they got, terms and prices, over replications. It knows policies by the names it is given."""
+"""The explanation of policies' quality over replications: where it was lost, and the prices of budgets and slots."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from sim.instance import Instance
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import OPTIMUM, BoundCache, EstimateCache, Oracle, runs
-from sim.study.explain.decomposition import Watched, decompose
+from sim.study.explain.decomposition import decompose
 from sim.study.explain.shadow import beginnings_s, budget_prices, slot_prices
 from sim.study.fleet import unbounded
+from sim.study.replay import Watched
 
 OPTIMUM_WITH_SLOTS = "optimum_with_slots"
 ACHIEVED = "achieved"

@@ -1,4 +1,4 @@
-"""What one more dollar or slot would be worth, over a run: dual prices of the hindsight program. It needs the truth.
+"""The worth of one more dollar or slot over a run: dual prices of the hindsight program.
 
 The price of a budget is the derivative of the optimum with respect to it; a budget that is not used up has price 0.
 """

@@ -14,58 +14,12 @@ from sim.study.metrics import Metric
 from sim.study.metrics.load import rent_per_hour_usd
 from sim.study.metrics.shares import cost_while_arriving_per_1000_usd
 from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target, measure
+from sim.study.sequential import Effort
 
 COSTS: Mapping[str, Metric] = {
     "rent_per_hour_usd": rent_per_hour_usd,
     "total_cost_per_1000_arrivals_usd": cost_while_arriving_per_1000_usd,  # so without the rent of draining a backlog
 }
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How many replications decide a candidate, and how sure that is.
-
-    Parameters
-    ----------
-    min_replications, max_replications : int
-        A candidate is looked at after the first number, after twice as many, and so on to the second.
-    confidence : float
-        Of all looks at one target together.
-
-    Notes
-    -----
-    With K looks each interval has the confidence 1 - (1 - confidence) / K, so that by Bonferroni's inequality the
-    chance that any of them misses the mean is at most 1 - confidence, if the means of replications are near normal.
-    """
-
-    min_replications: int = 5
-    max_replications: int = 40
-    confidence: float = 0.95
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if self.min_replications < 2:
-            raise ValueError(f"min_replications is {self.min_replications}; an interval needs at least 2")
-        if self.max_replications < self.min_replications:
-            raise ValueError(
-                f"max_replications is {self.max_replications}; "
-                f"it must be at least min_replications, which is {self.min_replications}"
-            )
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence is {self.confidence}; it must be between 0 and 1, such as 0.95")
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """After how many replications a candidate is looked at."""
-        numbers = [self.min_replications]
-        while numbers[-1] < self.max_replications:
-            numbers.append(min(2 * numbers[-1], self.max_replications))
-        return tuple(numbers)
-
-    @property
-    def confidence_of_each(self) -> float:
-        """Of the interval at one look."""
-        return 1 - (1 - self.confidence) / len(self.looks)
 
 
 @dataclass(frozen=True)

@@ -15,44 +15,8 @@ from sim.scenario import BudgetBasis, BudgetRule, Scenario
 from sim.study.experiment import APPROXIMATE, OPTIMUM, BoundCache, EstimateCache, Oracle, replicate
 from sim.study.fleet import unbounded
 from sim.study.ratio.tables import cells
+from sim.study.sequential import Precision
 from sim.traits import BudgetTraits, OrderTraits
-
-
-@dataclass(frozen=True)
-class Precision:
-    """When to stop: once the 95% interval of every cell's mean ratio has at most this half-width.
-
-    Parameters
-    ----------
-    half_width : float
-        Of a ratio, so 0.01 is one per cent of the optimum.
-    min_replications, max_replications : int
-        At least and at most so many, whatever the intervals say.
-
-    Notes
-    -----
-    The sequential procedure of Chow and Robbins (On the asymptotic theory of fixed-width sequential confidence
-    intervals for the mean, Annals of Mathematical Statistics 36, 1965; Law, Simulation Modeling and Analysis, 5th ed.,
-    McGraw-Hill 2015, chapter 9): look after each replication and stop at the first n with
-    t_{n-1, 0.975} sqrt(S^2(n) / n) <= half_width. It stops sooner where S happens to be small, so that the intervals
-    cover a little less than 95%; that vanishes as half_width does, and a minimum of ten or so keeps it small.
-    """
-
-    half_width: float = 0.01
-    min_replications: int = 10
-    max_replications: int = 50
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if not 0 < self.half_width < float("inf"):
-            raise ValueError(f"half_width is {self.half_width}; it must be positive and finite, such as 0.01")
-        if self.min_replications < 2:
-            raise ValueError(f"min_replications is {self.min_replications}; an interval needs at least 2")
-        if self.max_replications < self.min_replications:
-            raise ValueError(
-                f"max_replications is {self.max_replications}; "
-                f"it must be at least min_replications, which is {self.min_replications}"
-            )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sim.instance import realise, stream
 from sim.interface import FloatArray, IntArray
 from sim.scenario import Arrivals, BudgetBasis, Scenario
 from sim.study.experiment import EstimateCache
-from sim.study.replay import Replay
+from sim.study.replay import Replay, planned
 from sim.workload import Rows, Workload
 from sim.world.record import frame
 from sim.world.world import simulate
@@ -118,7 +118,7 @@ def serve(
 
     fleet = One(Deployment(name, MODEL, service, queue_capacity, patience=patience))
     instance = realise(Scenario(Workload((MODEL,), rows, rows), fleet, Free(), arrivals, order), seed, replication)
-    policy = Replay(np.zeros(n_customers, dtype=np.int64))
+    policy = Replay(planned(np.zeros(n_customers, dtype=np.int64)))
     table = simulate(
         "first", policy, instance, EstimateCache().get(None, instance), stream(seed, replication, "policy")
     )
