@@ -110,7 +110,8 @@ def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         *(Check(None, f"{warning[0].upper()}{warning[1:]}.") for warning in plan["warnings"]),
     ]
     return Report(
-        f"The {plan['goal']} with which {listed(list(config['policy']))} meets {listed([*map(str, targets)])}",
+        f"What {'are' if plan['goal'].startswith('fewest') else 'is'} the {plan['goal']} with which "
+        f"{listed(list(config['policy']))} meets {listed([*map(str, targets)])}?",
         scenario(config),
         ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + "." + searched(folder),
         (candidate_table(candidates, targets),),

@@ -319,7 +319,7 @@ def test_a_metric_that_says_that_less_is_better_is_ranked_and_one_that_says_noth
     assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b"), "metrics=[regret,odd]"]) == 0
     printed, errors = capsys.readouterr()
     assert "p: a beats b on regret by" in printed
-    assert "apart on odd by" in printed
+    assert "they differ on odd by" in printed
     assert "odd cannot be ranked, as nothing says whether more is better" in errors
 
 
