@@ -6,6 +6,7 @@ The page is the template ``page.html.jinja``, in which every text is escaped.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import re
 import shlex
@@ -18,9 +19,11 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from rich.table import Table
 
 DPI = 150
+PAD_IN = 0.1
 MARKS = {True: "\N{CHECK MARK}", False: "\N{BALLOT X}", None: "?"}
 SAID = {True: "holds", False: "does not hold", None: "not known"}  # for those who hear the page
 
@@ -32,6 +35,14 @@ class Shown:
     name: str
     caption: str
     drawing: Figure | bytes
+
+    @functools.cached_property
+    def box(self) -> Bbox:
+        """What of the drawing to save, in inches: all of it. Its layout is settled here, once for all formats."""
+        assert isinstance(self.drawing, Figure)
+        self.drawing.draw_without_rendering()
+        self.drawing.set_layout_engine(None)  # so that saving does not lay it out again
+        return self.drawing.get_tightbbox().padded(PAD_IN)
 
 
 @dataclass(frozen=True)
@@ -110,19 +121,19 @@ def plain(shown: Table) -> dict[str, Any]:
 def picture(shown: Shown) -> Markup:
     """Return a drawing as an SVG element, a PNG as an image."""
     if isinstance(shown.drawing, Figure):
-        return svg(shown.drawing, shown.name, shown.caption)
+        return svg(shown.drawing, shown.name, shown.caption, shown.box)
     address = "data:image/png;base64," + base64.b64encode(shown.drawing).decode()
     return Markup('<img alt="{}" src="{}">').format(sign(shown.caption), address)
 
 
-def svg(drawing: Figure, name: str, caption: str) -> Markup:
+def svg(drawing: Figure, name: str, caption: str, box: Bbox) -> Markup:
     """Return a drawing as an SVG element without a date, whose identifiers begin with the name.
 
     Letters are outlines, so that it looks alike on every machine, whatever fonts it has.
     """
     stream = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        drawing.savefig(stream, format="svg", dpi=DPI, bbox_inches="tight", metadata={"Date": None, "Creator": None})
+        drawing.savefig(stream, format="svg", dpi=DPI, bbox_inches=box, metadata={"Date": None, "Creator": None})
     words = stream.getvalue()
     words = words[words.index("<svg") :].strip()
     prefix = re.sub(r"\W", "-", name)

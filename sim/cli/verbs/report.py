@@ -73,7 +73,7 @@ def write_report(folder: Path) -> None:
             if isinstance(shown.drawing, Figure):
                 path = folder / f"{shown.name}.png"
                 path.parent.mkdir(exist_ok=True)
-                replace_file(path, partial(shown.drawing.savefig, format="png", dpi=DPI, bbox_inches="tight"))
+                replace_file(path, partial(shown.drawing.savefig, format="png", dpi=DPI, bbox_inches=shown.box))
         text = page(found, manifest)
         for shown in found.figures:
             if isinstance(shown.drawing, Figure):
