@@ -114,7 +114,8 @@ def set_own_estimators(config: DictConfig, words: Sequence[str]) -> None:
         having = [one for one in estimators if OmegaConf.select(one, key, default=estimators) is not estimators]
         if not having:
             known = sorted({f"estimator.{name}" for one in estimators for name in leaves(one) if name != "_target_"})
-            raise ValueError(f"unknown key 'estimator.{key}'{nearest(f'estimator.{key}', known)}")
+            lacks = nearest(f"estimator.{key}", known) if estimators else "; no chosen policy has an estimator"
+            raise ValueError(f"unknown key 'estimator.{key}'{lacks}")
         for estimator in having:
             OmegaConf.update(estimator, key, override.value(), merge=False)
 

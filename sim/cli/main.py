@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise."""
-        raise MisunderstoodError(message)
+        raise MisunderstoodError("--project needs a folder, as in --project DIR" if "--project" in message else message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,8 +75,9 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
     asked.verb = asked.words[0] if asked.words else None
     asked.words = asked.words[1:]
     if asked.verb not in (*VERBS, None) or (asked.verb is None and not asked.help and not asked.version):
-        wrong = asked.verb or ""
-        raise MisunderstoodError(f"unknown verb {wrong!r}{nearest(wrong, list(VERBS))}")
+        if asked.verb is None:
+            raise MisunderstoodError(f"no verb is given; give one of {', '.join(VERBS)}, or --help")
+        raise MisunderstoodError(f"unknown verb {asked.verb!r}{nearest(asked.verb, list(VERBS))}")
     return asked
 
 

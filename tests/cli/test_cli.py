@@ -103,6 +103,11 @@ WRONG = {
     "a group's option": (["run", "workload=tabel"], "unknown workload 'tabel'; did you mean table or trace?"),
     "a group": (["run", "polcy=port"], "unknown key 'polcy'; did you mean policy"),
     "a key": (["run", "policy.port.alfa=2"], "unknown key 'policy.port.alfa'; did you mean policy.port.alpha"),
+    "a key of estimators that nobody has": (
+        ["run", "policy=random", "estimator.k=2"],
+        "unknown key 'estimator.k'; no chosen policy has an estimator",
+    ),
+    "a key of an estimator": (["run", "policy=steward", "estimator.k=2"], "did you mean estimator.first"),
     "a verb": (["rn"], "unknown verb 'rn'; did you mean run?"),
     "an option": (["run", "--hepl"], "unknown option '--hepl'; did you mean --help?"),
     "no override": (["run", "port"], "cannot read the override 'port': give KEY=VALUE"),
@@ -155,6 +160,21 @@ def test_a_mistake_gets_one_clear_line_and_leaves_nothing(
     assert message in errors
     assert len(errors.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [table]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "no verb is given; give one of run, compare, "),
+        (["--cfg"], "no verb is given; give one of run, compare, "),
+        (["run", "--project"], "--project needs a folder, as in --project DIR\n"),
+    ],
+)
+def test_words_that_are_no_command_get_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(f"switchyard: {message}")
 
 
 def test_a_foreign_directory_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

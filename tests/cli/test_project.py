@@ -131,6 +131,19 @@ def test_a_sweep_finds_the_projects_modules_in_its_workers(project: Path, monkey
     assert len(pd.read_parquet(project / "o" / "sweep.parquet")) == 2
 
 
+def test_what_new_writes_stands_where_the_marker_says_and_its_test_finds_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "switchyard.yaml").write_text("python: src\n")
+    assert main(["new", "metric", "lost_in_src", "--project", str(tmp_path)]) == 0
+    assert f"next:\n  cd {tmp_path}\n  python -m pytest src/test_lost_in_src.py\n" in capsys.readouterr().out
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "src/test_lost_in_src.py"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 NEW = [
     (kind, f"{kind}_of_a_user")
     for kind in ("policy", "metric", "workload", "arrivals", "fleet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import importlib.util
 import keyword
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -53,10 +54,10 @@ def new(words: Sequence[str], folder: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         sys.stdout.write(f"wrote {shown(path)}\n")
-    test = shown(next(path for path in files if path.name.startswith("test_")))
+    test = os.path.relpath(next(path for path in files if path.name.startswith("test_")), project.folder)
     commands = [f"python -m pytest {test}", *(command.replace("NAME", name) for command in KINDS[kind])]
-    place = "" if project.folder == Path.cwd() else f"cd {project.folder}\n  "
-    sys.stdout.write("\n  ".join(["next:", *(f"{place}{command}" for command in commands)]) + "\n")
+    place = [] if project.folder == Path.cwd() else [f"cd {project.folder}"]
+    sys.stdout.write("\n  ".join(["next:", *place, *commands]) + "\n")
     return 0
 
 
@@ -69,11 +70,14 @@ def texts(kind: str, name: str, project: Project) -> dict[Path, str]:
         f"{kind}.yaml.txt": project.conf / kind / f"{name}.yaml",
         f"{kind}_test.py.txt": code / f"test_{name}.py",
     }
-    folder = importlib.resources.files("sim.cli") / "templates"
+    up = os.path.relpath(project.folder, code)
+    folder = "Path(__file__).parent" if up == "." else f'Path(__file__).parent / "{Path(up).as_posix()}"'
+    words = {"CLASS": title, "NAME": name, "FOLDER": folder}
+    templates = importlib.resources.files("sim.cli") / "templates"
     return {
-        path: (folder / template).read_text(encoding="utf-8").replace("CLASS", title).replace("NAME", name)
+        path: re.sub("|".join(words), lambda found: words[found[0]], (templates / template).read_text(encoding="utf-8"))
         for template, path in targets.items()
-        if (folder / template).is_file()
+        if (templates / template).is_file()
     }
 
 
