@@ -135,6 +135,7 @@ class Window:
     Parameters
     ----------
     length_s : float
+        Seconds from one renewal to the next.
     rollover : bool
         Whether what is left is added to the next window.
     spread : bool

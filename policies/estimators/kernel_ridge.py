@@ -36,6 +36,7 @@ class KernelRidge:
     landmarks : int
         A longer history is represented by so many of its rows, evenly spaced (Nystroem).
     token_weight : float
+        How much the length of the input counts beside the embedding; 0 for not at all.
     """
 
     landmarks: int = 1200

@@ -58,8 +58,10 @@ class HnswNeighbours:
 
     Parameters
     ----------
-    k, weights
-        As in ``ExactNeighbours``.
+    k : int
+        Number of neighbours.
+    weights : str
+        ``uniform`` or ``distance``, as in ``ExactNeighbours``.
     m : int
         Links per node of the graph.
     ef_construction, ef_search : int

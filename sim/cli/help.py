@@ -143,14 +143,14 @@ def choices(group: str, meanings: Mapping[str, str]) -> str:
 
 
 def keys(config: Mapping[str, Any], meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield every key that a word may set, its value as it would be written, and its meaning."""
-    for name, value in config.items():
-        if name in NOT_LISTED:
-            continue
+    """Yield every key that a word may set, its value as it would be written, and its meaning; plain keys first."""
+    listed = {name: value for name, value in config.items() if name not in NOT_LISTED}
+    for name, value in listed.items():
+        if not isinstance(value, dict):
+            yield name, written(value), meanings.get(name, "")
+    for name, value in listed.items():
         if isinstance(value, dict):
             yield from keys_of(value, name, meanings)
-        else:
-            yield name, written(value), meanings.get(name, "")
 
 
 def keys_of(node: Mapping[str, Any], prefix: str, meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -164,8 +164,9 @@ def keys_of(node: Mapping[str, Any], prefix: str, meanings: Mapping[str, str]) -
         if isinstance(value, dict) and value and ("_target_" in value or documented is None):
             yield from keys_of(value, key, meanings)
             continue
-        words = "" if documented is None else ". ".join(filter(None, (documented.kind, documented.meaning)))
-        yield key, written(value), words or meanings.get(key, "")
+        meaning = meanings.get(key, "") if documented is None else documented.meaning or meanings.get(key, "")
+        kind = "" if documented is None or not meaning else documented.kind
+        yield key, written(value), ". ".join(filter(None, (kind, meaning)))
 
 
 def written(value: Any) -> str:

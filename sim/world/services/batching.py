@@ -36,9 +36,10 @@ class Batching:
     slots : int or None
         The largest batch; None for any.
     iteration_base_s : float
-        W. With W = 0 and without prefill this is processor sharing (Kleinrock 1976, Queueing Systems II, section 4.4).
+        W, the part of an iteration that does not grow with the batch. With W = 0 and without prefill this is processor
+        sharing (Kleinrock 1976, Queueing Systems II, section 4.4).
     iteration_per_sequence_s : float
-        H.
+        H, what each query in the batch adds to an iteration.
     prefill_per_token_s : float
         How long the whole batch stands still for each input token.
     kv_tokens : int or None
