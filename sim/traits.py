@@ -58,6 +58,11 @@ class ServiceTraits(Traits):
         How many queries each engine of a replica serves at once; None without a limit.
     ranks : int
         How many engines a replica has.
+    context_tokens : int or None
+        The most input and output tokens of one query; None for no limit.
+    kv_tokens, reserved_output_tokens : int or None
+        Room in the key-value cache, and what an admission reserves there beside the input; None for no limit, and for
+        the true output.
     may_wait : bool
         Whether a query that finds no room may wait in the deployment's queue. If not, it is rejected.
     may_overlap : bool
@@ -74,6 +79,9 @@ class ServiceTraits(Traits):
 
     slots: int | None = None
     ranks: int = 1
+    context_tokens: int | None = None
+    kv_tokens: int | None = None
+    reserved_output_tokens: int | None = None
     may_wait: bool = True
     may_overlap: bool = False
     is_hosted: bool = False

@@ -20,8 +20,22 @@ from sim.interface import BoolArray, Estimates, IntArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import EstimateCache
 from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, world_of
+from sim.traits import ServiceTraits
 
 MOST_ROWS = 200  # of which the purity of an estimator is checked
+
+
+def check_world(scenario: Scenario, seed: int = 0) -> None:
+    """Raise ValueError for a scenario in which refusals tell a policy by right how long an answer will be."""
+    for deployment in realise(scenario, seed, 0).fleet:
+        traits = ServiceTraits.of(deployment.service)
+        if traits.context_tokens is not None or (
+            traits.kv_tokens is not None and traits.reserved_output_tokens is None
+        ):
+            raise ValueError(
+                f"deployment {deployment.name!r} refuses queries by the length of answers that are still to come "
+                "(context_tokens, or kv_tokens without reserved_output_tokens), so no check can tell what a policy saw"
+            )
 
 
 def counterfactual_fence(

@@ -68,3 +68,17 @@ def test_its_worlds_take_keys_and_a_workload(capsys: pytest.CaptureFixture[str])
     assert main(["check", "policy=random", "seed=5", "workload=synthetic", "workload.n_queries=50"]) == 0
     assert main(["check", "policy=random", "fleet.sloots=2"]) == 1
     assert "unknown key 'fleet.sloots'" in capsys.readouterr().err
+
+
+def test_a_fleet_that_refuses_by_the_length_of_answers_to_come_cannot_be_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "policy=random", "fleet=batching", "fleet.service.kv_tokens=1500"]) == 1
+    errors = capsys.readouterr().err
+    assert errors.endswith("so no check can tell what a policy saw\n")
+    assert len(errors.splitlines()) == 1
+
+
+def test_an_option_that_is_chosen_takes_the_place_of_what_the_worlds_have() -> None:
+    assert main(["check", "policy=random", "arrivals=mmpp", "window=null"]) == 1  # waiting needs a window
+    assert main(["check", "policy=random", "arrivals=mmpp", "budget=uniform"]) == 0

@@ -19,6 +19,7 @@ VERBS = {
     "explain": ["replications=1", "moments=2", "policy=[greedy_cost]"],
     "plan": ["targets=['served_share>=0.01']", "min_replications=2", "max_replications=2"],
     "sweep": ["seed=0,1", "replications=1", "cache=null", "policy=[greedy_cost]"],
+    "check": ["policy=[greedy_cost]"],
 }
 WITHOUT_GROUPS = ("validate", "fit", "report", "diff")
 FIRST = "WizardLM-13B-V1.2"

@@ -14,7 +14,7 @@ from sim.cli.configuration import configure
 from sim.cli.output import say
 from sim.cli.progress import progress, stdout_to_stderr
 from sim.interface import Gate, Policy
-from sim.study.contract import causal_fence, counterfactual_fence, purity_of_estimator, reset_forgets
+from sim.study.contract import causal_fence, check_world, counterfactual_fence, purity_of_estimator, reset_forgets
 
 SMALL = ("workload.n_queries=127", "workload.n_history=100", "workload.n_models=4", "workload.dim=8")
 BUSY = ("arrivals.rate_per_s=20", "fleet.queue_capacity=4")
@@ -83,15 +83,15 @@ def verdicts(words: Sequence[str]) -> Iterator[Verdict]:
     ValueError
         As ``configure`` and the parts of the scenario do.
     """
-    own_workload = any(word.startswith("workload=") for word in words)
     configs = {
-        world: configure("check", [*(() if own_workload else SMALL), *settings, *words])
+        world: configure("check", [*unless_chosen((*SMALL, *settings), words), *words])
         for world, settings in WORLDS.items()
     }
     policies = next(iter(configs.values())).policy
     with stdout_to_stderr(), progress(len(policies) * len(WORLDS) * len(CHECKS)) as advance:
         for world, config in configs.items():
             scenario = build_scenario(config)
+            check_world(scenario, config.seed)
             for name, spec in config.policy.items():
                 for what, holds in CHECKS.items():
                     try:
@@ -101,6 +101,12 @@ def verdicts(words: Sequence[str]) -> Iterator[Verdict]:
                         broken = str(error).strip().splitlines()[0]
                     advance(f"{name}: {what}")
                     yield Verdict(str(name), what, world, broken)
+
+
+def unless_chosen(settings: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return the settings of a world without those of groups of which the words choose an option themselves."""
+    chosen = {word.partition("=")[0] for word in words}
+    return [setting for setting in settings if setting.partition("=")[0].partition(".")[0] not in chosen]
 
 
 def fresh(spec: Any, key: str) -> Policy:
