@@ -21,6 +21,8 @@ from sim.workload import Rows
 
 Number = TypeVar("Number", bound=np.generic)
 
+LEAST_LOOP_S = 1.0  # a closed loop is taken to last so long, as its services are not known beforehand
+
 
 def stream(seed: int, replication: int, purpose: str) -> np.random.Generator:
     """Return the random stream of one purpose in one replication, whatever else is drawn."""
@@ -120,7 +122,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         return stream(seed, replication, f"{purpose} {deployment.name}")
 
     times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
-    check_periods(scenario, fleet, float(times_s[-1] - times_s[0]))
+    span_s = float(times_s[-1] - times_s[0])
     think_s = None
     loop = ArrivalsTraits.of(scenario.arrivals)
     if loop.users is not None and loop.think_s is not None:
@@ -131,6 +133,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         think_s = loop.think_s(len(rows), stream(seed, replication, "think"))
         first = slice(loop.users)  # how long each user thinks at first
         think_s[first] -= think_s[first].min()
+        span_s = max(float(think_s.sum()) / loop.users, LEAST_LOOP_S)  # services take time besides
+    check_periods(scenario, fleet, span_s)
     setting = Setting(
         fleet=tuple(DeploymentInfo(d.name, d.model, unit, slots(d)) for d, unit in zip(fleet, units, strict=True)),
         budgets=frozen(budgets),

@@ -71,7 +71,9 @@ class Drift:
         """Return the row numbers (n_queries,)."""
         names, topic = topics(rows)
         if len(names) < 2:
-            raise ValueError(f"only the topic {names[0]!r} arrives; order=drift needs two or more")
+            raise ValueError(
+                f"only the topic {names[0]!r} arrives; order=drift needs two or more, so draw more queries (n_queries)"
+            )
         late = rng.permutation(names)[: len(names) // 2].tolist() if self.late is None else list(self.late)
         for name in late:
             if name not in names:
