@@ -44,7 +44,8 @@ class Batches:
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
-        sizes = np.full(n_queries, int(self.mean_size)) if self.fixed else counts(self.mean_size, n_queries, rng)
+        size = min(int(self.mean_size), n_queries)
+        sizes = np.full(n_queries, size) if self.fixed else counts(self.mean_size, n_queries, n_queries, rng)
         n_batches = int(np.searchsorted(np.cumsum(sizes), n_queries)) + 1
         batch_s = np.cumsum(rng.exponential(1 / self.rate_per_s, n_batches))
         return np.repeat(batch_s, sizes[:n_batches])[:n_queries]
@@ -94,7 +95,7 @@ class Sessions:
         # No turn of a session yet to come is before the last begin, so n_queries turns up to there are the first ones.
         while np.count_nonzero(times_s <= now_s) < n_queries:
             begin_s = now_s + np.cumsum(rng.exponential(1 / self.rate_per_s, n_sessions))
-            turns = counts(self.mean_turns, n_sessions, rng)
+            turns = counts(self.mean_turns, n_sessions, n_queries, rng)
             first = np.cumsum(turns) - turns
             elapsed_s = np.cumsum(rng.exponential(self.mean_gap_s, turns.sum()))
             turn_s = np.repeat(begin_s - elapsed_s[first], turns) + elapsed_s
@@ -103,6 +104,6 @@ class Sessions:
         return np.sort(times_s)[:n_queries]
 
 
-def counts(mean: float, n: int, rng: np.random.Generator) -> IntArray:
-    """Return geometric numbers (n,) on 1, 2, ... with this mean."""
-    return rng.geometric(1 / mean, n)
+def counts(mean: float, n: int, most: int, rng: np.random.Generator) -> IntArray:
+    """Return geometric numbers (n,) on 1, 2, ... with this mean; what is above ``most``, and never arrives, is cut."""
+    return np.minimum(rng.geometric(1 / mean, n), most)

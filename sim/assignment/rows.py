@@ -100,6 +100,8 @@ def rows(
     matrix = coo_array(
         (np.concatenate(values), (np.concatenate(at_row), np.concatenate(at_pair))), shape=(n_rows + n, len(pair))
     )
-    limits = [np.maximum(budgets[limited], 0.0) / unit[limited], *(capacity.limits for capacity in capacities)]
+    with np.errstate(over="ignore"):  # a budget that is so large beside its costs has no limit
+        of_budgets = np.maximum(budgets[limited], 0.0) / unit[limited]
+    limits = [of_budgets, *(capacity.limits for capacity in capacities)]
     limits.append(np.ones(n) if counts is None else counts)
     return Rows(query, deployment, matrix.tocsr(), np.concatenate(limits), limited, unit)

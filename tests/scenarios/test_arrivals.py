@@ -388,3 +388,11 @@ def test_what_cannot_be_is_refused(name: str) -> None:
 def test_dispersion_needs_a_window(window_s: float) -> None:
     with pytest.raises(ValueError, match=f"window_s is {window_s}"):
         index_of_dispersion(Mmpp([1, 2], [1, 1]), window_s)
+
+
+@pytest.mark.parametrize("mean", [1e9, 1e18, 1e308])
+def test_batches_and_sessions_larger_than_all_queries_need_no_more_memory(mean: float) -> None:
+    rng = np.random.default_rng(0)
+    assert len(set(Batches(1.0, mean).times_s(5, rng).tolist())) == 1
+    assert len(set(Batches(1.0, mean, fixed=True).times_s(5, rng).tolist())) == 1
+    assert len(Sessions(1.0, mean, 1.0).times_s(5, rng)) == 5
