@@ -16,7 +16,7 @@ from simpy.events import Timeout
 
 from sim.interface import Query
 from sim.world.services.batching import TIE_TOKENS, Batching
-from sim.world.services.slots import Job
+from sim.world.services.job import Job
 
 Pairs = list[tuple[float, float]]
 WEIGHTS_S, SEQUENCE_S = 0.02, 0.0002

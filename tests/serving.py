@@ -10,7 +10,7 @@ import simpy
 
 from sim.deployment import Service
 from sim.interface import Query
-from sim.world.services.slots import Job
+from sim.world.services.job import Job
 from sim.world.stations.replica import Replica
 
 NAN = float("nan")

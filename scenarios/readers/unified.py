@@ -172,7 +172,7 @@ def split(
 
 
 def first(rows: IntArray, n: int | None, name: str) -> IntArray:
-    """Return the first n rows, all without n; raise ValueError if there are fewer."""
-    if n is not None and not 1 <= n <= len(rows):
+    """Return the first n rows, all without n; raise ValueError if there are fewer, unless there are none at all."""
+    if n is not None and len(rows) and not 1 <= n <= len(rows):
         raise ValueError(f"workload.{name} is {n}; it must be from 1 to {len(rows)}, the rows that the table has")
     return rows[:n]

@@ -20,7 +20,7 @@ from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
 from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
-from sim.world.services.slots import Finish, Job
+from sim.world.services.job import Finish, Job
 from sim.world.stations.station import Station
 
 Views = tuple[IntArray, IntArray, FloatArray, BoolArray]

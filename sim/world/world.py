@@ -23,7 +23,7 @@ from sim.world.dispatch import Dispatcher, Views
 from sim.world.gate import Batches, after
 from sim.world.processes import goes_on_by_itself, processes
 from sim.world.record import RequestTable
-from sim.world.services.slots import Job
+from sim.world.services.job import Job
 from sim.world.users import Users
 
 

@@ -309,3 +309,13 @@ def test_a_fit_to_answers_that_came_at_once_says_what_is_missing(
     said = capsys.readouterr().err
     assert said.startswith("switchyard: first_token_s is last_token_s in most requests of the first half")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("split", "lacking"), [("history", "test"), ("test", "history")])
+def test_a_table_of_one_split_lacks_the_other_however_many_rows_are_asked_for(
+    tmp_path: Path, split: str, lacking: str
+) -> None:
+    frame(split=[split] * 4).to_csv(tmp_path / "t.csv", index=False)
+    for sizes in ({}, {"n_queries": 2, "n_history": 2}):
+        with pytest.raises(ValueError, match=f"the workload has no {lacking} rows; it needs at least one"):
+            workload(tmp_path / "t.csv", **sizes)

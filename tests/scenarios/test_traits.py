@@ -12,7 +12,8 @@ from scenarios.orders import given
 from sim.interface import Decision, FloatArray
 from sim.scenario import Controls
 from sim.traits import EventTraits, OrderTraits, ServiceTraits
-from sim.world.services.slots import Finish, Instant, Server
+from sim.world.services.job import Finish, Server
+from sim.world.services.slots import Instant
 from tests.scripted import Scripted, run
 
 

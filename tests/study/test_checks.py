@@ -17,7 +17,8 @@ from sim.deployment import Service
 from sim.scenario import BudgetRule, Scenario
 from sim.study.experiment import compare
 from sim.study.record.checks import check, littles_law, utilisation_law
-from sim.world.services.slots import Finish, Instant, InstantServer, Job, Server, Slots
+from sim.world.services.job import Finish, Job, Server
+from sim.world.services.slots import Instant, InstantServer, Slots
 from tests.configured import configured_policy
 from tests.records import Row, fleet, record, refused, served
 

@@ -9,7 +9,8 @@ from scenarios.arrivals.closed import ClosedLoop
 from scenarios.events import Outage
 from sim.deployment import Deployment
 from sim.interface import Decision, FloatArray, Gate, Query, State
-from sim.world.services.slots import Finish, Server, Slots, SlotsServer
+from sim.world.services.job import Finish, Server
+from sim.world.services.slots import Slots, SlotsServer
 from tests.scripted import Scripted, run
 
 ONE_AT_A_TIME = Slots(1, 0.0, 0.01)  # 100 output tokens take 1 s

@@ -10,7 +10,8 @@ import simpy
 from sim.distributions import Constant, Exponential
 from sim.interface import FloatArray, Query
 from sim.study.theory.single import Arriving, serve
-from sim.world.services.slots import Instant, Job, Slots
+from sim.world.services.job import Job
+from sim.world.services.slots import Instant, Slots
 from sim.world.services.timed import Timed
 
 

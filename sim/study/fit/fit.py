@@ -18,8 +18,8 @@ from sim.deployment import Deployment, Service
 from sim.interface import FloatArray, Query
 from sim.study.fit.measured import FIGURES, LATENCIES, Measured, figure, latencies
 from sim.world.moment import ARRIVALS, Moment
+from sim.world.services.job import Job
 from sim.world.services.paged import PagedBatching
-from sim.world.services.slots import Job
 from sim.world.stations.station import Station
 
 HUBER = 0.1  # a request whose latency is off by more than about 10% weighs linearly

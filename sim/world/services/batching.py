@@ -20,7 +20,7 @@ import simpy
 
 from sim.errors import check_number, check_numbers
 from sim.world.moment import COMPLETIONS, Moment
-from sim.world.services.slots import Finish, Job, Room
+from sim.world.services.job import Finish, Job, Room
 
 INFINITY = float("inf")
 TIE_TOKENS = 1e-9  # targets nearer than this are reached together: they differ by rounding

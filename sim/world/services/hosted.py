@@ -16,7 +16,7 @@ import simpy
 from sim.errors import check_number, check_numbers
 from sim.interface import FloatArray
 from sim.world.moment import COMPLETIONS, Moment
-from sim.world.services.slots import Finish, Job, Room
+from sim.world.services.job import Finish, Job, Room
 
 MINUTE_S = 60.0
 WHEN_LIMITED = ("wait", "reject")

@@ -22,8 +22,8 @@ import simpy
 
 from sim.errors import check_number, check_numbers
 from sim.world.moment import COMPLETIONS, Moment
+from sim.world.services.job import Finish, Job, Room
 from sim.world.services.paged_engine import INFINITY, Costs, Engine, Member
-from sim.world.services.slots import Finish, Job, Room
 
 TIE_ITERATIONS = 1e-9  # a request that comes this little after the end of an iteration comes with it
 

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from sim.world.services.slots import Job
+from sim.world.services.job import Job
 
 INFINITY = float("inf")
 

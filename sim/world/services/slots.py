@@ -1,113 +1,17 @@
-"""Says what a service and its server offer, and serves instantly or in slots. It knows the clock and tokens, not money.
-
-A service is a frozen set of hyperparameters; ``open`` makes its server for one replica of one run.
-"""
+"""Serves instantly or in slots. It knows the clock and tokens, and no money or policy."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import simpy
 
 from sim.errors import check_number, check_numbers
-from sim.interface import Decision, FloatArray, IntArray, Query
+from sim.interface import FloatArray, IntArray
 from sim.world.moment import COMPLETIONS, Moment
-
-ANYWHERE = Decision(None)
-
-
-class Job:
-    """A query on its way through one deployment.
-
-    Attributes
-    ----------
-    query, deployment, output_tokens
-        What is served, where, and how long its answer will be (the truth: policies never see a job).
-    cost, committed, window
-        What it costs in the budget's unit, what has been committed for it, and in which budget window.
-    decision : Decision
-        What its policy decided.
-    draws : sequence of float or None
-        The query's random numbers for this deployment, if its service draws any.
-    started_at_s, first_token_at_s : float
-        Set by the server; NaN before.
-    is_waiting, is_gone : bool
-        Whether it is in a queue; whether it has left the deployment, served or not.
-    """
-
-    __slots__ = (
-        "committed",
-        "cost",
-        "decision",
-        "deployment",
-        "draws",
-        "first_token_at_s",
-        "is_gone",
-        "is_waiting",
-        "output_tokens",
-        "query",
-        "started_at_s",
-        "window",
-    )
-
-    def __init__(
-        self,
-        query: Query,
-        deployment: int,
-        cost: float,
-        output_tokens: int,
-        draws: Sequence[float] | None = None,
-        decision: Decision = ANYWHERE,
-        committed: float = 0.0,
-        window: int = 0,
-    ) -> None:
-        self.decision = decision
-        self.committed = committed
-        self.window = window
-        self.query = query
-        self.deployment = deployment
-        self.cost = cost
-        self.output_tokens = output_tokens
-        self.draws = draws
-        self.is_waiting = self.is_gone = False
-        self.started_at_s = self.first_token_at_s = math.nan
-
-
-Finish = Callable[[Job, float], None]
-Room = Callable[[float], None]
-
-
-class Server(Protocol):
-    """A service at work in one replica of one run; it calls ``finish(job, now_s)`` at each completion.
-
-    Attributes
-    ----------
-    on_room : callable or None
-        Set by the replica. A server that has room again without a completion, as when a rate limit refills, calls it
-        with the time; every other leaves it alone.
-    """
-
-    on_room: Room | None
-
-    def admits(self, job: Job) -> bool:
-        """Return whether the job could begin now."""
-        ...
-
-    def begin(self, job: Job, now_s: float) -> None:
-        """Serve the job from now on; only called when it is admitted."""
-        ...
-
-    def cancel(self, job: Job, now_s: float) -> None:
-        """Take a job out of service; its finish is never called."""
-        ...
-
-    def slow_down(self, factor: float, now_s: float) -> None:
-        """Take ``factor`` times as long as normal for everything from now on; 1 restores."""
-        ...
+from sim.world.services.job import Finish, Job, Room, Server
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from sim.distributions import Distribution
 from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
 from sim.traits import DistributionTraits
-from sim.world.services.slots import Finish, Job, Server, SlotsServer
+from sim.world.services.job import Finish, Job, Server
+from sim.world.services.slots import SlotsServer
 
 
 @dataclass(frozen=True)

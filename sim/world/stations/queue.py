@@ -9,7 +9,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 
-from sim.world.services.slots import Job
+from sim.world.services.job import Job
 
 Discipline = Callable[[Job], float]
 

@@ -10,7 +10,7 @@ from typing import Any
 import simpy
 
 from sim.deployment import Service
-from sim.world.services.slots import Finish, Job, Server
+from sim.world.services.job import Finish, Job, Server
 from sim.world.stations.queue import Discipline, Queue
 
 

@@ -17,7 +17,7 @@ from sim.interface import FloatArray
 from sim.traits import ServiceTraits
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.record import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
-from sim.world.services.slots import Finish, Job
+from sim.world.services.job import Finish, Job
 from sim.world.stations.balancer import LeastLoaded
 from sim.world.stations.replica import Replica
 
