@@ -12,6 +12,7 @@ import numpy as np
 
 from sim.assignment.prices import chunks, minimise
 from sim.assignment.program import DECLINE, Bound, linear_program
+from sim.assignment.rows import account_of, pooled
 from sim.interface import BoolArray, FloatArray, IntArray
 
 GAP = 1e-4
@@ -39,7 +40,9 @@ class Certified:
     bound: Bound
 
 
-def certified(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> Certified:
+def certified(
+    quality: FloatArray, cost: FloatArray, budgets: FloatArray, accounts: IntArray | None = None
+) -> Certified:
     """Bound the program from both sides to a relative gap of 1e-4.
 
     Parameters
@@ -47,22 +50,24 @@ def certified(quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> Cer
     quality, cost : arrays (n, n_deployments)
     budgets : array (n_deployments,)
         ``inf`` for no budget.
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from; None where each has its own.
 
     Raises
     ------
     RuntimeError
         If HiGHS fails.
     """
-    prices, upper = minimise(quality, cost, budgets, GAP * SHARE_OF_GAP)
+    prices, upper = minimise(quality, cost, budgets, GAP * SHARE_OF_GAP, accounts=accounts)
     chosen = choices(quality, cost, prices)
     room = 1.0
     while room * FEW < len(quality):
-        is_open, margin = least_clear(quality, cost, budgets, prices, chosen, room)
-        found = complete(quality, cost, budgets, prices, chosen, is_open, margin)
+        is_open, margin = least_clear(quality, cost, budgets, accounts, prices, chosen, room)
+        found = complete(quality, cost, budgets, accounts, prices, chosen, is_open, margin)
         if upper - found.value <= GAP * upper:
             return Certified(upper, min(found.value, upper), prices, Bound(upper, found.plan))  # rounding
         room *= 2  # no more: the small program takes longer than in proportion
-    found = linear_program(quality, cost, budgets)  # exact, whatever the prices
+    found = linear_program(quality, cost, budgets, accounts=accounts)  # exact, whatever the prices
     exact = min(found.value, upper)
     return Certified(exact, exact, prices, Bound(exact, found.plan))
 
@@ -102,7 +107,13 @@ def choices(quality: FloatArray, cost: FloatArray, prices: FloatArray) -> Choice
 
 
 def least_clear(
-    quality: FloatArray, cost: FloatArray, budgets: FloatArray, prices: FloatArray, chosen: Choices, room: float
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    accounts: IntArray | None,
+    prices: FloatArray,
+    chosen: Choices,
+    room: float,
 ) -> tuple[BoolArray, float]:
     """Return which queries to leave open (n,), and how much surplus one of them may have to give up.
 
@@ -113,15 +124,21 @@ def least_clear(
     n_least = min(len(quality), int(room * (FEW + 20 * len(budgets))))
     is_open[np.argpartition(chosen.clearness, n_least - 1)[:n_least]] = True
     margin = float(chosen.clearness[is_open].max())
-    for i in np.flatnonzero(np.isfinite(budgets)):
-        buys = chosen.deployment == i
-        excess = cost[buys, i].sum() - budgets[i]
-        if excess <= 0 and prices[i] == 0:
+    account, first = account_of(len(budgets), accounts)
+    for number in np.flatnonzero(np.isfinite(budgets[first])):
+        members, price = np.flatnonzero(account == number), prices[first[number]]
+        buys = np.isin(chosen.deployment, members)
+        paid = cost[buys, chosen.deployment[buys]].sum()
+        excess = paid - budgets[first[number]]
+        if excess <= 0 and price == 0:
             continue
         movable = np.flatnonzero(buys if excess > 0 else ~buys)
-        loss = chosen.clearness if excess > 0 else chosen.surplus - (quality[:, i] - cost[:, i] * prices[i])
+        surplus = quality[:, members] - cost[:, members] * price
+        best = members[surplus.argmax(axis=1)]  # where a query would buy
+        loss = chosen.clearness if excess > 0 else chosen.surplus - surplus.max(axis=1)
         order = movable[np.argsort(loss[movable], kind="stable")]
-        n_even = 1 + int(np.searchsorted(np.cumsum(cost[order, i]), 2 * room * abs(excess)))
+        at = chosen.deployment if excess > 0 else best
+        n_even = 1 + int(np.searchsorted(np.cumsum(cost[order, at[order]]), 2 * room * abs(excess)))
         is_open[order[:n_even]] = True
         margin = max(margin, float(loss[order[:n_even]].max(initial=0.0)))
     return is_open, margin
@@ -131,6 +148,7 @@ def complete(
     quality: FloatArray,
     cost: FloatArray,
     budgets: FloatArray,
+    accounts: IntArray | None,
     prices: FloatArray,
     chosen: Choices,
     is_open: BoolArray,
@@ -139,10 +157,10 @@ def complete(
     """Keep the choices of all but the open queries, who may give up at most ``margin`` of surplus."""
     fixed = np.flatnonzero(~is_open & (chosen.deployment != DECLINE))
     kept = chosen.deployment[fixed]
-    left = budgets - np.bincount(kept, weights=cost[fixed, kept], minlength=len(budgets))
+    left = budgets - pooled(np.bincount(kept, weights=cost[fixed, kept], minlength=len(budgets)), accounts)
     surplus = quality[is_open] - cost[is_open] * prices
     near = surplus >= chosen.surplus[is_open, np.newaxis] - margin
-    rest = linear_program(quality[is_open], cost[is_open], np.maximum(left, 0.0), near)
+    rest = linear_program(quality[is_open], cost[is_open], np.maximum(left, 0.0), near, accounts=accounts)
     plan = chosen.deployment.copy()
     plan[is_open] = rest.plan
     return Bound(float(quality[fixed, kept].sum()) + rest.value, plan)

@@ -2,7 +2,7 @@
 
 max sum_ij quality_ij x_ij   s.t.   sum_j cost_ij x_ij <= B_i,   sum_i x_ij <= 1,   x >= 0
 
-has one price p_i per budget in its dual,
+has one price p_i per budget in its dual (deployments that pay from one account have one price),
 
     F(p) = p . B + sum_j max(0, max_i (quality_ij - p_i cost_ij)),   p >= 0,
 
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.optimize import linprog
 
-from sim.interface import FloatArray
+from sim.assignment.rows import account_of
+from sim.interface import FloatArray, IntArray
 
 MAX_CUTS = 1000
 ROWS = 2048  # looked at together: their surplus fits the cache, twice as fast as all at once
@@ -25,7 +26,14 @@ NOTHING = 1e-12  # of a mean query's cost: the price of a budget that pays for l
 MASTER_VALUE = 1e4  # F at the centre in the master program, because HiGHS's tolerances are absolute
 
 
-def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: float = 1e-5) -> tuple[FloatArray, float]:
+def minimise(
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    gap: float = 1e-5,
+    *,
+    accounts: IntArray | None = None,
+) -> tuple[FloatArray, float]:
     """Return prices near the minimum of F, and F there.
 
     Kelley's cutting planes, the next point the minimum of the cuts in a box around the best point so far.
@@ -36,6 +44,8 @@ def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: fl
         Costs of at least 0.
     budgets : array (n_deployments,)
         ``inf`` for no budget, whose price is 0. The price of a budget of 0 is so high that nobody pays it.
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from; None where each has its own.
     gap : float
         How far F may be above its minimum, relative to F.
 
@@ -50,28 +60,33 @@ def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: fl
     RuntimeError
         If HiGHS fails.
     """
-    mean = cost.mean(axis=0)
+    account, first = account_of(len(budgets), accounts)
+    mean = np.bincount(account, weights=cost.mean(axis=0)) / np.bincount(account)
     unit = np.where(mean > 0, mean, 1.0)  # prices are per mean cost here, hence alike
-    highest = np.where(np.isfinite(budgets), unit * prohibitive(quality, cost), 0.0)
-    spendable = np.where(np.isfinite(budgets), budgets, 0.0) / unit
-    lowest = np.where(np.isfinite(budgets) & (spendable <= NOTHING), highest, 0.0)
+    refused = np.zeros(len(first))
+    np.maximum.at(refused, account, prohibitive(quality, cost))
+    is_limited = np.isfinite(budgets[first])
+    highest = np.where(is_limited, unit * refused, 0.0)
+    spendable = np.where(is_limited, budgets[first], 0.0) / unit
+    lowest = np.where(is_limited & (spendable <= NOTHING), highest, 0.0)
     few = slice(None, None, max(1, len(quality) // FEW))
-    centre, radius = lowest, typical(quality[few], cost[few] / unit)
+    centre, radius = lowest, typical(quality[few], cost[few] / unit[account])
 
     def value_and_slope(prices: FloatArray) -> tuple[float, FloatArray]:
-        surplus, used = sold(quality, cost, prices / unit)
-        return float(prices @ spendable) + surplus, spendable - used / unit
+        surplus, used = sold(quality, cost, (prices / unit)[account])
+        spent = np.bincount(account, weights=used)
+        return float(prices @ spendable) + surplus, spendable - spent / unit
 
     best, slope = value_and_slope(centre)
     if np.array_equal(lowest, highest):
-        return centre / unit, best
+        return (centre / unit)[account], best
     rounding = 1e-13 * best
     slopes, offsets = [slope], [best - float(slope @ centre)]
     for _ in range(MAX_CUTS):
         low, high = np.maximum(lowest, centre - radius), np.minimum(highest, centre + radius)
         scale = MASTER_VALUE / max(best, 1e8 * rounding) if best > 0 else 1.0
         master = linprog(
-            np.append(np.zeros(len(budgets)), 1.0),
+            np.append(np.zeros(len(first)), 1.0),
             A_ub=np.column_stack([np.array(slopes) * scale, -np.ones(len(slopes))]),
             b_ub=-np.array(offsets) * scale,
             bounds=np.column_stack([np.append(low, -np.inf), np.append(high, np.inf)]),
@@ -94,7 +109,7 @@ def minimise(quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: fl
             radius *= 1.25 if at_edge else 1
         elif at_edge:
             radius *= 0.6
-    return centre / unit, best
+    return (centre / unit)[account], best
 
 
 def chunks(n: int) -> Iterator[slice]:

@@ -2,6 +2,7 @@
 
 max sum_ij quality_ij x_ij   s.t.   sum_j cost_ij x_ij <= B_i,   sum_i x_ij <= 1,   x >= 0
 
+Deployments that pay from one account have one row together, sum_{i in account} sum_j cost_ij x_ij <= B.
 It is arithmetic on arrays, for policies on estimates and for bounds on the truth.
 """
 
@@ -47,7 +48,7 @@ class Solution:
     share : array (n, n_deployments)
         Of each query, or of the queries of each kind, that goes to each deployment.
     prices : array (n_deployments,)
-        Of the budgets, in quality per unit; 0 without a budget and where the budget is not used up.
+        Of the budgets that they pay from, in quality per unit; 0 without a budget and where it is not used up.
     capacity_prices : tuple of array (n_groups,)
         Of the further limits, likewise.
     """
@@ -63,6 +64,7 @@ def solve_linear(
     cost: FloatArray,
     budgets: FloatArray,
     *,
+    accounts: IntArray | None = None,
     counts: FloatArray | None = None,
     allowed: BoolArray | None = None,
     capacities: Sequence[Capacity] = (),
@@ -73,7 +75,10 @@ def solve_linear(
     ----------
     quality, cost : arrays (n, n_deployments)
     budgets : array (n_deployments,)
-        ``inf`` for no budget; less than 0 counts as 0.
+        ``inf`` for no budget; less than 0 counts as 0. Deployments that share an account have one amount together,
+        which stands at each of them.
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from, from 0; None where each has its own.
     counts : array (n,) or None
         How many queries there are of each kind; None for one. Equal queries may be one kind: the mean of an optimum
         over them is an optimum.
@@ -87,7 +92,7 @@ def solve_linear(
     RuntimeError
         If HiGHS fails.
     """
-    built = rows(cost, budgets, counts=counts, allowed=allowed, capacities=capacities)
+    built = rows(cost, budgets, accounts=accounts, counts=counts, allowed=allowed, capacities=capacities)
     if len(built.query) == 0:
         nothing = tuple(np.zeros(len(capacity.limits)) for capacity in capacities)
         return Solution(0.0, np.zeros(quality.shape), np.zeros(len(budgets)), nothing)
@@ -99,15 +104,21 @@ def solve_linear(
     if counts is not None:
         share /= counts[:, None]
     marginals = np.maximum(-result.ineqlin.marginals, 0.0)
-    prices = np.zeros(len(budgets))
-    prices[built.limited] = marginals[: len(built.limited)] / built.unit[built.limited]
+    limited = built.row_of_budget >= 0
+    prices = np.where(limited, marginals[built.row_of_budget], 0.0) / built.unit
     sizes = np.array([len(capacity.limits) for capacity in capacities], dtype=np.int64)
-    of_capacities = tuple(np.split(marginals[len(built.limited) :], np.cumsum(sizes))[: len(sizes)])
+    n_budgets = int(built.row_of_budget.max(initial=-1)) + 1
+    of_capacities = tuple(np.split(marginals[n_budgets:], np.cumsum(sizes))[: len(sizes)])
     return Solution(-float(result.fun), share, prices, of_capacities)
 
 
 def linear_program(
-    quality: FloatArray, cost: FloatArray, budgets: FloatArray, allowed: BoolArray | None = None
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    allowed: BoolArray | None = None,
+    *,
+    accounts: IntArray | None = None,
 ) -> Bound:
     """Solve the linear program and give each query to argmax_i x_ij where that is positive; see ``solve_linear``.
 
@@ -116,13 +127,19 @@ def linear_program(
     A basic solution splits at most n_deployments queries, so the plan is at most that many worse. The published
     optima are made this way (arXiv 2509.02718, section 5).
     """
-    solution = solve_linear(quality, cost, budgets, allowed=allowed)
+    solution = solve_linear(quality, cost, budgets, accounts=accounts, allowed=allowed)
     share = solution.share
     return Bound(solution.value, np.where(share.max(axis=1) > 0, share.argmax(axis=1), DECLINE))
 
 
 def solve_binary(
-    quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: float, time_limit_s: float | None = None
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    gap: float,
+    time_limit_s: float | None = None,
+    *,
+    accounts: IntArray | None = None,
 ) -> Bound:
     """Solve the program with every x_ij 0 or 1 by HiGHS's branch and cut.
 
@@ -131,6 +148,8 @@ def solve_binary(
     quality, cost : arrays (n, n_deployments)
     budgets : array (n_deployments,)
         ``inf`` for no budget; less than 0 counts as 0.
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from; None where each has its own.
     gap : float
         Relative, between the plan and the solver's own bound; it may stop there.
     time_limit_s : float or None
@@ -146,7 +165,7 @@ def solve_binary(
     RuntimeError
         If HiGHS finds no plan, or none in time.
     """
-    built = rows(cost, budgets)
+    built = rows(cost, budgets, accounts=accounts)
     options = {"mip_rel_gap": gap} | ({} if time_limit_s is None else {"time_limit": time_limit_s})
     result = milp(
         -quality.ravel(),
@@ -163,7 +182,13 @@ def solve_binary(
 
 
 def binary_program(
-    quality: FloatArray, cost: FloatArray, budgets: FloatArray, gap: float = 1e-4, time_limit_s: float = 600.0
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    gap: float = 1e-4,
+    time_limit_s: float = 600.0,
+    *,
+    accounts: IntArray | None = None,
 ) -> Bound:
     """Solve the binary program of a whole run as ``solve_binary`` does, if it is not too large.
 
@@ -177,4 +202,4 @@ def binary_program(
             f"the binary program has {quality.size:,} pairs of query and deployment; it takes at most "
             f"{MAX_BINARY_PAIRS:,}, so leave out binary_optimum or simulate fewer queries"
         )
-    return solve_binary(quality, cost, budgets, gap, time_limit_s)
+    return solve_binary(quality, cost, budgets, gap, time_limit_s, accounts=accounts)

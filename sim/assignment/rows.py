@@ -45,8 +45,8 @@ class Rows:
     matrix : array (n_rows, n_pairs)
         Budgets first, then capacities, then queries.
     limits : array (n_rows,)
-    limited : array (n_budgets,)
-        The deployments that have a budget.
+    row_of_budget : array (n_deployments,)
+        The row of the budget that a deployment pays from; -1 for one without a limit.
     unit : array (n_deployments,)
         What costs and budgets are divided by.
     """
@@ -55,31 +55,58 @@ class Rows:
     deployment: IntArray
     matrix: csr_array
     limits: FloatArray
-    limited: IntArray
+    row_of_budget: IntArray
     unit: FloatArray
+
+
+def pooled(amounts: FloatArray, accounts: IntArray | None) -> FloatArray:
+    """Return what deployments that share an account take of it together, at each of them (n_deployments,).
+
+    Parameters
+    ----------
+    amounts : array (n_deployments,)
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from, from 0; None where each has its own.
+
+    >>> pooled(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0])).tolist()
+    [5.0, 2.0, 5.0]
+    """
+    return amounts if accounts is None else np.bincount(accounts, weights=amounts)[accounts]
+
+
+def account_of(n_deployments: int, accounts: IntArray | None) -> tuple[IntArray, IntArray]:
+    """Return each deployment's account (n_deployments,), and the first deployment of each account (n_accounts,)."""
+    if accounts is None:
+        each = np.arange(n_deployments)
+        return each, each
+    return accounts, np.unique(accounts, return_index=True)[1]
 
 
 def rows(
     cost: FloatArray,
     budgets: FloatArray,
     *,
+    accounts: IntArray | None = None,
     counts: FloatArray | None = None,
     allowed: BoolArray | None = None,
     capacities: Sequence[Capacity] = (),
 ) -> Rows:
     """Build the constraints; the parameters are those of ``solve_linear``.
 
-    Costs and budgets are in units of the deployment's dearest query, because HiGHS lets a row be exceeded by 1e-7 (of a
+    Costs and budgets are in units of the account's dearest query, because HiGHS lets a row be exceeded by 1e-7 (of a
     binary program by 1e-6) in absolute terms.
     """
     n, n_deployments = cost.shape
     pair = np.arange(cost.size) if allowed is None else np.flatnonzero(allowed)  # (j, i) is j * n_deployments + i
     query, deployment = np.divmod(pair, n_deployments)
-    dearest = cost.max(axis=0)
-    unit = np.where(dearest > 0, dearest, 1.0)
-    limited = np.flatnonzero(np.isfinite(budgets))
-    row_of_budget = np.full(n_deployments, -1)
-    row_of_budget[limited] = np.arange(len(limited))
+    account, first = account_of(n_deployments, accounts)
+    dearest = np.zeros(len(first))
+    np.maximum.at(dearest, account, cost.max(axis=0))
+    unit = np.where(dearest > 0, dearest, 1.0)[account]
+    limited = first[np.isfinite(budgets[first])]
+    row_of_account = np.full(len(first), -1)
+    row_of_account[account[limited]] = np.arange(len(limited))
+    row_of_budget = row_of_account[account]
 
     spends = np.flatnonzero(row_of_budget[deployment] >= 0)
     values, at_row, at_pair = (
@@ -104,4 +131,4 @@ def rows(
         of_budgets = np.maximum(budgets[limited], 0.0) / unit[limited]
     limits = [of_budgets, *(capacity.limits for capacity in capacities)]
     limits.append(np.ones(n) if counts is None else counts)
-    return Rows(query, deployment, matrix.tocsr(), np.concatenate(limits), limited, unit)
+    return Rows(query, deployment, matrix.tocsr(), np.concatenate(limits), row_of_budget, unit)
