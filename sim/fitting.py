@@ -1,4 +1,4 @@
-"""Checks that the parts of a scenario fit each other: fleet, workload, budgets, periods. It knows no clock.
+"""Checks that the parts of a scenario fit each other: fleet, workload, budgets, accounts, periods. It knows no clock.
 
 Each part has checked its own numbers when it was made; these are the checks that need two of them.
 """
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from sim.deployment import Deployment
 from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.scenario import Scenario, Window
-from sim.traits import AutoscalerTraits, EventTraits
+from sim.scenario import BudgetRule, Scenario, Window
+from sim.traits import AutoscalerTraits, BudgetTraits, EventTraits
 from sim.workload import Workload
 
 UNITS = ("usd", "tokens")
@@ -84,3 +84,21 @@ def check_budgets(budgets: FloatArray, fleet: Sequence[Deployment]) -> None:
     for amount, deployment in zip(budgets, fleet, strict=True):
         if not amount >= 0:
             raise ValueError(f"the budget of {deployment.name!r} is {amount}; it must be at least 0")
+
+
+def account_names(rule: BudgetRule, names: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the name of the account that each deployment pays from; None where none is shared."""
+    name_them = BudgetTraits.of(rule).accounts
+    accounts = None if name_them is None else tuple(name_them(names))
+    return None if accounts is None or len(set(accounts)) == len(names) else accounts
+
+
+def check_accounts(accounts: Sequence[str] | None, budgets: FloatArray, units: Sequence[str]) -> None:
+    """Raise ValueError for an account whose deployments have different amounts or units."""
+    known: dict[str, tuple[float, str]] = {}
+    for account, amount, unit in zip(accounts or (), budgets.tolist(), units, strict=False):
+        if known.setdefault(account, (amount, unit)) != (amount, unit):
+            other = " ".join(map(str, known[account]))
+            raise ValueError(
+                f"account {account!r} has {amount} {unit} and {other}; it must have one amount, in one unit"
+            )

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.deployment import Deployment
-from sim.fitting import check_budgets, check_fleet, check_periods, check_units
+from sim.fitting import account_names, check_accounts, check_budgets, check_fleet, check_periods, check_units
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
 from sim.selection import arriving_rows, seen, unseen_topics
@@ -115,6 +115,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     )
     budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))
     check_budgets(budgets, fleet)
+    accounts = account_names(scenario.budget, basis.names)
+    check_accounts(accounts, budgets, units)
 
     rows = arriving[scenario.order(test.take(arriving), stream(seed, replication, "order"))]
 
@@ -136,10 +138,14 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         span_s = max(float(think_s.sum()) / loop.users, LEAST_LOOP_S)  # services take time besides
     check_periods(scenario, fleet, span_s)
     setting = Setting(
-        fleet=tuple(DeploymentInfo(d.name, d.model, unit, slots(d)) for d, unit in zip(fleet, units, strict=True)),
+        fleet=tuple(
+            DeploymentInfo(deployment.name, deployment.model, unit, slots(deployment), account)
+            for deployment, unit, account in zip(fleet, units, accounts or ("",) * len(fleet), strict=True)
+        ),
         budgets=frozen(budgets),
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
+        accounts=None if accounts is None else frozen(np.unique(accounts, return_inverse=True)[1].astype(np.int64)),
     )
     return Instance(
         seeds=(seed, replication),

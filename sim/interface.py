@@ -77,7 +77,8 @@ class State(NamedTuple):
     in_flight : int array
         Queries being served at each deployment.
     remaining : float array
-        Budget less *settled* cost: the cost of a query shows only once it has finished. ``inf`` without a budget.
+        Budget less *settled* cost: the cost of a query shows only once it has finished. ``inf`` without a budget. Where
+        deployments share an account, what is left of it stands at each of them.
     available : bool array
         Whether the deployment accepts queries.
     """
@@ -167,12 +168,15 @@ class DeploymentInfo:
         Of its budget: ``usd`` or ``tokens``.
     slots : float
         How many queries it serves at once; ``inf`` for no limit.
+    account : str
+        Name of the budget that it pays from, where it shares one; else empty.
     """
 
     name: str
     model: str
     unit: str
     slots: float = math.inf
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,16 +187,20 @@ class Setting:
     ----------
     fleet : tuple of DeploymentInfo
     budgets : array (n_deployments,)
-        In each deployment's unit; ``inf`` without a budget.
+        In each deployment's unit; ``inf`` without a budget. Deployments that share an account have one budget together,
+        whose amount stands at each of them.
     horizon : int
         Number of queries that will arrive.
     history : History
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from, from 0; None where each has its own budget.
     """
 
     fleet: tuple[DeploymentInfo, ...]
     budgets: FloatArray
     horizon: int
     history: History
+    accounts: IntArray | None = None
 
 
 class Estimates(NamedTuple):

@@ -123,9 +123,13 @@ class BudgetTraits(Traits):
     ----------
     is_explicit : bool
         Whether its amounts are for all of the workload's test queries, however many arrive.
+    accounts : callable or None
+        From the names of the deployments to the name of the account that each pays from; None where each has its own.
+        Deployments of one account have one budget together, and its amount stands at each of them.
     """
 
     is_explicit: bool = False
+    accounts: Callable[[Sequence[str]], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)

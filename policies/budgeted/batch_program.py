@@ -9,6 +9,7 @@ import numpy as np
 
 from policies.parts.batch import check_batch, decisions, estimates
 from sim.assignment.program import DECLINE, solve_binary
+from sim.assignment.rows import pooled
 from sim.interface import Decision, Estimator, Gate, Policy, Query, Setting, State
 
 
@@ -45,6 +46,7 @@ class BatchProgram(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Begin with the whole budgets."""
         self._remaining = setting.budgets.copy()
+        self._accounts = setting.accounts
 
     def decide(self, query: Query, state: State) -> Decision:
         """Solve the program of one query."""
@@ -53,8 +55,8 @@ class BatchProgram(Policy):
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         """Solve the program of the batch."""
         quality, cost = estimates(queries)
-        plan = solve_binary(quality, cost, self._remaining, self._gap).plan
+        plan = solve_binary(quality, cost, self._remaining, self._gap, accounts=self._accounts).plan
         served = np.flatnonzero(plan != DECLINE)
         spent = np.bincount(plan[served], weights=cost[served, plan[served]], minlength=len(self._remaining))
-        self._remaining = self._remaining - spent
+        self._remaining = self._remaining - pooled(spent, self._accounts)
         return decisions(plan)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from policies.parts.priced import best_worth, budget_per_query, cost_units, if_it_fits
+from sim.assignment.rows import pooled
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
@@ -52,6 +53,7 @@ class DualSubgradient(Policy):
         """Begin with prices of 0."""
         self._units = cost_units(setting)
         self._share = budget_per_query(setting, self._units)
+        self._accounts = setting.accounts
         self._rate = self._step / math.sqrt(setting.horizon)
         self._prices = np.zeros(len(setting.fleet))
 
@@ -60,6 +62,8 @@ class DualSubgradient(Policy):
         choice = best_worth(query, self._prices / self._units)
         self._prices -= self._rate * self._share
         if choice is not None:
-            self._prices[choice] += self._rate * query.cost_hat[choice] / self._units[choice]
+            charged = np.zeros(len(self._prices))
+            charged[choice] = query.cost_hat[choice] / self._units[choice]
+            self._prices += self._rate * pooled(charged, self._accounts)
         np.maximum(self._prices, 0.0, out=self._prices)
         return if_it_fits(query, choice, state)

@@ -52,6 +52,7 @@ class DynamicPrice(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Begin to learn; a horizon too short for eps still gives up one query."""
         self._budgets = setting.budgets
+        self._accounts = setting.accounts
         self._horizon = setting.horizon
         self._n_first = self._n_next = math.ceil(self._eps * setting.horizon)
         self._quality: list[FloatArray] = []
@@ -72,4 +73,5 @@ class DynamicPrice(Policy):
     def _learn_prices(self, n_seen: int) -> None:
         reserve = self._eps * math.sqrt(self._horizon / n_seen)  # at most sqrt(eps), as n_seen >= eps x horizon
         budgets = (1 - reserve) * n_seen / self._horizon * self._budgets
-        self._prices = solve_linear(np.array(self._quality), np.array(self._cost), budgets).prices
+        quality, cost = np.array(self._quality), np.array(self._cost)
+        self._prices = solve_linear(quality, cost, budgets, accounts=self._accounts).prices

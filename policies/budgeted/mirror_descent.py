@@ -8,6 +8,7 @@ from abc import abstractmethod
 import numpy as np
 
 from policies.parts.priced import DECLINE, budget_per_query, cost_units
+from sim.assignment.rows import pooled
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State, affords
 
@@ -60,13 +61,15 @@ class MirrorDescent(Policy):
         """Begin at the start prices."""
         self._units = cost_units(setting)
         self._share = budget_per_query(setting, self._units)
+        self._accounts = setting.accounts
         self._rate = self._step / math.sqrt(setting.horizon)
         self._prices = np.full(len(setting.fleet), self._start)
-        self._charged = self._share.copy()  # since the query before: the first one finds a subgradient of 0
+        # What was charged since the query before. The first one finds a subgradient of 0.
+        self._charged = self._share / pooled(np.ones(len(setting.fleet)), setting.accounts)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Move the prices by the query before, and take the best affordable deployment that is worth its price."""
-        self._prices = self._moved(self._prices, self._charged)
+        self._prices = self._moved(self._prices, pooled(self._charged, self._accounts))
         self._charged = np.zeros(len(self._prices))
         surplus = query.quality_hat - self._prices / self._units * query.cost_hat
         surplus[~affords(state.remaining, query.cost_hat)] = -np.inf

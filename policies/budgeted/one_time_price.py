@@ -56,6 +56,7 @@ class OneTimePrice(Policy):
         """Begin to learn; a horizon too short for eps still gives up one query."""
         self._exploration = Exploration(setting, self._eps, rng)
         self._sample_budgets = (1 - self._eps) * self._exploration.n_queries / setting.horizon * setting.budgets
+        self._accounts = setting.accounts
         self._prices = np.zeros(len(setting.fleet))
 
     def decide(self, query: Query, state: State) -> Decision:
@@ -64,5 +65,6 @@ class OneTimePrice(Policy):
             return if_it_fits(query, best_worth(query, self._prices), state)
         drawn = self._exploration.send(query)
         if self._exploration.is_over:
-            self._prices = solve_linear(*self._exploration.estimates(), self._sample_budgets).prices
+            quality, cost = self._exploration.estimates()
+            self._prices = solve_linear(quality, cost, self._sample_budgets, accounts=self._accounts).prices
         return DECLINE if self._declines else drawn

@@ -74,6 +74,7 @@ class PacedBatch(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Expect the whole horizon."""
         self._left = setting.horizon
+        self._accounts = setting.accounts
 
     def decide(self, query: Query, state: State) -> Decision:
         """Solve the program of one query."""
@@ -84,7 +85,8 @@ class PacedBatch(Policy):
         quality, cost = estimates(queries)
         budgets = state.remaining * (len(queries) / self._left)
         self._left -= len(queries)
-        return decisions(solve_binary(self._lower(quality), cost, budgets, self._gap).plan)
+        plan = solve_binary(self._lower(quality), cost, budgets, self._gap, accounts=self._accounts).plan
+        return decisions(plan)
 
     def _lower(self, quality: FloatArray) -> FloatArray:
         """Return the lower confidence bound of estimated quality (n, n_deployments)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.assignment.rows import pooled
 from sim.interface import Decision, FloatArray, Query, Setting, State, affords
 
 DECLINE = Decision(None)
@@ -33,8 +34,10 @@ def cost_units(setting: Setting) -> FloatArray:
 
     Then a price is in units of quality and a step is free of the unit of money. A deployment that was free is measured
     in its budget's own unit; one without a budget has the unit ``inf``, so that every cost is 0 and no price is paid.
+    Deployments that share an account have one unit, the mean of theirs, so that one price is the same for all of them.
     """
     mean = setting.history.cost.mean(axis=0)
+    mean = pooled(mean, setting.accounts) / pooled(np.ones_like(mean), setting.accounts)
     return np.where(np.isfinite(setting.budgets), np.where(mean > 0, mean, 1.0), np.inf)
 
 

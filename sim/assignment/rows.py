@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array
 
 from sim.interface import BoolArray, FloatArray, IntArray
@@ -59,7 +61,7 @@ class Rows:
     unit: FloatArray
 
 
-def pooled(amounts: FloatArray, accounts: IntArray | None) -> FloatArray:
+def pooled(amounts: npt.NDArray[Any], accounts: IntArray | None) -> FloatArray:
     """Return what deployments that share an account take of it together, at each of them (n_deployments,).
 
     Parameters
@@ -71,7 +73,10 @@ def pooled(amounts: FloatArray, accounts: IntArray | None) -> FloatArray:
     >>> pooled(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0])).tolist()
     [5.0, 2.0, 5.0]
     """
-    return amounts if accounts is None else np.bincount(accounts, weights=amounts)[accounts]
+    if accounts is None:
+        return amounts
+    together: FloatArray = np.bincount(accounts, weights=amounts)[accounts].astype(np.float64, copy=False)
+    return together
 
 
 def account_of(n_deployments: int, accounts: IntArray | None) -> tuple[IntArray, IntArray]:

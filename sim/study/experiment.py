@@ -238,15 +238,15 @@ class BoundCache:
     def get(self, name: str, instance: Instance, estimates: Estimates) -> Bound:
         """Return the optimum, its plan in order of arrival."""
         by_row = np.argsort(instance.rows, kind="stable")
-        rows, budgets = instance.rows[by_row], instance.setting.budgets
+        rows, budgets, accounts = instance.rows[by_row], instance.setting.budgets, instance.setting.accounts
         unseen = unseen_topics(instance.scenario)
         key = (name, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
         if key not in self._known:
             quality, cost = estimates if name == APPROXIMATE else (instance.quality, instance.cost)
             if name == BINARY:
-                self._known[key] = binary_program(quality[rows], cost[rows], budgets)
+                self._known[key] = binary_program(quality[rows], cost[rows], budgets, accounts=accounts)
             else:
-                self._known[key] = optimum(self._store, quality[rows], cost[rows], budgets)
+                self._known[key] = optimum(self._store, quality[rows], cost[rows], budgets, accounts)
         bound = self._known[key]
         plan = np.empty_like(bound.plan)
         plan[by_row] = bound.plan

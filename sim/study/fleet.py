@@ -19,11 +19,12 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``deployment``, ``model``; ``unit`` and ``budget`` (``inf`` for none); ``window_s``, the length of the windows
-        that each have that budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves
-        is added to the next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved
-        or something may be added to it during the run; ``replicas``; ``slots``,
-        how many queries it can serve at once (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
+        ``deployment``, ``model``; ``account``, the name of what it pays from, its own unless it shares one; ``unit``
+        and ``budget`` of that account (``inf`` for none); ``window_s``, the length of the windows that each have that
+        budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves is added to the
+        next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved or something
+        may be added to it during the run; ``replicas``; ``slots``, how many queries it can serve at once
+        (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the request table may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
         ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say.
@@ -35,6 +36,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         {
             "deployment": [info.name for info in setting.fleet],
             "model": [info.model for info in setting.fleet],
+            "account": [info.account or info.name for info in setting.fleet],
             "unit": [info.unit for info in setting.fleet],
             "budget": setting.budgets,
             "window_s": math.nan if window is None else window.length_s,

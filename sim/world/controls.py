@@ -69,8 +69,7 @@ class FleetControls:
     def cut_budget(self, deployment: str | None, factor: float) -> None:
         """Multiply what remains of a budget, and all that is to come, by a factor of at most 1."""
         self._ledger.flow_in(self.env.now)
-        for k in self._numbers(deployment):
-            self._ledger.cut(k, factor)
+        self._ledger.cut(self._numbers(deployment), factor)
 
     def change_price(self, deployment: str | None, factor: float) -> None:
         """Multiply what queries cost by a factor from now on, besides all factors that hold already."""

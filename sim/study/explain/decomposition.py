@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.assignment.certified import GAP, certified
 from sim.assignment.program import DECLINE
+from sim.assignment.rows import pooled
 from sim.deployment import Deployment
 from sim.instance import Instance, stream
 from sim.interface import Decision, FloatArray, IntArray
@@ -61,19 +62,20 @@ def decompose(optimum: float, policy: Watched, achieved: float, instance: Instan
     decisions = policy.decisions()
     choice = np.array([DECLINE if d.deployment is None else int(d.deployment) for d in decisions], dtype=np.int64)
     explored = np.array([d.explores for d in decisions], dtype=np.bool_)
-    budgets = instance.setting.budgets
+    budgets, accounts = instance.setting.budgets, instance.setting.accounts
     world = without_queues(instance)
 
-    planned = certified(quality_hat, cost_hat, budgets)
+    planned = certified(quality_hat, cost_hat, budgets, accounts)
     surplus = quality_hat - planned.prices * cost_hat
     steps = [optimum, total(rescued(planned.bound.plan, surplus), world)]
     if explored.any():
         sent = np.flatnonzero(explored & (choice != DECLINE))
         cost = instance.cost[instance.rows[sent], choice[sent]]
-        left = np.maximum(budgets - np.bincount(choice[sent], weights=cost, minlength=len(budgets)), 0.0)
+        spent = pooled(np.bincount(choice[sent], weights=cost, minlength=len(budgets)), accounts)
+        left = np.maximum(budgets - spent, 0.0)
         plan = choice.copy()
         if not explored.all():
-            plan[~explored] = certified(quality_hat[~explored], cost_hat[~explored], left).bound.plan
+            plan[~explored] = certified(quality_hat[~explored], cost_hat[~explored], left, accounts).bound.plan
         steps.append(total(rescued(plan, surplus), world))
     else:
         steps.append(steps[-1])

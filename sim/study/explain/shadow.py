@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.assignment.certified import certified
 from sim.assignment.program import solve_linear
-from sim.assignment.rows import Capacity
+from sim.assignment.rows import Capacity, pooled
 from sim.instance import Instance, slots
 from sim.interface import FloatArray
 from sim.traits import ServiceTraits
@@ -46,12 +46,14 @@ def budget_prices(requests: pd.DataFrame, instance: Instance, at_s: FloatArray) 
     """
     served = (requests["fate"] == "served").to_numpy()
     deployment = requests["deployment"].cat.codes.to_numpy()
-    quality, cost, budgets = instance.quality[instance.rows], instance.cost[instance.rows], instance.setting.budgets
+    quality, cost = instance.quality[instance.rows], instance.cost[instance.rows]
+    budgets, accounts = instance.setting.budgets, instance.setting.accounts
     prices = []
     for come in np.searchsorted(requests["arrived_at_s"].to_numpy(), at_s).tolist():
         paid = np.flatnonzero(served[:come])
         spent = np.bincount(deployment[paid], weights=cost[paid, deployment[paid]], minlength=len(budgets))
-        prices.append(certified(quality[come:], cost[come:], np.maximum(budgets - spent, 0.0)).prices)
+        left = np.maximum(budgets - pooled(spent, accounts), 0.0)
+        prices.append(certified(quality[come:], cost[come:], left, accounts).prices)
     return np.maximum(prices, 0.0).reshape(len(at_s), len(budgets))
 
 
@@ -106,6 +108,7 @@ def slot_prices(instance: Instance, at_s: FloatArray) -> tuple[FloatArray, Float
         instance.quality[instance.rows],
         instance.cost[instance.rows],
         instance.setting.budgets,
+        accounts=instance.setting.accounts,
         capacities=[Capacity(k, held[k], window, slots(instance.fleet[k]) * length_s) for k in held],
     )
     of_slot = np.full((len(at_s), len(instance.fleet)), np.nan)

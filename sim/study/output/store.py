@@ -104,16 +104,19 @@ def predictions(
     return store.arrays(depends_on, lambda: estimator.fit(history).predict(features))
 
 
-def optimum(store: Store | None, quality: FloatArray, cost: FloatArray, budgets: FloatArray) -> Bound:
+def optimum(
+    store: Store | None, quality: FloatArray, cost: FloatArray, budgets: FloatArray, accounts: IntArray | None
+) -> Bound:
     """Return the certified bound on the program of quality and cost (n, n_deployments)."""
     if store is None:
-        return certified(quality, cost, budgets).bound
+        return certified(quality, cost, budgets, accounts).bound
 
     def solve() -> tuple[FloatArray, IntArray]:
-        bound = certified(quality, cost, budgets).bound
+        bound = certified(quality, cost, budgets, accounts).bound
         return np.array(bound.value), bound.plan
 
-    value, plan = store.arrays((b"optimum", quality, cost, budgets), solve)
+    depends_on = (b"optimum", quality, cost, budgets, *(() if accounts is None else (accounts,)))
+    value, plan = store.arrays(depends_on, solve)
     return Bound(float(value), plan)
 
 

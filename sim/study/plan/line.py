@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 
+from sim.assignment.rows import account_of
 from sim.deployment import Deployment
 from sim.errors import unknown
 from sim.instance import realise
@@ -211,7 +212,8 @@ class Budget(Line):
     def candidates(self, scenario: Scenario, seed: int) -> list[Candidate]:
         """Return a candidate per multiple, with the sum of its budgets in replication 0."""
         setting = realise(scenario, seed, 0).setting
-        total, units = float(setting.budgets.sum()), {info.unit for info in setting.fleet}
+        _, first = account_of(len(setting.fleet), setting.accounts)
+        total, units = float(setting.budgets[first].sum()), {info.unit for info in setting.fleet}
         if not 0 < total < math.inf:
             raise ValueError(
                 f"the budgets add up to {total:g}, so no multiple of them can be searched: choose a budget"

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from sim.assignment.rows import account_of
 from sim.instance import Instance
 from sim.interface import Estimator, FloatArray, Policy
 from sim.scenario import BudgetBasis, BudgetRule, Scenario
@@ -30,6 +31,11 @@ class Scaled:
     def unit(self) -> str | Sequence[str]:
         """The rule's."""
         return self.rule.unit
+
+    @property
+    def accounts(self) -> Callable[[Sequence[str]], Sequence[str]] | None:
+        """The rule's."""
+        return BudgetTraits.of(self.rule).accounts
 
     def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the budgets (n_deployments,)."""
@@ -139,7 +145,9 @@ def largest_queries(instance: Instance) -> FloatArray:
     How many of its largest queries a budget pays for, which guarantees under random order are functions of (Kesselheim
     and others, arXiv 1311.2578). Budgets of 0, of infinity and of free deployments are left out.
     """
-    budgets, largest = instance.setting.budgets, instance.cost[instance.rows].max(axis=0)
+    account, first = account_of(len(instance.fleet), instance.setting.accounts)
+    budgets, largest = instance.setting.budgets[first], np.zeros(len(first))
+    np.maximum.at(largest, account, instance.cost[instance.rows].max(axis=0))
     binds = np.isfinite(budgets) & (budgets > 0) & (largest > 0)
     return budgets[binds] / largest[binds] if binds.any() else np.array([np.inf])
 

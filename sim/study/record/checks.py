@@ -86,7 +86,7 @@ def check_times(requests: pd.DataFrame) -> None:
 
 
 def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:
-    """Raise RuntimeError if the served queries of a deployment cost more than its budget, in its unit.
+    """Raise RuntimeError if the served queries of an account's deployments cost more than its budget, in its unit.
 
     A budget for each window of time is kept in each of them by the queries that were taken on in it, or, where what is
     left rolls over, in each and all before it.
@@ -95,10 +95,12 @@ def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) 
     cost_usd, tokens = numbers(requests, "cost_usd"), numbers(requests, "input_tokens")
     if (fleet["unit"] == "tokens").any():
         tokens = tokens + np.nan_to_num(numbers(requests, "output_tokens"))
-    for row, (name, unit, budget) in enumerate(zip(fleet["deployment"], fleet["unit"], fleet["budget"], strict=True)):
+    accounts = (fleet["account"] if "account" in fleet else fleet["deployment"]).to_numpy()
+    for row in np.unique(accounts, return_index=True)[1]:
+        name, unit, budget = accounts[row], fleet["unit"].iloc[row], fleet["budget"].iloc[row]
         if not np.isfinite(budget) or ("may_exceed" in fleet and bool(fleet["may_exceed"].iloc[row])):
             continue
-        here = served & (where == row)
+        here = served & np.isin(where, np.flatnonzero(accounts == name))
         cost = (tokens if unit == "tokens" else cost_usd)[here]
         window_s = float(fleet["window_s"].iloc[row]) if "window_s" in fleet else np.nan
         spent, window, allowed = cost.sum(), "", budget
@@ -113,8 +115,13 @@ def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) 
             spent, allowed, window = sums[worst], limits[worst], f" by the end of window {int(numbers_of[worst])}"
         if spent > allowed * (1 + TOLERANCE):
             raise RuntimeError(
-                f"the request table is wrong: deployment {name!r} spent {spent} of a budget of {allowed} {unit}{window}"
+                f"the request table is wrong: {who(name, fleet)} spent {spent} of a budget of {allowed} {unit}{window}"
             )
+
+
+def who(account: str, fleet: pd.DataFrame) -> str:
+    """Return what pays from an account, in words."""
+    return f"deployment {account!r}" if (fleet["deployment"] == account).any() else f"account {account!r}"
 
 
 def windows(times_s: FloatArray, length_s: float) -> tuple[FloatArray, IntArray]:

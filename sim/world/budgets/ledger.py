@@ -1,15 +1,19 @@
 """Counts what each deployment may spend, has promised and has paid. It knows amounts and times, and no query.
 
-Two views of the same budget. *Committed* cost counts from the moment a query is taken on, and enforces the budget.
-*Settled* cost counts from its completion, and is all that a policy sees: showing the committed view would tell the true
-cost of a query before it has been served.
+A deployment pays from an account: its own, or one that it shares. There are two views of what is in it. *Committed*
+cost counts from the moment a query is taken on, and enforces the budget. *Settled* cost counts from its completion, and
+is all that a policy sees: showing the committed view would tell the true cost of a query before it has been served.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from sim.interface import TOLERANCE, FloatArray
+import numpy as np
+
+from sim.assignment.rows import account_of
+from sim.interface import TOLERANCE, FloatArray, IntArray
 from sim.world.live import Amounts
 
 
@@ -22,67 +26,76 @@ class Ledger:
         For the whole run, or for one window; ``inf`` for no budget. For token buckets what they hold, and begin with.
     inflow_per_s : array (n_deployments,) or None
         For token buckets: what flows in each second, up to what they hold.
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from, from 0; None where each has its own. Amounts of one
+        account are the same at each of its deployments.
 
     Attributes
     ----------
     remaining : array (n_deployments,)
         Budget less settled cost; read-only, updated in place.
-    share : list of float
-        What a whole new window begins with, or a bucket holds.
     window : int
         How often the budgets have been renewed.
-    overshoot : list of float
-        The most by which each budget was exceeded, when true costs were above what had been committed for them.
     """
 
-    def __init__(self, budgets: FloatArray, inflow_per_s: FloatArray | None = None) -> None:
-        self.share: list[float] = budgets.tolist()
-        self._budgets: list[float] = budgets.tolist()
+    def __init__(
+        self, budgets: FloatArray, inflow_per_s: FloatArray | None = None, accounts: IntArray | None = None
+    ) -> None:
+        account, first = account_of(len(budgets), accounts)
+        self._account: list[int] = account.tolist()
+        self._members = [np.flatnonzero(account == number).tolist() for number in range(len(first))]
+        # From here on everything is by account.
+        self._share: list[float] = budgets[first].tolist()  # what a whole new window begins with, or a bucket holds
+        self._budgets: list[float] = budgets[first].tolist()
         self._limits = [limit(budget) for budget in self._budgets]
-        self._inflow_per_s: list[float] | None = None if inflow_per_s is None else inflow_per_s.tolist()
+        self._inflow_per_s: list[float] | None = None if inflow_per_s is None else inflow_per_s[first].tolist()
         self._flowed_at_s = 0.0
-        self._committed = [0.0] * len(budgets)
-        self._settled = [0.0] * len(budgets)
-        self._lost = [0.0] * len(budgets)
+        self._committed = [0.0] * len(first)
+        self._settled = [0.0] * len(first)
+        self._lost = [0.0] * len(first)
+        self._overshoot = [0.0] * len(first)
         self._remaining = Amounts(budgets)
         self.remaining = self._remaining.view
         self.window = 0
-        self.overshoot = [0.0] * len(budgets)
 
     def commit(self, deployment: int, cost: float) -> bool:
         """Take on a cost if committed + cost is within the budget, see ``limit``; return whether it was."""
-        committed = self._committed[deployment] + cost
-        if committed > self._limits[deployment]:
+        account = self._account[deployment]
+        committed = self._committed[account] + cost
+        if committed > self._limits[account]:
             return False
-        self._committed[deployment] = committed
+        self._committed[account] = committed
         return True
 
     def release(self, deployment: int, cost: float, window: int) -> None:
         """Give back what was committed for a query that was not served."""
         if window == self.window:
-            self._committed[deployment] -= cost
+            self._committed[self._account[deployment]] -= cost
 
     def settle(self, deployment: int, committed: float, cost: float, window: int) -> None:
         """Show a cost as spent, in the place of what was committed for it; earlier windows are closed and forgotten."""
         if window != self.window:
             return
+        account = self._account[deployment]
         if cost != committed:
-            self._committed[deployment] += cost - committed
-            over = self._committed[deployment] - self._budgets[deployment]
-            self.overshoot[deployment] = max(self.overshoot[deployment], over)
-        settled = self._settled[deployment]
-        self._settled[deployment] = total = settled + cost
+            self._committed[account] += cost - committed
+            over = self._committed[account] - self._budgets[account]
+            self._overshoot[account] = max(self._overshoot[account], over)
+        settled = self._settled[account]
+        self._settled[account] = total = settled + cost
         # What the sum has lost by rounding, so that after a hundred thousand costs the remainder still pays for one.
-        self._lost[deployment] += cost - (total - settled)
-        self._remaining.write[deployment] = self._budgets[deployment] - total - self._lost[deployment]
+        self._lost[account] += cost - (total - settled)
+        left = self._budgets[account] - total - self._lost[account]
+        for member in self._members[account]:
+            self._remaining.write[member] = left
 
     def renew(self, rollover: bool, part: float = 1.0) -> None:
         """Begin the next window, with what was left of this one or without; the last one may be part of a window."""
         self.window += 1
-        for deployment, share in enumerate(self.share):
-            left = self._budgets[deployment] - self._committed[deployment] if rollover else 0.0
-            self._committed[deployment] = self._settled[deployment] = self._lost[deployment] = 0.0
-            self._set(deployment, share if math.isinf(share) else share * part + max(0.0, left))
+        for account, share in enumerate(self._share):
+            left = self._budgets[account] - self._committed[account] if rollover else 0.0
+            self._committed[account] = self._settled[account] = self._lost[account] = 0.0
+            self._set(account, share if math.isinf(share) else share * part + max(0.0, left))
 
     def flow_in(self, now_s: float) -> None:
         """Let token buckets fill up to now.
@@ -91,8 +104,8 @@ class Ledger:
         """
         if self._inflow_per_s is None or now_s <= self._flowed_at_s:
             return
-        for deployment, inflow in enumerate(self._inflow_per_s):
-            self._add(deployment, min(inflow * (now_s - self._flowed_at_s), self._room(deployment)))
+        for account, inflow in enumerate(self._inflow_per_s):
+            self._add(account, min(inflow * (now_s - self._flowed_at_s), self._room(account)))
         self._flowed_at_s = now_s
 
     def end_inflow(self, now_s: float) -> None:
@@ -102,40 +115,52 @@ class Ledger:
 
     def wait_s(self, deployment: int, cost: float) -> float:
         """Return how long a bucket has to fill, as of the last ``flow_in``, before it can pay; ``inf`` for never."""
-        if self._committed[deployment] + cost <= self._limits[deployment]:
+        account = self._account[deployment]
+        if self._committed[account] + cost <= self._limits[account]:
             return 0.0
-        missing = self._committed[deployment] + cost - self._budgets[deployment]
-        inflow = 0.0 if self._inflow_per_s is None else self._inflow_per_s[deployment]
-        return missing / inflow if inflow > 0 and cost <= limit(self.share[deployment]) else math.inf
+        missing = self._committed[account] + cost - self._budgets[account]
+        inflow = 0.0 if self._inflow_per_s is None else self._inflow_per_s[account]
+        return missing / inflow if inflow > 0 and self.could_pay(deployment, cost) else math.inf
+
+    def could_pay(self, deployment: int, cost: float) -> bool:
+        """Return whether a whole new window, or a full bucket, pays for a cost."""
+        return cost <= limit(self._share[self._account[deployment]])
+
+    def overshoot(self) -> list[float]:
+        """Return the most by which each deployment's budget was exceeded by true costs above what was committed."""
+        return [self._overshoot[account] for account in self._account]
 
     def top_up(self, deployment: int, amount: float) -> None:
-        """Add to a budget."""
-        self._add(deployment, amount)
+        """Add to the budget that a deployment pays from."""
+        self._add(self._account[deployment], amount)
 
-    def cut(self, deployment: int, factor: float) -> None:
-        """Multiply what remains of a budget, and all that is to come, by a factor of at most 1.
+    def cut(self, deployments: Iterable[int], factor: float) -> None:
+        """Multiply what remains of the budgets of some deployments, and all that is to come, by a factor of at most 1.
 
         What remains is the settled view, so that the step does not tell what is in flight; that is still paid for.
         """
-        if math.isinf(self._budgets[deployment]):
-            return
-        self._add(deployment, -(1.0 - factor) * max(0.0, float(self.remaining[deployment])))
-        self.share[deployment] *= factor
-        if self._inflow_per_s is not None:
-            self._inflow_per_s[deployment] *= factor
+        for account in {self._account[deployment] for deployment in deployments}:
+            if math.isinf(self._budgets[account]):
+                continue
+            remaining = self._budgets[account] - self._settled[account] - self._lost[account]
+            self._add(account, -(1.0 - factor) * max(0.0, remaining))
+            self._share[account] *= factor
+            if self._inflow_per_s is not None:
+                self._inflow_per_s[account] *= factor
 
-    def _room(self, deployment: int) -> float:
+    def _room(self, account: int) -> float:
         """Return how much may flow in before the bucket is full."""
-        share = self.share[deployment]
-        return 0.0 if math.isinf(share) else max(0.0, share - self._budgets[deployment] + self._committed[deployment])
+        share = self._share[account]
+        return 0.0 if math.isinf(share) else max(0.0, share - self._budgets[account] + self._committed[account])
 
-    def _add(self, deployment: int, amount: float) -> None:
-        self._set(deployment, self._budgets[deployment] + amount)
+    def _add(self, account: int, amount: float) -> None:
+        self._set(account, self._budgets[account] + amount)
 
-    def _set(self, deployment: int, budget: float) -> None:
-        self._budgets[deployment] = budget
-        self._limits[deployment] = limit(budget)
-        self._remaining.write[deployment] = budget - self._settled[deployment] - self._lost[deployment]
+    def _set(self, account: int, budget: float) -> None:
+        self._budgets[account] = budget
+        self._limits[account] = limit(budget)
+        for member in self._members[account]:
+            self._remaining.write[member] = budget - self._settled[account] - self._lost[account]
 
 
 def limit(budget: float) -> float:

@@ -22,13 +22,13 @@ ROUNDING = 1e-9  # of a window: by so much the last arrival may come after the e
 
 def open_ledger(instance: Instance) -> Ledger:
     """Return the ledger of a run, with the budgets of one window where there are windows."""
-    budgets, window = instance.setting.budgets, instance.scenario.window
+    budgets, accounts, window = instance.setting.budgets, instance.setting.accounts, instance.scenario.window
     if isinstance(window, TokenBucket):
         part, finite = min(1.0, window.burst_s / span_s(instance)), np.where(np.isinf(budgets), 0.0, budgets)
-        return Ledger(budgets * part, finite * (1 - part) / span_s(instance))
+        return Ledger(budgets * part, finite * (1 - part) / span_s(instance), accounts)
     if isinstance(window, Window) and window.spread:
-        return Ledger(budgets * min(1.0, window.length_s / span_s(instance)))
-    return Ledger(budgets)
+        budgets = budgets * min(1.0, window.length_s / span_s(instance))
+    return Ledger(budgets, accounts=accounts)
 
 
 def renewals(

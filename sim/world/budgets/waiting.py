@@ -8,7 +8,7 @@ from collections.abc import Callable
 import simpy
 
 from sim.interface import Decision, Query
-from sim.world.budgets.ledger import Ledger, limit
+from sim.world.budgets.ledger import Ledger
 from sim.world.moment import WINDOWS, Moment
 
 
@@ -47,7 +47,7 @@ class BudgetQueue:
     def accepts(self, query: Query, decision: Decision) -> bool:
         """Let a query wait if one whole window, or a full bucket, could pay for its first choice; return whether."""
         choice = decision.deployment
-        if not self._is_open or choice is None or self._needs(query, choice) > limit(self._ledger.share[choice]):
+        if not self._is_open or choice is None or not self._ledger.could_pay(choice, self._needs(query, choice)):
             return False
         self._waiting.append((query, decision))
         if self._flows:  # a choice that could be paid at once was refused for another reason
