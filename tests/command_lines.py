@@ -287,7 +287,7 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     """Draw budgets, how they are given out, and what happens when there is none left."""
     pick, keys = line.pick, line.keys
     if not is_hard:
-        unfit = {"amounts"} if not names else set()
+        unfit = {"amounts", "shared"} if not names else set()
         if keys.get("fleet.size") == 1:
             unfit.add("extreme")  # it needs one who is cost-effective
         able = [name for name in options("budget") if name not in unfit]
@@ -295,6 +295,10 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
         if budget == "each":
             keys["budget.unit"] = unit = pick("usd", "tokens")
             keys["budget.amount"] = pick(0, 300, 2000) if unit == "tokens" else pick(0.0, 0.001, 0.01)
+        elif budget == "shared":  # by the first and the last deployment; the others have their own
+            own = {name: pick(0.0, 0.001, INF) for name in names[1:-1]}
+            keys["budget.amount_by_account"] = {"both": pick(0.0, 0.001, 0.01), **own}
+            keys["budget.account_by_deployment"] = {names[0]: "both", names[-1]: "both"}
         elif budget == "amounts":  # so many queries to the last digit, in the order of the data set
             costs = costs_of(line.keys)
             amounts: list[Callable[[int], float]] = [lambda _: 0.0, lambda _: INF]

@@ -92,27 +92,30 @@ def hold_budgets(one: Study, requests: pd.DataFrame, instance: Instance, cost_ha
     """No budget is overspent at any time, by the truth and the table alone."""
     scenario = one.scenario
     span_s = max(float(requests["arrived_at_s"].iloc[-1]), float(np.finfo(np.float64).tiny))
-    for k, (info, budget) in enumerate(zip(instance.setting.fleet, instance.setting.budgets.tolist(), strict=True)):
-        here = requests[(requests["fate"] == "served") & (requests["deployment"] == info.name)]
+    fleet, budgets = instance.setting.fleet, instance.setting.budgets
+    accounts = np.array([info.account or info.name for info in fleet])
+    for account in np.unique(accounts):
+        members = [info.name for info in fleet if (info.account or info.name) == account]
+        budget, info = float(budgets[accounts == account][0]), fleet[int((accounts == account).argmax())]
+        here = requests[(requests["fate"] == "served") & requests["deployment"].isin(members)]
         here = here.sort_values("offered_at_s", kind="stable")
         if here.empty or np.isinf(budget):
             continue
         rows, at_s = instance.rows[here["id"].to_numpy()], here["offered_at_s"].to_numpy()
+        k = here["deployment"].map({info.name: k for k, info in enumerate(fleet)}).to_numpy(dtype=np.int64)
         spent = here["cost_usd"].to_numpy() if info.unit == "usd" else instance.cost[rows, k]
         added = sum(
-            event.amount for event in scenario.events if isinstance(event, TopUp) and event.deployment == info.name
+            event.amount for event in scenario.events if isinstance(event, TopUp) and event.deployment in members
         )
         if scenario.reserve == "estimate":  # so far may the truth be above what was reserved
             added += np.maximum(spent - cost_hat[rows, k], 0.0).sum()
         given_out = budget * shares(scenario.window, span_s, at_s) + added
         slack = TOLERANCE * (given_out + spent.sum())
-        assert (spent.cumsum() <= given_out + slack).all(), f"{info.name} overspends {budget}"
+        assert (spent.cumsum() <= given_out + slack).all(), f"{account} overspends {budget}"
         if isinstance(scenario.window, Window) and not scenario.window.rollover:
             in_each = pd.Series(spent).groupby(number(scenario.window, at_s)).sum()
             of_each = shares(scenario.window, span_s, np.zeros(1))[0] * budget
-            assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), (
-                f"{info.name} overspends {of_each} in a window"
-            )
+            assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), f"{account} overspends {of_each} in a window"
 
 
 def hold_events(one: Study, requests: pd.DataFrame, instance: Instance) -> None:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from scenarios.arrivals import Poisson
 from scenarios.arrivals.closed import ClosedLoop
-from scenarios.budgets import Uniform, Unlimited, Weighted
+from scenarios.budgets import Global, Uniform, Unlimited, Weighted
 from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from scenarios.fleets import Listed
 from scenarios.orders import shuffled
 from scenarios.workloads.synthetic import synthetic
+from sim.assignment.rows import pooled
 from sim.deployment import Deployment, Service
 from sim.distributions import Lognormal
 from sim.instance import Instance, realise, stream
@@ -143,7 +144,12 @@ def instances(draw: st.DrawFn) -> Instance:
     scenario = Scenario(
         workload=WORKLOAD,
         fleet=draw(fleets),
-        budget=draw(st.builds(Weighted, st.floats(0, 2)) | st.builds(Uniform, st.floats(0, 2)) | st.just(Unlimited())),
+        budget=draw(
+            st.builds(Weighted, st.floats(0, 2))
+            | st.builds(Uniform, st.floats(0, 2))
+            | st.builds(Global, st.floats(0, 2))
+            | st.just(Unlimited())
+        ),
         arrivals=draw(open_loop if spreads else open_loop | closed_loop),
         order=shuffled,
         exhausted=draw(st.sampled_from(outcomes)),
@@ -182,7 +188,7 @@ def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name
 
     if instance.scenario.window is None and not any(isinstance(event, TopUp) for event in instance.scenario.events):
         within = instance.setting.budgets * (1 + 1e-9) + np.array(table.overshoot)
-        assert (spent(requests, instance) <= within).all()
+        assert (pooled(spent(requests, instance), instance.setting.accounts) <= within).all()
     if instance.scenario.reserve == "true_cost":
         assert table.overshoot == [0.0] * len(instance.fleet)
 

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.arrivals.renewal import Deterministic, Poisson
-from scenarios.budgets import Uniform, Unlimited, Weighted
+from scenarios.budgets import Global, Uniform, Unlimited, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given as given_order
 from scenarios.orders import shuffled
 from scenarios.workloads.synthetic import synthetic
+from sim.assignment.rows import pooled
 from sim.instance import Instance, realise, stream
 from sim.scenario import Scenario
 from sim.study.experiment import EstimateCache
@@ -49,6 +50,7 @@ instances = st.builds(
     budget=st.one_of(
         st.builds(Weighted, total=totals, unit=units),
         st.builds(Uniform, total=totals, unit=units),
+        st.builds(Global, total=totals, unit=units),
         st.builds(Unlimited, unit=units),
     ),
     arrivals=st.builds(Poisson, st.floats(0.1, 50)) | st.builds(Deterministic, st.floats(0.1, 50)),
@@ -73,7 +75,8 @@ def test_every_query_has_one_fate_no_budget_is_exceeded_and_time_runs_forward(na
 
     served = first[first["fate"] == "served"]
     rows, chosen = instance.rows[served["id"]], served["deployment"].cat.codes
-    spent = np.bincount(chosen, weights=instance.cost[rows, chosen], minlength=len(instance.fleet))
+    at_each = np.bincount(chosen, weights=instance.cost[rows, chosen], minlength=len(instance.fleet))
+    spent = pooled(at_each, instance.setting.accounts)
     assert (spent <= instance.setting.budgets * (1 + 1e-12)).all()
 
     steps = ["arrived_at_s", "decided_at_s", "started_at_s", "first_token_at_s", "finished_at_s"]
