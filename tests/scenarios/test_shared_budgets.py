@@ -97,8 +97,6 @@ def test_the_optimum_of_an_account_is_that_of_the_program_and_a_run_cannot_beat_
     workload = tiny_workload(tiny_rows([[0.4, 0.9]] * 4, [[1.0, 3.0]] * 4))
     scenario = tiny_scenario_with(workload, Global(total=1.5))
     table = compare(scenario, {"p": Scripted([0, 0, 0, 1])}, oracle=Oracle((OPTIMUM,)))
-        tiny_scenario_with(workload, Global(total=1.5)), {"p": Scripted([0, 0, 0, 1])}, oracle=Oracle((OPTIMUM,))
-    )
     own = table[table["policy"] == "p"].iloc[0]
     assert own["quality"] == pytest.approx(3 * 0.4 + 0.9)
     assert own["optimum_ratio"] == pytest.approx(1.0, abs=1e-4)
