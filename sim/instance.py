@@ -15,6 +15,7 @@ from sim.deployment import Deployment
 from sim.fitting import account_names, check_accounts, check_budgets, check_fleet, check_periods, check_units
 from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
+from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, seen, unseen_topics
 from sim.traits import ArrivalsTraits, ServiceTraits
 from sim.workload import Rows
@@ -61,6 +62,8 @@ class Instance:
     think_s : array (n_queries,) or None
         With a closed loop of users: how long each thinks before its next query; the quickest user asks at 0. Arrival
         times then come of themselves.
+    opinions : Opinions or None
+        Of those who score answers; None where every score is exact and comes at completion.
     """
 
     seeds: tuple[int, int]
@@ -79,6 +82,7 @@ class Instance:
     draws: tuple[FloatArray | None, ...]
     patience_s: tuple[FloatArray | None, ...]
     think_s: FloatArray | None
+    opinions: Opinions | None = None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -137,6 +141,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         think_s[first] -= think_s[first].min()
         span_s = max(float(think_s.sum()) / loop.users, LEAST_LOOP_S)  # services take time besides
     check_periods(scenario, fleet, span_s)
+    is_exact = scenario.feedback == Scores()
+    opinions = None if is_exact else scenario.feedback.draw(len(rows), stream(seed, replication, "feedback"))
     setting = Setting(
         fleet=tuple(
             DeploymentInfo(deployment.name, deployment.model, unit, slots(deployment), account)
@@ -164,6 +170,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         draws=tuple(d.service.draw(len(rows), drawn(d, "service")) for d in fleet),
         patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
         think_s=think_s,
+        opinions=opinions,
     )
 
 

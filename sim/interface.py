@@ -110,7 +110,19 @@ class Decision(NamedTuple):
 
 
 class Feedback(NamedTuple):
-    """The outcome of one served query, at its completion and for the deployment that served it only."""
+    """The outcome of one served query, at its completion and for the deployment that served it only.
+
+    Parameters
+    ----------
+    query : Query
+    deployment : int
+    quality : float
+        Score in [0, 1], with the errors of those who score; NaN if there is none, or none yet.
+    cost : float
+        In the unit of the deployment's budget.
+    latency_s : float
+        From arrival to the last token.
+    """
 
     query: Query
     deployment: int
@@ -256,4 +268,7 @@ class Policy(ABC):
         return [self.decide(query, state) for query in queries]
 
     def learn(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
-        """Take note of an outcome; by default ignore it."""
+        """Take note of an outcome; by default ignore it. Its score may be missing (NaN), or come later."""
+
+    def learn_score(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
+        """Take note of a score that came after ``learn`` heard of the rest of an outcome; by default ignore it."""

@@ -17,6 +17,7 @@ import numpy as np
 from sim.deployment import Deployment
 from sim.errors import check_number, check_one_of
 from sim.interface import FloatArray, IntArray
+from sim.scores import Scores
 from sim.workload import Rows, Workload
 
 EXHAUSTED = ("lost", "fallback", "wait")
@@ -223,6 +224,8 @@ class Scenario:
         How many of the workload's test queries arrive, drawn anew in each replication; None for all of them.
     unseen : sequence of str
         Topics (``Rows.source``) that are left out of the history.
+    feedback : Scores
+        What reaches policies of the scores of their answers.
     """
 
     workload: Workload
@@ -240,6 +243,7 @@ class Scenario:
     measure_decisions: bool = False
     n_queries: int | None = None
     unseen: Sequence[str] = ()
+    feedback: Scores = Scores()  # noqa: RUF009 - immutable
 
     def __post_init__(self) -> None:
         """Check the settings that no part of it checks."""

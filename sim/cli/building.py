@@ -86,6 +86,7 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         measure_decisions=config.measure_decisions,
         n_queries=config.n_queries,
         unseen=tuple(config.unseen),
+        feedback=build(config.feedback, "feedback"),
     )
     return {name: replace(scenario, order=order) for name, order in orders.items()}
 

@@ -16,6 +16,7 @@ from sim.errors import note
 from sim.instance import stream
 from sim.interface import Policy
 from sim.scenario import Scenario
+from sim.scores import Scores
 from sim.study.experiment import check_draws
 from sim.traits import FileTraits, ServiceTraits
 
@@ -56,6 +57,8 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         )
     if config.get("warm_up") is not None and not config.get("metric"):
         yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
+    if scenario.feedback != Scores() and not any(mentions(policy, "quality") for policy in policies.values()):
+        yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from scores"
     if config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
         yield f"estimator= does nothing, as {' and '.join(map(str, config.policy))} make no use of estimates"
 

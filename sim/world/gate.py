@@ -57,9 +57,9 @@ class Batches:
         self._decide(queries)
 
 
-def after(env: simpy.Environment, delay_s: float, act: Callable[[], None]) -> None:
-    """Call ``act`` once a decision has taken its time; at once, without an event, if it takes none."""
+def after(env: simpy.Environment, delay_s: float, act: Callable[[], None], kind: int = DECISIONS) -> None:
+    """Call ``act`` once a decision, or what else takes time, has taken it; at once, without an event, if it is none."""
     if delay_s == 0:
         act()
     else:
-        Moment(env, delay_s, DECISIONS).callbacks.append(lambda _: act())
+        Moment(env, delay_s, kind).callbacks.append(lambda _: act())

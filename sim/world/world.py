@@ -7,6 +7,7 @@ SimPy runs it through callbacks on timeouts; a process per query would be severa
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,7 @@ from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving
 from sim.world.dispatch import Dispatcher, Views
 from sim.world.gate import Batches, after
+from sim.world.moment import COMPLETIONS
 from sim.world.processes import goes_on_by_itself, processes
 from sim.world.record import RequestTable
 from sim.world.services.job import Job
@@ -69,15 +71,15 @@ class World:
         self.table = RequestTable(np.cumsum(instance.gaps_s))
         self._left = len(self._rows)
         self._over = self._env.event()
-        self._goes_on = goes_on_by_itself(instance)
+        self._goes_on = goes_on_by_itself(instance) or instance.scenario.feedback.delay_s > 0
         self._source, self._users = self._open_source(estimates)
-        learns = type(policy).learn is not Policy.learn
+        learns = type(policy).learn is not Policy.learn or type(policy).learn_score is not Policy.learn_score
         self.dispatcher = Dispatcher(
             name,
             instance,
             self._env,
             self.table,
-            self._learn if learns else None,
+            (self._learn if instance.opinions is None else self._learn_in_part) if learns else None,
             self._ended if self._goes_on or self._users is not None else None,
         )
         self._views = self.dispatcher.views
@@ -170,11 +172,28 @@ class World:
     def _learn(self, job: Job, now_s: float) -> None:
         query = job.query
         quality = self._quality[self._rows[query.id], job.deployment]
-        feedback = Feedback(query, job.deployment, quality, job.cost, now_s - query.arrived_at_s)
+        self._tell(self._policy.learn, Feedback(query, job.deployment, quality, job.cost, now_s - query.arrived_at_s))
+
+    def _learn_in_part(self, job: Job, now_s: float) -> None:
+        """Tell of an outcome at completion, and of its score when somebody gives one."""
+        query, opinions, delay_s = job.query, self._instance.opinions, self._scenario.feedback.delay_s
+        assert opinions is not None
+        quality = float(self._quality[self._rows[query.id], job.deployment])
+        if opinions.flipped[query.id]:
+            quality = 1.0 - quality
+        quality = min(max(quality + float(opinions.error[query.id]), 0.0), 1.0)
+        scored = Feedback(query, job.deployment, quality, job.cost, now_s - query.arrived_at_s)
+        is_given = bool(opinions.given[query.id])
+        self._tell(self._policy.learn, scored if is_given and delay_s == 0 else scored._replace(quality=math.nan))
+        if is_given and delay_s > 0:
+            after(self._env, delay_s, partial(self._tell, self._policy.learn_score, scored), COMPLETIONS)
+
+    def _tell(self, learn: Callable[[Feedback], None], feedback: Feedback) -> None:
         try:
-            self._policy.learn(feedback)
+            learn(feedback)
         except Exception as error:
-            raise self._blame(f"raised {type(error).__name__} learning from query {query.id}: {error}") from error
+            number = feedback.query.id
+            raise self._blame(f"raised {type(error).__name__} learning from query {number}: {error}") from error
 
     def _ended(self, _: float) -> None:
         self._left -= 1
