@@ -11,7 +11,6 @@ from policies.parts.exploration import Exploration
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
-
 DIFFERENCE = 1e-8  # of the numeric gradient, as SciPy's L-BFGS-B takes it
 
 

@@ -31,7 +31,7 @@ def rounded(rows: FloatArray | EmbeddingArray) -> FloatArray:
 
 
 def whole(vectors: EmbeddingArray) -> EmbeddingArray:
-    """Return vectors (n, dim) of length 1 times 4096, cut to whole numbers: their products are exact in single precision.
+    """Return vectors (n, dim) of length 1 times 4096, cut to whole numbers: single precision multiplies them exactly.
 
     They are whole, and so is every partial sum; none exceeds 2^24, up to which single precision has every whole number.
 

@@ -1,8 +1,8 @@
 """The minimum of a function in a box by L-BFGS-B, with the same result to the last bit on every processor.
 
 SciPy's L-BFGS-B multiplies by BLAS and LAPACK, whose inner loops add in an order that depends on the processor. On a
-function with kinks, such as PORT's, the last bit decides where the method stops. This is the same method in arithmetic of
-a fixed order: products of single numbers, and NumPy's sums, whose order does not depend on the processor.
+function with kinks, such as PORT's, the last bit decides where the method stops. This is the same method in arithmetic
+of a fixed order: products of single numbers, and NumPy's sums, whose order does not depend on the processor.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def target(point: FloatArray, slope: FloatArray, highest: FloatArray, model: Flo
     return first + min(1.0, room(first, newton, highest)) * newton
 
 
-def cauchy(point: FloatArray, slope: FloatArray, highest: FloatArray, model: FloatArray) -> tuple[FloatArray, BoolArray]:
+def cauchy(
+    point: FloatArray, slope: FloatArray, highest: FloatArray, model: FloatArray
+) -> tuple[FloatArray, BoolArray]:
     """Return the model's first minimum along the projected gradient (n,), and which variables are at no bound."""
     with np.errstate(divide="ignore", invalid="ignore"):
         reached = np.where(slope < 0, (point - highest) / slope, np.where(slope > 0, point / slope, np.inf))

@@ -1,7 +1,7 @@
 """A step along a direction that decreases a function enough, as L-BFGS-B looks for it. It knows no direction.
 
-More and Thuente, "Line search algorithms with guaranteed sufficient decrease", ACM Transactions on Mathematical Software
-20, 1994, in the form of MINPACK-2's ``dcsrch`` and ``dcstep``, which L-BFGS-B 3.0 uses.
+More and Thuente, "Line search algorithms with guaranteed sufficient decrease", ACM Transactions on Mathematical
+Software 20, 1994, in the form of MINPACK-2's ``dcsrch`` and ``dcstep``, which L-BFGS-B 3.0 uses.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def search(along: Callable[[float], tuple[float, float]], value: float, slope: f
             return step
         if found.value <= bound and abs(found.slope) <= CURVATURE * -slope:
             return step
-        if is_first_stage and found.value <= best.value and found.value > bound:  # look at it less the demanded decrease
-            less = [End(one.step, one.value - one.step * least_slope, one.slope - least_slope) for one in (best, other, found)]
-            best, other, step, is_bracketed = closer(*less, is_bracketed, low, high)
-            best, other = (
-                End(one.step, one.value + one.step * least_slope, one.slope + least_slope) for one in (best, other)
-            )
+        if (
+            is_first_stage and found.value <= best.value and found.value > bound
+        ):  # look at it less the demanded decrease
+            start, end, new = (less(one, least_slope) for one in (best, other, found))
+            start, end, step, is_bracketed = closer(start, end, new, is_bracketed, low, high)
+            best, other = less(start, -least_slope), less(end, -least_slope)
         else:
             best, other, step, is_bracketed = closer(best, other, found, is_bracketed, low, high)
         if is_bracketed:
@@ -71,6 +71,11 @@ def search(along: Callable[[float], tuple[float, float]], value: float, slope: f
         if is_bracketed and (step <= low or step >= high or high - low <= WIDTH * high):
             step = best.step
     return None
+
+
+def less(end: End, slope: float) -> End:
+    """Return a point of the function less a line of this slope."""
+    return End(end.step, end.value - end.step * slope, end.slope - slope)
 
 
 def closer(
