@@ -23,8 +23,10 @@ TESTS = (
     "tests/study/test_invariants.py",
     "tests/policies/test_policies.py",
     "tests/policies/test_steward.py",
+    "tests/policies/test_box_minimum.py",
     "tests/study/test_statistics.py",
 )
+COMPARED = "tests/policies/test_everywhere.py"  # runs under all of the settings by itself
 IN_USE = (
     "import faiss, numpy, scipy.linalg, threadpoolctl;"
     "every = threadpoolctl.threadpool_info();"
@@ -67,11 +69,16 @@ SETTINGS = (
 )
 
 
+def runs_here(setting: Setting) -> bool:
+    """Return whether this processor can run a setting."""
+    return setting.needs is None or bool(__cpu_features__.get(setting.needs, False))
+
+
 def main() -> int:
     """Run the tests under each setting; return 1 if any of them failed."""
     failed = []
     for setting in SETTINGS:
-        if setting.needs is not None and not __cpu_features__.get(setting.needs, False):
+        if not runs_here(setting):
             print(f"kernels: {setting.name}: left out, as this processor has no {setting.needs}", flush=True)
             continue
         environment = {**os.environ, **setting.variables}
@@ -83,6 +90,8 @@ def main() -> int:
         command = [sys.executable, "-m", "pytest", "-n", workers, *TESTS]
         if subprocess.run(command, env=environment, check=False).returncode:
             failed.append(setting.name)
+    if subprocess.run([sys.executable, "-m", "pytest", "-m", "slow or not slow", COMPARED], check=False).returncode:
+        failed.append("all of them together")
     print(f"kernels: failed under {'; '.join(failed)}" if failed else "kernels: passed under all of them", flush=True)
     return 1 if failed else 0
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.optimize import minimize
+import math
 
+import numpy as np
+
+from policies.parts.box_minimum import box_minimum
 from policies.parts.exploration import Exploration
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
+
+DIFFERENCE = 1e-8  # of the numeric gradient, as SciPy's L-BFGS-B takes it
 
 
 class Port(Policy):
@@ -64,13 +68,22 @@ class Port(Policy):
 
     def _prices(self) -> FloatArray:
         quality, cost = self._exploration.estimates()
-        quality *= self._alpha
-        is_limited = np.isfinite(self._budgets)  # a budget without limit has price 0
-        budgets = np.where(is_limited, self._budgets, 0.0)
+        limited = np.flatnonzero(np.isfinite(self._budgets))  # a budget without limit has price 0
+        quality, budgets, gamma = self._alpha * quality, self._budgets[limited], np.zeros(len(self._budgets))
 
-        def objective(gamma: FloatArray) -> float:
-            return float(self._eps * np.sum(gamma * budgets) + np.sum(np.max(quality - gamma * cost, axis=1)))
+        def objective(prices: FloatArray) -> float:
+            gamma[limited] = prices
+            worth = np.max(quality - gamma * cost, axis=1)
+            return self._eps * math.fsum((prices * budgets).tolist()) + math.fsum(worth.tolist())
 
-        box = [(0, 1 if limited else 0) for limited in is_limited]
-        gamma: FloatArray = minimize(objective, is_limited / len(budgets), method="L-BFGS-B", bounds=box).x
+        def with_slope(prices: FloatArray) -> tuple[float, FloatArray]:
+            value, slope = objective(prices), np.zeros(len(prices))
+            for i, price in enumerate(prices.tolist()):
+                moved = prices.copy()
+                moved[i] = price + DIFFERENCE if price + DIFFERENCE <= 1 else price - DIFFERENCE
+                slope[i] = (objective(moved) - value) / (moved[i] - price)
+            return value, slope
+
+        start = np.full(len(limited), 1 / len(self._budgets))
+        gamma[limited] = box_minimum(with_slope, start, np.ones(len(limited)))
         return gamma

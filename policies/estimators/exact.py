@@ -13,6 +13,7 @@ import numpy as np
 from sim.interface import EmbeddingArray, FloatArray
 
 BITS = 25
+SINGLE = 4096 * (1 - 2.0**-20)  # so that a vector whose length is 1 but for rounding stays below 4096
 ROWS = 512  # of a product at a time, so that the parts of the rows stay in the cache
 
 
@@ -27,6 +28,18 @@ def rounded(rows: FloatArray | EmbeddingArray) -> FloatArray:
     multiples = np.rint(np.ldexp(rows, BITS - exponent))
     result: FloatArray = np.ldexp(multiples, exponent - BITS)
     return result
+
+
+def whole(vectors: EmbeddingArray) -> EmbeddingArray:
+    """Return vectors (n, dim) of length 1 times 4096, cut to whole numbers: single precision multiplies them exactly.
+
+    They are whole, and so is every partial sum; none exceeds 2^24, up to which single precision has every whole number.
+
+    >>> whole(np.array([[0.6, -0.8]], dtype=np.float32)).tolist()
+    [[2457.0, -3276.0]]
+    """
+    numbers: EmbeddingArray = np.trunc(vectors * SINGLE).astype(np.float32)
+    return numbers
 
 
 def product(rows: FloatArray, columns: FloatArray) -> FloatArray:

@@ -13,13 +13,13 @@ from typing import Any
 import faiss
 import numpy as np
 
-from policies.estimators.exact import rounded
+from policies.estimators.exact import rounded, whole
 from sim.errors import check_number, check_one_of
 from sim.interface import EmbeddingArray, Estimates, Features, FloatArray, History, IntArray, Predictor
 
 WEIGHTS = ("uniform", "distance")
 CHUNK = 16_384  # rows averaged at a time, so that a million queries need no million x k x n_deployments array
-SPARE = 11  # proposals beyond k: by so many a row may fall behind through rounding before all rows are compared
+SPARE = 11  # proposals beyond k: by so many a row may fall behind through rounding
 ENTRIES = 2**23  # of a matrix of similarities, or of the vectors compared, at a time
 
 
@@ -49,7 +49,7 @@ class ExactNeighbours:
         vectors = unit(history.features.embeddings)
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(vectors)
-        return Neighbours(index, history, k, self.weights, SPARE)
+        return Neighbours(index, history, k, self.weights)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class HnswNeighbours:
 
     Notes
     -----
-    Malkov and Yashunin, arXiv 1603.09320. The graph is built by one thread, so that it is the same every time.
+    Malkov and Yashunin, arXiv 1603.09320. The graph is built by one thread, from vectors whose products are exact in
+    single precision (``policies.estimators.exact.whole``), so that it is the same every time and on every processor.
     """
 
     k: int = 5
@@ -86,25 +87,25 @@ class HnswNeighbours:
     def fit(self, history: History) -> Predictor:
         """Build the graph."""
         check(self.k, self.weights, history)
-        vectors = unit(history.features.embeddings)
+        vectors = whole(unit(history.features.embeddings))
         index = faiss.IndexHNSWFlat(vectors.shape[1], self.m, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = self.ef_construction
         index.hnsw.efSearch = max(self.ef_search, self.k)
         with single_thread():
             index.add(vectors)
-        return Neighbours(index, history, self.k, self.weights)
+        return Neighbours(index, history, self.k, self.weights, is_graph=True)
 
 
 class Neighbours:
-    """A fitted index and the outcomes of its rows; ``spare`` rows more than k are proposed where all are compared."""
+    """A fitted index, of all rows or a graph of whole vectors, and the outcomes of its rows."""
 
-    def __init__(self, index: Any, history: History, k: int, weights: str, spare: int = 0) -> None:
+    def __init__(self, index: Any, history: History, k: int, weights: str, is_graph: bool = False) -> None:
         self._index = index
         self._history = history
         self._vectors = rounded(unit(history.features.embeddings))
         self._k = k
         self._weights = weights
-        self._spare = spare
+        self._is_graph = is_graph
 
     def predict(self, features: Features) -> Estimates:
         """Return the mean outcomes of each query's neighbours."""
@@ -140,8 +141,9 @@ class Neighbours:
         the processor and on how many queries there are. Where that bit may have kept a row from being proposed, or the
         graph reached fewer than k (a graph of many duplicates may), the query is compared with every row.
         """
-        n_proposed = min(k + self._spare, len(self._vectors))
-        proposed, neighbours = self._index.search(vectors, n_proposed)
+        width = max(k, self._index.hnsw.efSearch) if self._is_graph else len(self._vectors)
+        n_proposed = min(k + SPARE, width, len(self._vectors))
+        proposed, neighbours = self._index.search(whole(vectors) if self._is_graph else vectors, n_proposed)
         neighbours.sort(axis=1)
         queries = rounded(vectors)
         similarity = np.empty(neighbours.shape)
@@ -149,9 +151,10 @@ class Neighbours:
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
             similarity[part] = np.einsum("nd,nkd->nk", queries[part], self._vectors[neighbours[part]])
+        similarity[neighbours < 0] = -np.inf
         similarity, found = in_order(similarity, neighbours, k)
-        doubtful = neighbours[:, 0] < 0
-        if k < n_proposed < len(self._vectors):
+        doubtful = found[:, -1] < 0
+        if not self._is_graph and k < n_proposed < len(self._vectors):
             error = 2.0**-22 * (vectors.shape[1] + 1)  # more than single precision can lose
             doubtful |= similarity[:, -1] <= proposed[:, -1] + error
         if doubtful.any():

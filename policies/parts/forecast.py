@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from policies.estimators.exact import whole
 from policies.estimators.neighbours import unit
 from sim.interface import EmbeddingArray, Estimates, FloatArray, History, IntArray, Query
 
@@ -56,14 +57,14 @@ class Known:
         self.centres: FloatArray = grouped.cluster_centers_
         self.kinds: IntArray = grouped.labels_.astype(np.int64)
         self.shares: FloatArray = np.bincount(self.kinds, minlength=n_kinds) / len(rows)
-        self._vectors = unit(history.features.embeddings[rows])
-        similarity = self._vectors @ self._vectors.T
+        self._vectors = whole(unit(history.features.embeddings[rows]))
+        similarity = self._vectors @ self._vectors.T / np.float32(2**24)
         np.fill_diagonal(similarity, -1.0)
         self._threshold = float(np.quantile(nearest_mean(similarity), STRANGE)) if len(rows) > NEAR else -np.inf
 
     def is_strange(self, embedding: EmbeddingArray) -> bool:
         """Return whether a query is less like the history than nearly all of the history is like itself."""
-        similarity = self._vectors @ unit(embedding[None])[0]
+        similarity = self._vectors @ whole(unit(embedding[None]))[0] / np.float32(2**24)
         return bool(nearest_mean(similarity[None])[0] < self._threshold)
 
     def kind(self, quality: FloatArray, cost: FloatArray) -> int:

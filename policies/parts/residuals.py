@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from policies.estimators.exact import whole
 from sim.interface import EmbeddingArray, FloatArray
 
 MOST = 5000  # outcomes remembered; then the oldest make room
@@ -15,7 +16,7 @@ class Residuals:
 
     The correction at x is  sum_s w_s r_s / (sum_s w_s + PRIOR)  over the settled queries s, with residual r_s and
     w_s = max(0, cos(x - m, x_s - m))^2, where m is the mean embedding of the history: kernel regression of residuals,
-    drawn to 0 where nothing near has been seen.
+    drawn to 0 where nothing near has been seen. Directions are rounded so that cosines are exact, on every processor.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class Residuals:
     def add(self, embedding: EmbeddingArray, quality: float, log_cost: float) -> None:
         """Remember by how much an outcome exceeded its estimates."""
         place = self._count % len(self._directions)
-        self._directions[place] = self._direction(embedding)
+        self._directions[place] = whole(self._direction(embedding))
         self._residuals[place] = quality, log_cost
         self._count += 1
 
@@ -44,8 +45,10 @@ class Residuals:
         n = min(self._count, len(self._directions))
         if n == 0:
             return 0.0, 0.0
-        weights = np.maximum(self._directions[:n] @ self._direction(embedding), 0.0).astype(np.float64) ** 2
-        corrections: FloatArray = weights @ self._residuals[:n] / (weights.sum() + PRIOR)
+        cosines = (self._directions[:n] @ whole(self._direction(embedding))).astype(np.float64) / 2.0**24
+        weights = np.maximum(cosines, 0.0) ** 2
+        totals: FloatArray = np.add.reduce(weights[:, None] * self._residuals[:n], axis=0)
+        corrections = totals / (np.add.reduce(weights) + PRIOR)
         return float(corrections[0]), float(corrections[1])
 
     def _direction(self, embedding: EmbeddingArray) -> EmbeddingArray:

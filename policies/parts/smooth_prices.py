@@ -3,14 +3,25 @@
 It differs from ``sim.assignment``: ``program.solve_linear`` gives the exact prices of a small program, and
 ``prices.minimise`` those of a large one to a gap. The smoothed dual has another minimum near theirs, without kinks, so
 that it is found again from the last prices in a few steps.
+
+The same inputs give the same prices on every processor, and so do inputs that differ in their last digits only: inputs
+are rounded, sums have one order, and the exponential is made of products of single numbers.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.optimize import minimize
+import math
 
+import numpy as np
+
+from policies.parts.box_minimum import box_minimum
 from sim.interface import FloatArray
+
+LN2 = 0.6931471805599453
+LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # products of the former with whole numbers are exact
+HALF_ROOT = 0.7071067811865476
+PART = 4096  # numbers at a time, so that the parts of a sum stay in the cache
+ODD_INVERSES = tuple(1.0 / (2 * n + 1) for n in range(12))
 
 
 def smooth_prices(
@@ -44,32 +55,96 @@ def smooth_prices(
     iterations : int
         At most so many steps.
     """
-    unit = cost.mean(axis=0)
+    quality, cost, weights = coarse(quality), coarse(cost), coarse(weights)
+    unit = np.add.reduce(cost, axis=0) / len(cost)
     unit = np.where(unit > 0, unit, 1.0)  # prices per mean cost, so that all are alike
     scaled = cost / unit
     with np.errstate(divide="ignore", invalid="ignore"):
         highest = np.where(scaled > 0, quality / scaled, 0.0).max(axis=0)  # above it nobody buys
     limited = np.isfinite(budgets)
     highest = np.where(limited, highest, 0.0)
-    available = np.where(limited, budgets, 0.0) / unit
-    total = max(float(weights.sum()), 1e-300)
+    available = np.where(limited, coarse(budgets), 0.0) / unit
+    total = max(float(np.add.reduce(weights)), 1e-300)
 
     def dual(prices: FloatArray) -> tuple[float, FloatArray]:
         exponent = (quality - prices * scaled) / temperature
         top = np.maximum(exponent.max(axis=1), 0.0)
-        share = np.exp(exponent - top[:, None])
-        norm = share.sum(axis=1) + np.exp(-top)
-        value = prices @ available + temperature * (weights @ (top + np.log(norm)))
-        spent = ((share * (weights / norm)[:, None]) * scaled).sum(axis=0)
+        share = exponential(exponent - top[:, None])
+        norm = np.add.reduce(share, axis=1) + exponential(-top)
+        value = np.add.reduce(prices * available)
+        value += temperature * np.add.reduce(weights * (top + logarithm(norm)))
+        spent = np.add.reduce(share * (weights / norm)[:, None] * scaled, axis=0)
         return float(value) / total, (available - spent) / total
 
-    found = minimize(
+    found = box_minimum(
         dual,
-        np.clip(start * unit, 0.0, highest),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.column_stack([np.zeros(len(highest)), highest]),
-        options={"maxiter": iterations, "ftol": 1e-9, "gtol": 1e-7},
+        np.clip(coarse(start) * unit, 0.0, highest),
+        highest,
+        iterations=iterations,
+        value_tolerance=1e-9,
+        slope_tolerance=1e-7,
     )
-    prices: FloatArray = found.x / unit
-    return prices
+    return found / unit
+
+
+def coarse(values: FloatArray) -> FloatArray:
+    """Return values to 30 bits, so that another last bit changes nothing but by rare chance.
+
+    >>> coarse(np.array([0.1, 0.1 + 1e-16, np.inf])).tolist()
+    [0.10000000009313226, 0.10000000009313226, inf]
+    """
+    part, exponent = np.frexp(values)
+    result: FloatArray = np.ldexp(np.rint(part * 2.0**30), exponent - 30)
+    return result
+
+
+def exponential(values: FloatArray) -> FloatArray:
+    """Return exp of values of at most 0, to 1e-15 of it, the same on every processor; 5e-324 below -745.
+
+    exp(x) = 2^(n / 64) exp(r) with |r| <= ln(2) / 128, by Taylor's series of exp(r).
+
+    >>> exponential(np.array([0.0, -1.0, -2000.0])).tolist()
+    [1.0, 0.36787944117144233, 5e-324]
+    """
+    result: FloatArray = np.maximum(values, -745.0)
+    flat = result.reshape(-1)
+    for start in range(0, flat.size, PART):
+        part = flat[start : start + PART]
+        power = np.rint(part * (64 / LN2))
+        part -= power * (LN2_HIGH / 64)
+        part -= power * (LN2_LOW / 64)
+        number = power.astype(np.int32)
+        part[:] = np.ldexp(taylor(part, 5) * ROOTS_OF_2[number & 63], number >> 6)
+    return result
+
+
+def taylor(values: FloatArray, degree: int) -> FloatArray:
+    """Return the first terms of the exponential's series."""
+    series = np.full_like(values, 1.0 / math.factorial(degree))
+    for n in range(degree - 1, -1, -1):
+        series *= values
+        series += 1.0 / math.factorial(n)
+    return series
+
+
+ROOTS_OF_2 = taylor(np.arange(64) / 64 * LN2, 18)  # 2^(j / 64)
+
+
+def logarithm(values: FloatArray) -> FloatArray:
+    """Return the logarithm of positive values, to a relative 1e-15 beside 1, the same on every processor.
+
+    ln(m 2^n) = n ln(2) + 2 artanh(s), s = (m - 1) / (m + 1), by the series of artanh.
+
+    >>> logarithm(np.array([1.0, 2.0, 27.5])).tolist()
+    [0.0, 0.6931471805599453, 3.314186004672525]
+    """
+    part, exponent = np.frexp(values)
+    is_low = part < HALF_ROOT
+    part, exponent = np.where(is_low, 2 * part, part), exponent - is_low
+    ratio = (part - 1) / (part + 1)  # at most 0.172
+    square, series = ratio * ratio, np.full_like(ratio, ODD_INVERSES[-1])
+    for factor in ODD_INVERSES[-2::-1]:
+        series *= square
+        series += factor
+    result: FloatArray = exponent * LN2 + 2 * ratio * series
+    return result

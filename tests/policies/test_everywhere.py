@@ -1,0 +1,66 @@
+"""The same record on every processor: policies with prices under the inner loops of several, in processes."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from sim.cli.api import run
+from tests.kernels import SETTINGS, Setting, runs_here
+from tests.scenarios.test_real_tables import DATA, needs_data
+
+SYNTHETIC = ("workload.n_queries=300", "workload.n_history=400")
+ZEROEVAL = (
+    "experiment=zeroeval",
+    f"workload.path={DATA / 'zeroeval.parquet'}",
+    f"workload.embeddings={DATA / 'zeroeval_embeddings.npy'}",
+)
+KERNELS = [setting for setting in SETTINGS if setting.needs is not None and runs_here(setting)]
+
+
+def record(*words: str) -> dict[str, list[object]]:
+    """The total quality of each policy, and a digest of all that was decided."""
+    requests = run(*words)
+    return {
+        str(policy): [float(rows["quality"].sum()), digest(rows)]
+        for policy, rows in requests.groupby("policy", sort=False)
+    }
+
+
+def digest(rows: pd.DataFrame) -> str:
+    """Where every query went and what became of it."""
+    decided = "\n".join(rows["deployment"].astype(object).fillna("none").astype(str) + " " + rows["fate"].astype(str))
+    return hashlib.sha256(decided.encode()).hexdigest()
+
+
+def under(setting: Setting, *words: str) -> dict[str, list[object]]:
+    """The same in a process with this setting."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.policies.test_everywhere", *words]
+    done = subprocess.run(command, env={**os.environ, **setting.variables}, capture_output=True, text=True, check=True)
+    found: dict[str, list[object]] = json.loads(done.stdout)
+    return found
+
+
+def assert_same_everywhere(*words: str) -> None:
+    first, *others = [under(setting, *words) for setting in KERNELS]
+    for setting, other in zip(KERNELS[1:], others, strict=True):
+        assert other == first, setting.name
+
+
+def test_prices_of_synthetic_queries_are_the_same_on_every_processor() -> None:
+    assert_same_everywhere("policy=[port,port_exact,greedy_cost,batch_split,steward]", *SYNTHETIC)
+
+
+@needs_data
+@pytest.mark.slow
+def test_prices_of_zeroeval_are_the_same_on_every_processor() -> None:
+    policies = "port,port_exact,greedy_cost,batch_split,steward,mirror_descent_entropic"
+    assert_same_everywhere(f"policy=[{policies}]", *ZEROEVAL)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(record(*sys.argv[1:])))
