@@ -19,6 +19,7 @@ from sim.interface import FloatArray
 from sim.scenario import BudgetBasis
 
 OF = ("arriving", "all")
+OTHERS = "others"  # all deployments that a shared budget does not name
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,8 @@ class Shared:
     amount_by_account : mapping of str to float
         Of each account; ``inf`` for no budget.
     account_by_deployment : mapping of str to str
-        Which account each deployment pays from; one that is not named here pays from the account of its own name.
+        Which account each deployment pays from; ``others`` stands for all that are not named. Without it one that is
+        not named pays from the account of its own name.
     unit : str
         ``usd`` or ``tokens``, of all accounts.
     """
@@ -225,9 +227,10 @@ class Shared:
     def accounts(self, names: Sequence[str]) -> list[str]:
         """Return the account of each deployment."""
         for name in self.account_by_deployment:
-            if name not in names:
+            if name not in (*names, OTHERS):
                 raise ValueError(unknown("deployment in the budget", name, names))
-        return [self.account_by_deployment.get(name, name) for name in names]
+        others = self.account_by_deployment.get(OTHERS)
+        return [self.account_by_deployment.get(name, others or name) for name in names]
 
     def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
         """Return the amount of the account of each deployment (n_deployments,)."""
@@ -235,8 +238,8 @@ class Shared:
         missing = [account for account in accounts if account not in self.amount_by_account]
         if missing:
             raise ValueError(
-                f"deployment {missing[0]!r} has no account; name one in budget.account_by_deployment, or an amount of "
-                "its own in budget.amount_by_account"
+                f"deployment {missing[0]!r} has no account; name one in budget.account_by_deployment, for it or for "
+                "others, or an amount of its own in budget.amount_by_account"
             )
         return np.array([self.amount_by_account[account] for account in accounts], dtype=np.float64)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from sim.deployment import Deployment
 from sim.interface import Decision, Estimates, Feedback, FloatArray, Policy, Query, Setting, State
 from sim.scenario import BudgetBasis, Scenario
+from sim.traits import BudgetTraits
 from tests.drawn_studies import Study, record
 
 
@@ -44,6 +45,11 @@ class BudgetOfTheOthers:
         of_others = {name: getattr(basis, name)[:n] for name in ("names", "quality_mean", "cost_mean")}
         return np.append(self.inner.amounts(replace(basis, **of_others), rng), np.inf)
 
+    def accounts(self, names: Sequence[str]) -> Sequence[str]:
+        of_others = BudgetTraits.of(self.inner).accounts
+        others = names[: self.n_deployments]
+        return (*(others if of_others is None else of_others(others)), "nobody's")
+
 
 class PolicyOfTheOthers(Policy):
     """A policy that does not see the last deployment."""
@@ -56,7 +62,9 @@ class PolicyOfTheOthers(Policy):
         n, history = self._n, setting.history
         quality, cost = (np.ascontiguousarray(truth[:, :n]) for truth in (history.quality, history.cost))
         seen = replace(history, quality=quality, cost=cost)
-        self._inner.reset(replace(setting, fleet=setting.fleet[:n], budgets=setting.budgets[:n], history=seen), rng)
+        accounts = None if setting.accounts is None else np.unique(setting.accounts[:n], return_inverse=True)[1]
+        own = replace(setting, fleet=setting.fleet[:n], budgets=setting.budgets[:n], history=seen, accounts=accounts)
+        self._inner.reset(own, rng)
         self.gate = self._inner.gate
 
     def _query(self, query: Query) -> Query:
@@ -74,6 +82,9 @@ class PolicyOfTheOthers(Policy):
 
     def learn(self, feedback: Feedback) -> None:
         self._inner.learn(feedback._replace(query=self._query(feedback.query)))
+
+    def learn_score(self, feedback: Feedback) -> None:
+        self._inner.learn_score(feedback._replace(query=self._query(feedback.query)))
 
 
 def with_one_more(one: Study, scenario: Scenario, estimates: Estimates) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from sim.deployment import Deployment, Service
 from sim.instance import realise
 from sim.interface import Decision, Feedback, FloatArray, Gate, Policy, Query, State
 from sim.scenario import Arrivals, BudgetRule, Event, Retry, Scenario, TokenBucket, Window
+from sim.scores import Scores
 from sim.study.experiment import EstimateCache
 from sim.workload import Rows, Workload
 from sim.world.record import frame
@@ -68,6 +69,7 @@ def run(
     retry: Retry = Retry(),  # noqa: B008 - likewise
     state_refresh_s: float | None = None,
     decision_s: float = 0.0,
+    feedback: Scores = Scores(),  # noqa: B008 - likewise
 ) -> pd.DataFrame:
     """Serve one query per time, each worth 0.5 for 1 USD on model a and 1.0 for 2 USD on model b."""
     n = n_queries or len(times)  # type: ignore[arg-type]
@@ -94,6 +96,7 @@ def run(
         retry,
         state_refresh_s,
         decision_s,
+        feedback=feedback,
     )
     instance = realise(scenario, seed=0, replication=0)
     estimates = EstimateCache().get(None, instance)

@@ -107,6 +107,11 @@ class Steward(Policy):
                 query.embedding, feedback.quality - float(query.quality_hat[k]), float(np.log(feedback.cost) - typical)
             )
 
+    def learn_score(self, feedback: Feedback) -> None:
+        """Correct what is expected of queries like this one by a score that came late."""
+        query = feedback.query
+        self._residuals.add(query.embedding, feedback.quality - float(query.quality_hat[feedback.deployment]), np.nan)
+
     def _solve(self, remaining: FloatArray) -> None:
         """Find prices for what is left and what is still to come."""
         rest = self._forecast.rest()

@@ -57,8 +57,8 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         )
     if config.get("warm_up") is not None and not config.get("metric"):
         yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
-    if scenario.feedback != Scores() and not any(mentions(policy, "quality") for policy in policies.values()):
-        yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from scores"
+    if scenario.feedback != Scores() and not any(learns(policy) for policy in policies.values()):
+        yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from outcomes"
     if config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
         yield f"estimator= does nothing, as {' and '.join(map(str, config.policy))} make no use of estimates"
 
@@ -105,6 +105,12 @@ def about_queues(scenario: Scenario, fleet: Iterable[Deployment], policies: Iter
                 f"the queries have a column {column}, and it does nothing: no policy reads it, and no deployment has a "
                 f"discipline that does, such as sim.world.stations.queue.{discipline}"
             )
+
+
+def learns(policy: Policy) -> bool:
+    """Return whether a policy takes note of outcomes."""
+    kind = type(policy)
+    return kind.learn is not Policy.learn or kind.learn_score is not Policy.learn_score
 
 
 def can_lose(deployment: Deployment) -> bool:

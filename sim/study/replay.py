@@ -61,6 +61,10 @@ class Watched(Policy):
         """Pass it on."""
         self._policy.learn(feedback)
 
+    def learn_score(self, feedback: Feedback) -> None:
+        """Pass it on."""
+        self._policy.learn_score(feedback)
+
     def decided_at_s(self) -> list[float]:
         """Return when each query was decided on, in order of arrival."""
         return [now_s for _, (now_s, _, _) in sorted(self._noted.items())]

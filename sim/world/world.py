@@ -73,7 +73,8 @@ class World:
         self._over = self._env.event()
         self._goes_on = goes_on_by_itself(instance) or instance.scenario.feedback.delay_s > 0
         self._source, self._users = self._open_source(estimates)
-        learns = type(policy).learn is not Policy.learn or type(policy).learn_score is not Policy.learn_score
+        kind = type(policy)
+        learns = kind.learn is not Policy.learn or kind.learn_score is not Policy.learn_score
         self.dispatcher = Dispatcher(
             name,
             instance,

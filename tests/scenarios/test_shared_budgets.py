@@ -47,6 +47,14 @@ def test_a_deployment_that_no_account_names_pays_from_the_amount_of_its_own_name
     assert requests.equals(alone)
 
 
+def test_others_are_all_deployments_that_are_not_named() -> None:
+    workload = tiny_workload(tiny_rows([[0.4, 0.9, 0.5]] * 4, [[1.0, 3.0, 1.0]] * 4))
+    budget = Shared({"x": 1.0, "y": 2.0}, {"medium": "x", "others": "y"})
+    setting = realise(tiny_scenario_with(workload, budget), 0, 0).setting
+    assert [info.account for info in setting.fleet] == ["y", "x", "y"]
+    assert setting.budgets.tolist() == [2.0, 1.0, 2.0]
+
+
 def test_every_window_and_bucket_is_shared_too() -> None:
     windows = run(Scripted([0, 1, 0, 1]), [0, 1, 10, 11], budget=Shared({"both": 2.0}, {"a": "both", "b": "both"}),
                   window=Window(10.0, spread=False))  # fmt: skip
