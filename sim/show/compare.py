@@ -19,12 +19,12 @@ from sim.show.tables import comparison, sources
 from sim.show.words import listed, plus_minus, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.experiment import ORACLES
+from sim.study.metrics.counting import ROUNDING
 from sim.study.output.archive import SOURCES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
 from sim.study.record.checks import check
 from sim.study.statistics import mean_interval
 
-SLACK = 1e-3  # the optimum is known to 1e-4 of itself
 CAPTIONS = {
     "latency": "Which share of all arrivals had its first token, and its last, within a time.",
     "utilisation": "How busy each deployment was over time.",
@@ -149,7 +149,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
     ratio = summary["optimum_ratio"]
     if ratio.notna().any():
         yield Check(
-            bool((ratio.dropna() <= 1 + SLACK).all()),
+            bool((ratio.dropna() <= 1 + ROUNDING).all()),
             f"No policy is above the hindsight optimum; the highest ratio is {ratio.max():.4f}.",
         )
     if summary["overshoot"].any():
