@@ -28,8 +28,8 @@ def diff(verb: str, config: DictConfig) -> int:
     folders = [Path(directory) for directory in config.directories]
     if not folders:
         raise ValueError("no directory is given; give one or more of run or compare, as in: switchyard diff A B")
-    output = None if config.out is None else Output(verb, config)
-    if output is not None and output.path.resolve() in [folder.resolve() for folder in folders]:
+    output = Output(verb, config)
+    if output.path is not None and output.path.resolve() in [folder.resolve() for folder in folders]:
         raise ValueError(f"out is {output.path}, which is to be compared; choose another directory")
     studies = read_finished(folders)
     metrics = chosen(config.metrics, studies)
