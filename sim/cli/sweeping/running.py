@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sim.cli.configuration import build
-from sim.cli.project import CURRENT
+from sim.cli.project import MODULES
 from sim.cli.sweeping.axes import Point, identity, points
 from sim.cli.sweeping.claims import summarised
 from sim.cli.sweeping.launchers import Job, Launcher
@@ -94,13 +94,11 @@ class Sweep:
         if cache is not None:
             Store(Path(cache))  # raises here, once, if there can be none
         kept = None if cache is None else str(Path(cache).resolve())
-        project = CURRENT.get()
-        modules = () if project is None else tuple(map(str, project.python))
         files = [folder / f"{name}.parquet" for name in self.whole["points"]]
         self.rows |= {number: table for number, file in enumerate(files) if (table := read_point(file)) is not None}
         self.n_kept = len(self.rows)
         jobs = [
-            Job(number, one["config"], str(files[number]), kept, one["source"], modules)
+            Job(number, one["config"], str(files[number]), kept, one["source"], MODULES.get())
             for number, one in reversed(
                 list(enumerate(self.described))
             )  # sizes mostly ascend, and the longest should not be last

@@ -11,7 +11,7 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.console import RenderableType
 
-from sim.cli.output import Output, say
+from sim.cli.output import Output
 from sim.errors import unknown
 from sim.show.diff import best_sentence, difference_table, ranking_table, sentences, shown_metrics
 from sim.study.diff.comparison import differences
@@ -51,9 +51,6 @@ def diff(verb: str, config: DictConfig) -> int:
             "put better: more or better: less into the YAML of the metric\n"
         )
     shown = found(tables, [study.name for study in studies], metrics)
-    if output is None:
-        say(*shown)
-        return 0
     with output.whole() as folder:
         files = file_hashes(tuple(study / SUMMARY for study in folders))
         output.note(files=files, studies=[study.name for study in studies], cautions=warnings)

@@ -192,16 +192,19 @@ def heat_maps(table: pd.DataFrame, across: str, down: str) -> Figure:
     means = cells(table, [across, down])
     winners = best(means, [across, down])
     policies = means["policy"].unique().tolist()
-    n_across, n_down = means[across].nunique(), means[down].nunique()
-    size = (0.9 + 0.62 * n_across, 0.8 + 0.45 * n_down)
+    columns, lines_of = (in_order(means[axis]) for axis in (across, down))
+    size = (0.9 + 0.62 * len(columns), 0.8 + 0.45 * len(lines_of))
     figure, grid = panels(len(policies) + 1, *size, margin_in=(1.2, 1.0), sharex=False, layout=None)
     low, high = float(means["quality_per_query"].min()), float(means["quality_per_query"].max())
     number = {policy: str(place) for place, policy in enumerate(policies, start=1)}
     titles = {policy: f"{number[policy]}. {policy}" for policy in policies}
     for panel, policy in zip(grid, [*policies, None], strict=True):
         chosen = winners if policy is None else means[means["policy"] == policy]
-        shown = chosen.pivot(index=down, columns=across, values="quality_per_query")
-        named = chosen.assign(number=chosen["policy"].map(number)).pivot(index=down, columns=across, values="number")
+        numbered = chosen.assign(number=chosen["policy"].map(number))
+        shown, named = (
+            numbered.pivot(index=down, columns=across, values=column).reindex(index=lines_of, columns=columns)
+            for column in ("quality_per_query", "number")
+        )
         notes = named if policy is None else shown.map("{:.2f}".format)
         heat_map(shown, notes, panel, ends=(low, high))
         panel.set_title("best policy, by its number" if policy is None else titles[policy], fontsize="medium")
@@ -211,6 +214,12 @@ def heat_maps(table: pd.DataFrame, across: str, down: str) -> Figure:
     figure.supxlabel(f"{AXIS_LABELS[across]} ({across})" if across in AXIS_LABELS else across, fontsize="medium")
     figure.supylabel(f"{AXIS_LABELS[down]} ({down})" if down in AXIS_LABELS else down, fontsize="medium")
     return figure
+
+
+def in_order(values: pd.Series[Any]) -> list[Any]:
+    """Return the distinct values of an axis: numbers ascending, words as they were given."""
+    distinct = values.drop_duplicates().tolist()
+    return sorted(distinct) if pd.api.types.is_numeric_dtype(values) else distinct
 
 
 def plain(axis: str) -> str:
