@@ -56,7 +56,7 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("axes") and verb != "sweep":
         raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
-    if verb in ("ratio", "explain", "plan") and config.oracle.get("names"):
+    if verb in ("ratio", "explain", "plan", "export") and config.oracle.get("names"):
         raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
     check_values(config, lambda: leaves(defaults(verb, words)))
     return config

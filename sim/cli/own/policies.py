@@ -1,8 +1,9 @@
 """Finds policies that a word names by where they are, and puts them into the configuration. It makes none of them.
 
 ``policy=./mine.py:Mine`` is a class in a file, and ``policy=package.module:Mine`` one in a module. ``policy=NAME``,
-where no YAML has that name, is an entry point of the group ``switchyard.policies`` of an installed package. A policy is named
-after its class (``Mine`` is ``mine``), or its entry point; ``policy.mine.KEY=VALUE`` sets what its constructor takes.
+where no YAML has that name, is an entry point of the group ``switchyard.policies`` of an installed package. A policy is
+named after its class (``Mine`` is ``mine``), or its entry point; ``policy.mine.KEY=VALUE`` sets what its constructor
+takes.
 """
 
 from __future__ import annotations

@@ -141,6 +141,12 @@ class Sweep:
                 complain(self.points[min(left)], f"{len(left)} points did not end, {self.failures[min(left)]}")
 
 
+def named_cache(made: Sweep, words: Sequence[str]) -> str | None:
+    """Return the cache of a sweep that writes nothing else: the one that its words name, if they do."""
+    cache: str | None = made.config.cache
+    return cache if any(word.startswith("cache=") for word in words) else None
+
+
 def describe(config: DictConfig) -> dict[str, Any]:
     """Return all that a point's results depend on: its configuration, the files it names, code and libraries."""
     plain = identity(config)

@@ -14,7 +14,7 @@ from sim.cli.output import place, say, write_report
 from sim.cli.progress import stdout_to_stderr, stop_on_termination
 from sim.cli.project import project_files
 from sim.cli.sweeping.claims import claim, replace_earlier
-from sim.cli.sweeping.running import Sweep
+from sim.cli.sweeping.running import Sweep, named_cache
 from sim.show.sweep import point_table
 from sim.study.output.directory import replace_file
 from sim.study.sweep import cells
@@ -80,12 +80,6 @@ def without_output(made: Sweep, words: Sequence[str]) -> int:
         say(point_table(cells(made.table(), made.axes), made.axes))
     sys.stdout.write(f"{len(made.rows)} of {len(made.points)} points\n")
     return 1 if made.failures else 0
-
-
-def named_cache(made: Sweep, words: Sequence[str]) -> str | None:
-    """Return the cache of a sweep that writes nothing else: the one that its words name, if they do."""
-    cache: str | None = made.config.cache
-    return cache if any(word.startswith("cache=") for word in words) else None
 
 
 def write_failures(path: Path, made: Sweep) -> None:
