@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,8 @@ class Instance:
     output_tokens : array (n_test, n_deployments) or None
     priority, due_s : arrays (n_test,) or None
         Class and time to the deadline of each test row.
+    table_row, source : arrays (n_test,), the latter or None
+        Row of the workload's file (without one, of its test arrays) and topic of each test row, for the record alone.
     draws : tuple of array (n_queries, n_numbers) or None
         For each deployment, the random numbers of its service, by arrival.
     patience_s : tuple of array (n_queries,) or None
@@ -79,6 +81,8 @@ class Instance:
     output_tokens: IntArray | None
     priority: IntArray | None
     due_s: FloatArray | None
+    table_row: IntArray
+    source: np.ndarray[Any, np.dtype[Any]] | None
     draws: tuple[FloatArray | None, ...]
     patience_s: tuple[FloatArray | None, ...]
     think_s: FloatArray | None
@@ -167,6 +171,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
         priority=test.priority,
         due_s=test.due_s,
+        table_row=frozen(np.arange(len(test))) if test.row is None else test.row,
+        source=test.source,
         draws=tuple(d.service.draw(len(rows), drawn(d, "service")) for d in fleet),
         patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
         think_s=think_s,

@@ -33,6 +33,8 @@ class Rows:
         Class of each query, 0 the most urgent.
     due_s : array (n,) or None
         Time from arrival to each query's deadline.
+    row : array (n,) of int or None
+        Row of the file that each query was read from, from 0; None without a file.
     """
 
     embeddings: EmbeddingArray
@@ -43,6 +45,7 @@ class Rows:
     source: np.ndarray[Any, np.dtype[Any]] | None = None
     priority: IntArray | None = None
     due_s: FloatArray | None = None
+    row: IntArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""

@@ -88,6 +88,7 @@ def build(
             source=None if source is None else source[chosen],
             priority=None if priority is None else priority[chosen],
             due_s=None if due_s is None else due_s[chosen],
+            row=chosen,
         )
 
     return Workload(tuple(names), rows(history), rows(test), tuple(map(Path, [*files, *filter(None, [embeddings])])))

@@ -132,6 +132,7 @@ def draw(
         cost_usd=np.array(paid).reshape(len(models), len(chosen)).T / 1e6,
         output_tokens=np.tile(output_tokens[:, None], len(models)),
         source=questions.names(),
+        row=chosen,
     )
 
 

@@ -17,6 +17,8 @@ from hydra.errors import (
 )
 from omegaconf import DictConfig, OmegaConf
 
+from sim.cli.own.policies import offered
+from sim.cli.own.words import bring, without_places
 from sim.cli.renamed import follow_moves
 from sim.cli.types import check, check_all, shown, takes_any_name
 from sim.cli.words import of_own_estimators, quoted
@@ -54,7 +56,7 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("axes") and verb != "sweep":
         raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
-    if verb in ("ratio", "explain", "plan") and config.oracle.get("names"):
+    if verb in ("ratio", "explain", "plan", "export") and config.oracle.get("names"):
         raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
     check_values(config, lambda: leaves(defaults(verb, words)))
     return config
@@ -75,6 +77,16 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
         For an option or key that does not exist, naming what is near.
     """
     overrides, own = of_own_estimators([quoted(word) for word in overrides])
+    overrides, brought = without_places(overrides, lambda: with_yaml("policy"))
+    config, words = of_options(verb, overrides)
+    bring(config, brought)
+    put_estimator(config)
+    set_own_estimators(config, own)
+    return config, words
+
+
+def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+    """Compose what Hydra finds; return it and the overrides, and raise as ``composed`` does."""
     try:
         check_options(overrides)
         nodes = whole_nodes(overrides)
@@ -95,15 +107,13 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
         without_keys = defaults(verb, overrides)
         opened = [f"++{word}" if word.partition("=")[0] == key else word for word in overrides]
         if opened != overrides and takes_any_name(OmegaConf.to_container(without_keys), key.split(".")):  # type: ignore[arg-type]
-            return composed(verb, [*opened, *own])
+            return of_options(verb, opened)
         known = [*leaves(without_keys), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
     for key, node in nodes.values():
         put_node(config, key, node)
     follow_moves(config)
-    put_estimator(config)
-    set_own_estimators(config, own)
-    return config, overrides
+    return config, list(overrides)
 
 
 def set_own_estimators(config: DictConfig, words: Sequence[str]) -> None:
@@ -157,6 +167,7 @@ def check_options(overrides: Sequence[str]) -> None:
 
 def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
     """Compose what a verb has with these options of groups, before any key is set."""
+    overrides, _ = without_places(overrides, lambda: with_yaml("policy"))
     return compose(verb, [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS])
 
 
@@ -203,7 +214,12 @@ def leaves(config: DictConfig, prefix: str = "") -> dict[str, Any]:
 
 
 def options(group: str) -> list[str]:
-    """Return the names that a group offers."""
+    """Return the names that a group offers; of policies also those that installed packages offer."""
+    return [*with_yaml(group), *(offered() if group == "policy" else ())]
+
+
+def with_yaml(group: str) -> list[str]:
+    """Return the names in a group that have a YAML."""
     return list(GlobalHydra.instance().config_loader().get_group_options(group)) if group else []
 
 

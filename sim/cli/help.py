@@ -51,6 +51,11 @@ VERBS = {
         "sweep:sweep",
         "sweep n_queries=1000,2000,4000 fleet.size=2,4,8 policy=[port,port_fallback] launcher=joblib",
     ),
+    "export": Verb(
+        "the instances of a scenario as tables, for another program to solve",
+        "export:export",
+        "export policy=[greedy_perf,port] order=random out=instance",
+    ),
     "diff": Verb(
         "how far two studies are apart, and which of many policies is the best",
         "diff:diff",

@@ -83,7 +83,7 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
 
 def carry_out(asked: argparse.Namespace) -> int:
     """Do what is asked for; return the exit code."""
-    with opened(asked.project) as project:
+    with opened(asked.project, asked.words) as project:
         if asked.help and asked.verb is None:
             sys.stdout.write(usage(project))
             return 0

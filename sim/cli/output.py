@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -28,7 +29,7 @@ class Output:
     ----------
     verb : str
     config : DictConfig
-        Its ``out`` is the directory; null for ``outputs/VERB-DIGEST``.
+        Its ``out`` is the directory; ``auto`` for ``outputs/VERB-DIGEST``, null to write nothing.
 
     Raises
     ------
@@ -37,15 +38,16 @@ class Output:
 
     Attributes
     ----------
-    path : Path
+    path : Path or None
+        None if nothing is to be written.
     """
 
     def __init__(self, verb: str, config: DictConfig) -> None:
         resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
         overwrites = resolved.pop("overwrite", False)
         digest = hashlib.sha256(json.dumps(described(resolved), sort_keys=True).encode()).hexdigest()
-        self.path = Path(config.out or f"outputs/{verb}-{digest[:8]}")
-        if not overwrites:
+        self.path = place(config.out, verb, digest)
+        if self.path is not None and not overwrites:
             check_replaceable(self.path, verb, resolved)
         self._manifest: dict[str, Any] = {"verb": verb, "config": resolved}
 
@@ -53,8 +55,13 @@ class Output:
     def whole(self) -> Iterator[Path]:
         """Yield the hidden folder to write to; at the end it gets a manifest and a report, and its name.
 
-        An error, an interrupt or SIGTERM leaves nothing. What compiled solvers print meanwhile goes to stderr.
+        An error, an interrupt or SIGTERM leaves nothing. What compiled solvers print meanwhile goes to stderr. Where
+        nothing is to be written, the folder is a temporary one, and goes at the end.
         """
+        if self.path is None:
+            with stdout_to_stderr(), stop_on_termination(), TemporaryDirectory(prefix="switchyard-") as folder:
+                yield Path(folder)
+            return
         with stdout_to_stderr(), stop_on_termination(), Directory(self.path) as directory:
             yield directory.folder
             directory.write_manifest({**self._manifest, **project_files()})
@@ -65,9 +72,15 @@ class Output:
         self._manifest |= more
 
     def say(self, *shown: RenderableType | None, after: str = "") -> None:
-        """Print tables and sentences, then where the files are; None is left out."""
+        """Print tables and sentences, then where the files are, if there are any; None is left out."""
         say(*shown)
-        console().print(f"written to {self.path}{after}", soft_wrap=True)
+        if self.path is not None:
+            console().print(f"written to {self.path}{after}", soft_wrap=True)
+
+
+def place(out: str | None, verb: str, digest: str) -> Path | None:
+    """Return the directory that ``out`` names; None for none."""
+    return None if out is None else Path(f"outputs/{verb}-{digest[:8]}" if out in ("auto", "") else out)
 
 
 def say(*shown: RenderableType | None) -> None:

@@ -15,15 +15,16 @@ from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
-from sim.show.tables import comparison
+from sim.show.tables import comparison, sources
 from sim.show.words import listed, plus_minus, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.experiment import ORACLES
+from sim.study.metrics.counting import ROUNDING
+from sim.study.output.archive import SOURCES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
 from sim.study.record.checks import check
 from sim.study.statistics import mean_interval
 
-SLACK = 1e-3  # the optimum is known to 1e-4 of itself
 CAPTIONS = {
     "latency": "Which share of all arrivals had its first token, and its last, within a time.",
     "utilisation": "How busy each deployment was over time.",
@@ -52,10 +53,15 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         }
         ranks = ranking(values, 1, np.random.default_rng(0))
         tables.append(behind_table(ranks, "quality"))
+    of_sources = ""
+    if (folder / SOURCES).is_file():
+        by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
+        tables.append(sources(by_source))
+        of_sources = best_on_sources(by_source) if len(names) > 1 else ""
     return Report(
         question,
         scenario(manifest["config"]),
-        answered(policies, ranks) + searched(folder),
+        answered(policies, ranks) + of_sources + searched(folder),
         tuple(tables),
         tuple(figures(folder, summary)),
         tuple(checks(folder, summary, manifest)),
@@ -102,6 +108,16 @@ def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
     return f"{words} Chance can explain its lead over the next, {following['alternative']}: {ahead}."
 
 
+def best_on_sources(by_source: pd.DataFrame) -> str:
+    """Return on how many sources which policies have the most quality, as a sentence to follow another."""
+    routers = by_source[~by_source["policy"].isin(ORACLES)]
+    means = routers.groupby(["source", "policy"], sort=False)["quality"].sum().unstack("policy")
+    if len(means) == 1:
+        return ""
+    wins = [(str(policy), int(n)) for policy, n in means.idxmax(axis=1).value_counts().items()]
+    return f" Of {len(means)} sources, {listed([f'{policy} is the best on {n}' for policy, n in wins])}."
+
+
 def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
     """Yield the figures of a comparison."""
     fleet, requests = read_fleet(folder), folder / "requests.parquet"
@@ -133,7 +149,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
     ratio = summary["optimum_ratio"]
     if ratio.notna().any():
         yield Check(
-            bool((ratio.dropna() <= 1 + SLACK).all()),
+            bool((ratio.dropna() <= 1 + ROUNDING).all()),
             f"No policy is above the hindsight optimum; the highest ratio is {ratio.max():.4f}.",
         )
     if summary["overshoot"].any():

@@ -1,7 +1,8 @@
-"""Reports on sweep: which policy has the highest quality at each point."""
+"""Reports on sweep: every policy at each point, and which has the highest quality."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,37 +10,53 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from sim.show.drawings.sweep import figures
+from sim.show.drawings.sweep import figures, has_relative
 from sim.show.page import Check, Report, Shown
 from sim.show.words import listed, plus_minus, scenario, several
 from sim.show.words import value as words
 from sim.study.experiment import ORACLES
 from sim.study.sweep import best, cells
 
-MOST_ROWS = 40
+MOST_ROWS = 120
+SHOWN = {"quality_per_query": ".3f", "relative_quality": ".3f", "optimum_ratio": ".3f", "quality_per_usd": ".1f"}
 
 
-def best_table(winners: pd.DataFrame, axes: Sequence[str]) -> Table:
-    """Return the best policy of each point, as ``sim.study.sweep.best`` finds it."""
-    replications = int(winners["replications"].iloc[0])
-    title = f"The policy with the highest mean quality at each point, of {replications} replications, +- 95%"
-    if len(winners) > MOST_ROWS:
-        title += f"; the first {MOST_ROWS} of {len(winners)} points, all are in cells.csv"
+NO_RELATIVE = (
+    "Relative quality is not shown: it is a share of the quality of approximate_optimum, which oracle.names lacks."
+)
+
+
+def point_table(means: pd.DataFrame, axes: Sequence[str]) -> Table:
+    """Return every policy at each point, as ``sim.study.sweep.cells`` has them: the highest quality first, optima last.
+
+    Where there are too many rows, it ends with the last point that is shown whole.
+    """
+    shown = [column for column in SHOWN if column in means and means[column].notna().any()]
+    points = [rows for _, rows in means.groupby(list(axes), sort=False, dropna=False)]
+    n_shown = max(1, MOST_ROWS // max(map(len, points)))
+    n_replications = int(means["replications"].min())
+    title = f"Policies at each point, the highest mean quality first: means of {several(n_replications, 'replication')}"
+    title += ", +- 95%" if n_replications > 1 else ""
+    if n_shown < len(points):
+        title += f"; the first {n_shown} of {len(points)} points, all are in cells.csv"
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in (*axes, "policy"):
         table.add_column(column, no_wrap=True)
-    for column in ("quality", "quality_per_query", "quality_per_usd", "served"):
+    for column in ("quality", *shown, "served"):
         table.add_column(column, justify="right", no_wrap=True)
-    for row in winners.head(MOST_ROWS).to_dict("records"):
-        spread = f" +- {row['quality_half_width']:.1f}" if row["quality_half_width"] > 0 else ""
-        table.add_row(
-            *(words(row[axis]) for axis in axes),
-            row["policy"],
-            f"{row['quality']:.1f}{spread}",
-            f"{row['quality_per_query']:.3f}",
-            f"{row['quality_per_usd']:.1f}",
-            f"{row['served']:.0f}",
-        )
+    for rows in points[:n_shown]:
+        for row in rows.assign(is_optimum=rows["policy"].isin(ORACLES)).sort_values(
+            ["is_optimum", "quality"], ascending=[True, False], kind="stable"
+        ).to_dict("records"):  # fmt: skip
+            spread = f" +- {row['quality_half_width']:.1f}" if row["quality_half_width"] > 0 else ""
+            table.add_row(
+                *(words(row[axis]) for axis in axes),
+                row["policy"],
+                f"{row['quality']:.1f}{spread}",
+                *("-" if math.isnan(row[column]) else format(row[column], SHOWN[column]) for column in shown),
+                f"{row['served']:.0f}",
+            )
+        table.add_section()
     return table
 
 
@@ -47,7 +64,8 @@ def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what a sweep says: the policy of the highest quality at its points, and where quality is highest."""
     axes, n_points = manifest["axes"], len(manifest["points"])
     table, failures = pd.read_parquet(folder / "sweep.parquet"), pd.read_csv(folder / "failures.csv")
-    winners = best(cells(table, axes), axes)
+    means = cells(table, axes)
+    winners = best(means, axes)
     names = [policy for policy in table["policy"].unique() if policy not in ORACLES]
     n_replications = int(winners["replications"].min())
     asked = (
@@ -60,7 +78,7 @@ def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         f"{asked} at {several(n_points, 'combination')} of {listed(axes)}?",
         "At the first point: " + scenario(manifest["config"]),
         answered(winners, axes),
-        (best_table(winners, axes),),
+        (point_table(means, axes),),
         tuple(Shown(f"figures/{name}", caption, drawing) for name, caption, drawing in figures(table, axes)),
         (
             Check(
@@ -74,6 +92,7 @@ def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
                 if enough
                 else "One replication: no interval says how much is chance.",
             ),
+            *(() if has_relative(table) else (Check(None, NO_RELATIVE),)),
             Check(
                 None,
                 "The best of each point was chosen by looking, so where others are close its mean flatters it.",

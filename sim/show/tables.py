@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from rich.table import Table
 
+from sim.show.words import several
 from sim.study.metrics import FATES
 from sim.study.output.finished import unvaried
 from sim.study.ratio.worst_order import Found
@@ -27,6 +28,7 @@ COLUMNS = {
 RARE = (*FATES[3:], "rent_usd", "overshoot", "p95_latency_s")  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
 HEAVIEST = 5
+MOST_SOURCES = 20
 
 
 def comparison(summary: pd.DataFrame) -> Table:
@@ -57,6 +59,33 @@ def comparison(summary: pd.DataFrame) -> Table:
     for policy, rows in summary.groupby("policy", sort=False):
         table.add_row(str(policy), *(cell(rows[column].tolist(), column) for column in shown))
     return table
+
+
+def sources(table: pd.DataFrame) -> Table:
+    """Return the mean quality per arrival of each policy on each source, the most frequent sources first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As ``sources.csv`` has it.
+    """
+    policies = table["policy"].unique().tolist()
+    n_replications = table["replication"].nunique()
+    sums = table.groupby(["source", "policy"], sort=False)[["arrived", "quality"]].sum()
+    arrived = sums["arrived"].groupby("source", sort=False).max().sort_values(ascending=False, kind="stable")
+    shown = arrived.index[:MOST_SOURCES].tolist()
+    which = f"the {len(shown)} of {len(arrived)} sources with the most arrivals" if len(arrived) > len(shown) else ""
+    title = f"Quality per arrival on {which or 'each source'}, mean of {several(n_replications, 'replication')}; "
+    title += "sources.csv also has shares served and costs" + (", and the other sources" if which else "")
+    made = Table(title=title, title_justify="left", title_style="bold")
+    made.add_column("source", no_wrap=True)
+    for column in ("arrivals", *policies):
+        made.add_column(column, justify="right")
+    for source in shown:
+        found = sums.loc[source]
+        scores = (found["quality"] / found["arrived"]).reindex(policies)
+        made.add_row(source or "none", f"{arrived[source] / n_replications:,.0f}", *(f"{one:.3f}" for one in scores))
+    return made
 
 
 def worst_order(found: Found) -> str:

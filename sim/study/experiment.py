@@ -18,7 +18,7 @@ from sim.selection import unseen_topics
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.metrics import IN_EVERY_SUMMARY, Metric, counts, evaluate, totals
 from sim.study.metrics.checks import check_metrics
-from sim.study.metrics.counting import ratio
+from sim.study.metrics.counting import ratio, share_of_optimum
 from sim.study.metrics.load import money
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.study.output.store import Store, optimum, predictions
@@ -171,6 +171,7 @@ def replicate(
         try:
             check(requests, fleet)
             check_metrics(requests, measured, fleet, table.openings)
+            of_optimum = share_of_optimum(float(requests["quality"].sum()), most)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
         used = rented(fleet, table.openings, measured)
@@ -184,7 +185,7 @@ def replicate(
             **counts(requests),
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
-            "optimum_ratio": ratio(figures["quality"], most),
+            "optimum_ratio": of_optimum,
             "overshoot": overshoot(table.overshoot, instance.setting.budgets),
             **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
             "wall_s": wall_s,

@@ -67,6 +67,8 @@ def taken(world: World, rows: IntArray) -> World:
             output_tokens=take(instance.output_tokens),
             priority=take(instance.priority),
             due_s=take(instance.due_s),
+            table_row=instance.table_row[rows],
+            source=take(instance.source),
         ),
         Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
     )

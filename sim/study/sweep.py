@@ -11,7 +11,10 @@ import pyarrow as pa
 from sim.study.experiment import ORACLES
 from sim.study.statistics import mean_interval
 
-MEASURES = ("quality", "quality_per_query", "quality_per_usd", "served", "cost_usd", "total_cost_usd")
+MEASURES = (
+    *("quality", "quality_per_query", "quality_per_usd", "relative_quality", "optimum_ratio"),
+    *("served", "cost_usd", "total_cost_usd"),
+)
 Value = str | int | float | bool | None
 
 
@@ -60,15 +63,21 @@ def cells(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
     """
     measures = [measure for measure in MEASURES if measure in table]
     keys = [*axes, "policy"]
-    averages = table.groupby([*keys, "replication"], sort=False, dropna=False)[measures].mean().reset_index()
     rows = []
-    for names, group in averages.groupby(keys, sort=False, dropna=False):
+    for names, group in averages(table, axes).groupby(keys, sort=False, dropna=False):
         row: dict[str, object] = dict(zip(keys, names, strict=True))
         row["replications"] = len(group)
         for measure in measures:
             row[measure], row[f"{measure}_half_width"] = mean_interval(group[measure].tolist())
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def averages(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Return the measures of each policy and replication, averaged over the axes that are left out."""
+    measures = [measure for measure in MEASURES if measure in table]
+    keys = [*axes, "policy", "replication"]
+    return table.groupby(keys, sort=False, dropna=False)[measures].mean().reset_index()
 
 
 def best(means: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:

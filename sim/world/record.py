@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ NOWHERE = -1
 
 COLUMNS = {
     "id": "int64",
+    "row": "int64",
+    "source": "category",
     "arrived_at_s": "float64",
     "deployment": "category",
     "fate": "category",
@@ -129,8 +132,8 @@ def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s
 def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     """Return the request table as a DataFrame with ``COLUMNS``, the truth of what was served looked up.
 
-    A query that was not served has quality 0, cost 0 and no output tokens. Of a query that was tried several times, the
-    row speaks of the last try.
+    Rows and topics are joined here, as neither the world nor a policy sees them. A query that was not served has
+    quality 0, cost 0 and no output tokens. Of a query that was tried several times, the row speaks of the last try.
     """
     rows, fate = instance.rows, np.asarray(table.fate)
     deployment = np.asarray(table.deployment)
@@ -148,6 +151,8 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
     columns = {
         "id": np.arange(len(rows)),
+        "row": instance.table_row[rows],
+        "source": topics(instance),
         "arrived_at_s": np.asarray(table.arrived_at_s),
         "deployment": pd.Categorical.from_codes(deployment, pd.Index([info.name for info in instance.setting.fleet])),
         "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
@@ -165,3 +170,10 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         "output_tokens": tokens,
     }
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def topics(instance: Instance) -> pd.Categorical[Any]:
+    """Return the topic of each arrival (n_queries,); no value where the workload has none."""
+    if instance.source is None:
+        return pd.Categorical.from_codes([-1] * len(instance.rows), pd.Index([], dtype="str"))
+    return pd.Categorical(pd.Series(instance.source[instance.rows]).astype("string"))

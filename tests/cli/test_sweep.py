@@ -522,7 +522,7 @@ def test_a_data_file_that_changed_makes_another_sweep(tmp_path: Path, capsys: py
     assert main(words) == 0
     table.write_text(table.read_text().replace("0.2", "0.3"))
     capsys.readouterr()
-    from sim.cli.verbs.sweep import hash_of
+    from sim.cli.sweeping.running import hash_of
 
     hash_of.cache_clear()  # another process
     assert main(words) == 1

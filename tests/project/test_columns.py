@@ -22,6 +22,7 @@ COMMANDS = {
 TABLES = {  # the heading of a table's section: the command that writes it, and the file
     "`requests.parquet`": ("compare", "requests.parquet"),
     "`summary.csv`": ("compare", "summary.csv"),
+    "`sources.csv`": ("compare", "sources.csv"),
     "`fleet.csv`": ("compare", "fleet.csv"),
     "`sweep.parquet`": ("sweep", "sweep.parquet"),
     "`cells.csv` of a sweep": ("sweep", "cells.csv"),

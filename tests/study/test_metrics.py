@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from sim.cli.main import main
 from sim.study.metrics import counts, evaluate, latency, load, slo, warm_up
-from sim.study.metrics.counting import makespan_s
+from sim.study.metrics.counting import makespan_s, share_of_optimum
 from sim.study.metrics.slo import Slo
 from tests.records import fleet, record, refused, served
 
@@ -151,6 +151,16 @@ def test_energy_is_unknown_where_a_deployment_that_served_does_not_say() -> None
     half = fleet(energy_j_per_token=[0.5, math.nan])
     assert load.energy_j(record(served(0, 0, 0, 0, 1, tokens=10)), half) == pytest.approx(5.0)
     assert math.isnan(load.energy_j(record(served(0, 0, 0, 0, 1, deployment="b")), half))
+
+
+def test_a_share_of_the_optimum_is_never_above_1_by_rounding_and_a_real_excess_is_an_error() -> None:
+    assert share_of_optimum(3 * 0.1, 0.3) == 1.0  # 0.30000000000000004 / 0.3
+    assert share_of_optimum(0.2, 0.4) == 0.5
+    assert math.isnan(share_of_optimum(0.0, 0.0))
+    assert math.isnan(share_of_optimum(1.0, math.nan))  # where there is no bound
+    for optimum in (0.2999, 0.0):
+        with pytest.raises(RuntimeError, match=r"quality 0\.3 is above the hindsight optimum of"):
+            share_of_optimum(0.3, optimum)
 
 
 def test_a_metric_gets_the_fleet_if_it_asks() -> None:

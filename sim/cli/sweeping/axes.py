@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,7 +122,8 @@ def separate(overrides: Sequence[Override]) -> tuple[list[str], dict[str, list[s
             raise ValueError(f"{override.input_line} has no end of values; list them, as in {name(override)}=1,2,4")
         texts = list(override.sweep_string_iterator())
         if name(override) == "policy":
-            names = [policy.strip() for listed in texts for policy in listed.strip("[]").split(",")]
+            plain = [re.sub(r"\\(.)", r"\1", listed) for listed in texts]  # Hydra escapes the : of ./mine.py:Mine
+            names = [policy.strip() for listed in plain for policy in listed.strip("[]").split(",")]
             fixed.append(f"policy=[{','.join(dict.fromkeys(names))}]")
             continue
         if override.get_key_element() in swept:

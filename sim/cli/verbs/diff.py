@@ -11,7 +11,7 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.console import RenderableType
 
-from sim.cli.output import Output, say
+from sim.cli.output import Output
 from sim.errors import unknown
 from sim.show.diff import best_sentence, difference_table, ranking_table, sentences, shown_metrics
 from sim.study.diff.comparison import differences
@@ -26,13 +26,37 @@ MOST_KEYS = 8
 def diff(verb: str, config: DictConfig) -> int:
     """Carry out the verb: print the tables, write the output directory if one is named; return 0."""
     folders = [Path(directory) for directory in config.directories]
-    if not folders:
-        raise ValueError("no directory is given; give one or more of run or compare, as in: switchyard diff A B")
-    output = None if config.out is None else Output(verb, config)
-    if output is not None and output.path.resolve() in [folder.resolve() for folder in folders]:
+    output = Output(verb, config)
+    if output.path is not None and output.path.resolve() in [folder.resolve() for folder in folders]:
         raise ValueError(f"out is {output.path}, which is to be compared; choose another directory")
-    studies = read_finished(folders)
+    studies = studied(config)
     metrics = chosen(config.metrics, studies)
+    tables = compared(config, studies)
+    warnings = cautions(studies)
+    for warning in [*warnings, *unranked(studies)]:
+        sys.stderr.write(f"switchyard: warning: {warning}\n")
+    with output.whole() as folder:
+        files = file_hashes(tuple(study / SUMMARY for study in folders))
+        output.note(files=files, studies=[study.name for study in studies], cautions=warnings)
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+    output.say(*found(tables, [study.name for study in studies], metrics))
+    return 0
+
+
+def studied(config: DictConfig) -> list[Finished]:
+    """Read the studies that a configuration names; raise ValueError if it names none."""
+    if not config.directories:
+        raise ValueError("no directory is given; give one or more of run or compare, as in: switchyard diff A B")
+    return read_finished([Path(directory) for directory in config.directories])
+
+
+def compared(config: DictConfig, studies: list[Finished]) -> dict[str, pd.DataFrame]:
+    """Return the tables that studies have together, by the names of their files.
+
+    Of two studies ``differences`` and ``configuration``; of one, of three or more, or of two with enough policies,
+    ``best``.
+    """
     tables: dict[str, pd.DataFrame] = {}
     if len(studies) == 2:
         if not 0 <= config.margin < 1:
@@ -41,26 +65,18 @@ def diff(verb: str, config: DictConfig) -> int:
         tables["configuration"] = differing_keys(*studies)
     if len(studies) != 2 or (len(alternatives(studies)) >= RANKED_FROM and replicated(studies)):
         tables["best"] = rankings(studies, config.seed)
-    warnings = cautions(studies)
-    for warning in warnings:
-        sys.stderr.write(f"switchyard: warning: {warning}\n")
+    return tables
+
+
+def unranked(studies: list[Finished]) -> list[str]:
+    """Return a line about metrics of which nothing says whether more is better; none if there are none."""
     undirected = dict.fromkeys(metric for study in studies for metric in study.undirected)
-    if undirected:
-        sys.stderr.write(
-            f"switchyard: warning: {', '.join(undirected)} cannot be ranked, as nothing says whether more is better; "
-            "put better: more or better: less into the YAML of the metric\n"
-        )
-    shown = found(tables, [study.name for study in studies], metrics)
-    if output is None:
-        say(*shown)
-        return 0
-    with output.whole() as folder:
-        files = file_hashes(tuple(study / SUMMARY for study in folders))
-        output.note(files=files, studies=[study.name for study in studies], cautions=warnings)
-        for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
-    output.say(*shown)
-    return 0
+    if not undirected:
+        return []
+    return [
+        f"{', '.join(undirected)} cannot be ranked, as nothing says whether more is better; "
+        "put better: more or better: less into the YAML of the metric"
+    ]
 
 
 def chosen(metrics: Any, studies: list[Finished]) -> list[str] | None:

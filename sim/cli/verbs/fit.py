@@ -47,5 +47,6 @@ def fit_service(verb: str, config: DictConfig) -> int:
         )
         compared.insert(0, "fitted", np.arange(len(compared)) < fitted.n_fitted)
         compared.to_csv(folder / "latencies.csv", index=False)
-    output.say(residual_table(residuals), after=f"; use it as fleet: copy {output.path / 'fleet.yaml'} into conf/fleet")
+    after = "" if output.path is None else f"; use it as fleet: copy {output.path / 'fleet.yaml'} into conf/fleet"
+    output.say(residual_table(residuals), after=after)
     return 0

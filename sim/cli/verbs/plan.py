@@ -3,59 +3,102 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from omegaconf import DictConfig, ListConfig
 
-from sim.cli.building import build_metric, build_policy, build_settled, files_read
+from sim.cli.building import build_metric, build_policies, build_settled, files_read
 from sim.cli.configuration import build
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.interface import Policy
+from sim.scenario import Scenario
 from sim.show.plan import candidate_table, reasons
 from sim.show.tables import worst_order
-from sim.study.metrics import IN_EVERY_SUMMARY
+from sim.study.metrics import IN_EVERY_SUMMARY, Metric
 from sim.study.plan import planner
 from sim.study.plan.candidates import Judge
-from sim.study.plan.targets import read_targets
+from sim.study.plan.targets import Target, read_targets
 from sim.study.ratio.worst_order import write_search
 from sim.study.sequential import Effort
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a plan is asked for, made of a configuration and checked."""
+
+    targets: Sequence[Target]
+    metrics: Mapping[str, Metric]
+    effort: Effort
+    search: planner.Search
+
+    @property
+    def runs_at_most(self) -> int:
+        """A bound on the number of replications in all."""
+        return self.search.runs_at_most(self.effort.looks)
+
+
 def plan(verb: str, config: DictConfig) -> int:
     """Carry out the verb: simulate, write the output directory, print; return 1 if nothing met the targets."""
-    if config.replications is not None:
-        raise ValueError("replications is for run and compare; here it is min_replications and max_replications")
-    if len(config.policy) != 1:
-        raise ValueError(f"policy names {', '.join(map(str, config.policy))}; a plan is for one policy")
-    words = list(config.targets) if isinstance(config.targets, ListConfig) else [config.targets]
-    specs = config.get("metric") or {}
-    ranges = {str(key): tuple(spec.range) for key, spec in specs.items() if spec.get("range") is not None}
-    targets = read_targets(words, [*map(str, specs), *IN_EVERY_SUMMARY], ranges)
-    effort = Effort(config.min_replications, config.max_replications, config.confidence)
+    asked = question(config)
     output = Output(verb, config)
-    search = build(config.search, "search")
-    name, spec = next(iter(config.policy.items()))
-    policy = build_policy(spec, f"policy.{name}")
-    wanted = {target.metric for target in targets}
-    metrics = {str(key): build_metric(str(key), spec) for key, spec in specs.items() if key in wanted}
+    policies = build_policies(config)
     with output.whole() as folder:
-        scenario, worst = build_settled(config, {str(name): policy})
+        scenario, worst = build_settled(config, policies)
         output.note(files=files_read(scenario))
-        with progress(search.runs_at_most(effort.looks)) as advance:
-            judge = Judge(
-                str(name),
-                policy,
-                targets,
-                metrics,
-                effort,
-                seed=config.seed,
-                warm_up=config.warm_up,
-                done=advance,
-            )
-            found = planner.plan(scenario, search, judge)
+        with progress(asked.runs_at_most) as advance:
+            found = answer(asked, config, scenario, policies, advance)
         (folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")
         if worst is not None:
             write_search(folder, worst)
         found.candidates.to_csv(folder / "candidates.csv", index=False)
     sentences = [found.sentence, *reasons(found.as_dict()), *([] if worst is None else [worst_order(worst)])]
-    output.say(candidate_table(found.candidates, targets), *sentences)
+    output.say(candidate_table(found.candidates, asked.targets), *sentences)
     return 0 if found.found.answer is not None else 1
+
+
+def question(config: DictConfig) -> Question:
+    """Return what is asked for; raise ValueError for what cannot be, or a key that this verb has no use for."""
+    if config.replications is not None:
+        raise ValueError("replications is for run and compare; here it is min_replications and max_replications")
+    check_one(list(map(str, config.policy)))
+    words = list(config.targets) if isinstance(config.targets, ListConfig) else [config.targets]
+    specs = config.get("metric") or {}
+    ranges = {str(key): tuple(spec.range) for key, spec in specs.items() if spec.get("range") is not None}
+    targets = read_targets(words, [*map(str, specs), *IN_EVERY_SUMMARY], ranges)
+    wanted = {target.metric for target in targets}
+    return Question(
+        targets,
+        {str(key): build_metric(str(key), spec) for key, spec in specs.items() if key in wanted},
+        Effort(config.min_replications, config.max_replications, config.confidence),
+        build(config.search, "search"),
+    )
+
+
+def check_one(policies: Sequence[str]) -> None:
+    """Raise ValueError unless there is one policy."""
+    if len(policies) != 1:
+        raise ValueError(f"policy names {', '.join(policies)}; a plan is for one policy")
+
+
+def answer(
+    asked: Question,
+    config: DictConfig,
+    scenario: Scenario,
+    policies: Mapping[str, Policy],
+    done: Callable[[str], None] | None = None,
+) -> planner.Plan:
+    """Search for the answer to a question, for the one policy there is."""
+    [(name, policy)] = policies.items()
+    judge = Judge(
+        name,
+        policy,
+        asked.targets,
+        asked.metrics,
+        asked.effort,
+        seed=config.seed,
+        warm_up=config.warm_up,
+        done=done or (lambda words: None),
+    )
+    return planner.plan(scenario, asked.search, judge)

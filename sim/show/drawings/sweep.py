@@ -1,9 +1,10 @@
-"""Draws the figures of sweep: lines along each axis, and heat maps over each pair of axes."""
+"""Draws the figures of sweep: lines along each axis, boxes over orders, and heat maps over each pair of axes."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,16 +13,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.show.figures import colours, heat_map, legend_at_right, look, panels
-from sim.show.words import several
+from sim.show.words import heading, several
 from sim.show.words import value as words
-from sim.study.sweep import best, cells
+from sim.study.sweep import averages, best, cells
 
+RELATIVE = {"relative_quality": "relative quality\n(share of the optimum\non estimates)"}
 DRAWN = {
     "quality": "total quality\n(sum of scores)",
+    **RELATIVE,
     "quality_per_usd": "efficiency\n(quality per USD)",
     "served": "served\n(queries)",
 }
+BOXED = {
+    "quality_per_query": "quality per query\n(mean score)",
+    **RELATIVE,
+    "quality_per_usd": "efficiency\n(quality per USD)",
+}
 AXIS_LABELS = {"n_queries": "arriving queries", "workload.n_queries": "arriving queries", "fleet.size": "deployments"}
+BOX_IN, MOST_WIDTH_IN = 0.08, 6.0  # of a policy's box with its gap, and of a panel
 MOST_PANELS = 6  # of the other axes' combinations; more of them are averaged
 
 
@@ -36,44 +45,118 @@ def figures(table: pd.DataFrame, axes: Sequence[str]) -> Iterator[tuple[str, str
     """
     varied = [axis for axis in axes if table[axis].nunique() > 1]
     for axis in varied:
-        drawn = lines(table, axis, [other for other in varied if other != axis])
-        yield f"by_{plain(axis)}", f"Quality, efficiency and queries served, along {axis}.", drawn
+        others = [other for other in varied if other != axis]
+        if axis == "order" and table["replication"].nunique() > 1:
+            yield "by_order", "Quality per query and efficiency in each order, a box per policy.", boxes(table, others)
+        else:
+            drawn = lines(table, axis, others)
+            yield f"by_{plain(axis)}", f"Quality, efficiency and queries served, along {axis}.", drawn
     for across, down in itertools.combinations(varied, 2):
         drawn = heat_maps(table, across, down)
         yield f"{plain(across)}_by_{plain(down)}", f"Mean quality per query over {across} and {down}.", drawn
 
 
+def has_relative(table: pd.DataFrame) -> bool:
+    """Return whether there is a quality relative to the optimum on estimates."""
+    return "relative_quality" in table and bool(table["relative_quality"].notna().any())
+
+
+def of_table(drawn: Mapping[str, str], table: pd.DataFrame) -> dict[str, str]:
+    """Return the measures to draw, with their labels, that a table has."""
+    return {measure: label for measure, label in drawn.items() if measure not in RELATIVE or has_relative(table)}
+
+
+def apart_from(table: pd.DataFrame, others: Sequence[str]) -> list[str]:
+    """Return the other axes if each of their combinations gets a panel; none if they are averaged over."""
+    return list(others) if table[list(others)].drop_duplicates().shape[0] <= MOST_PANELS else []
+
+
 def lines(table: pd.DataFrame, axis: str, others: Sequence[str]) -> Figure:
     """Draw quality, efficiency and served against an axis, mean and 95% band per policy, a column per other values."""
-    few = table[list(others)].drop_duplicates().shape[0] <= MOST_PANELS
-    apart = list(others) if few else []
+    drawn, apart = of_table(DRAWN, table), apart_from(table, others)
     means = cells(table, [axis, *apart])
-    panels = [tuple(row) for row in means[apart].drop_duplicates().itertuples(index=False)] if apart else [()]
-    figure, grid = plt.subplots(
-        len(DRAWN),
-        len(panels),
-        figsize=(2.6 + 2.7 * len(panels), 1.0 + 2.1 * len(DRAWN)),
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-        layout="constrained",
-    )
-    for column, values in enumerate(panels):
-        chosen = means
-        for other, value in zip(apart, values, strict=True):
-            chosen = chosen[chosen[other] == value]
-        for row, measure in enumerate(DRAWN):
+    figure, grid, columns = grid_of(means, apart, len(drawn), 2.7)
+    for column, chosen in enumerate(columns):
+        for row, measure in enumerate(drawn):
             bands(grid[row, column], chosen, axis, measure)
-        if apart:
-            named = [f"{other} = {words(value)}" for other, value in zip(apart, values, strict=True)]
-            grid[0, column].set_title("\n".join(named), fontsize="medium")
-    for row, (measure, label) in enumerate(DRAWN.items()):
+    for row, (measure, label) in enumerate(drawn.items()):
         bottom = min(0.0, float(means[measure].min(skipna=True)))
         grid[row, 0].set(ylabel=label, ylim=(bottom, None))
     figure.supxlabel(f"{AXIS_LABELS[axis]} ({axis})" if axis in AXIS_LABELS else axis, fontsize="medium")
     averaged = f", over all of {', '.join(others)}" if others and not apart else ""
     n = several(table["replication"].nunique(), "replication")
     figure.suptitle(f"mean and 95% band of {n}{averaged}", fontsize="small")
+    legend_at_right(figure, grid[0, 0])
+    return figure
+
+
+def grid_of(
+    means: pd.DataFrame, apart: Sequence[str], n_rows: int, width_in: float
+) -> tuple[Figure, Any, list[pd.DataFrame]]:
+    """Return a figure, its grid of panels, and what each column of them is to show, with its title set."""
+    values = [tuple(row) for row in means[list(apart)].drop_duplicates().itertuples(index=False)] if apart else [()]
+    figure, grid = plt.subplots(
+        n_rows,
+        len(values),
+        figsize=(2.6 + width_in * len(values), 1.0 + 2.1 * n_rows),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    columns = []
+    for column, combination in enumerate(values):
+        chosen = means
+        for other, value in zip(apart, combination, strict=True):
+            chosen = chosen[chosen[other] == value]
+        columns.append(chosen)
+        named = [f"{other} = {words(value)}" for other, value in zip(apart, combination, strict=True)]
+        grid[0, column].set_title("\n".join(named), fontsize="medium")
+    return figure, grid, columns
+
+
+def boxes(table: pd.DataFrame, others: Sequence[str]) -> Figure:
+    """Draw a box over replications for each order and policy, a column of panels per other values."""
+    drawn, apart = of_table(BOXED, table), apart_from(table, others)
+    values = averages(table, ["order", *apart])
+    orders, policies = values["order"].unique().tolist(), values["policy"].unique().tolist()
+    width_in = min(max(2.7, 0.4 + len(orders) * (0.3 + BOX_IN * len(policies))), MOST_WIDTH_IN)
+    figure, grid, columns = grid_of(values, apart, len(drawn), width_in)
+    step = 0.84 / len(policies)
+    for column, chosen in enumerate(columns):
+        for row, measure in enumerate(drawn):
+            panel = grid[row, column]
+            for number, (policy, colour) in enumerate(colours(policies).items()):
+                of_policy = chosen[chosen["policy"] == policy]
+                samples = [of_policy.loc[of_policy["order"] == order, measure].dropna().to_numpy() for order in orders]
+                places = np.arange(len(orders)) + (number - (len(policies) - 1) / 2) * step
+                boxed = panel.boxplot(
+                    samples,
+                    positions=places,
+                    widths=0.8 * step,
+                    patch_artist=True,
+                    manage_ticks=False,
+                    boxprops={"facecolor": colour, "linewidth": 0.7},
+                    medianprops={"color": "black", "linewidth": 1.3},
+                    whiskerprops={"linewidth": 0.7},
+                    capprops={"linewidth": 0.7},
+                    flierprops={"marker": ".", "markersize": 3},
+                )
+                boxed["boxes"][0].set_label(policy)
+            panel.set_xticks(range(len(orders)), [heading(str(order)) for order in orders], rotation=20, ha="right")
+            panel.grid(visible=False, axis="x")
+            for between in range(len(orders) - 1):
+                panel.axvline(between + 0.5, color="0.85", linewidth=0.8)
+            panel.set_xlim(-0.5, len(orders) - 0.5)
+    for row, label in enumerate(drawn.values()):
+        grid[row, 0].set_ylabel(label)
+    averaged = f"; means over all of {', '.join(others)}" if others and not apart else ""
+    n = several(table["replication"].nunique(), "replication")
+    figure.suptitle(
+        f"quartiles of {n}, whiskers to the last within 1.5 box lengths, policies in the order of the legend{averaged}",
+        fontsize="small",
+    )
+    figure.supxlabel("order of arrival", fontsize="medium")
     legend_at_right(figure, grid[0, 0])
     return figure
 
@@ -109,16 +192,19 @@ def heat_maps(table: pd.DataFrame, across: str, down: str) -> Figure:
     means = cells(table, [across, down])
     winners = best(means, [across, down])
     policies = means["policy"].unique().tolist()
-    n_across, n_down = means[across].nunique(), means[down].nunique()
-    size = (0.9 + 0.62 * n_across, 0.8 + 0.45 * n_down)
+    columns, lines_of = (in_order(means[axis]) for axis in (across, down))
+    size = (0.9 + 0.62 * len(columns), 0.8 + 0.45 * len(lines_of))
     figure, grid = panels(len(policies) + 1, *size, margin_in=(1.2, 1.0), sharex=False, layout=None)
     low, high = float(means["quality_per_query"].min()), float(means["quality_per_query"].max())
     number = {policy: str(place) for place, policy in enumerate(policies, start=1)}
     titles = {policy: f"{number[policy]}. {policy}" for policy in policies}
     for panel, policy in zip(grid, [*policies, None], strict=True):
         chosen = winners if policy is None else means[means["policy"] == policy]
-        shown = chosen.pivot(index=down, columns=across, values="quality_per_query")
-        named = chosen.assign(number=chosen["policy"].map(number)).pivot(index=down, columns=across, values="number")
+        numbered = chosen.assign(number=chosen["policy"].map(number))
+        shown, named = (
+            numbered.pivot(index=down, columns=across, values=column).reindex(index=lines_of, columns=columns)
+            for column in ("quality_per_query", "number")
+        )
         notes = named if policy is None else shown.map("{:.2f}".format)
         heat_map(shown, notes, panel, ends=(low, high))
         panel.set_title("best policy, by its number" if policy is None else titles[policy], fontsize="medium")
@@ -128,6 +214,12 @@ def heat_maps(table: pd.DataFrame, across: str, down: str) -> Figure:
     figure.supxlabel(f"{AXIS_LABELS[across]} ({across})" if across in AXIS_LABELS else across, fontsize="medium")
     figure.supylabel(f"{AXIS_LABELS[down]} ({down})" if down in AXIS_LABELS else down, fontsize="medium")
     return figure
+
+
+def in_order(values: pd.Series[Any]) -> list[Any]:
+    """Return the distinct values of an axis: numbers ascending, words as they were given."""
+    distinct = values.drop_duplicates().tolist()
+    return sorted(distinct) if pd.api.types.is_numeric_dtype(values) else distinct
 
 
 def plain(axis: str) -> str:

@@ -27,6 +27,10 @@ MONEY = ("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd", "quality_pe
 IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", *MONEY, "overshoot")  # whatever metrics are chosen
 
 
+ROUNDING = 1e-6
+"""Of a hindsight optimum: HiGHS solves to 1e-7 of a share of each query, and budgets may be exceeded by 1e-9."""
+
+
 def evaluate(metric: Metric, requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
     """Return the figure, handing over the fleet if the metric has a parameter of that name."""
     if "fleet" in inspect.signature(metric).parameters:
@@ -82,3 +86,22 @@ def makespan_s(requests: pd.DataFrame) -> float:
 def ratio(numerator: float, denominator: float) -> float:
     """Return the quotient, NaN if the denominator is not positive."""
     return numerator / denominator if denominator > 0 else float("nan")
+
+
+def share_of_optimum(quality: float, optimum: float) -> float:
+    """Return the quality as a share of an optimum that nothing exceeds; NaN without an optimum above 0.
+
+    A policy that reaches the optimum adds the same scores in another order, and the bound is itself computed to
+    ``ROUNDING``, so a share above 1 by no more than that is 1.
+
+    Raises
+    ------
+    RuntimeError
+        If the quality is above the optimum by more: then the bound or the record is wrong.
+    """
+    if quality > optimum * (1 + ROUNDING):
+        raise RuntimeError(
+            f"quality {quality:.9g} is above the hindsight optimum of {optimum:.9g}, which nothing can exceed"
+        )
+    share = ratio(quality, optimum)
+    return 1.0 if share > 1 else share

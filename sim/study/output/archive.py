@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.study.experiment import Run
+from sim.study.metrics.sources import by_source
 from sim.world.record import COLUMNS
 
+SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
@@ -30,13 +32,15 @@ class Archive:
     Parameters
     ----------
     folder : Path
-        Exists; gets ``requests.parquet``, ``summary.csv`` and ``fleet.csv``.
+        Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv`` and, if the workload has sources,
+        ``sources.csv``.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
+        self._sources: list[pd.DataFrame] = []
 
     def __enter__(self) -> Archive:
         """Open the file of requests."""
@@ -48,6 +52,11 @@ class Archive:
         table = run.requests.assign(policy=run.policy, replication=run.replication)
         self._requests.write_table(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False))
         self._summary.append(run.summary)
+        sources = by_source(run.requests)
+        if len(sources):
+            sources.insert(0, "policy", run.policy)
+            sources.insert(1, "replication", run.replication)
+            self._sources.append(sources)
         self._fleets[run.replication] = run.fleet.assign(replication=run.replication)
 
     def finish(self) -> pd.DataFrame:
@@ -55,6 +64,8 @@ class Archive:
         summary = pd.DataFrame(self._summary)
         summary.to_csv(self._folder / "summary.csv", index=False)
         pd.concat(self._fleets.values()).set_index("replication").to_csv(self._folder / "fleet.csv")
+        if self._sources:
+            pd.concat(self._sources).to_csv(self._folder / SOURCES, index=False)
         return summary
 
     def __exit__(

@@ -6,7 +6,6 @@ import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 import yaml
 
 from sim.study.experiment import ORACLES
+from sim.study.output.source_digest import HOME
 
 DRAW = ["seed", "replication"]
 ABOUT_RUNS = ("policy", *DRAW, "arrived", "wall_s")  # columns of the summary that measure no policy
@@ -67,9 +67,8 @@ class Finished:
 def shipped() -> Mapping[str, Any]:
     """Return what the YAML of every shipped metric says, by its column."""
     found: dict[str, Any] = {}
-    for file in sorted(resources.files("conf").joinpath("metric").iterdir(), key=str):
-        if file.name.endswith(".yaml"):
-            found |= yaml.safe_load(file.read_text())
+    for file in sorted((HOME / "conf" / "metric").glob("*.yaml")):
+        found |= yaml.safe_load(file.read_text())
     return found
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 OWN = ("conf", "policies", "scenarios", "sim")
+HOME = Path(__file__).resolve().parents[3]  # not by import, as a user's folder may have a module named conf
 LIBRARIES = ("faiss-cpu", "numpy", "pandas", "scikit-learn", "scipy", "simpy")  # what figures are computed with
 INSTALLED = ("site-packages", "dist-packages")  # folders in which packages have nothing to do with each other
 
@@ -42,13 +43,11 @@ def source_digest(config: Any = None) -> str:
 
 @functools.cache
 def own_digest() -> str:
-    """Return the digest of Switchyard's own packages, wherever they are installed."""
+    """Return the digest of Switchyard's own packages, which stand side by side wherever they are installed."""
     files: dict[str, Path] = {}
     for package in OWN:
-        folder = base_folder(package)
-        if folder is not None:
-            paths = (path for path in (folder / package).rglob("*") if path.suffix in (".py", ".yaml"))
-            files |= {str(path.relative_to(folder).as_posix()): path for path in paths if path.name[0] != "."}
+        paths = (path for path in (HOME / package).rglob("*") if path.suffix in (".py", ".yaml"))
+        files |= {str(path.relative_to(HOME).as_posix()): path for path in paths if path.name[0] != "."}
     return digest_of(files)
 
 

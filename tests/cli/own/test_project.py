@@ -114,7 +114,7 @@ def test_the_manifest_has_the_hashes_of_its_configuration_and_code(
     manifests = []
     for name in ("before", "after"):
         command = [sys.executable, "-m", "sim", "run", *SMALL, "policy=last", f"out={name}"]
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[3])
         subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": root})
         manifests.append(json.loads((project / name / "manifest.json").read_text()))
         [module] = project.glob("last_*.py")
@@ -138,7 +138,7 @@ def test_what_new_writes_stands_where_the_marker_says_and_its_test_finds_the_pro
     (tmp_path / "switchyard.yaml").write_text("python: src\n")
     assert main(["new", "metric", "lost_in_src", "--project", str(tmp_path)]) == 0
     assert f"next:\n  cd {tmp_path}\n  python -m pytest src/test_lost_in_src.py\n" in capsys.readouterr().out
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "src/test_lost_in_src.py"]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -160,7 +160,7 @@ def test_what_new_writes_passes_its_own_test_and_what_it_says_to_run_next_runs(
         printed = capsys.readouterr().out
         assert (tmp_path / "conf" / kind / f"{name}.yaml").is_file()
         commands += [line.split() for line in printed.splitlines() if line.startswith("  switchyard")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-W", "error", "."],
         env=environment,

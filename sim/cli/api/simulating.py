@@ -1,19 +1,12 @@
-"""Offers the command line in Python: the same words, DataFrames instead of a directory. It adds nothing to the verbs.
-
-A word is what stands after the verb on the command line, such as ``"budget=uniform"``, and means the same; defaults are
-those of the verb. The verbs take further policies as objects, by name.
-
->>> from sim.cli.api import compare
->>> summary = compare("policy=[random,port_exact]", "workload.n_queries=200", "oracle.names=[]", "replications=2")
->>> summary[["policy", "replication", "arrived"]].values.tolist()
-[['random', 0, 200], ['port_exact', 0, 200], ['random', 1, 200], ['port_exact', 1, 200]]
-"""
+"""Offers in Python what simulates: scenarios, policies, and the verbs run, compare, ratio and explain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import pandas as pd
+from omegaconf import DictConfig
 
 from sim.cli.building import (
     build_policies,
@@ -51,7 +44,7 @@ def scenario(*words: str) -> Scenario:
     >>> base = scenario("fleet=slots", "budget=unlimited")
     >>> stale = replace(base, state_refresh_s=5.0)
     """
-    with opened():
+    with opened(words=words):
         return build_scenario(configure("run", words))
 
 
@@ -61,7 +54,8 @@ def policies(*words: str) -> dict[str, Policy]:
     Parameters
     ----------
     *words : str
-        Names, and words with ``=``; without a name those that ``switchyard compare`` with these words would run.
+        Names or places (``./mine.py:Mine``), and words with ``=``; without a name those that ``switchyard compare``
+        with these words would run.
 
     Examples
     --------
@@ -70,8 +64,9 @@ def policies(*words: str) -> dict[str, Policy]:
     """
     names = [word for word in words if "=" not in word]
     chosen = [f"policy=[{','.join(names)}]"] if names else []
-    with opened():
-        return build_policies(configure("compare", [*chosen, *(word for word in words if "=" in word)]))
+    asked = [*chosen, *(word for word in words if "=" in word)]
+    with opened(words=asked):
+        return build_policies(configure("compare", asked))
 
 
 def run(*words: str, others: Policies | None = None) -> pd.DataFrame:
@@ -129,9 +124,7 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
     """
     from sim.cli.verbs.ratio import configured_ratios  # not before, as it imports what draws
 
-    with opened():
-        config = configure("ratio", words)
-        chosen = build_policies(config) | dict(others or {})
+    with made("ratio", words, others) as (config, chosen):
         unsettled = build_scenarios(config)
         remark(config, next(iter(unsettled.values())), chosen)
         settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in unsettled.items()}
@@ -155,41 +148,21 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
     """
     from sim.cli.verbs.explain import configured_explanations, tables  # likewise
 
-    with opened():
-        config = configure("explain", words)
-        chosen = build_policies(config) | dict(others or {})
+    with made("explain", words, others) as (config, chosen):
         scenario, _ = build_settled(config, chosen)
         return tables(list(configured_explanations(config, scenario, chosen)))
 
 
-def contract(*words: str) -> list[str]:
-    """Return what policies break of the contract that ``switchyard check`` holds them to; nothing if they keep it.
-
-    Parameters
-    ----------
-    *words : str
-        Such as ``"policy=mine"``.
-
-    Returns
-    -------
-    list of str
-        A line per check that fails, with the policy and the world.
-
-    Examples
-    --------
-    >>> contract("policy=[random,least_loaded]")
-    []
-    """
-    from sim.cli.verbs.check import verdicts  # likewise
-
-    with opened():
-        return [f"{one.policy}, {one.world}: {one.broken}" for one in verdicts(words) if one.broken is not None]
+@contextmanager
+def made(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[tuple[DictConfig, dict[str, Policy]]]:
+    """Yield the configuration of a verb, and its policies with those of the caller's own."""
+    with opened(words=words):
+        config = configure(verb, words)
+        yield config, build_policies(config) | dict(others or {})
 
 
 def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Run]:
     """Carry out the runs of a verb."""
-    with opened():
-        config = configure(verb, words)
-        chosen = build_policies(config) | dict(others or {})
+    with made(verb, words, others) as (config, chosen):
         scenario, _ = build_settled(config, chosen)
         yield from configured_runs(config, scenario, chosen)
