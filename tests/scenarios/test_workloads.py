@@ -5,7 +5,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -423,9 +423,33 @@ def test_a_pickle_written_with_a_string_type_is_read(tmp_path: Path) -> None:
     assert read_routerbench(with_text_as("python"), tmp_path).models == ("mistral", "gpt-4")
 
 
-def test_a_pickle_whose_text_pyarrow_holds_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="ArrowStringArray, which is not among the types that rebuild a data frame"):
-        read_routerbench(with_text_as("pyarrow"), tmp_path)
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_that_the_installed_pandas_writes_is_read(tmp_path: Path, protocol: int) -> None:
+    frame = pd.DataFrame({name: column.tolist() for name, column in routerbench_frame().items()})
+    frame.to_pickle(tmp_path / "written.pkl", protocol=protocol)  # pandas 3 has pyarrow hold its texts
+    workload = read_routerbench((tmp_path / "written.pkl").read_bytes(), tmp_path)
+    sources = [str(name) for rows in (workload.history, workload.test) for name in cast(np.ndarray, rows.source)]
+    assert sorted(sources) == ["gsm8k", "mmlu", "mmlu"]
+
+
+def test_a_pickle_whose_text_pyarrow_holds_in_pieces_is_read(tmp_path: Path) -> None:
+    halves = [pickle.loads(with_text_as("pyarrow")).iloc[rows] for rows in (slice(0, 2), slice(2, 3))]
+    assert len(read_routerbench(pickle.dumps(pd.concat(halves)), tmp_path).history) == 2
+
+
+def test_texts_whose_offsets_lead_outside_of_their_buffer_are_refused(tmp_path: Path) -> None:
+    whole = with_text_as("pyarrow")
+    ends = np.array([0, 4, 8, 13], dtype=np.int64).tobytes()  # of mmlu, mmlu, gsm8k
+    assert whole.count(ends) == 1
+    damaged = whole.replace(ends, np.array([0, 4, 8, 2**40], dtype=np.int64).tobytes())
+    with pytest.raises(ValueError, match=r"refused to read .*its texts are damaged"):
+        read_routerbench(damaged, tmp_path)
+
+
+def test_arrays_of_pyarrow_that_hold_no_texts_are_refused(tmp_path: Path) -> None:
+    content = pickle.dumps(pa.array([1, 2, 3]))
+    with pytest.raises(ValueError, match=r"array of pyarrow's type .*int64.*only texts are read"):
+        read_routerbench(content, tmp_path)
 
 
 def test_a_pickle_of_selected_rows_and_plain_object_columns_is_read(tmp_path: Path) -> None:
