@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tests.drawn_studies import CONF, costs_of, names_of, node, topics_of
 
 NEEDS_A_FILE = {
-    "workload": {"routerbench", "table", "trace"},
+    "workload": {"mmlu_two_models", "routerbench", "table", "trace"},
     "order": {"saved"},
-    "experiment": {"mmlu_pro", "zeroeval"},
+    "experiment": {"mmlu_pro", "mmlu_two_models", "zeroeval"},
 }
 FOR_SWEEPS = {"experiment": {"volume_fixed_budget", "volume_growing_budget"}}
 GROUPS = (

@@ -202,7 +202,13 @@ def unit(embeddings: EmbeddingArray) -> EmbeddingArray:
 
 
 def check(k: int, weights: str, history: History) -> None:
-    """Raise ValueError for a k or weights that cannot be."""
+    """Raise ValueError for a k or weights that cannot be, and for queries that nothing tells apart."""
+    if history.features.embeddings.shape[1] == 0:
+        raise ValueError(
+            "nearest neighbours (estimator=exact, hnsw or blend) need embeddings, and the queries have none: give "
+            "workload.embeddings=FILE.npy or a column 'prompt'; or choose policies without an estimator or "
+            "estimator=ridge, which goes by input tokens; the bounds of compare: estimator@oracle.estimator=ridge"
+        )
     n_history = len(history.features.input_tokens)
     if not 1 <= k <= n_history:
         raise ValueError(f"k is {k} for a history of {n_history} rows; it must be from 1 to {n_history}")

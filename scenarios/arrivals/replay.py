@@ -13,6 +13,7 @@ import numpy as np
 from scenarios.arrivals.rates import LEAST, MOST
 from scenarios.readers.cells import numbers
 from scenarios.readers.files import read
+from scenarios.readers.places import located
 from sim.errors import check_number, unknown
 from sim.interface import FloatArray
 
@@ -60,7 +61,7 @@ class Replay:
     @property
     def files(self) -> tuple[Path, ...]:
         """What the times were read from, for the manifest."""
-        return (Path(self.path),)
+        return (located(self.path),)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,); nothing is drawn."""
@@ -80,7 +81,7 @@ class Replay:
 
 def read_times_s(path: str) -> FloatArray:
     """Return the times (n_rows,) in a file; raise ValueError for the first that cannot be right."""
-    frame = read(Path(path))
+    frame = read(located(path))
     if COLUMN not in frame.columns:
         raise ValueError(f"{path}: " + unknown("column", COLUMN, [str(column) for column in frame.columns]))
     if len(frame) == 0:

@@ -6,11 +6,11 @@ The file has no token counts; output tokens are estimated as a quarter of each r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from scenarios.readers.cells import text_tokens
 from scenarios.readers.columns import TOKENS
 from scenarios.readers.pickled import read_pickle
+from scenarios.readers.places import located
 from scenarios.readers.unified import build
 from sim.workload import Workload
 
@@ -40,7 +40,7 @@ def routerbench(
     OSError
         If there is no such file.
     """
-    frame = read_pickle(Path(path)).rename(columns={"eval_name": "source"})
+    frame = read_pickle(located(path)).rename(columns={"eval_name": "source"})
     frame.attrs["file"] = path  # for messages about its cells
     for column in [column for column in frame.columns if str(column).endswith(f"|{RESPONSE}")]:
         model = str(column).removesuffix(f"|{RESPONSE}")

@@ -9,17 +9,18 @@ arrival to the deadline), which do something where a discipline or a policy read
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from scenarios.readers.cells import deadlines_s, input_tokens, is_missing, numbers, of, whole_numbers
 from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
-from scenarios.readers.embeddings import load_embeddings
+from scenarios.readers.embeddings import HASHING, load_embeddings
+from scenarios.readers.faults import Faults
+from scenarios.readers.places import located
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
-from sim.workload import Rows, Workload
+from sim.workload import MOST_COST_USD, Rows, Workload
 
 SCORES = ("strict", "clip")
 
@@ -44,9 +45,11 @@ def build(
     frame : DataFrame
         In the unified schema.
     embeddings : str or None
-        A ``.npy`` file (n_rows, dim), rows aligned with the frame.
+        A ``.npy`` file (n_rows, dim), rows aligned with the frame; ``hashing`` makes them of the words of the prompts.
+        None leaves it to the embedder.
     embedder : str or None
-        Name of a sentence-transformers model that embeds the prompts where there is no such file.
+        Name of a sentence-transformers model that embeds the prompts where there is no such file; None for hashed
+        words. Queries without prompts are then without embeddings, which is enough for whatever needs none.
     models : sequence of str or None
         The models to keep, in this order; None for all.
     exclude : sequence of str
@@ -64,19 +67,33 @@ def build(
     Raises
     ------
     ValueError
-        If a column, size, split or number cannot be right.
+        If a column, size, split or number cannot be right. One message has all that is wrong beside the models' names;
+        rows are counted from 0, in the file.
+    OSError, ImportError
+        If that is the one thing that is wrong.
     """
     names = find_models([str(column) for column in frame.columns], models, exclude, of(frame))
-    check_complete(frame, names, exclude)
-    history, test = split(frame, n_queries, n_history, split_seed)
-    vectors = load_embeddings(frame, embeddings, embedder)
-    tokens = input_tokens(frame)
-    quality = in_range(frame, names, np.column_stack([numbers(frame, name) for name in names]), scores)
-    cost = np.column_stack([numbers(frame, f"{name}|{COST}") for name in names])
-    output = output_tokens(frame, names)
+    if scores not in SCORES:
+        raise ValueError(f"workload.scores is {scores!r}; it must be {' or '.join(SCORES)}")
+    faults = Faults(of(frame))
+    complete = faults.of(lambda: check_complete(frame, names, exclude))
+    parts = faults.of(lambda: split(frame, n_queries, n_history, split_seed))
+    vectors = faults.of(lambda: load_embeddings(frame, embeddings, embedder))
+    tokens = faults.of(lambda: input_tokens(frame))
+    if complete:  # a model without values has no numbers to check
+        quality = faults.of(lambda: in_range(frame, names, table_of(frame, names), scores))
+        cost = faults.of(lambda: affordable(frame, names, table_of(frame, [f"{name}|{COST}" for name in names])))
+        output = faults.of(lambda: output_tokens(frame, names))
     source = frame["source"].to_numpy(dtype=object) if "source" in frame.columns else None
-    priority = whole_numbers(frame, "priority") if "priority" in frame.columns else None
-    due_s = deadlines_s(frame) if "due_s" in frame.columns else None
+    priority = faults.of(lambda: whole_numbers(frame, "priority") if "priority" in frame.columns else None)
+    due_s = faults.of(lambda: deadlines_s(frame) if "due_s" in frame.columns else None)
+    faults.tell()
+    assert parts is not None  # or it was among the faults; likewise the others
+    assert vectors is not None
+    assert tokens is not None
+    assert quality is not None
+    assert cost is not None
+    history, test = parts
 
     def rows(chosen: IntArray) -> Rows:
         return Rows(
@@ -91,11 +108,12 @@ def build(
             row=chosen,
         )
 
-    return Workload(tuple(names), rows(history), rows(test), tuple(map(Path, [*files, *filter(None, [embeddings])])))
+    from_file = [] if embeddings in (None, HASHING) else [embeddings]
+    return Workload(tuple(names), rows(history), rows(test), tuple(located(str(file)) for file in [*files, *from_file]))
 
 
-def check_complete(frame: pd.DataFrame, names: Sequence[str], exclude: Sequence[str]) -> None:
-    """Raise ValueError if models lack values: all of them, with the words that leave them out.
+def check_complete(frame: pd.DataFrame, names: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Return True, or raise ValueError if models lack values: all of them, with the words that leave them out.
 
     Parameters
     ----------
@@ -111,7 +129,7 @@ def check_complete(frame: pd.DataFrame, names: Sequence[str], exclude: Sequence[
             if column in frame.columns and name not in missing and (empty := is_missing(frame[column])).any():
                 missing[name] = column, int(np.argmax(empty))
     if not missing:
-        return
+        return True
     column, row = next(iter(missing.values()))
     have, them = ("model {} has", "it") if len(missing) == 1 else ("models {} have", "them")
     out = f", or leave {them} out with {exclusion([*exclude, *missing])}" if len(missing) < len(names) else ""
@@ -131,10 +149,25 @@ def output_tokens(frame: pd.DataFrame, names: Sequence[str]) -> IntArray | None:
     return None
 
 
+def table_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:
+    """Return columns (n_rows, n_columns) as floats."""
+    return np.column_stack([numbers(frame, column) for column in columns])
+
+
+def affordable(frame: pd.DataFrame, names: Sequence[str], cost_usd: FloatArray) -> FloatArray:
+    """Return the costs (n_rows, n_models); raise ValueError for the first that cannot be one, by model and row."""
+    bad = ~((cost_usd >= 0) & (cost_usd <= MOST_COST_USD))
+    if bad.any():
+        row, k = np.argwhere(bad)[0]
+        raise ValueError(
+            f"the cost of model {names[k]!r} is {cost_usd[row, k]} in row {row} of the table; "
+            f"it must be finite, at least 0 and at most {MOST_COST_USD:.0f} USD{of(frame)}"
+        )
+    return cost_usd
+
+
 def in_range(frame: pd.DataFrame, names: Sequence[str], quality: FloatArray, scores: str) -> FloatArray:
     """Return the scores (n_rows, n_models) with none outside [0, 1]: clipped, or refused by model and row."""
-    if scores not in SCORES:
-        raise ValueError(f"workload.scores is {scores!r}; it must be {' or '.join(SCORES)}")
     outside = (quality < 0) | (quality > 1)
     if not outside.any():
         return quality
@@ -169,11 +202,14 @@ def split(
             raise ValueError(f"workload.n_queries is {n_queries}; it must be from 1 to {len(frame) - 1} in this table")
         shuffled = np.random.default_rng(split_seed).permutation(len(frame))
         test, history = shuffled[:n_queries], np.sort(shuffled[n_queries:])
+    for name, rows in (("history", history), ("test", test)):
+        if not len(rows):
+            raise ValueError(f"the table has no {name} rows; at least one must have split '{name}'{of(frame)}")
     return first(history, n_history, "n_history"), first(test, n_queries, "n_queries")
 
 
 def first(rows: IntArray, n: int | None, name: str) -> IntArray:
-    """Return the first n rows, all without n; raise ValueError if there are fewer, unless there are none at all."""
-    if n is not None and len(rows) and not 1 <= n <= len(rows):
+    """Return the first n rows, all without n; raise ValueError if there are fewer."""
+    if n is not None and not 1 <= n <= len(rows):
         raise ValueError(f"workload.{name} is {n}; it must be from 1 to {len(rows)}, the rows that the table has")
     return rows[:n]

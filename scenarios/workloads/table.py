@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from scenarios.readers.files import read
+from scenarios.readers.places import located
 from scenarios.readers.unified import build
 from sim.workload import Workload
 
@@ -33,7 +33,7 @@ def table(
         If there is no such file.
     """
     return build(
-        read(Path(path)),
+        read(located(path)),
         embeddings=embeddings,
         embedder=embedder,
         models=models,

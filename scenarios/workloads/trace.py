@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from scenarios.readers.cells import whole_numbers
 from scenarios.readers.files import read
+from scenarios.readers.places import located
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
 from sim.errors import unknown
 from sim.interface import IntArray
@@ -108,7 +108,7 @@ def trace(
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
     test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
-    return Workload(tuple(model.name for model in models), history, test, files=(Path(path),))
+    return Workload(tuple(model.name for model in models), history, test, files=(located(path),))
 
 
 def draw(
@@ -138,7 +138,7 @@ def draw(
 
 def read_tokens(path: str) -> tuple[IntArray, IntArray]:
     """Return input and output tokens, each (n_rows,), of a trace."""
-    frame = read(Path(path))
+    frame = read(located(path))
     for column in (INPUT, OUTPUT):
         if column not in frame.columns:
             raise ValueError(f"{path}: " + unknown("column", column, [str(name) for name in frame.columns]))

@@ -70,6 +70,11 @@ VERBS = {
         "fit:fit_service",
         "fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted",
     ),
+    "data": Verb(
+        "public tables, built from what their authors published",
+        "data:data",
+        "data zeroeval",
+    ),
     "new": Verb(
         "a policy, metric, workload, arrival process or fleet of your own, ready to change",
         "new:new",

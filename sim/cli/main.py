@@ -21,10 +21,10 @@ from omegaconf.errors import OmegaConfBaseException
 from sim.cli.configuration import configure, nearest
 from sim.cli.help import VERBS, help_of_verb, usage
 from sim.cli.project import opened
-from sim.cli.words import with_directories
+from sim.cli.words import with_plain_words
 from sim.errors import notes_to
 
-TAKE_DIRECTORIES = ("report", "diff")
+TAKE_WORDS = {"report": "directories", "diff": "directories", "data": "tables"}  # the key of words without KEY=
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 FLAGS = ("--cfg", "--help", "--overwrite", "--project", "--traceback", "--version")
 
@@ -100,7 +100,7 @@ def carry_out(asked: argparse.Namespace) -> int:
             return int(work(asked.words))
         if asked.verb == "new":  # whose words are no configuration
             return int(work(asked.words, asked.project or Path()))
-        words = with_directories(asked.words) if asked.verb in TAKE_DIRECTORIES else asked.words
+        words = with_plain_words(asked.words, TAKE_WORDS[asked.verb]) if asked.verb in TAKE_WORDS else asked.words
         config = configure(asked.verb, words)
         if asked.cfg:
             sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))

@@ -62,6 +62,13 @@ class Settings:
     metrics: Sequence[str] | None
     margin: float
     command: Sequence[str]
+    tables: Sequence[str]
+    folder: str | None
+    source: str | None
+    embedder: str | None
+    tokenizer: str
+    known: Mapping[str, Any]
+    default_folder: Any
 
 
 @functools.cache

@@ -26,16 +26,16 @@ def quoted(word: str) -> str:
     return f"{key}=[{','.join(repr(item.strip()) for item in value.strip().strip('[]').split(','))}]"
 
 
-def with_directories(words: Sequence[str]) -> list[str]:
-    """Return overrides in which the words that are directories have become the list ``directories``.
+def with_plain_words(words: Sequence[str], key: str) -> list[str]:
+    """Return overrides in which the words without a key, or that are directories, have become the list of that key.
 
-    >>> with_directories(["results", "older results", "out=difference"])
+    >>> with_plain_words(["results", "older results", "out=difference"], "directories")
     ['out=difference', "directories=['results','older results']"]
     """
     plain = [word for word in words if "=" not in word or Path(word).is_dir()]
     overrides = [word for word in words if word not in plain]
     quoted = ["'" + word.replace("'", "\\'") + "'" for word in plain]
-    return [*overrides, f"directories=[{','.join(quoted)}]"] if plain else overrides
+    return [*overrides, f"{key}=[{','.join(quoted)}]"] if plain else overrides
 
 
 def of_own_estimators(overrides: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ import pytest
 from sim.cli.api import compare, run
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDS_A_FILE = {"mmlu_pro", "zeroeval"}
+NEEDS_A_FILE = {"mmlu_pro", "mmlu_two_models", "zeroeval"}
 SWEEPS = {"volume_fixed_budget", "volume_growing_budget"}  # in test_sweep.py
 EXPERIMENTS = sorted({path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")} - NEEDS_A_FILE - SWEEPS)
 # A quarter of the queries, and times to match; learned from fewer.

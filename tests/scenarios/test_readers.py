@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "infinite tokens": ({"input_tokens": [1, np.inf, 3, 4]}, r"'input_tokens' is inf in row 1 .*t\.csv"),
     "costs whose sum is infinite": (
         {"m|total_cost": [0, 0, 0, 1e308]},
-        r"cost of model 'm' is 1e\+308 in test row 1; .*at most 1000000000 USD",
+        r"cost of model 'm' is 1e\+308 in row 3 of the table; .*at most 1000000000 USD",
     ),
     "an infinite score": ({"m": [0, 0, np.inf, 0]}, r"score of model 'm' is inf in row 2"),
     "text among numbers": ({"m|total_cost": ["0", "free", "0", "0"]}, r"'m\|total_cost' is 'free' in row 1 .*t\.csv"),
@@ -317,5 +317,7 @@ def test_a_table_of_one_split_lacks_the_other_however_many_rows_are_asked_for(
 ) -> None:
     frame(split=[split] * 4).to_csv(tmp_path / "t.csv", index=False)
     for sizes in ({}, {"n_queries": 2, "n_history": 2}):
-        with pytest.raises(ValueError, match=f"the workload has no {lacking} rows; it needs at least one"):
+        with pytest.raises(
+            ValueError, match=f"the table has no {lacking} rows; at least one must have split '{lacking}'"
+        ):
             workload(tmp_path / "t.csv", **sizes)

@@ -5,7 +5,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scenarios.readers.embeddings import hashed
 from scenarios.readers.routerbench import routerbench
 from scenarios.workloads.synthetic import synthetic
 from scenarios.workloads.table import table
@@ -214,7 +215,7 @@ BAD_EMBEDDINGS: dict[str, tuple[Any, str]] = {
     "one dimension": (np.ones(4, dtype=np.float32), r"shape \(4,\).*floats of shape \(4, dim\)"),
     "integers": (np.eye(4, dtype=np.int64), r"type int64.*floats"),
     "objects": (np.array([[None]] * 4, dtype=object), r"cannot read .*embeddings\.npy.*allow_pickle"),
-    "not a number": (np.full((4, 2), np.nan, dtype=np.float32), "embedding of history row 0 is not finite"),
+    "not a number": (np.full((4, 2), np.nan, dtype=np.float32), r"embedding in row 0 of .*\.npy is not finite"),
 }
 
 
@@ -240,9 +241,56 @@ def test_an_archive_of_arrays_is_no_embeddings_file(tmp_path: Path) -> None:
         table(written(table_frame(), tmp_path), embeddings=str(tmp_path / "vectors.npz"))
 
 
-def test_a_table_without_embeddings_and_embedder_says_how_to_give_either(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"workload\.embeddings=FILE\.npy.*workload\.embedder=MODEL"):
-        table(written(table_frame(), tmp_path))
+def test_prompts_without_embeddings_are_embedded_by_their_words_and_a_note_says_so(tmp_path: Path) -> None:
+    path = written(table_frame(), tmp_path)
+    with pytest.warns(Note, match=r"its prompts are embedded by hashed words \(workload\.embeddings=hashing\)"):
+        unasked = table(path)
+    asked = table(path, embeddings="hashing")
+    assert unasked.test.embeddings.shape == (2, 512)
+    assert unasked.test.embeddings.tolist() == asked.test.embeddings.tolist()
+    assert asked.files == (Path(path),)
+
+
+def test_hashed_words_know_neither_case_nor_order_and_press_repetitions() -> None:
+    once, again, twice, none = hashed(["the cat sat", "Sat the CAT", "the cat sat. The cat sat", ""])
+    assert once.tolist() == again.tolist() == twice.tolist()
+    assert sorted(abs(once[once != 0]).tolist()) == pytest.approx([3**-0.5] * 3)
+    assert not none.any()
+    # One word twice and one once: as 2 to 1 in squares.
+    assert sorted((hashed(["cat cat sat"])[0] ** 2).tolist())[-2:] == pytest.approx([1 / 3, 2 / 3])
+
+
+def test_a_row_is_embedded_alike_whatever_stands_beside_it() -> None:
+    assert hashed(["a cat"])[0].tolist() == hashed(["a cat", "a dog and a cat"])[0].tolist()
+
+
+def test_queries_without_prompts_and_embeddings_have_embeddings_of_no_dimension(tmp_path: Path) -> None:
+    workload = table(written(table_frame().drop(columns="prompt"), tmp_path))
+    assert workload.test.embeddings.shape == (2, 0)
+    with pytest.raises(ValueError, match="unknown column 'prompt'"):
+        table(written(table_frame().drop(columns="prompt"), tmp_path), embeddings="hashing")
+
+
+def test_one_message_has_all_that_a_table_lacks(tmp_path: Path) -> None:
+    frame = table_frame().assign(split="history", cheap=[0.5, 0.5, 7, 0.5], **{"good|total_cost": [0, 0, 0, -1]})
+    path = written(frame.drop(columns=["input_tokens", "prompt"]), tmp_path)
+    with pytest.raises(ValueError, match="the table cannot be used as it is: ") as raised:
+        table(path, embeddings=saved(identity(3), tmp_path))
+    *faults, last = str(raised.value).split("; (")
+    assert len(faults) == 4
+    assert "no test rows" in faults[0]
+    assert "shape (3, 3)" in faults[1]
+    assert "unknown column 'prompt'" in faults[2]
+    assert "score of model 'cheap' is 7.0 in row 2 of the table" in faults[3]
+    assert "cost of model 'good' is -1.0 in row 3 of the table" in last  # its row in the file, not in its split
+    assert str(raised.value).count(path) == 1
+    assert str(raised.value).endswith(f"(in {path})")
+
+
+def test_a_table_without_test_rows_still_says_which_models_lack_values(tmp_path: Path) -> None:
+    path = written(table_frame().assign(split="history", cheap=[0.5, np.nan, 0.5, 0.5]), tmp_path)
+    with pytest.raises(ValueError, match=r"\(1\) model cheap has missing values, .*; \(2\) the table has no test rows"):
+        table(path, embeddings=saved(identity(), tmp_path))
 
 
 def test_an_embedder_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,9 +471,33 @@ def test_a_pickle_written_with_a_string_type_is_read(tmp_path: Path) -> None:
     assert read_routerbench(with_text_as("python"), tmp_path).models == ("mistral", "gpt-4")
 
 
-def test_a_pickle_whose_text_pyarrow_holds_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="ArrowStringArray, which is not among the types that rebuild a data frame"):
-        read_routerbench(with_text_as("pyarrow"), tmp_path)
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_that_the_installed_pandas_writes_is_read(tmp_path: Path, protocol: int) -> None:
+    frame = pd.DataFrame({name: column.tolist() for name, column in routerbench_frame().items()})
+    frame.to_pickle(tmp_path / "written.pkl", protocol=protocol)  # pandas 3 has pyarrow hold its texts
+    workload = read_routerbench((tmp_path / "written.pkl").read_bytes(), tmp_path)
+    sources = [str(name) for rows in (workload.history, workload.test) for name in cast(np.ndarray, rows.source)]
+    assert sorted(sources) == ["gsm8k", "mmlu", "mmlu"]
+
+
+def test_a_pickle_whose_text_pyarrow_holds_in_pieces_is_read(tmp_path: Path) -> None:
+    halves = [pickle.loads(with_text_as("pyarrow")).iloc[rows] for rows in (slice(0, 2), slice(2, 3))]
+    assert len(read_routerbench(pickle.dumps(pd.concat(halves)), tmp_path).history) == 2
+
+
+def test_texts_whose_offsets_lead_outside_of_their_buffer_are_refused(tmp_path: Path) -> None:
+    whole = with_text_as("pyarrow")
+    ends = np.array([0, 4, 8, 13], dtype=np.int64).tobytes()  # of mmlu, mmlu, gsm8k
+    assert whole.count(ends) == 1
+    damaged = whole.replace(ends, np.array([0, 4, 8, 2**40], dtype=np.int64).tobytes())
+    with pytest.raises(ValueError, match=r"refused to read .*its texts are damaged"):
+        read_routerbench(damaged, tmp_path)
+
+
+def test_arrays_of_pyarrow_that_hold_no_texts_are_refused(tmp_path: Path) -> None:
+    content = pickle.dumps(pa.array([1, 2, 3]))
+    with pytest.raises(ValueError, match=r"array of pyarrow's type .*int64.*only texts are read"):
+        read_routerbench(content, tmp_path)
 
 
 def test_a_pickle_of_selected_rows_and_plain_object_columns_is_read(tmp_path: Path) -> None:
