@@ -56,6 +56,11 @@ VERBS = {
         "export:export",
         "export policy=[greedy_perf,port] order=random out=instance",
     ),
+    "leaderboard": Verb(
+        "policies on tables, orders and seeds that stay as they are, ranked",
+        "leaderboard:leaderboard",
+        "leaderboard policy=[port,steward,./mine.py:Mine]",
+    ),
     "diff": Verb(
         "how far two studies are apart, and which of many policies is the best",
         "diff:diff",

@@ -63,6 +63,10 @@ class Settings:
     margin: float
     command: Sequence[str]
     tables: Sequence[str]
+    orders: Sequence[str]
+    seeds: Sequence[int]
+    words_of_table: Mapping[str, Sequence[str]]
+    frozen: str | None
     folder: str | None
     source: str | None
     embedder: str | None

@@ -18,6 +18,7 @@ from sim.show.compare import compare_report
 from sim.show.diff import diff_report
 from sim.show.explain import explain_report
 from sim.show.fit import fit_report
+from sim.show.leaderboard import leaderboard_report
 from sim.show.other import other_report
 from sim.show.page import DPI, Report, page
 from sim.show.plan import plan_report
@@ -38,6 +39,7 @@ REPORTS: dict[str, Callable[[Path, Mapping[str, Any]], Report]] = {
     "diff": diff_report,
     "plan": plan_report,
     "sweep": sweep_report,
+    "leaderboard": leaderboard_report,
 }
 FILE = "report.html"
 
