@@ -36,7 +36,8 @@ def comparison(table: pd.DataFrame, frozen: pd.DataFrame | None, n_both: int, li
         return
     n_new = len(table) - n_both
     if lines:
-        yield f"{several(len(lines), 'figure')} of {several(n_both, 'row')} differ from the frozen leaderboard:"
+        verb = "differs" if len(lines) == 1 else "differ"
+        yield f"{several(len(lines), 'figure')} of {several(n_both, 'row')} {verb} from the frozen leaderboard:"
         yield from lines[:MOST_LINES]
     elif n_both:
         yield f"All figures of {several(n_both, 'row')} are those of the frozen leaderboard."
