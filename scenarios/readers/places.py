@@ -10,6 +10,7 @@ from pathlib import Path
 
 SHIPPED, BUILT = "shipped:", "data:"
 FOLDER_VARIABLE = "SWITCHYARD_DATA"
+BESIDE = Path("../shared/data")  # where several checkouts may share their tables
 
 
 def located(path: str) -> Path:
@@ -33,6 +34,9 @@ def located(path: str) -> Path:
         return folder / path.removeprefix(SHIPPED)
     if path.startswith(BUILT):
         file = data_folder() / path.removeprefix(BUILT)
+        beside = BESIDE / path.removeprefix(BUILT)
+        if not file.is_file() and beside.is_file():
+            return beside
         if not file.is_file():
             table = file.stem.removesuffix("_embeddings")
             raise FileNotFoundError(

@@ -113,7 +113,7 @@ WRONG = {
     "no override": (["run", "port"], "cannot read the override 'port': give KEY=VALUE"),
     "a word for a number": (["run", "seed=one"], "seed is 'one'; it must be a whole number, such as 0"),
     "a fraction for a count": (["run", "replications=1.5"], "replications is 1.5; it must be a whole number"),
-    "a missing path": (["run", "workload=table"], "workload.path has no value; give workload.path=VALUE"),
+    "a missing path": (["run", "order=saved"], "order.saved.file has no value; give order.saved.file=VALUE"),
     "a missing extra": (
         ["run", "workload=table", "workload.path=TABLE", "workload.embedder=a-model"],
         "embedding text needs sentence-transformers: pip install 'llm-switchyard[embed]'",

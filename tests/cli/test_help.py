@@ -61,7 +61,7 @@ def test_a_meaning_is_that_of_the_chosen_option_and_not_of_another_with_a_key_of
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shown = " ".join(page(capsys, "run", "workload=table").split())
-    assert "workload.path=??? .csv, .jsonl" in shown
+    assert "workload.path=shipped:mmlu_two_models.csv .csv, .jsonl" in shown
     assert "arrivals.rate_per_s=10.0 mean number of queries per second" in shown  # an experiment says other things
 
 
