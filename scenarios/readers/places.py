@@ -35,7 +35,7 @@ def located(path: str) -> Path:
     if path.startswith(BUILT):
         file = data_folder() / path.removeprefix(BUILT)
         beside = BESIDE / path.removeprefix(BUILT)
-        if not file.is_file() and beside.is_file():
+        if not file.is_file() and FOLDER_VARIABLE not in os.environ and beside.is_file():
             return beside
         if not file.is_file():
             table = file.stem.removesuffix("_embeddings")
