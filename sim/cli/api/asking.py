@@ -12,7 +12,7 @@ from sim.cli.api.simulating import made
 from sim.cli.building import build_settled
 from sim.cli.configuration import configure
 from sim.cli.project import opened
-from sim.cli.words import with_directories
+from sim.cli.words import with_plain_words
 from sim.errors import note
 from sim.interface import Policy
 
@@ -102,7 +102,7 @@ def diff(*words: str | Path) -> dict[str, pd.DataFrame]:
     from sim.study.output.finished import cautions
 
     with opened():
-        config = configure("diff", with_directories([str(word) for word in words]))
+        config = configure("diff", with_plain_words([str(word) for word in words], "directories"))
     studies = studied(config)
     chosen(config.metrics, studies)
     for warning in [*cautions(studies), *unranked(studies)]:
