@@ -1,12 +1,13 @@
 """The command line from Python: the same words, the same numbers."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from policies.balancing.round_robin import RoundRobin
-from sim.cli.api import compare, explain, policies, ratio, run, scenario
+from sim.cli.api import compare, diff, explain, plan, policies, ratio, run, scenario, sweep
 from sim.cli.main import main
 from sim.study import experiment
 
@@ -41,6 +42,50 @@ def test_ratio_and_explain_give_the_tables_that_the_commands_write(tmp_path: Pat
     assert main(["explain", *words, "replications=2", "moments=3", f"out={tmp_path / 'e'}"]) == 0
     for table, name in zip(tables, ("decomposition", "prices"), strict=True):
         pd.testing.assert_frame_equal(table, pd.read_csv(tmp_path / "e" / f"{name}.csv"), check_dtype=False)
+
+
+def test_sweep_gives_the_table_that_the_command_writes_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [*TWO, "n_queries=60,120"]
+    table = sweep(*words)
+    assert list(tmp_path.iterdir()) == []
+    assert main(["sweep", *words, "cache=null", "out=s"]) == 0
+    written = pd.read_parquet("s/sweep.parquet")
+    pd.testing.assert_frame_equal(table.drop(columns="wall_s"), written.drop(columns="wall_s"))
+
+
+def test_a_point_of_a_sweep_that_fails_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match=r"n_queries=500: n_queries is 500, and the workload has 120"):
+        sweep(*TWO, "n_queries=60,500")
+
+
+PLAN = [*SMALL, "fleet=slots", "search=replicas", "arrivals.rate_per_s=2", "targets=[served_share>=0.5]"]
+
+
+def test_plan_gives_the_answer_that_the_command_writes(tmp_path: Path) -> None:
+    words = [*PLAN, "policy=round_robin", "budget=unlimited", "min_replications=2", "max_replications=2"]
+    found = plan(*words)
+    assert main(["plan", *words, f"out={tmp_path / 'p'}"]) == 0
+    assert found.as_dict() == json.loads((tmp_path / "p" / "plan.json").read_text())
+    assert plan(*words[:-1], "max_replications=2", policy=RoundRobin()).sentence == found.sentence
+    with pytest.raises(ValueError, match="policy names random, port; a plan is for one policy"):
+        plan(*PLAN, "policy=[random,port]")
+
+
+def test_diff_gives_the_tables_that_the_command_writes(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder, total in zip(folders, (0.5, 1.0), strict=True):
+        assert main(["compare", *TWO, "oracle.names=[]", f"budget.total={total}", f"out={folder}"]) == 0
+    tables = diff(*folders, "margin=0.01")
+    assert main(["diff", *map(str, folders), "margin=0.01", f"out={tmp_path / 'd'}"]) == 0
+    assert {path.name for path in (tmp_path / "d").glob("*.csv")} == {f"{name}.csv" for name in tables}
+    for name, table in tables.items():
+        written = pd.read_csv(tmp_path / "d" / f"{name}.csv", dtype=dict(table.dtypes))
+        pd.testing.assert_frame_equal(table, written)
+    with pytest.raises(ValueError, match="unknown metric 'qualty'; did you mean 'quality'"):
+        diff(*folders, "metrics=[qualty]")
 
 
 def test_a_scenario_and_policies_made_of_words_go_into_a_study_by_hand() -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from hydra import initialize_config_module
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from policies.estimators.neighbours import ExactNeighbours
 from scenarios.arrivals import Deterministic
@@ -31,7 +32,8 @@ from sim.deployment import Deployment
 from sim.instance import realise
 from sim.interface import Estimates, Features, History, Predictor
 from sim.scenario import FleetRule, Scenario
-from sim.show.drawings.sweep import DRAWN, lines
+from sim.show.drawings.sweep import DRAWN, figures, lines
+from sim.show.sweep import point_table
 from sim.study.experiment import BoundCache, EstimateCache
 from sim.study.output.store import Store
 from sim.study.sweep import best, cells, tidy
@@ -369,6 +371,56 @@ def test_a_line_figure_has_a_column_for_each_value_of_a_few_others_and_one_where
     assert len(averaged.axes) == len(DRAWN)
     assert np.asarray(averaged.axes[0].lines[0].get_xydata()).tolist() == [[1, 1.5], [2, 2.5]]
     plt.close("all")
+
+
+def compared(orders: list[str], replications: int, relative: float | None) -> pd.DataFrame:
+    """A sweep over orders of two policies: in replication r, x has r queries' worth and y twice that."""
+    return pd.DataFrame(
+        [
+            {
+                "order": order, "policy": policy, "replication": r, "quality": times * r, "quality_per_query": times * r,
+                "quality_per_usd": times * r, "served": 4, "relative_quality": relative,
+            }
+            for order in orders
+            for policy, times in (("x", 1.0), ("y", 2.0))
+            for r in range(replications)
+        ]
+    )  # fmt: skip
+
+
+def test_over_orders_there_are_boxes_and_a_panel_of_relative_quality_where_it_is_known() -> None:
+    names = dict[str, Figure]((name, drawing) for name, _, drawing in figures(compared(["a", "b"], 5, 0.5), ["order"]))
+    assert list(names) == ["by_order"]
+    panels = names["by_order"].axes
+    assert [panel.get_ylabel().split("\n")[0] for panel in panels] == [
+        "quality per query", "relative quality", "efficiency",
+    ]  # fmt: skip
+    assert len(panels[0].patches) == 4  # orders x policies
+    medians = [line.get_ydata()[0] for line in panels[0].lines if line.get_color() == "black"]
+    assert sorted(set(np.asarray(medians, dtype=float)) & {2.0, 4.0}) == [2.0, 4.0]
+    without = dict[str, Figure](
+        (name, drawing) for name, _, drawing in figures(compared(["a", "b"], 5, None), ["order"])
+    )
+    assert len(without["by_order"].axes) == 2
+    plt.close("all")
+
+
+def test_the_table_has_every_policy_at_each_point_the_best_first_and_optima_last() -> None:
+    table = compared(["b", "a"], 2, None).assign(cost_usd=1.0)
+    known = table[table["policy"] == "y"].assign(policy="optimum", quality=9.0)
+    shown = point_table(cells(pd.concat([table, known]), ["order"]), ["order"])
+    columns = {str(column.header): list(column.cells) for column in shown.columns}
+    assert columns["order"] == ["b"] * 3 + ["a"] * 3
+    assert columns["policy"] == ["y", "x", "optimum"] * 2
+    assert columns["quality"][:3] == ["1.0 +- 12.7", "0.5 +- 6.4", "9.0"]  # t(1) = 12.706
+    assert "relative_quality" not in columns
+
+
+def test_a_table_of_too_many_points_ends_with_a_whole_one_and_says_so() -> None:
+    table = compared([f"order-{number}" for number in range(100)], 1, None).assign(cost_usd=1.0)
+    shown = point_table(cells(table, ["order"]), ["order"])
+    assert shown.row_count == 120
+    assert str(shown.title).endswith("; the first 60 of 100 points, all are in cells.csv")
 
 
 # --- the command

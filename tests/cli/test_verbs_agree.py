@@ -17,6 +17,7 @@ VERBS = {
     "explain": [*SMALL, "policy=port_exact", "replications=1", "moments=2"],
     "ratio": [*SMALL, "policy=port_exact", "sizes=[null]", "min_replications=2", "max_replications=2"],
     "sweep": [*SMALL, "policy=port_exact", "replications=1", "seed=0,1", "cache=null"],
+    "export": [*SMALL, "policy=port_exact"],
     "plan": [*SMALL, "policy=port_exact", "fleet=slots", "targets=[quality_per_query>=0]", "max_replications=2",
              "min_replications=2", "search.high=1"],
 }  # fmt: skip
@@ -46,7 +47,7 @@ def test_every_verb_keeps_what_a_search_for_the_worst_order_found(verb: str, tmp
         found = json.loads((folder / "worst_order.json").read_text())
         assert found["policy"] == "port_exact"
         assert found["evaluations"] == 11
-        if verb in ("run", "compare", "explain", "sweep"):
+        if verb in ("run", "compare", "explain", "sweep", "export"):
             assert len(pd.read_csv(folder / "worst_order.csv")) == 30
 
 
@@ -89,3 +90,25 @@ def test_where_hindsight_bounds_nothing_every_verb_says_so_for_the_same_reason(w
         api.compare(*VERBS["compare"], word, *SEARCH)
     summary = api.compare(*VERBS["compare"], word, "oracle.names=[optimum]")
     assert summary["optimum_ratio"].isna().all()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_with_out_null_every_verb_prints_and_writes_nothing(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in VERBS[verb] if word != "cache=null"]
+    assert main([verb, *words, "out=null"]) == 0
+    printed = capsys.readouterr().out
+    assert "\u2503" in printed  # a table
+    assert "written" not in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_out_a_directory_is_named_after_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *VERBS["run"]]) == 0
+    assert main(["run", *VERBS["run"], "out=auto"]) == 0
+    assert len(list((tmp_path / "outputs").glob("run-*"))) == 1
