@@ -23,6 +23,7 @@ LAYERS = (
     "sim.scenario",
     "sim.deployment",
     "sim.workload",
+    "sim.scores",
     "sim.traits",
     "sim.assignment",
     "sim.distributions",
