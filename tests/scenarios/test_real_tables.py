@@ -16,7 +16,9 @@ needs_data = pytest.mark.skipif(
 
 def experiment(name: str, out: Path, *overrides: str) -> pd.DataFrame:
     paths = [f"workload.path={DATA / name}.parquet", f"workload.embeddings={DATA / name}_embeddings.npy"]
-    assert main(["compare", f"experiment={name}", *paths, "replications=1", *overrides, f"out={out}"]) == 0
+    assert (
+        main(["compare", f"experiment={name}", *paths, "replications=1", "roundings=0", *overrides, f"out={out}"]) == 0
+    )
     return pd.read_csv(out / "summary.csv").set_index("policy")
 
 
