@@ -28,6 +28,7 @@ def main(folder: Path) -> None:
                 "compare",
                 f"experiment={name}",
                 "replications=1",
+                "roundings=0",
                 f"workload.path={folder / name}.parquet",
                 f"workload.embeddings={folder / name}_embeddings.npy",
                 f"out={out}/o",

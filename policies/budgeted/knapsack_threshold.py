@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from policies.parts.held_out import HeldOutEstimates
 from policies.parts.paying import can_pay, used_share
 from policies.parts.ranked import best_first
 from sim.errors import check_number
@@ -28,8 +29,9 @@ class KnapsackThreshold(Policy):
 
     *Theorem*: at least 1 / (ln(U / L) + 1) of the hindsight optimum of a knapsack, for any queries in any order;
     1 / (ln(U / L) + 2) of one with several choices for each query (the latter constant as quoted in secondary sources).
-    *Condition*: L and U are right, and every cost is small beside the budget. With a true density above U the loss is
-    without bound. The theorem has one budget; several budgets, each with its own threshold, are this project's reading.
+    *Condition*: L and U are right, estimates are the truth, and every cost is small beside the budget. With a true
+    density above U the loss is without bound. The theorem has one budget; several budgets, each with its own threshold,
+    are this project's reading.
 
     Parameters
     ----------
@@ -37,7 +39,9 @@ class KnapsackThreshold(Policy):
     lowest, highest : float or None
         L and U in quality per unit of cost, for every deployment; both None: from the history, one by one.
     tail : float
-        L and U from the history are its ``tail`` and 1 - ``tail`` quantiles of positive quality / cost, in [0, 0.5).
+        L and U from the history are its ``tail`` and 1 - ``tail`` quantiles of positive quality_hat / cost_hat, in
+        [0, 0.5). These are estimates of each history row by a fit without it, as those of arriving queries are by a
+        fit without them; realised densities lie elsewhere, as a score of 0 or 1 and a cost vary more than their means.
 
     Raises
     ------
@@ -57,6 +61,7 @@ class KnapsackThreshold(Policy):
         self._lowest = lowest
         self._highest = highest
         self._tail = tail
+        self._held_out = HeldOutEstimates(estimator)
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find L and U of every deployment."""
@@ -69,7 +74,8 @@ class KnapsackThreshold(Policy):
         """Return L and U of one deployment; where no density is known, bounds that refuse next to nothing."""
         if self._lowest is not None and self._highest is not None:
             return self._lowest, self._highest
-        quality, cost = history.quality[:, k], history.cost[:, k]
+        estimates = self._held_out.of(history)
+        quality, cost = estimates.quality[:, k], estimates.cost[:, k]
         known = (quality > 0) & (cost > 0)
         if not known.any():
             return TINY, TINY

@@ -121,11 +121,21 @@ class Entropic(MirrorDescent):
 
     p <- p exp(-eta (rho - g e_i) / rho)
 
-    The division by rho makes the exponent free of units: a price falls by the factor exp(-eta) with every query that is
-    not charged, and a query that costs as much as c shares of the budget raises it by exp(eta c). Prices stay within
-    1e-6 and 1e6 units of quality for a query of mean cost, from where they can return.
+    The division by rho, budget by budget, makes the exponent free of units: a price falls by the factor exp(-eta) with
+    every query that is not charged, and a query that costs as much as c shares of the budget raises it by exp(eta c).
+    Prices stay within 1e-6 and 1e6 units of quality for a query of mean cost, from where they can return.
 
-    See ``MirrorDescent`` for the rule, its theorem (arXiv 2011.10124) and the condition.
+    *Theorem.* This is mirror descent with h(q) = sum_i q_i ln q_i on the rescaled problem whose prices are
+    q_i = rho_i p_i, quality per query's share of budget i, and whose subgradients are 1 - (g / rho_i) e_i. So the
+    theorem of ``MirrorDescent`` holds in these terms: with c the most shares that a query takes, q* the best fixed
+    prices, Q the highest price that is met, and m budgets, the regret is at most
+
+        D(q*, q_1) / eta + eta T Q ((c - 1)^2 + m - 1) exp(eta (c - 1)) / 2 + c,
+
+    D the divergence of h. That is O(sqrt(T)) for any constant ``step``, with constants that depend on the shares c
+    and not on the costs g. *Condition*, besides that of ``MirrorDescent``: eta (c - 1) is small, so that no query
+    takes as many as sqrt(T) / step shares. The default ``step`` of 1 is not the one that makes this bound least, which
+    would need D and Q beforehand; it is a heuristic.
 
     Parameters
     ----------

@@ -24,15 +24,21 @@ class PrimalResolve(Policy):
     Kesselheim, Radke, Toennis and Voecking, "Primal beats dual on online packing LPs in the random-order model", STOC
     2014, arXiv 1311.2578.
 
-    *Theorem*: 1 - O(sqrt(log d / k)) of the hindsight optimum, with k = min_i B_i / max_j cost_ij and d the number of
-    budgets that one choice takes from, here 1. *Condition*: a uniformly random order, the number of queries known, and
-    estimates that are right. In an order that gets better or worse the past says nothing of what is to come.
+    *Theorem*, for ``growth`` 1: at least 1 - O(sqrt((1 + log d) / k)) of the hindsight optimum, with
+    k = min_i B_i / max_j cost_ij and d the column sparsity, the most budgets that one choice takes from. Here d is 1,
+    so it is 1 - O(1 / sqrt(k)). (The paper writes log d, for d of 2 and more.) *Condition*: a uniformly random order,
+    the number of queries known, and estimates that are right. In an order that gets better or worse the past says
+    nothing of what is to come.
 
-    Two things differ from the paper, for speed. The program is solved anew only when ``growth`` times as many queries
-    have arrived as at the last time. Queries with the same estimates are one kind with one variable per deployment,
-    which changes no optimum (the mean of an optimal solution over equal columns is optimal). A query of a kind that was
-    in the last program takes its kind's x; another one goes to argmax_i quality_hat_i - p_i cost_hat_i, if positive,
-    at that program's prices p, which is its x but for at most n_deployments queries.
+    With ``growth`` 1 the program is solved at every arrival, with the query that has arrived in it, as published.
+    Queries with the same estimates are one kind with one variable per deployment, which changes no optimum (the mean of
+    an optimal solution over equal columns is optimal).
+
+    With a ``growth`` above 1 the theorem does not hold as it stands. The program is solved anew only when ``growth``
+    times as many queries have arrived as at the last time. A query of a kind that was in the last program takes its
+    kind's x; every other one, so nearly all where estimates differ, goes to argmax_i quality_hat_i - p_i cost_hat_i,
+    if positive, at that program's prices p. That is dual learning at growing times, as ``DynamicPrice`` does it, and
+    what ``DynamicPrice`` says of its condition is the guide. docs/evidence/theory.md has both beside each other.
 
     Parameters
     ----------
@@ -40,7 +46,7 @@ class PrimalResolve(Policy):
     eps : float
         Share of queries to watch, in (0, 1).
     growth : float
-        At least 1; 1 solves at every arrival, as published.
+        At least 1; 1 solves at every arrival, as published and as the theorem has it.
 
     Raises
     ------

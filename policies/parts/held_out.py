@@ -42,6 +42,36 @@ def held_out(estimator: Estimator, fitted: Predictor, history: History) -> Estim
     return Estimates(quality, cost)
 
 
+class HeldOutEstimates:
+    """Held-out estimates of a history, kept until another one comes.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    """
+
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+        self._known: tuple[History, Estimates] | None = None
+
+    def of(self, history: History) -> Estimates:
+        """Return estimates (n_history, n_deployments) of each row by a fit without it."""
+        if self._known is None or not is_same(self._known[0], history):
+            self._known = history, held_out(self._estimator, self._estimator.fit(history), history)
+        return self._known[1]
+
+
+def is_same(history: History, other: History) -> bool:
+    """Return whether two histories hold the same rows."""
+    pairs = (
+        (history.features.embeddings, other.features.embeddings),
+        (history.features.input_tokens, other.features.input_tokens),
+        (history.quality, other.quality),
+        (history.cost, other.cost),
+    )
+    return all(mine is others or np.array_equal(mine, others) for mine, others in pairs)
+
+
 def part(history: History, rows: IntArray) -> History:
     """Return some rows of a history."""
     features = replace(

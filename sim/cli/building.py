@@ -124,7 +124,7 @@ def configured_runs(config: DictConfig, scenario: Scenario, policies: Mapping[st
     """Run policies on a scenario with the seed, replications, oracles, metrics and warm-up of a configuration."""
     metrics = build_metrics(config)
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
-    return runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up)
+    return runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up, config.roundings)
 
 
 def files_read(*scenarios: Scenario) -> dict[str, str]:

@@ -58,6 +58,8 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
     if verb in ("ratio", "explain", "plan", "export") and config.oracle.get("names"):
         raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
+    if verb not in ("run", "compare") and any(word.lstrip("+").startswith("roundings=") for word in words):
+        raise ValueError(f"roundings is for run and compare and not for {verb}; leave it out")
     check_values(config, lambda: leaves(defaults(verb, words)))
     return config
 

@@ -26,6 +26,7 @@ class Settings:
 
     seed: int
     replications: int | None
+    roundings: int
     out: str | None
     warm_up: float | str | None
     policy: Mapping[str, Policy]

@@ -12,6 +12,7 @@ from sim.show.words import several
 from sim.study.metrics import FATES
 from sim.study.output.finished import unvaried
 from sim.study.ratio.worst_order import Found
+from sim.study.rounding import ROUNDED
 from sim.study.statistics import mean_interval
 
 COLUMNS = {
@@ -56,8 +57,14 @@ def comparison(summary: pd.DataFrame) -> Table:
     table.add_column("policy", no_wrap=True)
     for column in shown:
         table.add_column(column, justify="right", no_wrap=True)
+        if column == "quality" and ROUNDED[0] in summary:
+            table.add_column("by rounding", justify="right", no_wrap=True)
     for policy, rows in summary.groupby("policy", sort=False):
-        table.add_row(str(policy), *(cell(rows[column].tolist(), column) for column in shown))
+        cells = [cell(rows[column].tolist(), column) for column in shown]
+        if ROUNDED[0] in summary:
+            low, high = span(rows)
+            cells.insert(shown.index("quality") + 1, "-" if math.isnan(low) else f"{low:.1f} to {high:.1f}")
+        table.add_row(str(policy), *cells)
     return table
 
 
@@ -86,6 +93,29 @@ def sources(table: pd.DataFrame) -> Table:
         scores = (found["quality"] / found["arrived"]).reindex(policies)
         made.add_row(source or "none", f"{arrived[source] / n_replications:,.0f}", *(f"{one:.3f}" for one in scores))
     return made
+
+
+def span(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return the lowest and the highest quality by rounding of one policy, NaN where it was not run again."""
+    return float(rows[ROUNDED[0]].min()), float(rows[ROUNDED[1]].max())
+
+
+def by_rounding(summary: pd.DataFrame) -> list[str]:
+    """Return a sentence for every policy whose quality rounding alone moves further than its interval is wide."""
+    if ROUNDED[0] not in summary:
+        return []
+    sentences = []
+    for policy, rows in summary.groupby("policy", sort=False):
+        low, high = span(rows)
+        half_width = mean_interval(rows["quality"].tolist())[1]
+        width = 2 * half_width if half_width > 0 else 0.0
+        if high - low > width:
+            than = f"wider than its interval over replications, {width:.4g}" if width else "and it has no interval"
+            sentences.append(
+                f"Rounding alone, in the tenth digit of the estimates, moves the quality of {policy} from {low:.4g} to "
+                f"{high:.4g}: a range of {high - low:.4g}, {than}. Read its figure as one draw from that range."
+            )
+    return sentences
 
 
 def worst_order(found: Found) -> str:

@@ -25,6 +25,7 @@ from sim.study.output.store import Store, optimum, predictions
 from sim.study.record.checks import check
 from sim.study.record.window import rented
 from sim.study.replay import Replay, planned
+from sim.study.rounding import ROUNDED, quality_range
 from sim.world.record import frame
 from sim.world.world import simulate
 
@@ -77,14 +78,11 @@ def compare(
     oracle: Oracle | None = None,
     metrics: Mapping[str, Metric] | None = None,
     warm_up: float | str | None = None,
+    roundings: int = 0,
 ) -> pd.DataFrame:
     """Return the summary of ``runs``, one row per policy and replication."""
-    return pd.DataFrame(
-        [
-            run.summary
-            for run in runs(scenario, policies, seed, replications, oracle or Oracle(()), metrics or {}, warm_up)
-        ]
-    )
+    done = runs(scenario, policies, seed, replications, oracle or Oracle(()), metrics or {}, warm_up, roundings)
+    return pd.DataFrame([run.summary for run in done])
 
 
 def runs(
@@ -95,6 +93,7 @@ def runs(
     oracle: Oracle,
     metrics: Mapping[str, Metric],
     warm_up: float | str | None = None,
+    roundings: int = 0,
 ) -> Iterator[Run]:
     """Run every policy on every replication, the oracles first; queries and times are the same for all policies.
 
@@ -111,21 +110,34 @@ def runs(
         Further columns of the summary.
     warm_up : float, str or None
         Which arrivals the metrics leave out, see ``discard_warm_up``; all other columns are over all arrivals.
+    roundings : int
+        How many times each policy runs again in the first replication on estimates that are rounded otherwise, see
+        ``sim.study.rounding``; the summary then has the lowest and the highest quality of all these. 0 for none.
 
     Raises
     ------
     ValueError
-        If the seed, the number of replications, the warm-up or the scenario cannot be, or the binary program is too
-        large.
+        If the seed, the number of replications or of roundings, the warm-up or the scenario cannot be, or the binary
+        program is too large.
     RuntimeError
         If a policy raises or decides something that cannot be, or a request table fails its check.
     """
     check_draws(seed, replications)
+    check_number("roundings", roundings, least=0)
     estimates, bounds = EstimateCache(), BoundCache()
     for replication in range(replications):
-        yield from replicate(
+        done = replicate(
             scenario, policies, seed, replication, oracle, metrics, warm_up, estimates=estimates, bounds=bounds
         )
+        for run in done:
+            if roundings:
+                span = (float("nan"), float("nan"))
+                if replication == 0 and run.policy in policies:
+                    policy, quality = policies[run.policy], float(run.summary["quality"])
+                    predicted = estimates.get(policy.estimator, run.instance)
+                    span = quality_range(run.policy, policy, run.instance, predicted, quality, roundings)
+                run.summary.update(zip(ROUNDED, span, strict=True))
+            yield run
 
 
 def replicate(
@@ -146,7 +158,7 @@ def replicate(
         if name in oracle.names:
             raise ValueError(f"a policy is named {name!r}, as an oracle is; rename it")
     for name in metrics:
-        if name in ALWAYS:
+        if name in (*ALWAYS, *ROUNDED):
             raise ValueError(f"a metric is named {name!r}, as a column of every summary is; give it another name")
     check_warm_up(warm_up)
     instance = realise(scenario, seed, replication)

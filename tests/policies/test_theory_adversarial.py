@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from scenarios.orders import given, shuffled
 from scenarios.workloads.hard import adwords_triangular, greedy_half, long_then_short, of_kinds, rising_density
 from sim.assignment.program import linear_program
 from sim.instance import realise, stream
-from sim.interface import Policy, State
+from sim.interface import Features, History, Policy, State
 from sim.scenario import Order, Scenario
 from sim.study.experiment import EstimateCache
 from sim.workload import Rows, Workload
@@ -199,6 +200,17 @@ def test_the_threshold_rises_from_l_over_e_to_u_by_hand() -> None:
     assert choices(policy, [([0.4, 0.3], [0.1, 9.0])], [4.9, math.inf]) == [0]  # of several, the best
 
 
+def test_the_ends_of_the_densities_are_those_of_estimates_and_not_of_outcomes() -> None:
+    # Four equal rows of cost 1 with scores 1, 0, 1, 0: three others have a mean of 1/3 or 2/3, so these are L and U,
+    # and Psi(1/2) = (2 e)^(1/2) (1/3) / e = 0.286. Realised densities above 0 are 1, and Psi(1/2) = e^(-1/2) = 0.61.
+    scores = np.array([[1.0], [0.0], [1.0], [0.0]])
+    history = History(Features(np.ones((4, 2), dtype=np.float32), np.ones(4, dtype=np.int64)), scores, np.ones((4, 1)))
+    policy = KnapsackThreshold(ExactNeighbours(k=3))
+    policy.reset(replace(tiny_setting([10], 100), history=history), np.random.default_rng(0))
+    assert choices(policy, [([0.30], [1.0])], [5.0]) == [0]
+    assert choices(policy, [([0.27], [1.0])], [5.0]) == [None]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "tail", "message"),
     [
@@ -257,6 +269,18 @@ def test_primal_re_solve_draws_equal_queries_a_share_of_the_places() -> None:
     placed = choices(policy, [([1.0], [1.0])] * 100, [25])
     assert placed[0] is None  # watched
     assert placed.count(0) == pytest.approx(25, abs=13)  # three standard deviations of 99 draws at 1/4
+
+
+def test_with_a_growth_of_1_a_program_with_the_query_in_it_decides_and_else_an_older_price() -> None:
+    # Half of four queries can be paid. The first, 0.5, is watched; 0.9 is served. The program of 0.5, 0.9 and 0.6 pays
+    # for one and a half of them, so 0.6 gets a half. A price of the first two, 0.5 to 0.9, gives it all or nothing.
+    def third(growth: float, seed: int) -> int | None:
+        policy = PrimalResolve(TRUTH, eps=0.25, growth=growth)
+        policy.reset(tiny_setting([2], 4), np.random.default_rng(seed))
+        return choices(policy, [([0.5], [1.0]), ([0.9], [1.0]), ([0.6], [1.0])], [2])[2]
+
+    assert [third(1.0, seed) for seed in range(200)].count(0) == pytest.approx(100, abs=22)  # three standard deviations
+    assert len({third(2.0, seed) for seed in range(20)}) == 1
 
 
 @pytest.mark.parametrize("growth", [0.5, math.inf, math.nan])

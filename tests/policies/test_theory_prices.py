@@ -348,6 +348,14 @@ def test_moving_prices_have_a_regret_of_order_sqrt_n(kind: Moving, bound: Callab
     assert losses[2] < losses[1] / 1.5 < losses[0] / 4  # 1 / sqrt(n) would be 1/2 and 1/8
 
 
+def test_entropic_steps_see_shares_of_a_budget_so_one_budget_with_its_costs_may_have_any_unit() -> None:
+    quality, cost = drawn(800, n_deployments=2)
+    unit = np.array([1000.0, 1.0])
+    budgets = np.array([160.0, 160.0])
+    plain = gained(Entropic(ESTIMATOR), quality, cost, budgets.tolist())
+    assert gained(Entropic(ESTIMATOR), quality, cost * unit, (budgets * unit).tolist()) == pytest.approx(plain)
+
+
 @pytest.mark.parametrize("kind", [Euclidean, Entropic])
 def test_realised_costs_keep_mirror_descent_at_its_ratio_when_estimates_are_half_of_them(
     kind: type[Euclidean] | type[Entropic],

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from sim.cli.building import build_policies, build_settled, configured_runs, files_read
 from sim.cli.output import Output
 from sim.cli.progress import progress
-from sim.show.tables import comparison, worst_order
+from sim.show.tables import by_rounding, comparison, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
 
@@ -28,7 +28,7 @@ def compare(verb: str, config: DictConfig) -> int:
             summary = archive.finish()
         if worst is not None:
             write_worst(folder, worst, rows)
-    output.say(comparison(summary), None if worst is None else worst_order(worst))
+    output.say(comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst))
     return 0
 
 

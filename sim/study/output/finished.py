@@ -14,9 +14,10 @@ import yaml
 
 from sim.study.experiment import ORACLES
 from sim.study.output.source_digest import HOME
+from sim.study.rounding import ROUNDED
 
 DRAW = ["seed", "replication"]
-ABOUT_RUNS = ("policy", *DRAW, "arrived", "wall_s")  # columns of the summary that measure no policy
+ABOUT_RUNS = ("policy", *DRAW, "arrived", *ROUNDED, "wall_s")  # columns of the summary that measure no policy
 SUMMARY = "summary.csv"
 SIGNS = {"more": 1, "less": -1}
 MORE_IS_BETTER = ("quality", "served", "quality_per_usd", "relative_quality", "optimum_ratio")
@@ -131,7 +132,7 @@ def unvaried(summary: pd.DataFrame) -> list[str]:
     """Return the policies of which every figure is the same in all of several replications: nothing was redrawn."""
     found = []
     for policy, rows in summary.groupby("policy", sort=False):
-        measured = rows.drop(columns=[column for column in (*DRAW, "wall_s") if column in rows])
+        measured = rows.drop(columns=[column for column in (*DRAW, *ROUNDED, "wall_s") if column in rows])
         if len(rows) > 1 and len(measured.drop_duplicates()) == 1:
             found.append(str(policy))
     return found

@@ -94,10 +94,11 @@ def worst(cells: pd.DataFrame) -> pd.DataFrame:
 def slopes(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how the loss 1 - ratio falls as volume and budgets grow together: its line against 1 / sqrt(k).
 
-    Under random order the loss of the best algorithms is O(sqrt(log d / k)), with k how many of its largest queries the
-    smallest budget pays for and d the budgets that a query can draw on (Kesselheim and others, arXiv 1311.2578; Gupta
-    and Molinaro, Mathematics of Operations Research 41, 2016). The slope is the constant of such a law, and the
-    intercept the loss that no volume heals; both are of the best line, whether or not there is such a law.
+    Under random order the loss of the best algorithms is O(sqrt((1 + log d) / k)), with k how many of its largest
+    queries the smallest budget pays for and d the column sparsity, the most budgets that one choice takes from, here 1:
+    O(1 / sqrt(k)) (Kesselheim and others, arXiv 1311.2578; Gupta and Molinaro, Mathematics of Operations Research 41,
+    2016). The slope is the constant of such a law, and the intercept the loss that no volume heals; both are of the
+    best line, whether or not there is such a law.
 
     Returns
     -------
