@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,19 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from sim.show.drawings.explain import occurring, per, price_figures, stacked
+from sim.show.drawings.explain import in_words, occurring, per, price_figures, stacked
 from sim.show.page import Check, Report, Shown
 from sim.show.words import listed, plus_minus, scenario, searched, several
 from sim.study.statistics import mean_interval
 
 TOLERANCE = 1e-6  # relative to the optimum
+LUCK = "luck_of_outcomes"
 
 
 def quality_table(quality: pd.DataFrame) -> Table:
     """Return the mean of each term per policy with its 95% half-width; a term that is 0 for all is left out.
+
+    A policy that does not have a term, such as pacing, has a dash there.
 
     Parameters
     ----------
@@ -32,12 +36,15 @@ def quality_table(quality: pd.DataFrame) -> Table:
     shown.add_column("policy", no_wrap=True)
     terms = occurring(quality)
     for term in terms:
-        shown.add_column(term.replace("_", " "), justify="right", no_wrap=True)
+        shown.add_column(textwrap.fill(in_words(term), 12), justify="right", no_wrap=True)
     for policy, rows in quality.groupby("policy", sort=False):
         cells = []
         for term in terms:
-            mean, half_width = mean_interval(rows.loc[rows["term"] == term, "quality"].tolist())
-            cells.append(f"{mean:.1f} +- {half_width:.1f}" if half_width > 0 else f"{mean:.1f}")
+            values = rows.loc[rows["term"] == term, "quality"].tolist()
+            mean, half_width = mean_interval(values) if values else (np.nan, np.nan)
+            cells.append(
+                "-" if np.isnan(mean) else f"{mean:.1f} +- {half_width:.1f}" if half_width > 0 else f"{mean:.1f}"
+            )
         shown.add_row(str(policy), *cells)
     return shown
 
@@ -123,11 +130,19 @@ def answered(quality: pd.DataFrame) -> str:
     }
     best = max(quality["policy"].unique(), key=lambda policy: terms[policy, "achieved"][0])
     causes = {
-        term: value for (policy, term), value in terms.items() if policy == best and term not in ("optimum", "achieved")
+        str(term): value
+        for (policy, term), value in terms.items()
+        if policy == best and term not in ("optimum", "achieved", LUCK)
     }
     largest = max(causes, key=lambda term: causes[term][0])
-    return (
+    words = (
         f"{best} has the highest quality, {plus_minus(*terms[best, 'achieved'])} of an optimum of "
-        f"{plus_minus(*terms[best, 'optimum'])}. Most of what it misses is {str(largest).replace('_', ' ')}: "
-        f"{plus_minus(*causes[largest])} (95%)."
+        f"{plus_minus(*terms[best, 'optimum'])}. "
     )
+    if (best, LUCK) in terms:
+        luck = plus_minus(*terms[best, LUCK])
+        words += f"The optimum sees how each score falls: this luck, which no router can know, is worth {luck}. "
+    of = "the rest" if (best, LUCK) in terms else "what it misses"
+    if not causes[largest][0] > 0:
+        return f"{words}It misses nothing else." if of == "the rest" else f"{words}It misses nothing."
+    return f"{words}The largest part of {of} is {in_words(largest)}: {plus_minus(*causes[largest])} (95%)."

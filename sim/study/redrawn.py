@@ -67,6 +67,7 @@ def taken(world: World, rows: IntArray) -> World:
             output_tokens=take(instance.output_tokens),
             priority=take(instance.priority),
             due_s=take(instance.due_s),
+            expected=None if instance.expected is None else Estimates(*(each[rows] for each in instance.expected)),
         ),
         Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
     )
