@@ -31,13 +31,21 @@ def planned(plan: IntArray) -> list[Decision]:
 
 
 class Watched(Policy):
-    """Another policy, with a note of what it believed and decided in its last run."""
+    """Another policy, with a note of what it decided in its last run, and believed if it is asked.
 
-    def __init__(self, policy: Policy) -> None:
+    Parameters
+    ----------
+    policy : Policy
+    asks : bool
+        Whether it is asked what it believes of a query before it decides (``Policy.believes``).
+    """
+
+    def __init__(self, policy: Policy, asks: bool = False) -> None:
         self._policy = policy
+        self._asks = asks
         self.estimator = policy.estimator
         self.paces = policy.paces
-        self._noted: dict[int, tuple[float, Estimates, Decision]] = {}
+        self._noted: dict[int, tuple[float, Estimates | None, Decision]] = {}
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Begin a run and its note; the policy's gate holds from then on."""
@@ -47,14 +55,14 @@ class Watched(Policy):
 
     def decide(self, query: Query, state: State) -> Decision:
         """Let the policy decide, and note it."""
-        believed = self._policy.believes(query)
+        believed = self._policy.believes(query) if self._asks else None
         decision = self._policy.decide(query, state)
         self._noted[query.id] = (state.now_s, believed, decision)
         return decision
 
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         """Let the policy decide on a batch, and note it."""
-        believed = [self._policy.believes(query) for query in queries]
+        believed = [self._policy.believes(query) if self._asks else None for query in queries]
         decisions = self._policy.decide_batch(queries, state)
         for query, of_it, decision in zip(queries, believed, decisions, strict=False):  # the world complains of too few
             self._noted[query.id] = (state.now_s, of_it, decision)
@@ -73,6 +81,7 @@ class Watched(Policy):
         return [decision for _, (_, _, decision) in sorted(self._noted.items())]
 
     def estimates(self) -> Estimates:
-        """Return the quality and cost that it believed when it decided, each (n_queries, n_deployments)."""
-        believed = [of_it for _, (_, of_it, _) in sorted(self._noted.items())]
-        return Estimates(np.array([each.quality for each in believed]), np.array([each.cost for each in believed]))
+        """Return the quality and cost that it believed when it was asked, each (n_queries, n_deployments)."""
+        believed = [self._noted[number][1] for number in sorted(self._noted)]
+        asked = [each for each in believed if each is not None]
+        return Estimates(np.array([each.quality for each in asked]), np.array([each.cost for each in asked]))

@@ -72,7 +72,7 @@ def explanations(
     for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
         if name in policies:
             raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")
-    watched = {name: Watched(policy) for name, policy in policies.items()}
+    watched = {name: Watched(policy, asks=True) for name, policy in policies.items()}
     estimates, bounds = EstimateCache(), BoundCache()
     replication = -1
     for run in runs(scenario, watched, seed, replications, Oracle(()), {}):
