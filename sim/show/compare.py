@@ -142,8 +142,8 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
         means = summary[~summary["policy"].isin(ORACLES)].groupby("policy")["bayes_ratio"].mean()
         yield Check(
             bool(means.max() <= 1 + SLACK) or None,
-            "The Bayes optimum knows the chance of every score, and no score. Luck may bring a run above it, but not the"
-            f" mean of many workloads; the highest mean ratio here is {means.max():.3f}.",
+            "The Bayes optimum knows the chance of every score, and no score. Luck may bring one run above it, but not "
+            f"the mean of many workloads; the highest mean ratio here is {means.max():.3f}.",
         )
     if summary["overshoot"].any():
         yield Check(None, f"A budget was overshot by up to {summary['overshoot'].max():.2%}, as the scenario allows.")

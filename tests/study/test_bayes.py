@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Amounts, Weighted
 from scenarios.fleets import Listed, OnePerModel
 from scenarios.orders import given, shuffled
+from scenarios.workloads.hard import greedy_half
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.certified import certified
 from sim.deployment import Deployment
@@ -73,6 +75,84 @@ def deciding(script: Sequence[object], quality_hat: npt.ArrayLike) -> Scripted:
     policy = Scripted(script)
     policy.estimator = Told(quality_hat)
     return policy
+
+
+# --- what a workload knows
+
+
+def test_of_coins_with_nearly_the_same_chance_as_many_fall_as_is_expected() -> None:
+    test = synthetic(n_queries=20_000, n_history=10, dim=2, seed=5).test
+    assert test.expected_quality is not None
+    assert test.expected_quality.mean(axis=0) == pytest.approx(test.quality.mean(axis=0), abs=1e-9)  # set by the draw
+    band = (test.expected_quality * 10).astype(int)
+    for k in range(10):
+        chance, score = test.expected_quality[band == k], test.quality[band == k]
+        error = np.sqrt((chance * (1 - chance)).sum()) / len(chance)
+        assert abs(score.mean() - chance.mean()) < 4 * error
+
+
+def test_answers_and_costs_are_as_long_and_dear_as_is_expected_of_easy_and_of_hard_queries() -> None:
+    test = synthetic(n_queries=20_000, n_history=10, dim=2, seed=5).test
+    for expected, came in (
+        (test.expected_output_tokens, test.output_tokens),
+        (test.expected_cost_usd, test.cost_usd),
+    ):
+        assert expected is not None
+        assert came is not None
+        for k in range(came.shape[1]):
+            for part in np.array_split(np.argsort(expected[:, k], kind="stable"), 5):
+                assert came[part, k].mean() == pytest.approx(expected[part, k].mean(), rel=0.03)
+
+
+def test_expectations_follow_their_rows_into_a_replication_and_its_fleet() -> None:
+    workload = synthetic(n_queries=60, n_history=40, n_models=3, dim=4, seed=1)
+    test = workload.test
+    assert test.expected_quality is not None
+    assert test.expected_output_tokens is not None
+    taken = test.take(np.array([7, 3])).expected_quality
+    assert taken is not None
+    assert np.array_equal(taken, test.expected_quality[[7, 3]])
+    names = [workload.models[2], workload.models[0]]
+    priced = Deployment(
+        names[0], names[0], Instant(), price_input_usd_per_million=0.0, price_output_usd_per_million=2e6
+    )
+    fleet = Listed([priced, Deployment(names[1], names[1], Instant())])
+    instance = realise(
+        Scenario(workload, fleet, Amounts([1.0, 9.0], unit=["usd", "tokens"]), Poisson(1.0), given), 0, 0
+    )
+    assert instance.expected is not None
+    assert np.array_equal(instance.expected.quality, test.expected_quality[:, [2, 0]])
+    assert instance.expected.cost[:, 0] == pytest.approx(2 * test.expected_output_tokens[:, 2])
+    assert instance.expected.cost[:, 1] == pytest.approx(test.input_tokens + test.expected_output_tokens[:, 0])
+
+
+def test_of_a_hard_instance_what_comes_is_expected() -> None:
+    test = greedy_half(budget=5).test
+    assert test.expected_quality is not None
+    assert np.array_equal(test.expected_quality, test.quality)
+
+
+BAD = {
+    "a chance above 1": ("expected_quality", 1.5, "the expected score of model 'small' is 1.5 in test row 0"),
+    "a cost below 0": ("expected_cost_usd", -1.0, "the expected cost of model 'small' is -1.0 in test row 0"),
+    "endless tokens": (
+        "expected_output_tokens",
+        INF,
+        "the expected output tokens of model 'small' is inf in test row 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_an_expectation_that_cannot_be_right_is_refused(what: str) -> None:
+    name, value, message = BAD[what]
+    rows = tiny_rows([[1.0]], [[1.0]])
+    wrong: dict[str, Any] = {name: np.array([[value]])}
+    too_long: dict[str, Any] = {name: np.zeros((2, 1))}
+    with pytest.raises(ValueError, match=message):
+        Workload(("small",), rows, replace(rows, **wrong))
+    with pytest.raises(ValueError, match=rf"test {name} has shape \(2, 1\), not \(1, 1\)"):
+        Workload(("small",), rows, replace(rows, **too_long))
 
 
 # --- luck and error, by hand
@@ -211,8 +291,8 @@ def test_the_plan_on_chances_reaches_what_it_promises_in_the_mean() -> None:
         instance = realise(scenario, 0, 0)
         assert instance.expected is not None
         plan = certified(instance.expected.quality, instance.cost, instance.setting.budgets).bound.plan
-        runs = compare(scenario, {"plan": Replay(planned(plan))}, oracle=BOTH).set_index("policy")
-        found.append(float(runs.loc["plan", "bayes_ratio"]))
+        runs = compare(scenario, {"plan": Replay(planned(plan))}, oracle=BOTH)
+        found += runs.loc[runs["policy"] == "plan", "bayes_ratio"].tolist()
     error = np.std(found, ddof=1) / np.sqrt(len(found))
     assert error < 0.02
     assert abs(np.mean(found) - 1) < 3 * error + 0.02  # a plan rounds at most three queries of about 60
