@@ -31,7 +31,7 @@ def quality_table(quality: pd.DataFrame) -> Table:
         ``policy``, ``replication``, ``term``, ``quality``.
     """
     of = several(quality["replication"].nunique(), "replication")
-    title = f"Where the quality went: optimum = terms + achieved, mean of {of}{', +- 95%' if of[0] != '1' else ''}"
+    title = f"Where the quality went: optimum = terms + achieved, mean of {of}{'' if of == '1 replication' else ', +- 95%'}"
     shown = Table(title=title, title_justify="left", title_style="bold")
     shown.add_column("policy", no_wrap=True)
     terms = occurring(quality)
@@ -108,9 +108,10 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         ),
         Check(True, "Each run was checked as it ran: one fate per query, budgets, slots, flow laws."),
     ]
-    figures = [
-        Shown("decomposition", "Where the quality of each policy went, up to the hindsight optimum.", stacked(quality))
-    ]
+    caption = "Where the quality of each policy went, up to the hindsight optimum."
+    if LUCK in by_run:
+        caption += " No router could know the luck of outcomes; a better one could win the rest."
+    figures = [Shown("decomposition", caption, stacked(quality))]
     for name, drawing in price_figures(prices):
         figures.append(Shown(name, "Shadow prices over time; dashed: in hindsight.", drawing))
     return Report(
