@@ -109,7 +109,7 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         Check(True, "Each run was checked as it ran: one fate per query, budgets, slots, flow laws."),
     ]
     caption = "Where the quality of each policy went, up to the hindsight optimum."
-    if LUCK in by_run:
+    if LUCK in occurring(quality):
         caption += " No router could know the luck of outcomes; a better one could win the rest."
     figures = [Shown("decomposition", caption, stacked(quality))]
     for name, drawing in price_figures(prices):
@@ -136,14 +136,15 @@ def answered(quality: pd.DataFrame) -> str:
         if policy == best and term not in ("optimum", "achieved", LUCK)
     }
     largest = max(causes, key=lambda term: causes[term][0])
+    has_luck = LUCK in occurring(quality)
     words = (
         f"{best} has the highest quality, {plus_minus(*terms[best, 'achieved'])} of an optimum of "
         f"{plus_minus(*terms[best, 'optimum'])}. "
     )
-    if (best, LUCK) in terms:
+    if has_luck:
         luck = plus_minus(*terms[best, LUCK])
         words += f"The optimum sees how each score falls: this luck, which no router can know, is worth {luck}. "
-    of = "the rest" if (best, LUCK) in terms else "what it misses"
+    of = "the rest" if has_luck else "what it misses"
     if not causes[largest][0] > 0:
-        return f"{words}It misses nothing else." if of == "the rest" else f"{words}It misses nothing."
+        return f"{words}It misses nothing{' else' if has_luck else ''}."
     return f"{words}The largest part of {of} is {in_words(largest)}: {plus_minus(*causes[largest])} (95%)."
