@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sim.deployment import Deployment
 from sim.fitting import account_names, check_accounts, check_budgets, check_fleet, check_periods, check_units
-from sim.interface import DeploymentInfo, Features, FloatArray, History, IntArray, Setting
+from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
 from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, seen, unseen_topics
@@ -66,6 +66,9 @@ class Instance:
         times then come of themselves.
     opinions : Opinions or None
         Of those who score answers; None where every score is exact and comes at completion.
+    expected : Estimates or None
+        E[quality | query] and E[cost | query] of each test row (n_test, n_deployments), where the workload knows them;
+        truth, like the outcomes.
     """
 
     seeds: tuple[int, int]
@@ -87,6 +90,7 @@ class Instance:
     patience_s: tuple[FloatArray | None, ...]
     think_s: FloatArray | None
     opinions: Opinions | None = None
+    expected: Estimates | None = None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -177,7 +181,19 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
         think_s=think_s,
         opinions=opinions,
+        expected=expected_outcomes(test, columns, fleet, units),
     )
+
+
+def expected_outcomes(
+    rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment], units: Sequence[str]
+) -> Estimates | None:
+    """Return expected quality and cost of each query and deployment; None where the workload does not know them."""
+    expected = rows.as_expected()
+    if expected is None:
+        return None
+    cost_usd = cost_in_usd(expected, columns, fleet)
+    return Estimates(take(expected.quality, columns), cost_in_units(expected, cost_usd, columns, units))
 
 
 def patience_s(deployment: Deployment, n_queries: int, rng: np.random.Generator) -> FloatArray | None:

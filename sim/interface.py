@@ -251,10 +251,14 @@ class Policy(ABC):
         What predicts ``quality_hat`` and ``cost_hat`` of each query.
     gate : Gate
         How many queries ``decide_batch`` gets at once; one by one unless a policy says otherwise.
+    paces : bool
+        Whether what a budget asks of a query moves within the run, by prices, thresholds or what is left, so that the
+        money lasts; what such a rule loses against a plan is called pacing by ``explain``.
     """
 
     estimator: Estimator | None = None
     gate: Gate = Gate()
+    paces: bool = False
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:  # noqa: B027 - optional, so not abstract
         """Begin a run: keep what the policy needs of the setting and drop all that an earlier run left."""
@@ -266,6 +270,14 @@ class Policy(ABC):
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         """Choose for all queries of a gate at once, in their order; by default one by one."""
         return [self.decide(query, state) for query in queries]
+
+    def believes(self, query: Query) -> Estimates:
+        """Return the quality and cost (n_deployments,) that the rule would now decide by; it must change nothing.
+
+        By default what the estimator said. A policy that corrects estimates by feedback says so here, so that
+        ``explain`` plans with what it knew; no run asks.
+        """
+        return Estimates(query.quality_hat, query.cost_hat)
 
     def learn(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
         """Take note of an outcome; by default ignore it. Its score may be missing (NaN), or come later."""

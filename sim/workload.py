@@ -14,6 +14,9 @@ from sim.interface import BoolArray, EmbeddingArray, FloatArray, IntArray
 MOST_COST_USD = 1e9
 """Of one query: a sum of costs must be a number, and one that shows each of them."""
 
+OUTCOMES = ("quality", "cost_usd", "output_tokens")
+OF_EACH_MODEL = (*OUTCOMES, *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -35,6 +38,13 @@ class Rows:
         Time from arrival to each query's deadline.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
+    expected_quality : array (n, n_models) or None
+        E[score | query], in [0, 1], where the workload knows of what chance a score is one draw: what the best
+        estimator would say of the query. Given the query, scores and costs are independent. Like the outcomes it is
+        truth, which studies compare with and no policy sees. None where only outcomes are known.
+    expected_cost_usd, expected_output_tokens : arrays (n, n_models) or None
+        E[cost | query] and E[output tokens | query]; None where they are known before the answer, or nobody knows
+        them: then the outcomes stand for them.
     """
 
     embeddings: EmbeddingArray
@@ -46,6 +56,9 @@ class Rows:
     priority: IntArray | None = None
     due_s: FloatArray | None = None
     row: IntArray | None = None
+    expected_quality: FloatArray | None = None
+    expected_cost_usd: FloatArray | None = None
+    expected_output_tokens: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -61,6 +74,14 @@ class Rows:
         if len(numbers) == len(self) and (np.diff(numbers) == 1).all():
             return self
         return replace(self, **{name: array[numbers] for name, array in vars(self).items() if array is not None})
+
+    def as_expected(self) -> Rows | None:
+        """Return the same queries with expected outcomes in the place of those drawn; None without expected quality."""
+        if self.expected_quality is None:
+            return None
+        tokens: Any = self.output_tokens if self.expected_output_tokens is None else self.expected_output_tokens
+        cost_usd = self.cost_usd if self.expected_cost_usd is None else self.expected_cost_usd
+        return replace(self, quality=self.expected_quality, cost_usd=cost_usd, output_tokens=tokens)
 
 
 @dataclass(frozen=True)
@@ -114,18 +135,26 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
                 f"{what} of model {models[k]!r} is {values[row, k]} in {split} row {row}; it must be {right}"
             )
 
-    for name, array in (("quality", rows.quality), ("cost_usd", rows.cost_usd), ("output_tokens", rows.output_tokens)):
+    for name in OF_EACH_MODEL:
+        array = getattr(rows, name)
         if array is not None and array.shape != (len(rows), len(models)):
             raise ValueError(f"{split} {name} has shape {array.shape}, not {(len(rows), len(models))}")
     if rows.embeddings.ndim != 2 or len(rows.embeddings) != len(rows):
         raise ValueError(
             f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query"
         )
-    refuse(~((rows.quality >= 0) & (rows.quality <= 1)), rows.quality, "the score", "in [0, 1]")
-    paid = (rows.cost_usd >= 0) & (rows.cost_usd <= MOST_COST_USD)
-    refuse(~paid, rows.cost_usd, "the cost", f"finite, at least 0 and at most {MOST_COST_USD:.0f} USD")
+    for scores, of in ((rows.quality, "the score"), (rows.expected_quality, "the expected score")):
+        if scores is not None:
+            refuse(~((scores >= 0) & (scores <= 1)), scores, of, "in [0, 1]")
+    for costs, of in ((rows.cost_usd, "the cost"), (rows.expected_cost_usd, "the expected cost")):
+        if costs is not None:
+            paid = (costs >= 0) & (costs <= MOST_COST_USD)
+            refuse(~paid, costs, of, f"finite, at least 0 and at most {MOST_COST_USD:.0f} USD")
     if rows.output_tokens is not None:
         refuse(rows.output_tokens < 0, rows.output_tokens, "the number of output tokens", "at least 0")
+    if rows.expected_output_tokens is not None:
+        lengths = rows.expected_output_tokens
+        refuse(~((lengths >= 0) & np.isfinite(lengths)), lengths, "the expected output tokens", "finite and at least 0")
     if (rows.input_tokens < 0).any():
         row = int(np.argmax(rows.input_tokens < 0))
         raise ValueError(f"input_tokens is {rows.input_tokens[row]} in {split} row {row}; it must be at least 0")

@@ -27,6 +27,8 @@ class Balance(Policy):
     estimator : Estimator
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
 

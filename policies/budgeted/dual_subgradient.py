@@ -44,6 +44,8 @@ class DualSubgradient(Policy):
         If the step is not positive and finite.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator, step: float = 1.0) -> None:
         check_number("step", step, above=0)
         self.estimator = estimator

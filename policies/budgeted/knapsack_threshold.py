@@ -49,6 +49,8 @@ class KnapsackThreshold(Policy):
         If a parameter is out of range, U is below L, or only one of them is given.
     """
 
+    paces = True
+
     def __init__(
         self, estimator: Estimator, lowest: float | None = None, highest: float | None = None, tail: float = 0.0
     ) -> None:

@@ -18,6 +18,8 @@ class LargestRemaining(Policy):
     deployment, as the name suggests. As in the released code a query's estimate is deducted even when it is lost.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
 

@@ -51,6 +51,8 @@ class MirrorDescent(Policy):
         If the step is not positive and finite.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator, step: float, start: float) -> None:
         check_number("step", step, above=0)
         self.estimator = estimator

@@ -26,6 +26,8 @@ class Msvv(Policy):
     estimator : Estimator
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
 

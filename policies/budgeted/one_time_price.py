@@ -45,6 +45,8 @@ class OneTimePrice(Policy):
         If a parameter is out of range.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator, eps: float = 0.025, explore: str = "decline") -> None:
         check_number("eps", eps, above=0, below=1)
         check_one_of("explore", explore, EXPLORE)

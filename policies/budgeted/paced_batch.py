@@ -52,6 +52,8 @@ class PacedBatch(Policy):
         If a parameter is out of range.
     """
 
+    paces = True
+
     def __init__(
         self,
         estimator: Estimator,

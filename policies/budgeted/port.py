@@ -48,6 +48,8 @@ class Port(Policy):
         If alpha or eps is out of range.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator, alpha: float = 1e-4, eps: float = 0.025) -> None:
         check_number("alpha", alpha, above=0)
         check_number("eps", eps, above=0, below=1)

@@ -54,6 +54,8 @@ class PrimalResolve(Policy):
         If eps or growth is out of range.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator, eps: float = 0.025, growth: float = 1.25) -> None:
         check_number("eps", eps, above=0, below=1)
         check_number("growth", growth, least=1)

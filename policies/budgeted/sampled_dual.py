@@ -35,6 +35,8 @@ class SampledDual(Policy):
         If eps is out of range.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator, eps: float = 0.025, fallback: bool = False) -> None:
         check_number("eps", eps, above=0, below=1)
         self.estimator = estimator

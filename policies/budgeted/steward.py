@@ -58,6 +58,8 @@ class Steward(Policy):
         If ``solves`` is less than 1.
     """
 
+    paces = True
+
     def __init__(self, estimator: Estimator, solves: int = 100, refused_go_on: bool = True) -> None:
         if solves < 1:
             raise ValueError(f"solves is {solves}; prices must be solved at least once")
@@ -87,9 +89,7 @@ class Steward(Policy):
         remaining = np.maximum(state.remaining - outstanding, 0.0)
         if query.id % self._interval == 0:
             self._solve(remaining)
-        better, dearer = self._residuals.at(query.embedding)
-        quality = np.clip(query.quality_hat + better, 0.0, 1.0)
-        cost = query.cost_hat * np.exp(dearer)
+        quality, cost = self.believes(query)
         self._forecast.see(query, quality, cost)
         accepted_cost, chance = accepted(cost, remaining * (1 + TOLERANCE), self._spread)
         surplus = quality - self._prices * accepted_cost
@@ -97,6 +97,11 @@ class Steward(Policy):
             surplus = surplus * chance
         surplus[(chance <= 0) | ~state.available] = -np.inf
         return best_first(surplus, surplus > 0)
+
+    def believes(self, query: Query) -> Estimates:
+        """Return the estimates, corrected by the outcomes of queries near this one."""
+        better, dearer = self._residuals.at(query.embedding)
+        return Estimates(np.clip(query.quality_hat + better, 0.0, 1.0), query.cost_hat * np.exp(dearer))
 
     def learn(self, feedback: Feedback) -> None:
         """Correct what is expected of queries like this one."""

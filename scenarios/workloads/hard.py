@@ -167,6 +167,7 @@ def of_kinds(names: Sequence[str], quality: FloatArray, cost_usd: FloatArray, ar
             quality=quality[kinds],
             cost_usd=cost_usd[kinds],
             source=np.array(names, dtype=object)[kinds],
+            expected_quality=quality[kinds],  # nothing is left to chance
         )
 
     known = np.repeat(np.arange(n_kinds), N_COPIES)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from sim.errors import check_number
 from sim.interface import EmbeddingArray, FloatArray, IntArray
@@ -44,6 +46,7 @@ N_TOPICS = 12
 MEAN_INPUT_TOKENS = 120  # RouterBench's means imply 220 to 330 tokens a query, input and output together
 DISCRIMINATION = 1.2
 AFFINITY_SD = 0.8
+LENGTH_BY_DIFFICULTY = 0.4  # by so much an answer's log length grows
 EMBEDDING_NOISE = 0.9
 
 
@@ -60,6 +63,11 @@ def synthetic(
     An item-response model: a model answers right if ability - difficulty x 1.2 + its affinity to the topic (normal, sd
     0.8) + logistic noise is positive. Log-normal input tokens (mean 120) and output tokens. Scores are 0 or 1. Beyond
     eleven models, variations of catalogue models with other prices and means.
+
+    *Expected outcomes*: given topic, difficulty and input tokens, a score is a coin of known chance, and the length of
+    an answer, hence its cost, a log-normal draw of known mean. Embeddings show topic and difficulty under noise, so no
+    estimator can know more than these expectations, and from embeddings alone it knows less. (Abilities are set by the
+    mean score of the draw, which ties the coins together a little: by about 1 / n, which the chances neglect.)
 
     Parameters
     ----------
@@ -159,12 +167,20 @@ def ask(shared: Shared, n: int, rng: np.random.Generator) -> Questions:
     return Questions(topic, difficulty, embeddings)
 
 
-def scores(shared: Shared, questions: Questions, k: int, mean_quality: float, rng: np.random.Generator) -> IntArray:
-    """Draw the scores (n,), 0 or 1, of the k-th model; their mean is mean_quality to within one query."""
+def scores(
+    shared: Shared, questions: Questions, k: int, mean_quality: float, rng: np.random.Generator
+) -> tuple[IntArray, FloatArray]:
+    """Draw the scores (n,), 0 or 1, of the k-th model; their mean is mean_quality to within one query.
+
+    Returns
+    -------
+    array (n,), array (n,)
+        The scores, and the chance of 1 given topic and difficulty.
+    """
     n = len(questions.topic)
-    affinity = shared.affinity[questions.topic, k]
-    right_above = DISCRIMINATION * questions.difficulty - affinity - rng.logistic(size=n)
-    return lowest(right_above, round(mean_quality * n))
+    hardness = DISCRIMINATION * questions.difficulty - shared.affinity[questions.topic, k]
+    count = round(mean_quality * n)
+    return lowest(hardness - rng.logistic(size=n), count), chances(hardness, count)
 
 
 def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) -> Rows:
@@ -173,20 +189,25 @@ def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) 
     topic, difficulty = questions.topic, questions.difficulty
     log_input = shared.topic_length[topic] + rng.normal(0, 0.5, n)
     input_tokens = np.maximum(1, np.rint(MEAN_INPUT_TOKENS * np.exp(log_input) / np.exp(log_input).mean()))
-    log_length = shared.topic_length[topic] + 0.4 * difficulty + rng.normal(0, 0.3, n)
+    expected_log_length = shared.topic_length[topic] + LENGTH_BY_DIFFICULTY * difficulty
+    expected_length = np.exp(expected_log_length)
+    log_length = expected_log_length + rng.normal(0, 0.3, n)
 
-    quality = np.empty((n, len(models)))
-    cost_usd = np.empty((n, len(models)))
-    output_tokens = np.empty((n, len(models)), dtype=np.int64)
+    shape = (n, len(models))
+    quality, expected_quality = np.empty(shape), np.empty(shape)
+    cost_usd, expected_cost_usd = np.empty(shape), np.empty(shape)
+    output_tokens, expected_output_tokens = np.empty(shape, dtype=np.int64), np.empty(shape)
     for k, model in enumerate(models):
-        quality[:, k] = scores(shared, questions, k, model.quality, rng)
+        quality[:, k], expected_quality[:, k] = scores(shared, questions, k, model.quality, rng)
         length = np.exp(log_length + rng.normal(0, 0.25, n))
         mean_output = (1e6 * model.cost_usd - model.input_usd_per_million * input_tokens.mean()) / (
             model.output_usd_per_million
         )
         output_tokens[:, k] = np.maximum(1, np.rint(length * mean_output / length.mean()))
-        paid = input_tokens * model.input_usd_per_million + output_tokens[:, k] * model.output_usd_per_million
-        cost_usd[:, k] = paid / 1e6
+        expected_output_tokens[:, k] = np.maximum(1.0, expected_length * mean_output / expected_length.mean())
+        for cost, tokens in ((cost_usd, output_tokens), (expected_cost_usd, expected_output_tokens)):
+            paid = input_tokens * model.input_usd_per_million + tokens[:, k] * model.output_usd_per_million
+            cost[:, k] = paid / 1e6
     return Rows(
         embeddings=questions.embeddings,
         input_tokens=input_tokens.astype(np.int64),
@@ -194,7 +215,26 @@ def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) 
         cost_usd=cost_usd,
         output_tokens=output_tokens,
         source=questions.names(),
+        expected_quality=expected_quality,
+        expected_cost_usd=expected_cost_usd,
+        expected_output_tokens=expected_output_tokens,
     )
+
+
+def chances(hardness: FloatArray, count: int) -> FloatArray:
+    """Return the chance (n,) that logistic noise exceeds hardness - ability, at the ability that expects ``count``.
+
+    The chance is 1 / (1 + exp(hardness - ability)).
+    """
+    if not 0 < count < len(hardness):
+        return np.full(len(hardness), float(count > 0))
+
+    def excess(ability: float) -> float:
+        return float(expit(ability - hardness).sum()) - count
+
+    far = np.log(len(hardness)) + 1.0  # below all by so much it expects less than one, above all less than one wrong
+    ability = brentq(excess, hardness.min() - far, hardness.max() + far, xtol=1e-9)
+    return np.asarray(expit(ability - hardness))
 
 
 def lowest(thresholds: FloatArray, count: int) -> IntArray:

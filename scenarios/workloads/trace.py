@@ -124,15 +124,17 @@ def draw(
     paid = [
         input_tokens * model.input_usd_per_million + output_tokens * model.output_usd_per_million for model in models
     ]
-    quality = [scores(shared, questions, k, model.quality, rng) for k, model in enumerate(models)]
+    drawn = [scores(shared, questions, k, model.quality, rng) for k, model in enumerate(models)]
+    quality, chance = np.array(drawn, dtype=np.float64).reshape(len(models), 2, len(chosen)).transpose(1, 2, 0)
     return Rows(
         embeddings=questions.embeddings,
         input_tokens=input_tokens,
-        quality=np.array(quality, dtype=np.float64).reshape(len(models), len(chosen)).T,
+        quality=quality,
         cost_usd=np.array(paid).reshape(len(models), len(chosen)).T / 1e6,
         output_tokens=np.tile(output_tokens[:, None], len(models)),
         source=questions.names(),
         row=chosen,
+        expected_quality=chance,
     )
 
 

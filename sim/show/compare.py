@@ -26,6 +26,7 @@ from sim.study.record.checks import check
 from sim.study.statistics import mean_interval
 
 CAPTIONS = {
+BAYES_SLACK = 1e-3  # the optimum is known to 1e-4 of itself
     "latency": "Which share of all arrivals had its first token, and its last, within a time.",
     "utilisation": "How busy each deployment was over time.",
     "queue": "How many queries waited at each deployment over time, on a logarithmic scale.",
@@ -87,15 +88,17 @@ def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
     amount = f"{plus_minus(mean, half_width)}{sure}"
     ratio = policies.loc[policies["policy"] == best, "optimum_ratio"].mean()
     share = f"{ratio:.0%} of the hindsight optimum" if math.isfinite(ratio) else ""
+    bayes = policies.loc[policies["policy"] == best, "bayes_ratio"].mean() if "bayes_ratio" in policies else math.nan
+    of_bayes = f"{bayes:.0%} of the Bayes optimum" if math.isfinite(bayes) else ""
     if len(intervals) == 1:
         served_share = policies["served"].sum() / policies["arrived"].sum()
         cost = f"{plus_minus(*mean_interval(policies[total_cost(policies)].tolist()))} USD"
-        of_optimum = f" That is {share}." if share else ""
+        of_optimum = f" That is {listed([part for part in (share, of_bayes) if part])}." if share else ""
         rest = f" It serves {served_share:.0%} of the queries and costs {cost}."
         return f"{best} gets a quality of {amount}.{of_optimum}{rest}"
     baseline = "random" if "random" in intervals and best != "random" else min(intervals, key=lambda n: intervals[n][0])
     times = f"{mean / intervals[baseline][0]:.3g} times {baseline}'s" if intervals[baseline][0] > 0 else ""
-    beside = listed([part for part in (times, share) if part])
+    beside = listed([part for part in (times, share, of_bayes) if part])
     words = f"{best} has the highest quality, {amount}." + (f" That is {beside}." if beside else "")
     if ranks is None:
         return f"{words} One replication cannot tell whether that is chance."
@@ -151,6 +154,13 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
         yield Check(
             bool((ratio.dropna() <= 1 + ROUNDING).all()),
             f"No policy is above the hindsight optimum; the highest ratio is {ratio.max():.4f}.",
+        )
+    if "bayes_ratio" in summary and summary["bayes_ratio"].notna().any():
+        means = summary[~summary["policy"].isin(ORACLES)].groupby("policy")["bayes_ratio"].mean()
+        yield Check(
+            bool(means.max() <= 1 + BAYES_SLACK) or None,
+            "The Bayes optimum knows the chance of every score, and no score. Luck may bring one run above it, but not "
+            f"the mean of many workloads; the highest mean ratio here is {means.max():.3f}.",
         )
     if summary["overshoot"].any():
         yield Check(None, f"A budget was overshot by up to {summary['overshoot'].max():.2%}, as the scenario allows.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,34 +11,41 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from sim.show.drawings.explain import occurring, per, price_figures, stacked
+from sim.show.drawings.explain import in_words, occurring, per, price_figures, stacked
 from sim.show.page import Check, Report, Shown
 from sim.show.words import listed, plus_minus, scenario, searched, several
 from sim.study.statistics import mean_interval
 
 TOLERANCE = 1e-6  # relative to the optimum
+LUCK = "luck_of_outcomes"
 
 
 def quality_table(quality: pd.DataFrame) -> Table:
     """Return the mean of each term per policy with its 95% half-width; a term that is 0 for all is left out.
+
+    A policy that does not have a term, such as pacing, has a dash there.
 
     Parameters
     ----------
     quality : DataFrame
         ``policy``, ``replication``, ``term``, ``quality``.
     """
-    of = several(quality["replication"].nunique(), "replication")
-    title = f"Where the quality went: optimum = terms + achieved, mean of {of}{', +- 95%' if of[0] != '1' else ''}"
+    n_replications = quality["replication"].nunique()
+    of = several(n_replications, "replication") + ("" if n_replications == 1 else ", +- 95%")
+    title = f"Where the quality went: optimum = terms + achieved, mean of {of}"
     shown = Table(title=title, title_justify="left", title_style="bold")
     shown.add_column("policy", no_wrap=True)
     terms = occurring(quality)
     for term in terms:
-        shown.add_column(term.replace("_", " "), justify="right", no_wrap=True)
+        shown.add_column(textwrap.fill(in_words(term), 12), justify="right", no_wrap=True)
     for policy, rows in quality.groupby("policy", sort=False):
         cells = []
         for term in terms:
-            mean, half_width = mean_interval(rows.loc[rows["term"] == term, "quality"].tolist())
-            cells.append(f"{mean:.1f} +- {half_width:.1f}" if half_width > 0 else f"{mean:.1f}")
+            values = rows.loc[rows["term"] == term, "quality"].tolist()
+            mean, half_width = mean_interval(values) if values else (np.nan, np.nan)
+            cells.append(
+                "-" if np.isnan(mean) else f"{mean:.1f} +- {half_width:.1f}" if half_width > 0 else f"{mean:.1f}"
+            )
         shown.add_row(str(policy), *cells)
     return shown
 
@@ -101,9 +109,10 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         ),
         Check(True, "Each run was checked as it ran: one fate per query, budgets, slots, flow laws."),
     ]
-    figures = [
-        Shown("decomposition", "Where the quality of each policy went, up to the hindsight optimum.", stacked(quality))
-    ]
+    caption = "Where the quality of each policy went, up to the hindsight optimum."
+    if LUCK in occurring(quality):
+        caption += " No router could know the luck of outcomes; a better one could win the rest."
+    figures = [Shown("decomposition", caption, stacked(quality))]
     for name, drawing in price_figures(prices):
         figures.append(Shown(name, "Shadow prices over time; dashed: in hindsight.", drawing))
     return Report(
@@ -123,11 +132,20 @@ def answered(quality: pd.DataFrame) -> str:
     }
     best = max(quality["policy"].unique(), key=lambda policy: terms[policy, "achieved"][0])
     causes = {
-        term: value for (policy, term), value in terms.items() if policy == best and term not in ("optimum", "achieved")
+        str(term): value
+        for (policy, term), value in terms.items()
+        if policy == best and term not in ("optimum", "achieved", LUCK)
     }
     largest = max(causes, key=lambda term: causes[term][0])
-    return (
+    has_luck = LUCK in occurring(quality)
+    words = (
         f"{best} has the highest quality, {plus_minus(*terms[best, 'achieved'])} of an optimum of "
-        f"{plus_minus(*terms[best, 'optimum'])}. Most of what it misses is {str(largest).replace('_', ' ')}: "
-        f"{plus_minus(*causes[largest])} (95%)."
+        f"{plus_minus(*terms[best, 'optimum'])}. "
     )
+    if has_luck:
+        luck = plus_minus(*terms[best, LUCK])
+        words += f"The optimum sees how each score falls: this luck, which no router can know, is worth {luck}. "
+    of = "the rest" if has_luck else "what it misses"
+    if not causes[largest][0] > 0:
+        return f"{words}It misses nothing{' else' if has_luck else ''}."
+    return f"{words}The largest part of {of} is {in_words(largest)}: {plus_minus(*causes[largest])} (95%)."

@@ -41,6 +41,22 @@ def ratio_table(cells: pd.DataFrame, worst: pd.DataFrame, half_width: float) -> 
     return table
 
 
+def bayes_table(cells: pd.DataFrame) -> Table | None:
+    """Return the mean ratios to the Bayes optimum at the largest size; None where the workload knows no chances."""
+    at_size = cells[cells["size"] == cells["size"].max()]
+    if "ratio_to_bayes" not in cells or at_size["ratio_to_bayes"].isna().all():  # outputs of before have none
+        return None
+    title = "of the Bayes optimum, which knows the chance of every score and no score"
+    table = Table(title=title, title_justify="left", title_style="bold", min_width=len(title) + 2)
+    table.add_column("policy", no_wrap=True)
+    for order in at_size["order"].unique():
+        table.add_column(heading(order), justify="right", overflow="fold")
+    for policy, found in at_size.groupby("policy", sort=False):
+        pairs = zip(found["ratio_to_bayes"], found["bayes_half_width"], strict=True)
+        table.add_row(str(policy), *(f"{mean:.3f} +- {half_width:.3f}" for mean, half_width in pairs))
+    return table
+
+
 def precision_reached(cells: pd.DataFrame, half_width: float) -> str:
     """Return a line on the cells, of all sizes, whose intervals are wider than asked for."""
     wide = cells.sort_values("half_width", ascending=False).head(int((cells["half_width"] > half_width).sum()))
@@ -102,7 +118,11 @@ def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         question,
         scenario(manifest["config"]),
         answered(worst, orders),
-        (ratio_table(cells, worst, half_width), *([] if isinstance(slope, str) else [slope])),
+        tuple(
+            table
+            for table in (ratio_table(cells, worst, half_width), bayes_table(cells), slope)
+            if isinstance(table, Table)
+        ),
         (
             Shown("heat_map", "Share of the hindsight optimum; lighter is more.", shares(cells, worst)),
             Shown("slope", "How the loss falls with volume, with fitted lines.", losses(cells, slopes)),

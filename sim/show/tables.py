@@ -23,6 +23,7 @@ COLUMNS = {
     "quality_per_usd": ".1f",
     "relative_quality": ".3f",
     "optimum_ratio": ".3f",
+    "bayes_ratio": ".3f",
     "overshoot": ".2%",
     "p95_latency_s": ".3g",
 }

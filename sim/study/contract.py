@@ -125,6 +125,22 @@ def reset_forgets(
     demand_same(decisions, others, np.inf, "reset left something of the run before, or it uses chance of its own")
 
 
+def asking_changes_nothing(
+    fresh: Callable[[], Policy], scenario: Scenario, seed: int = 0, estimates: EstimateCache | None = None
+) -> None:
+    """Run a policy twice, once asked before each decision what it believes: it must decide the same.
+
+    Raises
+    ------
+    AssertionError
+        If it decides otherwise when it is asked; the message names the query.
+    """
+    world = world_of(fresh().estimator, scenario, seed, estimates)
+    _, decisions = world.run(fresh())
+    _, others = world.run(fresh(), asks=True)
+    demand_same(decisions, others, np.inf, "believes changes the policy, or it uses chance of its own")
+
+
 def purity_of_estimator(fresh: Callable[[], Policy], scenario: Scenario, seed: int = 0) -> None:
     """Permute the queries, change the later half, and take one alone: no other query's estimates may change by a bit.
 

@@ -31,7 +31,11 @@ from sim.world.world import simulate
 
 APPROXIMATE, OPTIMUM, BINARY = "approximate_optimum", "optimum", "binary_optimum"
 ORACLES = (APPROXIMATE, OPTIMUM, BINARY)
-ALWAYS = ("policy", "replication", "seed", *IN_EVERY_SUMMARY, "relative_quality", "optimum_ratio", "wall_s")
+BAYES = "bayes_optimum"  # on expected quality and true costs; computed, never replayed
+ALWAYS = (
+    *("policy", "replication", "seed", *IN_EVERY_SUMMARY),
+    *("relative_quality", "optimum_ratio", "bayes_ratio", "wall_s"),
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,10 @@ def runs(
     oracle : Oracle
         Its ``approximate_optimum`` is the denominator of ``relative_quality``, the value of its ``optimum`` that of
         ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices may change
-        during the run, or estimates are reserved: the program then bounds nothing.
+        during the run, or estimates are reserved: the program then bounds nothing. Where it does and the workload knows
+        expected quality, ``bayes_ratio`` is quality over the program on that and on true costs. No policy that sees no
+        outcome beforehand has more than 1 in expectation, though it may be lucky in one run. The costs are true ones,
+        as a budget refuses what it cannot pay, so that what it accepts costs less than is expected.
     metrics : mapping of str to callable
         Further columns of the summary.
     warm_up : float, str or None
@@ -171,6 +178,8 @@ def replicate(
     replays = {name: Replay(planned(bound.plan)) for name, bound in optima.items()}
     is_bound = OPTIMUM in optima and unbounded(scenario) is None
     most = optima[OPTIMUM].value if is_bound else float("nan")
+    has_chances = is_bound and instance.expected is not None
+    bayes = bounds.get(BAYES, instance, estimates.get(None, instance)).value if has_chances else float("nan")
     approximate = float("nan")
     for name, policy in {**replays, **policies}.items():
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
@@ -198,6 +207,7 @@ def replicate(
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": of_optimum,
+            "bayes_ratio": ratio(figures["quality"], bayes),
             "overshoot": overshoot(table.overshoot, instance.setting.budgets),
             **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
             "wall_s": wall_s,
@@ -256,6 +266,10 @@ class BoundCache:
         key = (name, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
         if key not in self._known:
             quality, cost = estimates if name == APPROXIMATE else (instance.quality, instance.cost)
+            if name == BAYES:
+                if instance.expected is None:
+                    raise ValueError("the workload knows no expected quality, so there is no Bayes optimum")
+                quality = instance.expected.quality
             if name == BINARY:
                 self._known[key] = binary_program(quality[rows], cost[rows], budgets, accounts=accounts)
             else:

@@ -32,9 +32,9 @@ class World:
     instance: Instance
     estimates: Estimates
 
-    def run(self, policy: Policy) -> tuple[pd.DataFrame, Made]:
-        """Return the record of a run, and the time and the decision of each arrival."""
-        watched = Watched(policy)
+    def run(self, policy: Policy, asks: bool = False) -> tuple[pd.DataFrame, Made]:
+        """Return the record of a run, and the time and the decision of each arrival; ask what it believes, or not."""
+        watched = Watched(policy, asks)
         rng = stream(*self.instance.seeds, "policy")
         table = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
         made = [decision._replace(fallbacks=tuple(decision.fallbacks)) for decision in watched.decisions()]
@@ -69,6 +69,7 @@ def taken(world: World, rows: IntArray) -> World:
             due_s=take(instance.due_s),
             table_row=instance.table_row[rows],
             source=take(instance.source),
+            expected=None if instance.expected is None else Estimates(*(each[rows] for each in instance.expected)),
         ),
         Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
     )
@@ -82,7 +83,9 @@ def redrawn(world: World, hidden: BoolArray, costs_too: bool) -> World:
     instance, rng = world.instance, stream(*world.instance.seeds, "other outcomes")
     tokens = instance.output_tokens
     cost = np.where(hidden & costs_too, instance.cost * rng.uniform(0.1, 9, hidden.shape), instance.cost)
-    outcomes = replace(instance, quality=np.where(hidden, rng.random(hidden.shape), instance.quality), cost=cost)
+    quality = np.where(hidden, rng.random(hidden.shape), instance.quality)
+    expected = None if instance.expected is None else Estimates(quality, cost)  # seen by no policy, so all is other
+    outcomes = replace(instance, quality=quality, cost=cost, expected=expected)
     if tokens is None:
         return World(outcomes, world.estimates)
     longer = tokens + rng.integers(500, 900, hidden.shape)

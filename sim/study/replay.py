@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim.assignment.program import DECLINE
-from sim.interface import Decision, Feedback, FloatArray, IntArray, Policy, Query, Setting, State
+from sim.interface import Decision, Estimates, Feedback, IntArray, Policy, Query, Setting, State
 
 
 class Replay(Policy):
@@ -31,12 +31,21 @@ def planned(plan: IntArray) -> list[Decision]:
 
 
 class Watched(Policy):
-    """Another policy, with a note of what it saw and decided in its last run."""
+    """Another policy, with a note of what it decided in its last run, and believed if it is asked.
 
-    def __init__(self, policy: Policy) -> None:
+    Parameters
+    ----------
+    policy : Policy
+    asks : bool
+        Whether it is asked what it believes of a query before it decides (``Policy.believes``).
+    """
+
+    def __init__(self, policy: Policy, asks: bool = False) -> None:
         self._policy = policy
+        self._asks = asks
         self.estimator = policy.estimator
-        self._noted: dict[int, tuple[float, Query, Decision]] = {}
+        self.paces = policy.paces
+        self._noted: dict[int, tuple[float, Estimates | None, Decision]] = {}
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Begin a run and its note; the policy's gate holds from then on."""
@@ -46,15 +55,17 @@ class Watched(Policy):
 
     def decide(self, query: Query, state: State) -> Decision:
         """Let the policy decide, and note it."""
+        believed = self._policy.believes(query) if self._asks else None
         decision = self._policy.decide(query, state)
-        self._noted[query.id] = (state.now_s, query, decision)
+        self._noted[query.id] = (state.now_s, believed, decision)
         return decision
 
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         """Let the policy decide on a batch, and note it."""
+        believed = [self._policy.believes(query) if self._asks else None for query in queries]
         decisions = self._policy.decide_batch(queries, state)
-        for query, decision in zip(queries, decisions, strict=False):  # the world complains if there are too few
-            self._noted[query.id] = (state.now_s, query, decision)
+        for query, of_it, decision in zip(queries, believed, decisions, strict=False):  # the world complains of too few
+            self._noted[query.id] = (state.now_s, of_it, decision)
         return decisions
 
     def learn(self, feedback: Feedback) -> None:
@@ -73,7 +84,8 @@ class Watched(Policy):
         """Return what was decided, in order of arrival."""
         return [decision for _, (_, _, decision) in sorted(self._noted.items())]
 
-    def estimates(self) -> tuple[FloatArray, FloatArray]:
-        """Return the estimated quality and cost that it saw, each (n_queries, n_deployments)."""
-        queries = [query for _, (_, query, _) in sorted(self._noted.items())]
-        return np.array([query.quality_hat for query in queries]), np.array([query.cost_hat for query in queries])
+    def estimates(self) -> Estimates:
+        """Return the quality and cost that it believed when it was asked, each (n_queries, n_deployments)."""
+        believed = [self._noted[number][1] for number in sorted(self._noted)]
+        asked = [each for each in believed if each is not None]
+        return Estimates(np.array([each.quality for each in asked]), np.array([each.cost for each in asked]))

@@ -378,8 +378,8 @@ def compared(orders: list[str], replications: int, relative: float | None) -> pd
     return pd.DataFrame(
         [
             {
-                "order": order, "policy": policy, "replication": r, "quality": times * r, "quality_per_query": times * r,
-                "quality_per_usd": times * r, "served": 4, "relative_quality": relative,
+                "order": order, "policy": policy, "replication": r, "quality": times * r,
+                "quality_per_query": times * r, "quality_per_usd": times * r, "served": 4, "relative_quality": relative,
             }
             for order in orders
             for policy, times in (("x", 1.0), ("y", 2.0))
@@ -396,8 +396,8 @@ def test_over_orders_there_are_boxes_and_a_panel_of_relative_quality_where_it_is
         "quality per query", "relative quality", "efficiency",
     ]  # fmt: skip
     assert len(panels[0].patches) == 4  # orders x policies
-    medians = [line.get_ydata()[0] for line in panels[0].lines if line.get_color() == "black"]
-    assert sorted(set(np.asarray(medians, dtype=float)) & {2.0, 4.0}) == [2.0, 4.0]
+    medians = [np.asarray(line.get_ydata())[0] for line in panels[0].lines if line.get_color() == "black"]
+    assert sorted({float(median) for median in medians} & {2.0, 4.0}) == [2.0, 4.0]
     without = dict[str, Figure](
         (name, drawing) for name, _, drawing in figures(compared(["a", "b"], 5, None), ["order"])
     )

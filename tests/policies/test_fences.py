@@ -16,7 +16,13 @@ from scenarios.workloads.synthetic import synthetic
 from sim.instance import Instance
 from sim.interface import Decision, Estimates, Features, Gate, History, Policy, Query, Setting, State
 from sim.scenario import Scenario, TokenBucket, Window
-from sim.study.contract import causal_fence, counterfactual_fence, purity_of_estimator, reset_forgets
+from sim.study.contract import (
+    asking_changes_nothing,
+    causal_fence,
+    counterfactual_fence,
+    purity_of_estimator,
+    reset_forgets,
+)
 from sim.study.experiment import EstimateCache
 from sim.study.redrawn import world_of
 from sim.world.services.batching import Batching
@@ -87,6 +93,12 @@ def test_a_policy_that_is_used_again_decides_the_same(name: str) -> None:
     reset_forgets(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_policy_that_is_asked_what_it_believes_decides_the_same(name: str) -> None:
+    world = "slots and a budget"
+    asking_changes_nothing(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
+
+
 @pytest.mark.parametrize("name", ["port", "knn_perf", "model_perf", "steward"])
 def test_estimates_are_functions_of_single_rows(name: str) -> None:
     purity_of_estimator(lambda: configured_policy(name), WORLDS["slots and a budget"])
@@ -141,6 +153,15 @@ class SeesInFlight(Policy):
         return Decision(self._last)
 
 
+class KnowsTheChances(Policy):
+    """Sends a query where its answer is expected to be best."""
+
+    def decide(self, query: Query, state: State) -> Decision:
+        expected = truth().expected
+        assert expected is not None
+        return Decision(int(expected.quality[query.id].argmax()))
+
+
 class SeesItsOwnAnswer(Policy):
     """Declines a query whose answer will be long."""
 
@@ -183,6 +204,12 @@ def test_the_counterfactual_fence_notices_a_policy_that_knows_other_outcomes(wor
 
 
 @pytest.mark.parametrize("world", WORLDS)
+def test_the_counterfactual_fence_notices_a_policy_that_knows_the_chances_of_outcomes(world: str) -> None:
+    with pytest.raises(AssertionError, match=r"query \d+, at .* s, .*: it saw the outcome of a deployment that"):
+        counterfactual_fence(KnowsTheChances, WORLDS[world])
+
+
+@pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("cheat", [SeesInFlight, SeesItsOwnAnswer])
 def test_the_causal_fence_notices_a_policy_that_sees_what_is_in_flight(cheat: type[Policy], world: str) -> None:
     with pytest.raises(AssertionError, match=r"query \d+, .*: it saw the outcome of a query that was not finished"):
@@ -209,6 +236,24 @@ def test_the_counterfactual_fence_alone_would_not_do(cheat: type[Policy]) -> Non
 def test_a_policy_that_remembers_the_run_before_is_noticed() -> None:
     with pytest.raises(AssertionError, match=r"query 0, .*: reset left something of the run before"):
         reset_forgets(Remembers, WORLDS["a closed loop without budgets"])
+
+
+class ChangedByAsking(Policy):
+    """Goes to another deployment once it has been asked a hundred times what it believes."""
+
+    asked = 0
+
+    def decide(self, query: Query, state: State) -> Decision:
+        return Decision(int(self.asked > 99))
+
+    def believes(self, query: Query) -> Estimates:
+        self.asked += 1
+        return super().believes(query)
+
+
+def test_a_policy_that_asking_changes_is_noticed() -> None:
+    with pytest.raises(AssertionError, match=r"query 99, .*: believes changes the policy"):
+        asking_changes_nothing(ChangedByAsking, WORLDS["a closed loop without budgets"])
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
 }
 
 
-ELSEWHERE = dict.fromkeys(COMMANDS, {"failures.csv"}) | {
+ELSEWHERE = {verb: {"failures.csv"} for verb in COMMANDS} | {
     "export": {"fleet.csv"}
 }  # whose columns are no figures, or above
 

@@ -130,6 +130,7 @@ def planted(noise: float = 0.0, sizes: tuple[int, ...] = (100, 400, 900, 1600)) 
                 "k": size / 100,
                 "k_mean": size / 50,
                 "ratio_to_optimum": 1 - (0.1 + 0.5 * (size / 100) ** -0.5) + noise * rng.normal(),
+                "ratio_to_bayes": np.nan,
                 "ratio_to_approximate": 1.0,
             }
             for replication in range(12)
@@ -167,7 +168,7 @@ def by_hand() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"policy": policy, "order": order, "size": 10, "replication": replication, "k": 4.0, "k_mean": 5.0,
-             "ratio_to_optimum": ratio, "ratio_to_approximate": 2 * ratio}
+             "ratio_to_optimum": ratio, "ratio_to_bayes": 1.5 * ratio, "ratio_to_approximate": 2 * ratio}
             for (policy, order), both in found.items()
             for replication, ratio in enumerate(both)
         ]
@@ -180,6 +181,7 @@ def test_each_cell_has_a_student_interval() -> None:
     assert first["ratio"] == pytest.approx(0.6)
     assert first["half_width"] == pytest.approx(12.7062 * 0.1)  # t with 1 degree of freedom x standard error
     assert first["lowest"] == 0.5
+    assert first["ratio_to_bayes"] == pytest.approx(0.9)
     assert first["ratio_to_approximate"] == pytest.approx(1.2)
 
 
@@ -272,7 +274,7 @@ def test_the_command_writes_tables_and_figures_and_marks_the_worst_order(
     }
     rows = pd.read_parquet(out / "ratio.parquet")
     assert len(rows) == 2 * 2 * 3 * 3  # policies x orders x sizes x replications
-    asked = "policy order size replication seed k quality optimum ratio_to_optimum ratio_to_approximate"
+    asked = "policy order size replication seed k quality optimum ratio_to_optimum ratio_to_bayes ratio_to_approximate"
     assert set(asked.split()) <= set(rows)
     assert (rows["ratio_to_optimum"] <= 1).all()
     assert pd.read_csv(out / "paired.csv")["reference"].unique().tolist() == ["random"]

@@ -14,7 +14,14 @@ from sim.cli.configuration import configure
 from sim.cli.output import say
 from sim.cli.progress import progress, stdout_to_stderr
 from sim.interface import Gate, Policy
-from sim.study.contract import causal_fence, check_world, counterfactual_fence, purity_of_estimator, reset_forgets
+from sim.study.contract import (
+    asking_changes_nothing,
+    causal_fence,
+    check_world,
+    counterfactual_fence,
+    purity_of_estimator,
+    reset_forgets,
+)
 
 SMALL = ("workload.n_queries=127", "workload.n_history=100", "workload.n_models=4", "workload.dim=8")
 BUSY = ("arrivals.rate_per_s=20", "fleet.queue_capacity=4")
@@ -33,6 +40,7 @@ CHECKS: dict[str, Callable[..., None]] = {
     "sees no outcome of a deployment that was not tried": counterfactual_fence,
     "sees nothing of the future": causal_fence,
     "begins anew at reset": reset_forgets,
+    "decides the same when asked what it believes": asking_changes_nothing,
     "estimates each query by itself": purity_of_estimator,
 }
 MOST_GATHERED = 12  # queries in a batch, so that there are several in a small world

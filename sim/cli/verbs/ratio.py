@@ -15,7 +15,7 @@ from sim.cli.remarks import remark
 from sim.errors import unknown
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.show.ratio import precision_reached, ratio_table, slope_table
+from sim.show.ratio import bayes_table, precision_reached, ratio_table, slope_table
 from sim.show.tables import worst_order
 from sim.study.ratio.ratios import ratios
 from sim.study.ratio.tables import cells, paired, slopes, worst
@@ -60,6 +60,7 @@ def ratio(verb: str, config: DictConfig) -> int:
     output.say(
         ratio_table(means, lowest, precision.half_width),
         precision_reached(means, precision.half_width),
+        bayes_table(means),
         slope_table(lines),
         *map(worst_order, searched),
     )

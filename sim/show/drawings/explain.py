@@ -15,31 +15,33 @@ from sim.show.words import several
 
 MILLION = 1e6
 HINDSIGHT = ("optimum", "optimum_with_slots")
-HATCHES = ("", "\\\\", "xx", "..", "//", "")  # for eyes and printers without colour
+PARTS = {  # in the order of the sum: the number of a colour, and a hatch for eyes and printers without colour
+    "luck_of_outcomes": (9, ""),
+    "estimation_error_with_luck": (0, ""),
+    "estimation_error": (0, "--"),
+    "exploration": (8, "//"),
+    "decision_rule": (5, "++"),
+    "budget_pacing": (2, ".."),
+    "admission": (1, "xx"),
+    "queueing": (4, "\\\\"),
+    "achieved": (7, ""),
+}
 
 
 def stacked(quality: pd.DataFrame) -> Figure:
     """Draw the mean terms of each policy on top of what it achieved, up to the optimum; negative ones left of 0."""
     means = quality.pivot_table(index="policy", columns="term", values="quality", sort=False)
     parts = [term for term in reversed(occurring(quality)) if term != "optimum"]
-    colours = sns.color_palette("colorblind")
-    colour = dict(
-        zip(
-            ("achieved", "queueing", "admission", "budget_pacing", "exploration", "estimation_error"),
-            (colours[7], colours[4], colours[1], colours[2], colours[8], colours[0]),
-            strict=True,
-        )
-    )
-    hatch = dict(zip(colour, HATCHES, strict=True))
+    palette = sns.color_palette("colorblind")
     figure, axes = plt.subplots(figsize=(9, bars_height_in(len(means)) + 0.6))
     right, left = np.zeros(len(means)), np.zeros(len(means))
     widest = means["optimum"].max()
     for part in parts:
-        values = means[part].to_numpy()
+        values = means[part].fillna(0.0).to_numpy()  # a term that is not of this policy
+        number, hatch = PARTS[part]
         start = np.where(values >= 0, right, left)
-        label = part.replace("_", " ")
         axes.barh(
-            means.index, values, left=start, color=colour[part], hatch=hatch[part], edgecolor="white", label=label
+            means.index, values, left=start, color=palette[number], hatch=hatch, edgecolor="white", label=in_words(part)
         )
         for row, (value, begin) in enumerate(zip(values, start, strict=True)):
             if abs(value) > 0.045 * widest:
@@ -116,11 +118,13 @@ def over_time(prices: pd.DataFrame, title: str, same_scale: bool) -> Figure:
 
 def occurring(quality: pd.DataFrame) -> list[str]:
     """Return the terms that are not 0 everywhere, in their order; the optimum and what was achieved always."""
-    return [
-        str(term)
-        for term, rows in quality.groupby("term", sort=False)
-        if term in ("optimum", "achieved") or rows["quality"].any()
-    ]
+    not_0 = set(quality.loc[quality["quality"] != 0, "term"])
+    return ["optimum", *(part for part in PARTS if part in not_0 or part == "achieved")]
+
+
+def in_words(term: str) -> str:
+    """Return the name of a term as readers see it."""
+    return "estimation error, luck included" if term == "estimation_error_with_luck" else term.replace("_", " ")
 
 
 def per(unit: str) -> float:

@@ -21,6 +21,7 @@ HEADLINES = (
         "quality_per_usd",
         "relative_quality",
         "optimum_ratio",
+        "bayes_ratio",
         "overshoot",
     ),
     *("p95_latency_s", "slo_attainment"),

@@ -1,7 +1,10 @@
 """Where the quality of a run went: its decisions are replayed several times, each time with one more handicap.
 
 Every step is a total quality in the same world, and every term the difference of two neighbours, so the terms sum to
-optimum - achieved whatever they are. A term is negative where the later step had more luck than the one before it.
+optimum - achieved whatever they are. A term is negative where the later step did better than the one before it.
+
+Where the workload knows of what chance each score is one draw, all steps between the first and the last are scored by
+expectation: which coins fell is then in one term, and in no other.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from sim.assignment.certified import GAP, certified
 from sim.assignment.program import DECLINE
@@ -24,39 +28,52 @@ from sim.world.record import frame
 from sim.world.services.slots import Instant
 from sim.world.world import simulate
 
-TERMS = ("estimation_error", "exploration", "budget_pacing", "admission", "queueing")
+LUCK, ESTIMATION, ESTIMATION_WITH_LUCK = "luck_of_outcomes", "estimation_error", "estimation_error_with_luck"
+PACING, RULE = "budget_pacing", "decision_rule"
 
 
-def decompose(optimum: float, policy: Watched, achieved: float, instance: Instance) -> dict[str, float]:
-    """Return each of ``TERMS`` of a run, in units of quality (sum of scores); they sum to optimum - achieved.
+def decompose(
+    optimum: float, bayes: float | None, policy: Watched, requests: pd.DataFrame, instance: Instance
+) -> dict[str, float]:
+    """Return the terms of a run, in units of quality (sum of scores); they sum to optimum - achieved.
 
     Parameters
     ----------
     optimum : float
         Of the linear program on the truth.
+    bayes : float or None
+        From ``bayes_quality`` of the same instance.
     policy : Watched
         As the run left it.
-    achieved : float
-        Quality of the run.
+    requests : DataFrame
+        The record of the run, a row per arrival.
     instance : Instance
         On which no policy can beat the optimum (``sim.study.fleet.unbounded``).
 
     Notes
     -----
     The steps between optimum and achieved, each replayed in order of arrival on a fleet without queues, with true
-    qualities, costs and budgets:
+    costs and budgets; worth is expected quality where that is known, and true quality elsewhere:
 
-    1. the plan of the linear program on the policy's own estimates, all queries known: optimum - this is
-       ``estimation_error`` (and the plan's rounding, at most n_deployments queries, and the optimum's gap of 1e-4);
+    0. where it is known, the plan of the linear program on expected quality and cost, all queries known. Optimum - this
+       is luck that the optimum sees and no router can (and the plan's rounding, at most n_deployments queries, and the
+       optimum's gap of 1e-4);
+    1. the plan on what the policy believed of each query when it decided (``Policy.believes``), all queries known: the
+       loss is ``estimation_error``. Without 0 it is counted from the optimum, so that it takes in the luck and is named
+       ``estimation_error_with_luck``;
     2. the same, with the queries that it explored on sent where it sent them, and a plan for the others with what
        those leave: the loss is ``exploration``;
-    3. the policy's own first choices: the loss is ``budget_pacing``, all that its rule did otherwise than the plan;
+    3. the policy's own first choices: the loss is all that its rule did otherwise than the plan, ``budget_pacing`` of a
+       policy that paces (``Policy.paces``) and ``decision_rule`` of another;
     4. the policy's own decisions, with its own next choices only: the loss is ``admission``;
     5. the run: the loss is ``queueing``, which takes in rejections, time-outs and outages.
 
-    In 1 to 3 a query that a budget refuses goes to the best deployment that can pay and is worth it, by the policy's
-    own estimates at the prices of plan 1. (Rescued by estimated quality alone, queries took money from better ones that
-    came later, and refusals seemed to pay.)
+    What the run is worth less what it achieved is the luck of its own draws. With that of 0 it is
+    ``luck_of_outcomes``.
+
+    In 0 to 3 a query that a budget refuses goes to the best deployment that can pay and is worth it, by the plan's own
+    estimates at its prices (in 2 and 3 those of plan 1). Rescued by estimated quality alone, queries took money from
+    better ones that came later, and refusals seemed to pay.
     """
     quality_hat, cost_hat = policy.estimates()
     decisions = policy.decisions()
@@ -67,7 +84,7 @@ def decompose(optimum: float, policy: Watched, achieved: float, instance: Instan
 
     planned = certified(quality_hat, cost_hat, budgets, accounts)
     surplus = quality_hat - planned.prices * cost_hat
-    steps = [optimum, total(rescued(planned.bound.plan, surplus), world)]
+    steps = [optimum if bayes is None else bayes, total(rescued(planned.bound.plan, surplus), world)]
     if explored.any():
         sent = np.flatnonzero(explored & (choice != DECLINE))
         cost = instance.cost[instance.rows[sent], choice[sent]]
@@ -81,8 +98,29 @@ def decompose(optimum: float, policy: Watched, achieved: float, instance: Instan
         steps.append(steps[-1])
     steps.append(total(rescued(choice, surplus), world))
     own = replace(world, scenario=replace(world.scenario, exhausted=instance.scenario.exhausted))
-    steps += [total(decisions, own), achieved]
-    return {term: before - after for term, before, after in zip(TERMS, steps, steps[1:], strict=False)}
+    of_run = worth(requests, instance)
+    steps += [total(decisions, own), of_run]
+    luck = {} if bayes is None else {LUCK: optimum - bayes + (of_run - float(requests["quality"].sum()))}
+    first = ESTIMATION_WITH_LUCK if bayes is None else ESTIMATION
+    terms = (first, "exploration", PACING if policy.paces else RULE, "admission", "queueing")
+    return luck | {term: before - after for term, before, after in zip(terms, steps, steps[1:], strict=False)}
+
+
+def bayes_quality(instance: Instance) -> float | None:
+    """Return the expected quality of the plan on expected quality and cost, replayed; None where nobody knows these."""
+    if instance.expected is None:
+        return None
+    quality, cost = instance.expected.quality[instance.rows], instance.expected.cost[instance.rows]
+    plan = certified(quality, cost, instance.setting.budgets)
+    return total(rescued(plan.bound.plan, quality - plan.prices * cost), without_queues(instance))
+
+
+def worth(requests: pd.DataFrame, instance: Instance) -> float:
+    """Return the quality of a run: expected of what was served where, and true where nobody knows what to expect."""
+    quality = instance.quality if instance.expected is None else instance.expected.quality
+    deployment = requests["deployment"].cat.codes.to_numpy()
+    served = (requests["fate"] == "served").to_numpy()
+    return float(np.where(served, quality[instance.rows, deployment], 0.0).sum())
 
 
 def without_queues(instance: Instance) -> Instance:
@@ -119,7 +157,7 @@ def rescued(plan: IntArray, surplus: FloatArray) -> list[Decision]:
 
 
 def total(decisions: Sequence[Decision], instance: Instance) -> float:
-    """Return the quality of a run that carries out these decisions."""
+    """Return what a run that carries out these decisions is worth."""
     blank = EstimateCache().get(None, instance)  # nobody looks at them
     table = simulate("a replay", Replay(decisions), instance, blank, stream(*instance.seeds, "policy"))
-    return float(frame(table, instance)["quality"].sum())
+    return worth(frame(table, instance), instance)

@@ -13,7 +13,7 @@ from sim.instance import Instance
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import OPTIMUM, BoundCache, EstimateCache, Oracle, runs
-from sim.study.explain.decomposition import decompose
+from sim.study.explain.decomposition import bayes_quality, decompose
 from sim.study.explain.shadow import beginnings_s, budget_prices, slot_prices
 from sim.study.fleet import unbounded
 from sim.study.replay import Watched
@@ -31,7 +31,7 @@ class Explanation:
     policy : str
     replication : int
     quality : DataFrame
-        A row per ``term``: ``optimum``, those of ``sim.study.explain.decomposition.TERMS``, and ``achieved``;
+        A row per ``term``: ``optimum``, those of ``sim.study.explain.decomposition.decompose``, and ``achieved``;
         ``quality`` is in units of score.
     prices : DataFrame
         A row per moment and deployment: ``moment_s``, ``deployment``, ``unit``, ``budget``, ``budget_price`` (quality
@@ -72,7 +72,7 @@ def explanations(
     for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
         if name in policies:
             raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")
-    watched = {name: Watched(policy) for name, policy in policies.items()}
+    watched = {name: Watched(policy, asks=True) for name, policy in policies.items()}
     estimates, bounds = EstimateCache(), BoundCache()
     replication = -1
     for run in runs(scenario, watched, seed, replications, Oracle(()), {}):
@@ -82,6 +82,7 @@ def explanations(
         if run.replication != replication:
             replication = run.replication
             optimum = bounds.get(OPTIMUM, instance, estimates.get(None, instance)).value
+            bayes = bayes_quality(instance)
             first = budget_prices(requests, instance, at_s[:1])  # of all queries, so the same for every policy
             prices.append(table(OPTIMUM, instance, at_s, first))
             slots = slot_prices(instance, at_s)
@@ -90,7 +91,8 @@ def explanations(
         of_budget = np.vstack([first, budget_prices(requests, instance, at_s[1:])])
         prices.append(table(run.policy, instance, at_s, of_budget))
         achieved = float(requests["quality"].sum())
-        parts = {OPTIMUM: optimum, **decompose(optimum, watched[run.policy], achieved, instance), ACHIEVED: achieved}
+        terms = decompose(optimum, bayes, watched[run.policy], requests, instance)
+        parts = {OPTIMUM: optimum, **terms, ACHIEVED: achieved}
         quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
         quality.insert(0, "policy", run.policy)
         quality.insert(1, "replication", replication)

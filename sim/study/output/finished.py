@@ -20,7 +20,7 @@ DRAW = ["seed", "replication"]
 ABOUT_RUNS = ("policy", *DRAW, "arrived", *ROUNDED, "wall_s")  # columns of the summary that measure no policy
 SUMMARY = "summary.csv"
 SIGNS = {"more": 1, "less": -1}
-MORE_IS_BETTER = ("quality", "served", "quality_per_usd", "relative_quality", "optimum_ratio")
+MORE_IS_BETTER = ("quality", "served", "quality_per_usd", "relative_quality", "optimum_ratio", "bayes_ratio")
 LESS_IS_BETTER = (
     *("exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed", "overshoot"),
     *("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd"),

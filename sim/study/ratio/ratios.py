@@ -79,6 +79,7 @@ def ratios(
         A row per policy, order, size and replication: ``seed``; ``k`` and ``k_mean``, the smallest and the mean of the
         budgets over the largest costs that they meet (see ``largest_queries``); ``quality``; ``optimum``, an upper
         bound on any policy's quality, certified to 1e-4; ``ratio_to_optimum`` = quality / optimum;
+        ``ratio_to_bayes``, to the optimum on expected quality, NaN where the workload does not know it;
         ``ratio_to_approximate``, to the quality of the replayed optimum on estimates, which bounds nothing.
 
     Raises
@@ -122,6 +123,7 @@ def ratios(
                         "quality": run.summary["quality"],
                         "optimum": optimum,
                         "ratio_to_optimum": run.summary["optimum_ratio"],
+                        "ratio_to_bayes": run.summary["bayes_ratio"],
                         "ratio_to_approximate": run.summary["relative_quality"],
                     }
                 )

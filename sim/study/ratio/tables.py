@@ -23,11 +23,13 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``policy``, ``order``, ``size``, ``replications``, ``k`` and ``k_mean`` (means); ``ratio`` and ``half_width`` of
-        its 95% Student interval; ``lowest``, of any replication; ``ratio_to_approximate`` and its half-width.
+        its 95% Student interval; ``lowest``, of any replication; ``ratio_to_bayes`` and ``ratio_to_approximate``, each
+        with its half-width.
     """
     table = []
     for (policy, order, size), found in rows.groupby(["policy", "order", "size"], sort=False):
         ratio, half_width = mean_interval(found["ratio_to_optimum"].tolist())
+        to_bayes, bayes_half_width = mean_interval(found["ratio_to_bayes"].tolist())
         to_approximate, approximate_half_width = mean_interval(found["ratio_to_approximate"].tolist())
         table.append(
             {
@@ -40,6 +42,8 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
                 "ratio": ratio,
                 "half_width": half_width,
                 "lowest": found["ratio_to_optimum"].min(),
+                "ratio_to_bayes": to_bayes,
+                "bayes_half_width": bayes_half_width,
                 "ratio_to_approximate": to_approximate,
                 "approximate_half_width": approximate_half_width,
             }
