@@ -25,8 +25,8 @@ from sim.study.output.finished import DRAW, SUMMARY, unvaried
 from sim.study.record.checks import check
 from sim.study.statistics import mean_interval
 
-CAPTIONS = {
 BAYES_SLACK = 1e-3  # the optimum is known to 1e-4 of itself
+CAPTIONS = {
     "latency": "Which share of all arrivals had its first token, and its last, within a time.",
     "utilisation": "How busy each deployment was over time.",
     "queue": "How many queries waited at each deployment over time, on a logarithmic scale.",
