@@ -31,7 +31,8 @@ def quality_table(quality: pd.DataFrame) -> Table:
         ``policy``, ``replication``, ``term``, ``quality``.
     """
     of = several(quality["replication"].nunique(), "replication")
-    title = f"Where the quality went: optimum = terms + achieved, mean of {of}{'' if of == '1 replication' else ', +- 95%'}"
+    interval = "" if of == "1 replication" else ", +- 95%"
+    title = f"Where the quality went: optimum = terms + achieved, mean of {of}{interval}"
     shown = Table(title=title, title_justify="left", title_style="bold")
     shown.add_column("policy", no_wrap=True)
     terms = occurring(quality)
