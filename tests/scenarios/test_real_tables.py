@@ -37,7 +37,7 @@ def test_zeroeval_meets_the_authors_code(tmp_path: Path) -> None:
 
 
 @needs_data
-def test_port_on_zeroeval_is_one_figure_on_every_processor(tmp_path: Path) -> None:
+def test_port_on_zeroeval_is_one_figure_under_every_kernel(tmp_path: Path) -> None:
     # The authors' code gave 236 for one draw, and rounding alone 203 to 272: docs/evidence/validation.md.
     summary = experiment("zeroeval", tmp_path / "o", "policy=[port]", "oracle.names=[]")
     assert (summary["quality"]["port"], summary["served"]["port"]) == (243, 436)
