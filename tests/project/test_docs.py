@@ -18,7 +18,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "guide" / "python
 
 
 def test_the_python_page_has_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

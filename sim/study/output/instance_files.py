@@ -63,7 +63,14 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "estimates.parquet": (
         "a row per policy, arrival and deployment: what the policy's estimator predicts from the history",
-        {**REPLICATION, "policy": "name", "id": "of queries.parquet", **OUTCOME},
+        {
+            **REPLICATION,
+            "policy": "name",
+            "id": "of queries.parquet",
+            "deployment": "name, as in fleet.csv",
+            "quality": "predicted score; a prediction may lie outside [0, 1]",
+            "cost": "predicted cost, in the unit of fleet.csv",
+        },
     ),
     "history.parquet": (
         "a row per query that was answered by every deployment before the first arrival",

@@ -93,7 +93,8 @@ def test_a_marker_that_cannot_be_understood_is_refused_in_one_line(
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--project", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
-        f"switchyard: {tmp_path} is no project: it has neither switchyard.yaml nor conf/\n"
+        f"switchyard: {tmp_path} is no project: it has neither switchyard.yaml nor an option in conf/, "
+        "such as conf/policy/mine.yaml\n"
     )
 
 
