@@ -140,6 +140,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         budgets=frozen(budgets),
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
+        refused=scenario.exhausted,
     )
     return Instance(
         seeds=(seed, replication),

@@ -54,6 +54,7 @@ class DualSubgradient(Policy):
         self._share = budget_per_query(setting, self._units)
         self._rate = self._step / math.sqrt(setting.horizon)
         self._prices = np.zeros(len(setting.fleet))
+        self._refused = setting.refused
 
     def decide(self, query: Query, state: State) -> Decision:
         """Take the best deployment that is worth its price, and move the prices."""
@@ -62,4 +63,4 @@ class DualSubgradient(Policy):
         if choice is not None:
             self._prices[choice] += self._rate * query.cost_hat[choice] / self._units[choice]
         np.maximum(self._prices, 0.0, out=self._prices)
-        return if_it_fits(query, choice, state)
+        return if_it_fits(query, choice, state, self._refused)

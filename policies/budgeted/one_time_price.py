@@ -57,11 +57,12 @@ class OneTimePrice(Policy):
         self._exploration = Exploration(setting, self._eps, rng)
         self._sample_budgets = (1 - self._eps) * self._exploration.n_queries / setting.horizon * setting.budgets
         self._prices = np.zeros(len(setting.fleet))
+        self._refused = setting.refused
 
     def decide(self, query: Query, state: State) -> Decision:
         """Learn, or take the best deployment that is worth its price."""
         if not self._exploration.covers(query):
-            return if_it_fits(query, best_worth(query, self._prices), state)
+            return if_it_fits(query, best_worth(query, self._prices), state, self._refused)
         drawn = self._exploration.send(query)
         if self._exploration.is_over:
             self._prices = solve_linear(*self._exploration.estimates(), self._sample_budgets).prices
