@@ -72,8 +72,8 @@ class Workload:
     files : tuple of Path
         What it was read from, for the manifest.
     tells_on_arrival : bool
-        Whether a query tells on arrival what it would get and cost everywhere, as bids do in the AdWords model. Then the
-        estimates of every estimator are the truth, and the history may be of other queries.
+        Whether a query tells on arrival what it would get and cost everywhere, as bids do in the AdWords model. Then
+        the estimates of every estimator are the truth, and the history may be of other queries.
 
     Raises
     ------

@@ -101,8 +101,8 @@ def rising_density(levels: int = 8, budget: int = 100, stop: int | None = None, 
     the budget up; after level ``stop`` nothing of worth comes. Quality per USD is L = 2^(1 - levels) first and would be
     U = 1 at the last level: a rule that spends much early misses what is worth more; one that waits may wait in vain.
 
-    Rules know how many queries will come, and the theorem's do not; so queries of quality 0 and 1 USD follow, until there
-    are as many as if all levels had come. The history has every level and those, whatever the stop.
+    Rules know how many queries will come, and the theorem's do not; so queries of quality 0 and 1 USD follow, until
+    there are as many as if all levels had come. The history has every level and those, whatever the stop.
 
     No rule has more than 2 / (levels + 1) of the optimum at every stop: a share r of it takes r of the budget at the
     first level and r / 2 at each later one. With finer steps from L to U that falls to 1 / (ln(U / L) + 1), the bound

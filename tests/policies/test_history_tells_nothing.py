@@ -1,4 +1,4 @@
-"""Rules that cheat: they look for what is to come in the history and the horizon. On a hard instance it must not help."""
+"""Rules that cheat: they look for what is to come in the history and the horizon. It must not help them."""
 
 from dataclasses import dataclass
 
