@@ -16,7 +16,7 @@ from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
 from sim.show.tables import comparison
-from sim.show.words import listed, plus_minus, scenario, searched, several, total_cost
+from sim.show.words import listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.experiment import ORACLES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
@@ -136,6 +136,8 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             bool((ratio.dropna() <= 1 + SLACK).all()),
             f"No policy is above the hindsight optimum; the highest ratio is {ratio.max():.4f}.",
         )
+    if summary["relative_quality"].notna().any():
+        yield Check(None, reference("relative_quality", manifest["config"].get("exhausted", "fallback")))
     if summary["overshoot"].any():
         yield Check(None, f"A budget was overshot by up to {summary['overshoot'].max():.2%}, as the scenario allows.")
     if "rent_usd" in summary and summary["rent_usd"].any():

@@ -39,6 +39,24 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
+REFUSED = {
+    "lost": "a query that its plan cannot place is lost, as published and as for every policy here",
+    "fallback": "a query that its plan cannot place goes to the plan's next choice, as for every policy that names one; in "
+    "the published comparison it is lost, which the oracle published_optimum shows",
+    "wait": "a query that its plan cannot place goes to the plan's next choice or waits, as for every policy here; in the "
+    "published comparison it is lost, which the oracle published_optimum shows",
+}
+
+
+def reference(column: str, exhausted: str) -> str:
+    """Return a sentence on what a ratio to the approximate optimum divides by.
+
+    >>> reference("relative_quality", "lost").partition(":")[0]
+    'relative_quality divides by the replayed approximate optimum'
+    """
+    return f"{column} divides by the replayed approximate optimum: {REFUSED[exhausted]}."
+
+
 def several(n: int, one: str, more: str | None = None) -> str:
     """Return a number of things; ``more`` is their plural, by default with an s.
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.assignment.certified import GAP, certified
+from sim.assignment.certified import certified
 from sim.assignment.program import DECLINE
 from sim.deployment import Deployment
 from sim.instance import Instance, stream
-from sim.interface import Decision, FloatArray, IntArray
+from sim.interface import Decision
 from sim.scenario import Retry
 from sim.study.experiment import EstimateCache
-from sim.study.replay import Replay, Watched
+from sim.study.replay import Replay, Watched, planned
 from sim.world.record import frame
 from sim.world.services.slots import Instant
 from sim.world.world import simulate
@@ -64,9 +64,9 @@ def decompose(optimum: float, policy: Watched, achieved: float, instance: Instan
     budgets = instance.setting.budgets
     world = without_queues(instance)
 
-    planned = certified(quality_hat, cost_hat, budgets)
-    surplus = quality_hat - planned.prices * cost_hat
-    steps = [optimum, total(rescued(planned.bound.plan, surplus), world)]
+    ideal = certified(quality_hat, cost_hat, budgets)
+    surplus = quality_hat - ideal.prices * cost_hat
+    steps = [optimum, total(planned(ideal.bound.plan, surplus), world)]
     if explored.any():
         sent = np.flatnonzero(explored & (choice != DECLINE))
         cost = instance.cost[instance.rows[sent], choice[sent]]
@@ -74,10 +74,10 @@ def decompose(optimum: float, policy: Watched, achieved: float, instance: Instan
         plan = choice.copy()
         if not explored.all():
             plan[~explored] = certified(quality_hat[~explored], cost_hat[~explored], left).bound.plan
-        steps.append(total(rescued(plan, surplus), world))
+        steps.append(total(planned(plan, surplus), world))
     else:
         steps.append(steps[-1])
-    steps.append(total(rescued(choice, surplus), world))
+    steps.append(total(planned(choice, surplus), world))
     own = replace(world, scenario=replace(world.scenario, exhausted=instance.scenario.exhausted))
     steps += [total(decisions, own), achieved]
     return {term: before - after for term, before, after in zip(TERMS, steps, steps[1:], strict=False)}
@@ -97,23 +97,6 @@ def without_queues(instance: Instance) -> Instance:
     )
     fleet = tuple(Deployment(deployment.name, deployment.model, Instant()) for deployment in instance.fleet)
     return replace(instance, scenario=scenario, fleet=fleet, draws=nothing, patience_s=nothing, think_s=None)
-
-
-def rescued(plan: IntArray, surplus: FloatArray) -> list[Decision]:
-    """Return the decisions of a plan (n,), with every deployment worth its price as a next choice, the best first.
-
-    Parameters
-    ----------
-    plan : array (n,)
-    surplus : array (n, n_deployments)
-        Estimated quality less priced cost; what is 0 to the precision of the prices counts as worth it.
-    """
-    best_first = np.argsort(-surplus, axis=1, kind="stable").tolist()
-    n_worth = (surplus >= -GAP).sum(axis=1).tolist()
-    return [
-        Decision(None) if planned == DECLINE else Decision(planned, ranked[:n])
-        for planned, ranked, n in zip(plan.tolist(), best_first, n_worth, strict=True)
-    ]
 
 
 def total(decisions: Sequence[Decision], instance: Instance) -> float:

@@ -22,7 +22,7 @@ from sim.interface import Estimator, Features, FloatArray, History, IntArray
 from sim.study.output.directory import PACKAGES, replace_file
 from sim.study.output.source_digest import known_digest, own_digest
 
-FORMAT = 1  # of the files
+FORMAT = 2  # of the files
 
 
 class Store:
@@ -109,12 +109,12 @@ def optimum(store: Store | None, quality: FloatArray, cost: FloatArray, budgets:
     if store is None:
         return certified(quality, cost, budgets).bound
 
-    def solve() -> tuple[FloatArray, IntArray]:
-        bound = certified(quality, cost, budgets).bound
-        return np.array(bound.value), bound.plan
+    def solve() -> tuple[FloatArray, IntArray, FloatArray]:
+        found = certified(quality, cost, budgets)
+        return np.array(found.bound.value), found.bound.plan, found.prices
 
-    value, plan = store.arrays((b"optimum", quality, cost, budgets), solve)
-    return Bound(float(value), plan)
+    value, plan, prices = store.arrays((b"optimum", quality, cost, budgets), solve)
+    return Bound(float(value), plan, prices)
 
 
 def fingerprint(strategy: object) -> bytes | None:
