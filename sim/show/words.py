@@ -39,12 +39,11 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
+SHOWN = "; the published one loses it, and oracle.names=[published_optimum] shows that"
 REFUSED = {
-    "lost": "a query that its plan cannot place is lost, as published and as for every policy here",
-    "fallback": "a query that its plan cannot place goes to the plan's next choice, as for every policy that names one; in "
-    "the published comparison it is lost, which the oracle published_optimum shows",
-    "wait": "a query that its plan cannot place goes to the plan's next choice or waits, as for every policy here; in the "
-    "published comparison it is lost, which the oracle published_optimum shows",
+    "lost": "a query that a deployment refuses is lost, as published and as for every policy here",
+    "fallback": f"a query that a deployment refuses goes to its next choice, as for policies that name one{SHOWN}",
+    "wait": f"a query that a deployment refuses goes to its next choice or waits, as for policies{SHOWN}",
 }
 
 
