@@ -138,8 +138,17 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
         )
     if summary["relative_quality"].notna().any():
         yield Check(None, reference("relative_quality", manifest["config"].get("exhausted", "fallback")))
-    if summary["overshoot"].any():
-        yield Check(None, f"A budget was overshot by up to {summary['overshoot'].max():.2%}, as the scenario allows.")
+    most = summary["overshoot"].max()
+    if manifest["config"].get("reserve") == "estimate":
+        worst = summary["policy"][summary["overshoot"].argmax()]
+        by = f"{worst} overshot one by {most:.2%} of it, the most of all" if most > 0 else "none was"
+        yield Check(
+            None,
+            "Queries are admitted if what remains covers their estimated cost, and pay what they really cost, so that "
+            f"budgets may be overshot: {by}.",
+        )
+    elif most > 0:
+        yield Check(None, f"A budget was overshot by up to {most:.2%}, as the scenario allows.")
     if "rent_usd" in summary and summary["rent_usd"].any():
         yield Check(
             None,

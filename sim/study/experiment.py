@@ -13,7 +13,7 @@ from sim.assignment.prices import minimise
 from sim.assignment.program import Bound, binary_program
 from sim.errors import check_number, unknown
 from sim.instance import Instance, frozen, realise, stream, sums
-from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
+from sim.interface import DeploymentInfo, Estimates, Estimator, Policy
 from sim.scenario import Scenario
 from sim.selection import unseen_topics
 from sim.study.fleet import fleet_table, unbounded
@@ -192,7 +192,7 @@ def replicate(
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": ratio(figures["quality"], most),
-            "overshoot": overshoot(table.overshoot, instance.setting.budgets),
+            "overshoot": max(table.overshoot_share),
             **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
@@ -203,12 +203,6 @@ def check_draws(seed: int, replications: int) -> None:
     """Raise ValueError for a seed or a number of replications that cannot be."""
     check_number("seed", seed, least=0)
     check_number("replications", replications, least=1)
-
-
-def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:
-    """Return the most by which a budget was exceeded, as a share of it; 0 where none was."""
-    shares = [over / budget for over, budget in zip(excess, budgets.tolist(), strict=True) if over > 0 and budget > 0]
-    return max(shares, default=0.0)
 
 
 class EstimateCache:

@@ -32,7 +32,10 @@ class Ledger:
     window : int
         How often the budgets have been renewed.
     overshoot : list of float
-        The most by which each budget was exceeded, when true costs were above what had been committed for them.
+        The most by which what was spent exceeded each budget, when true costs were above what had been committed.
+    overshoot_share : list of float
+        The most by which it did as a share of the budget, of a window's own where there are windows; 0 for a budget of
+        0.
     """
 
     def __init__(self, budgets: FloatArray, inflow_per_s: FloatArray | None = None) -> None:
@@ -48,6 +51,8 @@ class Ledger:
         self.remaining = self._remaining.view
         self.window = 0
         self.overshoot = [0.0] * len(budgets)
+        self.overshoot_share = [0.0] * len(budgets)
+        self._closed: dict[int, tuple[list[float], list[float]]] = {}  # budget and spending of windows not all paid for
 
     def commit(self, deployment: int, cost: float) -> bool:
         """Take on a cost if committed + cost is within the budget, see ``limit``; return whether it was."""
@@ -63,14 +68,17 @@ class Ledger:
             self._committed[deployment] -= cost
 
     def settle(self, deployment: int, committed: float, cost: float, window: int) -> None:
-        """Show a cost as spent, in the place of what was committed for it; earlier windows are closed and forgotten."""
+        """Show a cost as spent, in the place of what was committed for it; in an earlier window it shows no more."""
         if window != self.window:
+            if window in self._closed:
+                budgets, spent = self._closed[window]
+                spent[deployment] += cost
+                self._note_overshoot(deployment, spent[deployment], budgets[deployment])
             return
         if cost != committed:
             self._committed[deployment] += cost - committed
-            over = self._committed[deployment] - self._budgets[deployment]
-            self.overshoot[deployment] = max(self.overshoot[deployment], over)
         settled = self._settled[deployment]
+        self._note_overshoot(deployment, settled + cost, self._budgets[deployment])
         self._settled[deployment] = total = settled + cost
         # What the sum has lost by rounding, so that after a hundred thousand costs the remainder still pays for one.
         self._lost[deployment] += cost - (total - settled)
@@ -78,6 +86,8 @@ class Ledger:
 
     def renew(self, rollover: bool, part: float = 1.0) -> None:
         """Begin the next window, with what was left of this one or without; the last one may be part of a window."""
+        if any(committed > settled for committed, settled in zip(self._committed, self._settled, strict=True)):
+            self._closed[self.window] = (self._budgets.copy(), self._settled.copy())
         self.window += 1
         for deployment, share in enumerate(self.share):
             left = self._budgets[deployment] - self._committed[deployment] if rollover else 0.0
@@ -123,6 +133,13 @@ class Ledger:
         self.share[deployment] *= factor
         if self._inflow_per_s is not None:
             self._inflow_per_s[deployment] *= factor
+
+    def _note_overshoot(self, deployment: int, spent: float, budget: float) -> None:
+        if spent <= limit(budget):
+            return
+        self.overshoot[deployment] = max(self.overshoot[deployment], spent - budget)
+        if budget > 0:
+            self.overshoot_share[deployment] = max(self.overshoot_share[deployment], spent / budget - 1.0)
 
     def _room(self, deployment: int) -> float:
         """Return how much may flow in before the bucket is full."""
