@@ -52,6 +52,7 @@ class Ledger:
         self.window = 0
         self.overshoot = [0.0] * len(budgets)
         self.overshoot_share = [0.0] * len(budgets)
+        self._is_estimated = False  # whether any cost was not what had been committed for it
         self._closed: dict[int, tuple[list[float], list[float]]] = {}  # budget and spending of windows not all paid for
 
     def commit(self, deployment: int, cost: float) -> bool:
@@ -69,6 +70,7 @@ class Ledger:
 
     def settle(self, deployment: int, committed: float, cost: float, window: int) -> None:
         """Show a cost as spent, in the place of what was committed for it; in an earlier window it shows no more."""
+        self._is_estimated = self._is_estimated or cost != committed
         if window != self.window:
             if window in self._closed:
                 budgets, spent = self._closed[window]
@@ -135,7 +137,7 @@ class Ledger:
             self._inflow_per_s[deployment] *= factor
 
     def _note_overshoot(self, deployment: int, spent: float, budget: float) -> None:
-        if spent <= limit(budget):
+        if spent <= limit(budget) or not self._is_estimated:  # a budget that is cut still pays for what is in flight
             return
         self.overshoot[deployment] = max(self.overshoot[deployment], spent - budget)
         if budget > 0:
