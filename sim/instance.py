@@ -160,6 +160,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         horizon=len(rows),
         history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
         accounts=None if accounts is None else frozen(np.unique(accounts, return_inverse=True)[1].astype(np.int64)),
+        refused=scenario.exhausted,
     )
     return Instance(
         seeds=(seed, replication),

@@ -98,8 +98,8 @@ class Decision(NamedTuple):
     deployment : int or None
         Index of the chosen deployment; None declines the query.
     fallbacks : sequence of int
-        Next choices, best first, tried in turn when the first cannot take the query (budget exhausted or queue full)
-        and the scenario allows it (``exhausted=fallback``).
+        Next choices, best first, tried in turn when the first cannot take the query (budget exhausted or queue full),
+        unless the scenario loses such queries (``Setting.refused``).
     explores : bool
         Whether the query goes there to learn or to sample rather than because it is best; recorded, and nothing else.
     """
@@ -206,6 +206,9 @@ class Setting:
     history : History
     accounts : array (n_deployments,) or None
         Number of the account that each deployment pays from, from 0; None where each has its own budget.
+    refused : str
+        How a query goes on whose choice cannot take it: ``lost``; ``fallback``, to the decision's next choices;
+        ``wait``, to these, and then it waits for the next budget window.
     """
 
     fleet: tuple[DeploymentInfo, ...]
@@ -213,6 +216,7 @@ class Setting:
     horizon: int
     history: History
     accounts: IntArray | None = None
+    refused: str = "fallback"
 
 
 class Estimates(NamedTuple):

@@ -211,8 +211,9 @@ class Scenario:
     window : Window, TokenBucket or None
         How budgets renew themselves; None for one budget for the whole run.
     reserve : str
-        What is committed while a query is in flight: its ``true_cost`` (as published, so that no budget is ever
-        exceeded), or its ``estimate`` by the policy, settled at the true cost, so that a budget may be overshot.
+        What a budget must cover to admit a query, and what is committed while it is in flight: its ``true_cost`` (as
+        published, so that no budget is ever exceeded, though nobody knows it before the answer is written), or its
+        ``estimate`` by the policy, settled at the true cost, so that a budget may be overshot.
     retry : Retry
     state_refresh_s : float or None
         How old the state that policies see may be: a snapshot every so many seconds; None for always fresh.

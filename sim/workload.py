@@ -95,6 +95,9 @@ class Workload:
     history, test : Rows
     files : tuple of Path
         What it was read from, for the manifest.
+    tells_on_arrival : bool
+        Whether a query tells on arrival what it would get and cost everywhere, as bids do in the AdWords model. Then
+        the estimates of every estimator are the truth, and the history may be of other queries.
 
     Raises
     ------
@@ -106,6 +109,7 @@ class Workload:
     history: Rows
     test: Rows
     files: tuple[Path, ...] = ()
+    tells_on_arrival: bool = False
 
     def __post_init__(self) -> None:
         """Check the truth once, so that nothing downstream has to."""

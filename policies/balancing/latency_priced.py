@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.load import candidates, slots_now, slots_of
+from policies.parts.paying import among_payers
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Feedback, Policy, Query, Setting, State
 
@@ -27,7 +28,8 @@ class LatencyPriced(Policy):
     choice teach nothing.
 
     Ties go to the lowest index; the other deployments are the next choices, best first. If none is available, all
-    count as available. A cost is in its budget's unit, so ``price_per_usd`` is per token where budgets are in tokens.
+    count as available. Where refused queries are lost, only those whose settled budget covers the estimated cost count,
+    if any does. A cost is in its budget's unit, so ``price_per_usd`` is per token where budgets are in tokens.
 
     Parameters
     ----------
@@ -65,6 +67,7 @@ class LatencyPriced(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Know of no service time."""
         self._slots = slots_of(setting)
+        self._refused = setting.refused
         self._service_s = [0.0] * len(setting.fleet)
         self._is_known = [False] * len(setting.fleet)
         self._found: dict[int, tuple[int, float]] = {}  # query id -> where it was sent, 1 + ahead / c there
@@ -78,7 +81,8 @@ class LatencyPriced(Policy):
             quality[k] - self._price_per_usd * cost[k] - self._price_per_s * turns[k] * service_s[k]
             for k in range(len(turns))
         ]
-        open_ones = [k for k in candidates(state) if value[k] > 0 or not self._decline]
+        able = among_payers(candidates(state), query, state, self._refused)
+        open_ones = [k for k in able if value[k] > 0 or not self._decline]
         if not open_ones:
             return Decision(None)
         best_first = sorted(open_ones, key=value.__getitem__, reverse=True)  # stable: ties keep the order of the fleet

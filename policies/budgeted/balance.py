@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.parts.paying import can_pay, used_share
+from policies.parts.paying import can_pay, pays_or_waits, used_share
 from policies.parts.ranked import best_first
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
@@ -12,8 +12,8 @@ from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 class Balance(Policy):
     """argmin_i of the used share of budget i, among those with quality_hat_i > 0 that can pay.
 
-    The next choices named are the others of those, fullest first; without any the query is declined. Ties go to the
-    lowest index.
+    The next choices named are the others of those, fullest first; without any the query is declined, or waits for the
+    fullest where refused queries wait. Ties go to the lowest index.
 
     Kalyanasundaram and Pruhs, "An optimal deterministic algorithm for online b-matching", Theoretical Computer Science
     233, 2000.
@@ -33,10 +33,11 @@ class Balance(Policy):
         self.estimator = estimator
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Keep the budgets."""
+        """Keep the budgets and how refused queries go on."""
         self._budgets = setting.budgets
+        self._refused = setting.refused
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin, or decline."""
-        useful = can_pay(query, state) & (query.quality_hat > 0)
+        useful = pays_or_waits(query.quality_hat > 0, can_pay(query, state), self._refused)
         return best_first(-used_share(self._budgets, state), useful)

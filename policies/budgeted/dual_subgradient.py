@@ -58,6 +58,7 @@ class DualSubgradient(Policy):
         self._accounts = setting.accounts
         self._rate = self._step / math.sqrt(setting.horizon)
         self._prices = np.zeros(len(setting.fleet))
+        self._refused = setting.refused
 
     def decide(self, query: Query, state: State) -> Decision:
         """Take the best deployment that is worth its price, and move the prices."""
@@ -68,4 +69,4 @@ class DualSubgradient(Policy):
             charged[choice] = query.cost_hat[choice] / self._units[choice]
             self._prices += self._rate * pooled(charged, self._accounts)
         np.maximum(self._prices, 0.0, out=self._prices)
-        return if_it_fits(query, choice, state)
+        return if_it_fits(query, choice, state, self._refused)

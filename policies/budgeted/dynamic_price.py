@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from policies.parts.priced import DECLINE, best_worth, if_it_fits
+from policies.parts.priced import best_worth, if_it_fits
 from sim.assignment.program import solve_linear
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
@@ -56,6 +56,7 @@ class DynamicPrice(Policy):
         self._budgets = setting.budgets
         self._accounts = setting.accounts
         self._horizon = setting.horizon
+        self._refused = setting.refused
         self._n_first = self._n_next = math.ceil(self._eps * setting.horizon)
         self._quality: list[FloatArray] = []
         self._cost: list[FloatArray] = []
@@ -64,7 +65,8 @@ class DynamicPrice(Policy):
     def decide(self, query: Query, state: State) -> Decision:
         """Take the best deployment that is worth its price, and note the query's estimates."""
         is_learning = len(self._quality) < self._n_first
-        decision = DECLINE if is_learning else if_it_fits(query, best_worth(query, self._prices), state)
+        choice = None if is_learning else best_worth(query, self._prices)
+        decision = if_it_fits(query, choice, state, self._refused)
         self._quality.append(query.quality_hat)
         self._cost.append(query.cost_hat)
         if len(self._quality) == self._n_next < self._horizon:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from policies.parts.held_out import HeldOutEstimates
-from policies.parts.paying import can_pay, used_share
+from policies.parts.paying import can_pay, pays_or_waits, used_share
 from policies.parts.ranked import best_first
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, History, Policy, Query, Setting, State
@@ -68,6 +68,7 @@ class KnapsackThreshold(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find L and U of every deployment."""
         self._budgets = setting.budgets
+        self._refused = setting.refused
         bounds = np.array([self._bounds(setting.history, k) for k in range(len(setting.fleet))])
         self._lowest_known = np.where(np.isfinite(setting.budgets), bounds[:, 0], 0.0)
         self._growth = 1.0 + np.log(bounds[:, 1] / bounds[:, 0])
@@ -87,5 +88,5 @@ class KnapsackThreshold(Policy):
     def decide(self, query: Query, state: State) -> Decision:
         """Return the best above its threshold, or decline."""
         threshold = self._lowest_known * np.exp(used_share(self._budgets, state) * self._growth - 1.0)
-        is_worth = can_pay(query, state) & (query.quality_hat > 0) & (query.quality_hat >= threshold * query.cost_hat)
-        return best_first(query.quality_hat, is_worth)
+        is_worth = (query.quality_hat > 0) & (query.quality_hat >= threshold * query.cost_hat)
+        return best_first(query.quality_hat, pays_or_waits(is_worth, can_pay(query, state), self._refused))

@@ -7,6 +7,7 @@ from abc import abstractmethod
 
 import numpy as np
 
+from policies.parts.paying import pays_or_waits
 from policies.parts.priced import DECLINE, budget_per_query, cost_units
 from sim.assignment.rows import pooled
 from sim.errors import check_number
@@ -19,7 +20,8 @@ class MirrorDescent(Policy):
     """What both forms of dual mirror descent share (Balseiro, Lu and Mirrokni, arXiv 2011.10124).
 
     A query goes to argmax_i d_i - p_i g_i over the deployments whose estimated cost g_i fits what remains, if that is
-    positive. Each query t gives a subgradient of the dual,
+    positive; where refused queries wait and none fits, it waits for the argmax of all. Each query t gives a subgradient
+    of the dual,
 
         s_t = rho - g_{t,i} e_i,    rho = B / T,    T the horizon, i the choice at p_t, if any,
 
@@ -66,6 +68,7 @@ class MirrorDescent(Policy):
         self._accounts = setting.accounts
         self._rate = self._step / math.sqrt(setting.horizon)
         self._prices = np.full(len(setting.fleet), self._start)
+        self._refused = setting.refused
         # What was charged since the query before. The first one finds a subgradient of 0.
         self._charged = self._share / pooled(np.ones(len(setting.fleet)), setting.accounts)
 
@@ -74,7 +77,8 @@ class MirrorDescent(Policy):
         self._prices = self._moved(self._prices, pooled(self._charged, self._accounts))
         self._charged = np.zeros(len(self._prices))
         surplus = query.quality_hat - self._prices / self._units * query.cost_hat
-        surplus[~affords(state.remaining, query.cost_hat)] = -np.inf
+        payable = affords(state.remaining, query.cost_hat)
+        surplus[~pays_or_waits(surplus > 0, payable, self._refused)] = -np.inf
         best = int(surplus.argmax())
         if surplus[best] <= 0:
             return DECLINE

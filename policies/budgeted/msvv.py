@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.parts.paying import can_pay, used_share
+from policies.parts.paying import can_pay, pays_or_waits, used_share
 from policies.parts.ranked import best_first
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
@@ -12,8 +12,8 @@ from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 class Msvv(Policy):
     """argmax_i quality_hat_i x psi(used share of budget i),  psi(x) = 1 - e^(x - 1), among those that can pay.
 
-    The next choices named are the others of positive value, best first; a query that nobody who can pay is of use to is
-    declined. Ties go to the lowest index.
+    The next choices named are the others of positive quality that can pay, best first. A query that nobody who can pay
+    is of use to is declined, or waits where refused queries wait. Ties go to the lowest index.
 
     Mehta, Saberi, Vazirani and Vazirani, "AdWords and generalized online matching", JACM 54(5), 2007.
 
@@ -32,11 +32,12 @@ class Msvv(Policy):
         self.estimator = estimator
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Keep the budgets."""
+        """Keep the budgets and how refused queries go on."""
         self._budgets = setting.budgets
+        self._refused = setting.refused
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmax, or decline."""
         psi = 1.0 - np.exp(used_share(self._budgets, state) - 1.0)
-        value = np.where(can_pay(query, state), query.quality_hat * psi, 0.0)
-        return best_first(value, value > 0)
+        useful = pays_or_waits(query.quality_hat > 0, can_pay(query, state), self._refused)
+        return best_first(query.quality_hat * psi, useful)

@@ -60,11 +60,12 @@ class OneTimePrice(Policy):
         self._sample_budgets = (1 - self._eps) * self._exploration.n_queries / setting.horizon * setting.budgets
         self._accounts = setting.accounts
         self._prices = np.zeros(len(setting.fleet))
+        self._refused = setting.refused
 
     def decide(self, query: Query, state: State) -> Decision:
         """Learn, or take the best deployment that is worth its price."""
         if not self._exploration.covers(query):
-            return if_it_fits(query, best_worth(query, self._prices), state)
+            return if_it_fits(query, best_worth(query, self._prices), state, self._refused)
         drawn = self._exploration.send(query)
         if self._exploration.is_over:
             quality, cost = self._exploration.estimates()

@@ -19,7 +19,8 @@ class PrimalResolve(Policy):
 
         max sum_ij quality_hat_ij x_ij  s.t.  sum_j cost_hat_ij x_ij <= (l / n) B_i,  sum_i x_ij <= 1,  j <= l,
 
-    the query goes to deployment i with probability x_il, if that can pay, and is declined otherwise.
+    the query goes to deployment i with probability x_il, if that can pay or refused queries wait, and is declined
+    otherwise.
 
     Kesselheim, Radke, Toennis and Voecking, "Primal beats dual on online packing LPs in the random-order model", STOC
     2014, arXiv 1311.2578.
@@ -68,6 +69,7 @@ class PrimalResolve(Policy):
         self._budgets = setting.budgets
         self._horizon = setting.horizon
         self._rng = rng
+        self._refused = setting.refused
         self._n_watched = math.ceil(self._eps * setting.horizon)
         self._n_arrived = 0
         self._due = 0.0  # the number of arrivals at which to solve
@@ -88,7 +90,9 @@ class PrimalResolve(Policy):
             solution = solve_linear(quality, cost, scale * self._budgets, counts=count, allowed=quality > 0)
             self._share, self._prices = solution.share, solution.prices
         chosen = self._draw(kind, query)
-        return Decision(chosen if chosen is not None and can_pay(query, state)[chosen] else None)
+        if chosen is None or not (self._refused == "wait" or can_pay(query, state)[chosen]):
+            return Decision(None)
+        return Decision(chosen)
 
     def _note(self, query: Query) -> int:
         """Count the query and return its kind."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.exploration import Exploration
+from policies.parts.paying import can_pay, not_lost
 from policies.parts.ranked import best_first
 from sim.assignment.program import solve_linear
 from sim.errors import check_number
@@ -27,7 +28,8 @@ class SampledDual(Policy):
     eps : float
         Share of queries to explore on, in (0, 1).
     fallback : bool
-        Name every other deployment worth its price, best first, for when the first cannot take the query.
+        Name every other deployment worth its price, best first, for when the first cannot take the query. Where refused
+        queries are lost, the first is the best of those whose settled budget covers the estimated cost, if any does.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class SampledDual(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Draw where the exploring queries go."""
         self._budgets = setting.budgets
+        self._refused = setting.refused
         self._exploration = Exploration(setting, self._eps, rng)
         self._gamma = np.zeros(len(setting.fleet))
 
@@ -57,5 +60,6 @@ class SampledDual(Policy):
                 self._gamma = solve_linear(*self._exploration.estimates(), self._eps * self._budgets).prices
             return decision
         surplus = query.quality_hat - self._gamma * query.cost_hat
-        decision = best_first(surplus, surplus > 0)
-        return decision if self._fallback else decision._replace(fallbacks=())
+        if self._fallback:
+            return best_first(surplus, not_lost(surplus > 0, can_pay(query, state), self._refused))
+        return best_first(surplus, surplus > 0)._replace(fallbacks=())

@@ -39,7 +39,9 @@ class Steward(Policy):
     3. *Estimates follow outcomes*: settled qualities and costs correct those of queries near them
        (``policies.parts.residuals``).
     4. *A budget is a sieve.* A deployment refuses what its budget cannot pay, at no cost, so a query that it accepts
-       costs E[cost | cost <= remaining]; by this, and by the chance of acceptance, small remainders are used up.
+       costs E[cost | cost <= remaining]; by this, and by the chance of acceptance, small remainders are used up. Where
+       a refused query is lost (``Setting.refused``), a choice is worth its surplus times that chance. Where it waits,
+       budgets renew themselves, and prices are for their share of the queries still to come, if that is more.
 
     docs/evidence/steward.md has what was measured.
 
@@ -48,9 +50,6 @@ class Steward(Policy):
     estimator : Estimator
     solves : int
         How often prices are solved in a run.
-    refused_go_on : bool
-        Whether a refused query is offered to the next choice (``exhausted=fallback``). If not, a choice is worth its
-        surplus times the chance that its budget can pay.
 
     Raises
     ------
@@ -60,12 +59,11 @@ class Steward(Policy):
 
     paces = True
 
-    def __init__(self, estimator: Estimator, solves: int = 100, refused_go_on: bool = True) -> None:
+    def __init__(self, estimator: Estimator, solves: int = 100) -> None:
         if solves < 1:
             raise ValueError(f"solves is {solves}; prices must be solved at least once")
         self.estimator: Estimator = estimator
         self._solves = solves
-        self._refused_go_on = refused_go_on
         self._studied: tuple[History, Estimates, Known] | None = None
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
@@ -79,6 +77,8 @@ class Steward(Policy):
         self._residuals = Residuals(unit(history.features.embeddings).mean(axis=0), setting.horizon)
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
         self._spread = np.maximum(error.std(axis=0), 1e-3)
+        self._refused = setting.refused
+        self._budgets, self._horizon = setting.budgets, setting.horizon
         self._interval = max(1, setting.horizon // self._solves)
         self._mean_cost = history.cost.mean(axis=0)
         self._prices = 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0)  # where the first solution starts
@@ -88,14 +88,15 @@ class Steward(Policy):
         outstanding = (state.queued + state.in_flight) * self._mean_cost  # served, but not settled
         remaining = np.maximum(state.remaining - outstanding, 0.0)
         if query.id % self._interval == 0:
-            self._solve(remaining)
+            self._solve(self._to_come(query, remaining))
         quality, cost = self.believes(query)
         self._forecast.see(query, quality, cost)
         accepted_cost, chance = accepted(cost, remaining * (1 + TOLERANCE), self._spread)
         surplus = quality - self._prices * accepted_cost
-        if not self._refused_go_on:
+        if self._refused == "lost":
             surplus = surplus * chance
-        surplus[(chance <= 0) | ~state.available] = -np.inf
+        is_hopeless = chance <= 0 if self._refused != "wait" else np.zeros_like(state.available)
+        surplus[is_hopeless | ~state.available] = -np.inf
         return best_first(surplus, surplus > 0)
 
     def believes(self, query: Query) -> Estimates:
@@ -116,6 +117,12 @@ class Steward(Policy):
         """Correct what is expected of queries like this one by a score that came late."""
         query = feedback.query
         self._residuals.add(query.embedding, feedback.quality - float(query.quality_hat[feedback.deployment]), np.nan)
+
+    def _to_come(self, query: Query, remaining: FloatArray) -> FloatArray:
+        """Return what may be spent (n_deployments,) on this query and all after it."""
+        if self._refused != "wait":
+            return remaining
+        return np.maximum(remaining, self._budgets * ((self._horizon - query.id) / self._horizon))
 
     def _solve(self, remaining: FloatArray) -> None:
         """Find prices for what is left and what is still to come."""

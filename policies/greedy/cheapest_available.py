@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.load import candidates, least_loaded_of, slots_of
+from policies.parts.paying import among_payers
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Setting, State
 
@@ -14,6 +15,7 @@ class CheapestAvailable(Policy):
 
     If all of them have more waiting, the least loaded (queued + in flight per slot) is taken, whatever it costs. The
     next choices named are the other unsaturated ones, cheapest first. If none is available, all count as available.
+    Where refused queries are lost, only those whose settled budget covers the estimated cost count, if any does.
     Costs in budgets of different units (USD and tokens) are not comparable; this rule compares them all the same.
 
     Parameters
@@ -34,12 +36,14 @@ class CheapestAvailable(Policy):
         self._max_queued = max_queued
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Keep the slots."""
+        """Keep the slots and how refused queries go on."""
         self._slots = slots_of(setting)
+        self._refused = setting.refused
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the cheapest that is not saturated, or the least loaded."""
-        open_ones, queued, cost = candidates(state), state.queued.tolist(), query.cost_hat.tolist()
+        open_ones = among_payers(candidates(state), query, state, self._refused)
+        queued, cost = state.queued.tolist(), query.cost_hat.tolist()
         unsaturated = [k for k in open_ones if queued[k] <= self._max_queued]
         if not unsaturated:
             return Decision(least_loaded_of(open_ones, state, self._slots))

@@ -24,9 +24,14 @@ def best_worth(query: Query, prices: FloatArray) -> int | None:
     return best if surplus[best] > 0 else None
 
 
-def if_it_fits(query: Query, choice: int | None, state: State) -> Decision:
-    """Return the choice, or decline the query if its estimated cost is above what remains there."""
-    return Decision(choice) if choice is not None and affords(state.remaining, query.cost_hat)[choice] else DECLINE
+def if_it_fits(query: Query, choice: int | None, state: State, refused: str) -> Decision:
+    """Return the choice, or decline the query if its estimated cost is above what remains there.
+
+    Where refused queries wait (``Setting.refused``), it may wait for its budget there.
+    """
+    if choice is not None and (refused == "wait" or affords(state.remaining, query.cost_hat)[choice]):
+        return Decision(choice)
+    return DECLINE
 
 
 def cost_units(setting: Setting) -> FloatArray:

@@ -2,13 +2,18 @@
 
 Costs are multiples of 1 USD and budgets whole numbers of them, so that money adds up without rounding. Every kind of
 query stands in the history as often as the default estimators have neighbours, and embeddings of different kinds are
-orthogonal: exact neighbours (k of at most 5) predict the truth, up to rounding. The instances need their budgets
-(``budget=each`` with the same amount) and ``order=given``; their YAML in conf/workload sets both.
+orthogonal: exact neighbours (k of at most 5) predict the truth, up to rounding. In ``adwords_triangular`` a query tells
+its bids on arrival instead. The instances need their budgets (``budget=each`` with the same amount) and
+``order=given``; their YAML in conf/workload sets both.
+
+A proof is about what comes later, so neither history nor number of queries may tell that. Each docstring says what
+bounds which rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +33,10 @@ def adwords_triangular(n_deployments: int = 20, budget: int = 100, seed: int = 0
     quality 1 and cost 1, no bid has quality 0 and cost 0: value is spend. In hindsight round r goes to deployment r and
     every budget is used up.
 
+    The history is another such instance, with numbers drawn anew: it tells what kind of instance this is, and of who
+    drops out when it tells nothing. A query tells its bids on arrival, as in the AdWords model
+    (``Workload.tells_on_arrival``). The bound is for the mean over relabellings, of rules of every kind.
+
     Mehta, Saberi, Vazirani and Vazirani, "AdWords and generalized online matching", JACM 54(5), 2007.
 
     Parameters
@@ -45,10 +54,16 @@ def adwords_triangular(n_deployments: int = 20, budget: int = 100, seed: int = 0
         If a size is below 1.
     """
     check_sizes({"n_deployments": n_deployments, "budget": budget})
-    number = np.random.default_rng(seed).permutation(n_deployments)
-    bids = (number >= np.arange(n_deployments)[:, None]).astype(np.float64)
+    rng = np.random.default_rng(seed)
+    number, number_of_another = rng.permutation(n_deployments), rng.permutation(n_deployments)
+    of_round = np.arange(n_deployments)[:, None]
+    bids, others = ((drawn >= of_round).astype(np.float64) for drawn in (number, number_of_another))
     rounds = [f"round-{r + 1}" for r in range(n_deployments)]
-    return of_kinds(rounds, quality=bids, cost_usd=bids, arriving=np.repeat(np.arange(n_deployments), budget))
+    arriving = np.repeat(np.arange(n_deployments), budget)
+    told = of_kinds(rounds, quality=others, cost_usd=others, arriving=arriving).history
+    return replace(
+        of_kinds(rounds, quality=bids, cost_usd=bids, arriving=arriving), history=told, tells_on_arrival=True
+    )
 
 
 def greedy_half(budget: int = 100) -> Workload:
@@ -57,6 +72,11 @@ def greedy_half(budget: int = 100) -> Workload:
     ``budget`` queries that both bid 1 USD on, then as many that only the first bids on. Greedy sees a tie, takes the
     first and has nothing left for the second half; in hindsight the first half goes to the second deployment. Value is
     spend, as in ``adwords_triangular``.
+
+    The history has queries that only the second bids on as well, as many, so it does not tell who will stay. The 1/2 is
+    of greedy with ties to the lowest index. A rule that treats the two alike, as balance does, has at most 3/4 (the
+    triangle of two). The instance says nothing of a rule that prefers the second by its index: against that one it is
+    the other way round.
 
     Parameters
     ----------
@@ -69,17 +89,20 @@ def greedy_half(budget: int = 100) -> Workload:
         If the budget is below 1.
     """
     check_sizes({"budget": budget})
-    bids = np.array([[1.0, 1.0], [1.0, 0.0]])
-    return of_kinds(["both", "first-only"], quality=bids, cost_usd=bids, arriving=np.repeat([0, 1], budget))
+    bids = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    names = ["both", "first-only", "second-only"]
+    return of_kinds(names, quality=bids, cost_usd=bids, arriving=np.repeat([0, 1], budget))
 
 
 def rising_density(levels: int = 8, budget: int = 100, stop: int | None = None, seed: int = 0) -> Workload:
     """Make the online knapsack on which every threshold is wrong for some ending: ever better queries, then no more.
 
     One deployment. At level l = 1, 2, ... come ``budget`` queries of 1 USD and quality 2^(l - levels), enough to use
-    the budget up; after level ``stop`` nothing comes. Quality per USD is L = 2^(1 - levels) first and would be U = 1 at
-    the last level: a rule that spends much early misses what is worth more; one that waits may
-    wait in vain.
+    the budget up; after level ``stop`` nothing of worth comes. Quality per USD is L = 2^(1 - levels) first and would be
+    U = 1 at the last level: a rule that spends much early misses what is worth more; one that waits may wait in vain.
+
+    Rules know how many queries will come, and the theorem's do not; so queries of quality 0 and 1 USD follow, until
+    there are as many as if all levels had come. The history has every level and those, whatever the stop.
 
     No rule has more than 2 / (levels + 1) of the optimum at every stop: a share r of it takes r of the budget at the
     first level and r / 2 at each later one. With finer steps from L to U that falls to 1 / (ln(U / L) + 1), the bound
@@ -107,9 +130,10 @@ def rising_density(levels: int = 8, budget: int = 100, stop: int | None = None, 
     last = drawn if stop is None else stop
     if not 1 <= last <= levels:
         raise ValueError(f"workload.stop is {stop}; it must be from 1 to {levels}, or null to draw it")
-    quality = np.exp2(np.arange(1.0 - levels, 1.0))[:, None]
-    names = [f"level-{level + 1}" for level in range(levels)]
-    return of_kinds(names, quality, np.ones_like(quality), arriving=np.repeat(np.arange(last), budget))
+    quality = np.append(np.exp2(np.arange(1.0 - levels, 1.0)), 0.0)[:, None]
+    names = [*(f"level-{level + 1}" for level in range(levels)), "worthless"]
+    coming = [*range(last), *[levels] * (levels - last)]
+    return of_kinds(names, quality, np.ones_like(quality), arriving=np.repeat(coming, budget))
 
 
 def long_then_short(n_long: int = 400, budget: int = 100, length: int = 10, worth: float = 0.5) -> Workload:
@@ -123,7 +147,8 @@ def long_then_short(n_long: int = 400, budget: int = 100, length: int = 10, wort
     5, and keeps about 1 / 5 for the short ones. A rule that asks for more quality per USD as the budget shrinks spends
     1 / (ln(U / L) + 1) on the long ones, whatever their number. In random order pacing is right, near the optimum.
 
-    The instance is this project's, after the two kinds of items of textbook knapsack bounds.
+    The instance is this project's, after the two kinds of items of textbook knapsack bounds. It bounds no rule: the
+    history has both kinds, and a rule that waits for the short ones has the optimum.
 
     Parameters
     ----------

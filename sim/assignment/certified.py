@@ -31,7 +31,7 @@ class Certified:
     prices : array (n_deployments,)
         Quality per unit of budget; 0 where a budget does not bind.
     bound : Bound
-        Its value is ``upper``, its plan as ``linear_program`` makes it.
+        Its value is ``upper``, its plan as ``linear_program`` makes it, its prices these.
     """
 
     upper: float
@@ -65,11 +65,11 @@ def certified(
         is_open, margin = least_clear(quality, cost, budgets, accounts, prices, chosen, room)
         found = complete(quality, cost, budgets, accounts, prices, chosen, is_open, margin)
         if upper - found.value <= GAP * upper:
-            return Certified(upper, min(found.value, upper), prices, Bound(upper, found.plan))  # rounding
+            return Certified(upper, min(found.value, upper), prices, Bound(upper, found.plan, prices))  # rounding
         room *= 2  # no more: the small program takes longer than in proportion
     found = linear_program(quality, cost, budgets, accounts=accounts)  # exact, whatever the prices
     exact = min(found.value, upper)
-    return Certified(exact, exact, prices, Bound(exact, found.plan))
+    return Certified(exact, exact, prices, Bound(exact, found.plan, prices))
 
 
 @dataclass(frozen=True)

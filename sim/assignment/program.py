@@ -32,10 +32,13 @@ class Bound:
         bounds nothing.
     plan : array (n,)
         Deployment of each query, ``DECLINE`` for none.
+    prices : array (n_deployments,) or None
+        Of the budgets, in quality per unit; None from a solver that finds none.
     """
 
     value: float
     plan: IntArray
+    prices: FloatArray | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
 from sim.show.tables import by_rounding, comparison, sources
-from sim.show.words import listed, plus_minus, scenario, searched, several, total_cost
+from sim.show.words import listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.experiment import ORACLES
 from sim.study.metrics.counting import ROUNDING
@@ -162,8 +162,19 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             "The Bayes optimum knows the chance of every score, and no score. Luck may bring one run above it, but not "
             f"the mean of many workloads; the highest mean ratio here is {means.max():.3f}.",
         )
-    if summary["overshoot"].any():
-        yield Check(None, f"A budget was overshot by up to {summary['overshoot'].max():.2%}, as the scenario allows.")
+    if summary["relative_quality"].notna().any():
+        yield Check(None, reference("relative_quality", manifest["config"].get("exhausted", "fallback")))
+    most = summary["overshoot"].max()
+    if manifest["config"].get("reserve") == "estimate":
+        worst = summary["policy"][summary["overshoot"].argmax()]
+        by = f"{worst} overshot one by {most:.2%} of it, the most of all" if most > 0 else "none was"
+        yield Check(
+            None,
+            "Queries are admitted if what remains covers their estimated cost, and pay what they really cost, so that "
+            f"budgets may be overshot: {by}.",
+        )
+    elif most > 0:
+        yield Check(None, f"A budget was overshot by up to {most:.2%}, as the scenario allows.")
     if "rent_usd" in summary and summary["rent_usd"].any():
         yield Check(
             None,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from sim.show.drawings.ratio import losses, shares, worst_orders
 from sim.show.page import Check, Report, Shown
-from sim.show.words import heading, listed, scenario, several
+from sim.show.words import heading, listed, reference, scenario, several
 
 
 def ratio_table(cells: pd.DataFrame, worst: pd.DataFrame, half_width: float) -> Table:
@@ -112,6 +112,7 @@ def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
             "each checked as it ran: one fate per query, budgets, slots, flow laws.",
         ),
     ]
+    checks.append(Check(None, reference("ratio_to_approximate", manifest["config"].get("exhausted", "fallback"))))
     if isinstance(slope, str):
         checks.append(Check(None, slope.capitalize() + "."))
     return Report(

@@ -39,6 +39,23 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
+SHOWN = "; the published one loses it, and oracle.names=[published_optimum] shows that"
+REFUSED = {
+    "lost": "a query that a deployment refuses is lost, as published and as for every policy here",
+    "fallback": f"a query that a deployment refuses goes to its next choice, as for policies that name one{SHOWN}",
+    "wait": f"a query that a deployment refuses goes to its next choice or waits, as for policies{SHOWN}",
+}
+
+
+def reference(column: str, exhausted: str) -> str:
+    """Return a sentence on what a ratio to the approximate optimum divides by.
+
+    >>> reference("relative_quality", "lost").partition(":")[0]
+    'relative_quality divides by the replayed approximate optimum'
+    """
+    return f"{column} divides by the replayed approximate optimum: {REFUSED[exhausted]}."
+
+
 def several(n: int, one: str, more: str | None = None) -> str:
     """Return a number of things; ``more`` is their plural, by default with an s.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from sim.assignment.prices import minimise
 from sim.assignment.program import Bound, binary_program
 from sim.errors import check_number, unknown
 from sim.instance import Instance, frozen, realise, stream, sums
-from sim.interface import DeploymentInfo, Estimates, Estimator, FloatArray, Policy
+from sim.interface import DeploymentInfo, Estimates, Estimator, Policy
 from sim.scenario import Scenario
 from sim.selection import unseen_topics
 from sim.study.fleet import fleet_table, unbounded
@@ -24,13 +25,14 @@ from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.study.output.store import Store, optimum, predictions
 from sim.study.record.checks import check
 from sim.study.record.window import rented
-from sim.study.replay import Replay, planned
+from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
 from sim.world.record import frame
 from sim.world.world import simulate
 
-APPROXIMATE, OPTIMUM, BINARY = "approximate_optimum", "optimum", "binary_optimum"
-ORACLES = (APPROXIMATE, OPTIMUM, BINARY)
+ON_ESTIMATES = APPROXIMATE, PUBLISHED = "approximate_optimum", "published_optimum"
+OPTIMUM, BINARY = "optimum", "binary_optimum"
+ORACLES = (APPROXIMATE, PUBLISHED, OPTIMUM, BINARY)
 BAYES = "bayes_optimum"  # on expected quality and true costs; computed, never replayed
 ALWAYS = (
     *("policy", "replication", "seed", *IN_EVERY_SUMMARY),
@@ -45,10 +47,17 @@ class Oracle:
     Parameters
     ----------
     names : sequence of str
-        Any of ``approximate_optimum`` (linear program on estimates), ``optimum`` (on the truth) and ``binary_optimum``
-        (on the truth, with no query split; for at most 200,000 pairs of query and deployment).
+        Any of ``approximate_optimum`` (linear program on estimates), ``published_optimum`` (the same plan, of which
+        refused queries are lost whatever ``exhausted`` is, as in arXiv 2509.02718), ``optimum`` (on the truth) and
+        ``binary_optimum`` (on the truth, with no query split; for at most 200,000 pairs of query and deployment).
     estimator : Estimator or None
-        Makes the estimates of the former.
+        Makes the estimates of the first two.
+
+    Notes
+    -----
+    A plan is replayed under the scenario's ``exhausted``, as policies are. Unless it is ``lost``, a planned query that
+    is refused goes to the other deployments that are worth their price, in order of q_i - p_i c_i, with the plan's own
+    qualities q, costs c and prices p of the budgets. A plan's own costs are what ``reserve=estimate`` reserves for it.
     """
 
     names: Sequence[str] = (APPROXIMATE, OPTIMUM)
@@ -170,12 +179,10 @@ def replicate(
     check_warm_up(warm_up)
     instance = realise(scenario, seed, replication)
     fleet = fleet_table(instance)
-    optima = {
-        name: bounds.get(name, instance, estimates.get(oracle.estimator, instance))
-        for name in ORACLES
-        if name in oracle.names
-    }
-    replays = {name: Replay(planned(bound.plan)) for name, bound in optima.items()}
+    truth, names = Estimates(instance.quality, instance.cost), [name for name in ORACLES if name in oracle.names]
+    known = {name: estimates.get(oracle.estimator, instance) if name in ON_ESTIMATES else truth for name in names}
+    optima = {name: bounds.get(name, instance, known[name]) for name in names}
+    replays = {name: replayed(optima[name], known[name], instance, name == PUBLISHED) for name in names}
     is_bound = OPTIMUM in optima and unbounded(scenario) is None
     most = optima[OPTIMUM].value if is_bound else float("nan")
     has_chances = is_bound and instance.expected is not None
@@ -183,9 +190,9 @@ def replicate(
     approximate = float("nan")
     for name, policy in {**replays, **policies}.items():
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
-        predicted = estimates.get(policy.estimator, instance)
+        predicted = known[name] if name in replays else estimates.get(policy.estimator, instance)
         began = time.perf_counter()
-        table = simulate(name, policy, instance, predicted, rng)
+        table = simulate(name, policy, losing(instance) if name == PUBLISHED else instance, predicted, rng)
         wall_s = time.perf_counter() - began
         requests = frame(table, instance)
         measured = discard_warm_up(requests, warm_up)
@@ -208,7 +215,7 @@ def replicate(
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": of_optimum,
             "bayes_ratio": ratio(figures["quality"], bayes),
-            "overshoot": overshoot(table.overshoot, instance.setting.budgets),
+            "overshoot": max(table.overshoot_share),
             **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
@@ -219,12 +226,6 @@ def check_draws(seed: int, replications: int) -> None:
     """Raise ValueError for a seed or a number of replications that cannot be."""
     check_number("seed", seed, least=0)
     check_number("replications", replications, least=1)
-
-
-def overshoot(excess: Sequence[float], budgets: FloatArray) -> float:
-    """Return the most by which a budget was exceeded, as a share of it; 0 where none was."""
-    shares = [over / budget for over, budget in zip(excess, budgets.tolist(), strict=True) if over > 0 and budget > 0]
-    return max(shares, default=0.0)
 
 
 class EstimateCache:
@@ -238,13 +239,18 @@ class EstimateCache:
         self._known: dict[tuple[Estimator | None, tuple[DeploymentInfo, ...], tuple[str, ...]], Estimates] = {}
 
     def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
-        """Return predictions for every test row (n_test, n_deployments); history means without an estimator."""
+        """Return predictions for every test row (n_test, n_deployments); history means without an estimator.
+
+        Of a query that tells on arrival what it would get and cost, the predictions are the truth.
+        """
         key = (estimator, instance.setting.fleet, unseen_topics(instance.scenario))
         if key not in self._known:
             history, shape = instance.setting.history, instance.quality.shape
             if estimator is None:
                 means = (sums(history.quality) / len(history.quality), sums(history.cost) / len(history.cost))
                 self._known[key] = Estimates(*(np.broadcast_to(mean, shape) for mean in means))
+            elif instance.scenario.workload.tells_on_arrival:
+                self._known[key] = Estimates(instance.quality, instance.cost)
             else:
                 predicted = predictions(self._store, estimator, history, instance.features)
                 self._known[key] = Estimates(*map(frozen, predicted))
@@ -259,22 +265,26 @@ class BoundCache:
         self._known: dict[tuple[str, tuple[DeploymentInfo, ...], tuple[str, ...], bytes, bytes], Bound] = {}
 
     def get(self, name: str, instance: Instance, estimates: Estimates) -> Bound:
-        """Return the optimum, its plan in order of arrival."""
+        """Return the optimum, its plan in order of arrival; only programs on estimates look at these."""
         by_row = np.argsort(instance.rows, kind="stable")
         rows, budgets, accounts = instance.rows[by_row], instance.setting.budgets, instance.setting.accounts
         unseen = unseen_topics(instance.scenario)
-        key = (name, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
+        program = APPROXIMATE if name == PUBLISHED else name
+        key = (program, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
         if key not in self._known:
-            quality, cost = estimates if name == APPROXIMATE else (instance.quality, instance.cost)
+            known = estimates if name in ON_ESTIMATES else Estimates(instance.quality, instance.cost)
+            quality, cost = known.quality[rows], known.cost[rows]
             if name == BAYES:
                 if instance.expected is None:
                     raise ValueError("the workload knows no expected quality, so there is no Bayes optimum")
-                quality = instance.expected.quality
+                quality = instance.expected.quality[rows]
             if name == BINARY:
-                self._known[key] = binary_program(quality[rows], cost[rows], budgets, accounts=accounts)
+                exact = binary_program(quality, cost, budgets, accounts=accounts)
+                prices, _ = minimise(quality, cost, budgets, accounts=accounts)
+                self._known[key] = replace(exact, prices=prices)
             else:
-                self._known[key] = optimum(self._store, quality[rows], cost[rows], budgets, accounts)
+                self._known[key] = optimum(self._store, quality, cost, budgets, accounts)
         bound = self._known[key]
         plan = np.empty_like(bound.plan)
         plan[by_row] = bound.plan
-        return Bound(bound.value, plan)
+        return replace(bound, plan=plan)

@@ -7,11 +7,14 @@ decided before, goes through the same world as every policy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from sim.assignment.program import DECLINE
-from sim.interface import Decision, Estimates, Feedback, IntArray, Policy, Query, Setting, State
+from sim.assignment.certified import GAP
+from sim.assignment.program import DECLINE, Bound
+from sim.instance import Instance
+from sim.interface import Decision, Estimates, Feedback, FloatArray, IntArray, Policy, Query, Setting, State
 
 
 class Replay(Policy):
@@ -25,9 +28,48 @@ class Replay(Policy):
         return self._decisions[query.id]
 
 
-def planned(plan: IntArray) -> list[Decision]:
-    """Return the decisions of a plan (n_queries,): a deployment for each arrival, ``DECLINE`` for none."""
-    return [Decision(None if choice == DECLINE else choice) for choice in plan.tolist()]
+def planned(plan: IntArray, surplus: FloatArray | None = None) -> list[Decision]:
+    """Return the decisions of a plan: a deployment for each arrival, and where a query goes that it refuses.
+
+    Parameters
+    ----------
+    plan : array (n_queries,)
+        A deployment for each arrival, ``DECLINE`` for none.
+    surplus : array (n_queries, n_deployments) or None
+        Quality less priced cost. Every other deployment that is worth its price is a next choice, the best first; what
+        is 0 to the precision of the prices counts as worth it. None: there are no next choices.
+    """
+    if surplus is None:
+        return [Decision(None if choice == DECLINE else choice) for choice in plan.tolist()]
+    best_first = np.argsort(-surplus, axis=1, kind="stable").tolist()
+    n_worth = (surplus >= -GAP).sum(axis=1).tolist()
+    return [
+        Decision(None) if choice == DECLINE else Decision(choice, [k for k in ranked[:n] if k != choice])
+        for choice, ranked, n in zip(plan.tolist(), best_first, n_worth, strict=True)
+    ]
+
+
+def replayed(bound: Bound, known: Estimates, instance: Instance, as_published: bool) -> Replay:
+    """Return what carries out a plan made in hindsight, with next choices unless refused queries are lost.
+
+    Parameters
+    ----------
+    bound : Bound
+        Its plan in order of arrival.
+    known : Estimates
+        Quality and cost of every test row (n_test, n_deployments) that the plan was made with.
+    instance : Instance
+    as_published : bool
+        Whether refused queries are lost whatever the scenario says, see ``losing``.
+    """
+    if as_published or instance.scenario.exhausted == "lost" or bound.prices is None:
+        return Replay(planned(bound.plan))
+    return Replay(planned(bound.plan, known.quality[instance.rows] - bound.prices * known.cost[instance.rows]))
+
+
+def losing(instance: Instance) -> Instance:
+    """Return the same instance, in which refused queries are lost."""
+    return replace(instance, scenario=replace(instance.scenario, exhausted="lost"))
 
 
 class Watched(Policy):

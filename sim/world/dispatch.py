@@ -148,7 +148,7 @@ class Dispatcher:
         if not self._is_plain:
             cost = self._true_cost(row, deployment)
             table.price[number] = self._price[deployment]
-            committed = float(query.cost_hat[deployment]) if self._reserve_estimate else cost
+            committed = estimate(query, deployment) if self._reserve_estimate else cost
             drawn = self._draws[deployment]
             draws = None if drawn is None else drawn[number]
         if not ledger.commit(deployment, committed):
@@ -199,7 +199,7 @@ class Dispatcher:
     def _needs(self, query: Query, deployment: int) -> float:
         """Return what would be committed for a query now."""
         if self._reserve_estimate:
-            return float(query.cost_hat[deployment])
+            return estimate(query, deployment)
         return self._true_cost(self._rows[query.id], deployment)
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
@@ -228,6 +228,11 @@ class Dispatcher:
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
         self._refuse(job.query, job.decision, fate, now_s)
+
+
+def estimate(query: Query, deployment: int) -> float:
+    """Return the estimated cost of a query, at least 0: a regression may go below."""
+    return max(float(query.cost_hat[deployment]), 0.0)
 
 
 def index(choice: object) -> int:

@@ -78,9 +78,9 @@ class RequestTable:
         The one that served the query, or the first choice if none did; ``NOWHERE`` if the policy declined.
     openings : list of list of (float, int)
         For each deployment: from each time on, how many replicas were open or starting, which is what rent is for.
-    replica_seconds, overshoot : list of float
+    replica_seconds, overshoot, overshoot_share : list of float
         For each deployment, at the end of the run's clock: the time that replicas were open, summed over them, and the
-        most by which the budget was exceeded.
+        most by which the budget was exceeded, in its unit and as a share of it.
     explored : int array
         1 where the policy said that it explored.
     fate : int array
@@ -106,6 +106,7 @@ class RequestTable:
         self.openings: list[list[tuple[float, int]]] = []
         self.replica_seconds: list[float] = []
         self.overshoot: list[float] = []
+        self.overshoot_share: list[float] = []
 
 
 def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s: float) -> float:

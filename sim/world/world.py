@@ -108,7 +108,8 @@ class World:
         self._env.run(until=self._over if self._goes_on else None)
         self.table.openings = [station.openings for station in self.dispatcher.fleet]
         self.table.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
-        self.table.overshoot = self.dispatcher.ledger.overshoot()
+        self.table.overshoot = self.dispatcher.ledger.overshoot
+        self.table.overshoot_share = self.dispatcher.ledger.overshoot_share
         return self.table
 
     # --- decisions ----------------------------------------------------------------------------------------------------

@@ -44,6 +44,9 @@ BATCHING = OnePerModel(
 )
 WORLDS = {
     "slots and a budget": Scenario(WORKLOAD, SLOTS, Weighted(total=1.0), Poisson(20), shuffled),
+    "refused queries that are lost": Scenario(
+        WORKLOAD, SLOTS, Weighted(total=0.5), Poisson(20), shuffled, exhausted="lost"
+    ),
     "batching, windows of tokens and a stale state": Scenario(
         WORKLOAD,
         BATCHING,

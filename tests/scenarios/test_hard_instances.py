@@ -7,14 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from policies.estimators.learned import Learned
 from policies.estimators.neighbours import ExactNeighbours
+from scenarios.arrivals import Deterministic
 from scenarios.budgets import Each, Weighted
+from scenarios.fleets import OnePerModel
+from scenarios.orders import given
 from scenarios.workloads.hard import adwords_triangular, greedy_half, long_then_short, rising_density
 from sim.assignment.program import linear_program
 from sim.cli.main import main
-from sim.interface import Features, History
-from sim.scenario import BudgetBasis
+from sim.instance import realise
+from sim.interface import Estimator, Features, History
+from sim.scenario import BudgetBasis, Scenario
+from sim.study.experiment import EstimateCache
 from sim.workload import Workload
+from sim.world.services.slots import Instant
 
 INSTANCES = {
     "adwords_triangular": adwords_triangular(n_deployments=5, budget=4),
@@ -62,13 +69,13 @@ def test_greedys_instance_is_two_queries_for_both_and_two_for_the_first() -> Non
 def test_density_doubles_up_to_one_and_may_stop_before() -> None:
     assert rising_density(levels=3, budget=2, stop=3).test.quality.ravel().tolist() == [0.25, 0.25, 0.5, 0.5, 1, 1]
     workload = rising_density(levels=3, budget=2, stop=2)
-    assert workload.test.quality.ravel().tolist() == [0.25, 0.25, 0.5, 0.5]
+    assert workload.test.quality.ravel().tolist() == [0.25, 0.25, 0.5, 0.5, 0, 0]  # as many, whatever the stop
     assert optimum(workload, 2) == pytest.approx(1.0)
-    assert sorted(set(workload.history.quality.ravel())) == [0.25, 0.5, 1]  # what might have come is known
+    assert sorted(set(workload.history.quality.ravel())) == [0, 0.25, 0.5, 1]  # what might have come is known
 
 
 def test_every_level_may_be_the_last() -> None:
-    lasts = {len(rising_density(levels=3, budget=1, seed=seed).test) for seed in range(30)}
+    lasts = {int((rising_density(levels=3, budget=1, seed=seed).test.quality > 0).sum()) for seed in range(30)}
     assert lasts == {1, 2, 3}
 
 
@@ -83,10 +90,35 @@ def test_long_queries_come_first_and_are_worth_less_per_dollar() -> None:
 @pytest.mark.parametrize("name", INSTANCES)
 def test_exact_neighbours_know_the_truth(name: str, k: int) -> None:
     history, test = INSTANCES[name].history, INSTANCES[name].test
+    if INSTANCES[name].tells_on_arrival:
+        return  # nothing has to be predicted
     known = History(Features(history.embeddings, history.input_tokens), history.quality, history.cost_usd)
     predicted = ExactNeighbours(k).fit(known).predict(Features(test.embeddings, test.input_tokens))
     assert (predicted.quality == test.quality).all()
     assert (predicted.cost == test.cost_usd).all()
+
+
+@pytest.mark.parametrize("estimator", [ExactNeighbours(k=1), Learned("ridge")])
+def test_in_the_triangle_a_query_tells_its_bids_on_arrival_whatever_the_estimator(estimator: Estimator) -> None:
+    workload = INSTANCES["adwords_triangular"]
+    scenario = Scenario(workload, OnePerModel(Instant()), Each(4), Deterministic(1.0), given)
+    instance = realise(scenario, seed=0, replication=0)
+    estimates = EstimateCache().get(estimator, instance)
+    assert (estimates.quality == workload.test.quality).all()
+    assert (estimates.cost == workload.test.cost_usd).all()
+    means = EstimateCache().get(None, instance)  # of the history, for a policy without an estimator
+    assert (means.quality[0] == instance.setting.history.quality.mean(axis=0)).all()
+
+
+def test_the_history_of_the_triangle_is_one_like_it_with_other_numbers() -> None:
+    histories = [adwords_triangular(n_deployments=4, budget=1, seed=seed) for seed in range(20)]
+    for workload in histories:
+        assert sorted(workload.history.quality.sum(axis=0)) == [5, 10, 15, 20]  # five copies of each round
+    alike = sum(
+        np.array_equal(np.argsort(one.history.quality.sum(axis=0)), np.argsort(one.test.quality.sum(axis=0)))
+        for one in histories
+    )
+    assert alike <= 4  # one in 24 by chance
 
 
 @pytest.mark.parametrize(

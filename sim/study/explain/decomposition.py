@@ -15,15 +15,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from sim.assignment.certified import GAP, certified
+from sim.assignment.certified import certified
 from sim.assignment.program import DECLINE
 from sim.assignment.rows import pooled
 from sim.deployment import Deployment
 from sim.instance import Instance, stream
-from sim.interface import Decision, FloatArray, IntArray
+from sim.interface import Decision
 from sim.scenario import Retry
 from sim.study.experiment import EstimateCache
-from sim.study.replay import Replay, Watched
+from sim.study.replay import Replay, Watched, planned
 from sim.world.record import frame
 from sim.world.services.slots import Instant
 from sim.world.world import simulate
@@ -82,9 +82,9 @@ def decompose(
     budgets, accounts = instance.setting.budgets, instance.setting.accounts
     world = without_queues(instance)
 
-    planned = certified(quality_hat, cost_hat, budgets, accounts)
-    surplus = quality_hat - planned.prices * cost_hat
-    steps = [optimum if bayes is None else bayes, total(rescued(planned.bound.plan, surplus), world)]
+    ideal = certified(quality_hat, cost_hat, budgets, accounts)
+    surplus = quality_hat - ideal.prices * cost_hat
+    steps = [optimum if bayes is None else bayes, total(planned(ideal.bound.plan, surplus), world)]
     if explored.any():
         sent = np.flatnonzero(explored & (choice != DECLINE))
         cost = instance.cost[instance.rows[sent], choice[sent]]
@@ -93,10 +93,10 @@ def decompose(
         plan = choice.copy()
         if not explored.all():
             plan[~explored] = certified(quality_hat[~explored], cost_hat[~explored], left, accounts).bound.plan
-        steps.append(total(rescued(plan, surplus), world))
+        steps.append(total(planned(plan, surplus), world))
     else:
         steps.append(steps[-1])
-    steps.append(total(rescued(choice, surplus), world))
+    steps.append(total(planned(choice, surplus), world))
     own = replace(world, scenario=replace(world.scenario, exhausted=instance.scenario.exhausted))
     of_run = worth(requests, instance)
     steps += [total(decisions, own), of_run]
@@ -111,8 +111,8 @@ def bayes_quality(instance: Instance) -> float | None:
     if instance.expected is None:
         return None
     quality, cost = instance.expected.quality[instance.rows], instance.expected.cost[instance.rows]
-    plan = certified(quality, cost, instance.setting.budgets)
-    return total(rescued(plan.bound.plan, quality - plan.prices * cost), without_queues(instance))
+    plan = certified(quality, cost, instance.setting.budgets, instance.setting.accounts)
+    return total(planned(plan.bound.plan, quality - plan.prices * cost), without_queues(instance))
 
 
 def worth(requests: pd.DataFrame, instance: Instance) -> float:
@@ -137,23 +137,6 @@ def without_queues(instance: Instance) -> Instance:
     )
     fleet = tuple(Deployment(deployment.name, deployment.model, Instant()) for deployment in instance.fleet)
     return replace(instance, scenario=scenario, fleet=fleet, draws=nothing, patience_s=nothing, think_s=None)
-
-
-def rescued(plan: IntArray, surplus: FloatArray) -> list[Decision]:
-    """Return the decisions of a plan (n,), with every deployment worth its price as a next choice, the best first.
-
-    Parameters
-    ----------
-    plan : array (n,)
-    surplus : array (n, n_deployments)
-        Estimated quality less priced cost; what is 0 to the precision of the prices counts as worth it.
-    """
-    best_first = np.argsort(-surplus, axis=1, kind="stable").tolist()
-    n_worth = (surplus >= -GAP).sum(axis=1).tolist()
-    return [
-        Decision(None) if planned == DECLINE else Decision(planned, ranked[:n])
-        for planned, ranked, n in zip(plan.tolist(), best_first, n_worth, strict=True)
-    ]
 
 
 def total(decisions: Sequence[Decision], instance: Instance) -> float:

@@ -22,7 +22,7 @@ from sim.interface import Estimator, Features, FloatArray, History, IntArray
 from sim.study.output.directory import PACKAGES, replace_file
 from sim.study.output.source_digest import known_digest, own_digest
 
-FORMAT = 1  # of the files
+FORMAT = 2  # of the files
 
 
 class Store:
@@ -111,13 +111,13 @@ def optimum(
     if store is None:
         return certified(quality, cost, budgets, accounts).bound
 
-    def solve() -> tuple[FloatArray, IntArray]:
-        bound = certified(quality, cost, budgets, accounts).bound
-        return np.array(bound.value), bound.plan
+    def solve() -> tuple[FloatArray, IntArray, FloatArray]:
+        found = certified(quality, cost, budgets, accounts)
+        return np.array(found.bound.value), found.bound.plan, found.prices
 
     depends_on = (b"optimum", quality, cost, budgets, *(() if accounts is None else (accounts,)))
-    value, plan = store.arrays(depends_on, solve)
-    return Bound(float(value), plan)
+    value, plan, prices = store.arrays(depends_on, solve)
+    return Bound(float(value), plan, prices)
 
 
 def fingerprint(strategy: object) -> bytes | None:

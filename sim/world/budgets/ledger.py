@@ -57,6 +57,9 @@ class Ledger:
         self._remaining = Amounts(budgets)
         self.remaining = self._remaining.view
         self.window = 0
+        self._overshoot_share = [0.0] * len(first)
+        self._is_estimated = False  # whether any cost was not what had been committed for it
+        self._closed: dict[int, tuple[list[float], list[float]]] = {}  # budget and spending of windows not all paid for
 
     def commit(self, deployment: int, cost: float) -> bool:
         """Take on a cost if committed + cost is within the budget, see ``limit``; return whether it was."""
@@ -73,15 +76,19 @@ class Ledger:
             self._committed[self._account[deployment]] -= cost
 
     def settle(self, deployment: int, committed: float, cost: float, window: int) -> None:
-        """Show a cost as spent, in the place of what was committed for it; earlier windows are closed and forgotten."""
-        if window != self.window:
-            return
+        """Show a cost as spent, in the place of what was committed for it; in an earlier window it shows no more."""
+        self._is_estimated = self._is_estimated or cost != committed
         account = self._account[deployment]
+        if window != self.window:
+            if window in self._closed:
+                budgets, spent = self._closed[window]
+                spent[account] += cost
+                self._note_overshoot(account, spent[account], budgets[account])
+            return
         if cost != committed:
             self._committed[account] += cost - committed
-            over = self._committed[account] - self._budgets[account]
-            self._overshoot[account] = max(self._overshoot[account], over)
         settled = self._settled[account]
+        self._note_overshoot(account, settled + cost, self._budgets[account])
         self._settled[account] = total = settled + cost
         # What the sum has lost by rounding, so that after a hundred thousand costs the remainder still pays for one.
         self._lost[account] += cost - (total - settled)
@@ -91,6 +98,8 @@ class Ledger:
 
     def renew(self, rollover: bool, part: float = 1.0) -> None:
         """Begin the next window, with what was left of this one or without; the last one may be part of a window."""
+        if any(committed > settled for committed, settled in zip(self._committed, self._settled, strict=True)):
+            self._closed[self.window] = (self._budgets.copy(), self._settled.copy())
         self.window += 1
         for account, share in enumerate(self._share):
             left = self._budgets[account] - self._committed[account] if rollover else 0.0
@@ -126,9 +135,15 @@ class Ledger:
         """Return whether a whole new window, or a full bucket, pays for a cost."""
         return cost <= limit(self._share[self._account[deployment]])
 
+    @property
     def overshoot(self) -> list[float]:
-        """Return the most by which each deployment's budget was exceeded by true costs above what was committed."""
+        """The most by which what was spent exceeded each deployment's budget, as costs were above estimates."""
         return [self._overshoot[account] for account in self._account]
+
+    @property
+    def overshoot_share(self) -> list[float]:
+        """That as a share of the budget, of a window's own where there are windows; 0 for a budget of 0."""
+        return [self._overshoot_share[account] for account in self._account]
 
     def top_up(self, deployment: int, amount: float) -> None:
         """Add to the budget that a deployment pays from."""
@@ -147,6 +162,13 @@ class Ledger:
             self._share[account] *= factor
             if self._inflow_per_s is not None:
                 self._inflow_per_s[account] *= factor
+
+    def _note_overshoot(self, account: int, spent: float, budget: float) -> None:
+        if spent <= limit(budget) or not self._is_estimated:  # a budget that is cut still pays for what is in flight
+            return
+        self._overshoot[account] = max(self._overshoot[account], spent - budget)
+        if budget > 0:
+            self._overshoot_share[account] = max(self._overshoot_share[account], spent / budget - 1.0)
 
     def _room(self, account: int) -> float:
         """Return how much may flow in before the bucket is full."""
