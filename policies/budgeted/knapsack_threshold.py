@@ -9,6 +9,7 @@ import numpy as np
 from policies.parts.held_out import HeldOutEstimates
 from policies.parts.paying import can_pay, pays_or_waits, used_share
 from policies.parts.ranked import best_first
+from sim.assignment.rows import account_of
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, History, Policy, Query, Setting, State
 
@@ -66,12 +67,16 @@ class KnapsackThreshold(Policy):
         self._held_out = HeldOutEstimates(estimator)
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Find L and U of every deployment."""
+        """Find L and U of every budget."""
         self._budgets = setting.budgets
         self._refused = setting.refused
         bounds = np.array([self._bounds(setting.history, k) for k in range(len(setting.fleet))])
-        self._lowest_known = np.where(np.isfinite(setting.budgets), bounds[:, 0], 0.0)
-        self._growth = 1.0 + np.log(bounds[:, 1] / bounds[:, 0])
+        account, first = account_of(len(setting.fleet), setting.accounts)
+        lowest, highest = np.full(len(first), np.inf), np.zeros(len(first))  # of all that an account may pay for
+        np.minimum.at(lowest, account, bounds[:, 0])
+        np.maximum.at(highest, account, bounds[:, 1])
+        self._lowest_known = np.where(np.isfinite(setting.budgets), lowest[account], 0.0)
+        self._growth = 1.0 + np.log(highest / lowest)[account]
 
     def _bounds(self, history: History, k: int) -> tuple[float, float]:
         """Return L and U of one deployment; where no density is known, bounds that refuse next to nothing."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from policies.parts.box_minimum import box_minimum
 from policies.parts.exploration import Exploration
+from sim.assignment.rows import account_of
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
@@ -59,7 +60,7 @@ class Port(Policy):
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Draw where the exploring queries go."""
-        self._budgets = setting.budgets
+        self._budgets, self._accounts = setting.budgets, setting.accounts
         self._exploration = Exploration(setting, self._eps, rng)
         self._gamma = np.zeros(len(setting.fleet))
 
@@ -74,12 +75,13 @@ class Port(Policy):
 
     def _prices(self) -> FloatArray:
         quality, cost = self._exploration.estimates()
-        limited = np.flatnonzero(np.isfinite(self._budgets))  # a budget without limit has price 0
-        quality, budgets, gamma = self._alpha * quality, self._budgets[limited], np.zeros(len(self._budgets))
+        account, first = account_of(len(self._budgets), self._accounts)
+        limited = np.flatnonzero(np.isfinite(self._budgets[first]))  # a budget without limit has price 0
+        quality, budgets, gamma = self._alpha * quality, self._budgets[first[limited]], np.zeros(len(first))
 
         def objective(prices: FloatArray) -> float:
             gamma[limited] = prices
-            worth = np.max(quality - gamma * cost, axis=1)
+            worth = np.max(quality - gamma[account] * cost, axis=1)
             return self._eps * math.fsum((prices * budgets).tolist()) + math.fsum(worth.tolist())
 
         def with_slope(prices: FloatArray) -> tuple[float, FloatArray]:
@@ -90,6 +92,6 @@ class Port(Policy):
                 slope[i] = (objective(moved) - value) / (moved[i] - price)
             return value, slope
 
-        start = np.full(len(limited), 1 / len(self._budgets))
+        start = np.full(len(limited), 1 / len(first))
         gamma[limited] = box_minimum(with_slope, start, np.ones(len(limited)))
-        return gamma
+        return gamma[account]

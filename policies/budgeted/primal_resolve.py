@@ -66,7 +66,7 @@ class PrimalResolve(Policy):
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Forget all queries."""
-        self._budgets = setting.budgets
+        self._budgets, self._accounts = setting.budgets, setting.accounts
         self._horizon = setting.horizon
         self._rng = rng
         self._refused = setting.refused
@@ -87,7 +87,8 @@ class PrimalResolve(Policy):
             self._due = self._growth * self._n_arrived
             scale = self._n_arrived / self._horizon
             quality, cost, count = np.array(self._quality), np.array(self._cost), np.array(self._count)
-            solution = solve_linear(quality, cost, scale * self._budgets, counts=count, allowed=quality > 0)
+            budgets, accounts = scale * self._budgets, self._accounts
+            solution = solve_linear(quality, cost, budgets, accounts=accounts, counts=count, allowed=quality > 0)
             self._share, self._prices = solution.share, solution.prices
         chosen = self._draw(kind, query)
         if chosen is None or not (self._refused == "wait" or can_pay(query, state)[chosen]):

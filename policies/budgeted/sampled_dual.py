@@ -47,7 +47,7 @@ class SampledDual(Policy):
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Draw where the exploring queries go."""
-        self._budgets = setting.budgets
+        self._budgets, self._accounts = setting.budgets, setting.accounts
         self._refused = setting.refused
         self._exploration = Exploration(setting, self._eps, rng)
         self._gamma = np.zeros(len(setting.fleet))
@@ -57,7 +57,8 @@ class SampledDual(Policy):
         if self._exploration.covers(query):
             decision = self._exploration.send(query)
             if self._exploration.is_over:
-                self._gamma = solve_linear(*self._exploration.estimates(), self._eps * self._budgets).prices
+                quality, cost = self._exploration.estimates()
+                self._gamma = solve_linear(quality, cost, self._eps * self._budgets, accounts=self._accounts).prices
             return decision
         surplus = query.quality_hat - self._gamma * query.cost_hat
         if self._fallback:

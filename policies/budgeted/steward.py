@@ -11,6 +11,7 @@ from policies.parts.held_out import held_out
 from policies.parts.ranked import best_first
 from policies.parts.residuals import Residuals
 from policies.parts.smooth_prices import smooth_prices
+from sim.assignment.rows import pooled
 from sim.interface import (
     TOLERANCE,
     Decision,
@@ -78,14 +79,14 @@ class Steward(Policy):
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
         self._spread = np.maximum(error.std(axis=0), 1e-3)
         self._refused = setting.refused
-        self._budgets, self._horizon = setting.budgets, setting.horizon
+        self._budgets, self._accounts, self._horizon = setting.budgets, setting.accounts, setting.horizon
         self._interval = max(1, setting.horizon // self._solves)
         self._mean_cost = history.cost.mean(axis=0)
         self._prices = 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0)  # where the first solution starts
 
     def decide(self, query: Query, state: State) -> Decision:
         """Choose by corrected estimates at the present prices."""
-        outstanding = (state.queued + state.in_flight) * self._mean_cost  # served, but not settled
+        outstanding = pooled((state.queued + state.in_flight) * self._mean_cost, self._accounts)  # not settled
         remaining = np.maximum(state.remaining - outstanding, 0.0)
         if query.id % self._interval == 0:
             self._solve(self._to_come(query, remaining))
@@ -128,7 +129,8 @@ class Steward(Policy):
         """Find prices for what is left and what is still to come."""
         rest = self._forecast.rest()
         cost, chance = accepted(rest.cost, remaining, self._spread)
-        self._prices = smooth_prices(rest.quality * chance, cost * chance, rest.weights, remaining, self._prices)
+        quality, cost = rest.quality * chance, cost * chance
+        self._prices = smooth_prices(quality, cost, rest.weights, remaining, self._prices, accounts=self._accounts)
 
 
 def accepted(cost: FloatArray, remaining: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,7 +15,8 @@ import math
 import numpy as np
 
 from policies.parts.box_minimum import box_minimum
-from sim.interface import FloatArray
+from sim.assignment.rows import account_of
+from sim.interface import FloatArray, IntArray
 
 LN2 = 0.6931471805599453
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # products of the former with whole numbers are exact
@@ -31,6 +32,7 @@ def smooth_prices(
     budgets: FloatArray,
     start: FloatArray,
     *,
+    accounts: IntArray | None = None,
     temperature: float = 0.02,
     iterations: int = 60,
 ) -> FloatArray:
@@ -50,41 +52,46 @@ def smooth_prices(
         ``inf`` for no budget, whose price is 0.
     start : array (n_deployments,)
         Prices to start from.
+    accounts : array (n_deployments,) or None
+        Number of the account that each deployment pays from; None where each has its own.
     temperature : float
         tau, in units of quality.
     iterations : int
         At most so many steps.
     """
     quality, cost, weights = coarse(quality), coarse(cost), coarse(weights)
-    unit = np.add.reduce(cost, axis=0) / len(cost)
-    unit = np.where(unit > 0, unit, 1.0)  # prices per mean cost, so that all are alike
-    scaled = cost / unit
-    with np.errstate(divide="ignore", invalid="ignore"):
-        highest = np.where(scaled > 0, quality / scaled, 0.0).max(axis=0)  # above it nobody buys
-    limited = np.isfinite(budgets)
+    account, first = account_of(len(budgets), accounts)
+    mean = np.bincount(account, weights=np.add.reduce(cost, axis=0) / len(cost)) / np.bincount(account)
+    unit = np.where(mean > 0, mean, 1.0)  # prices per mean cost, so that all are alike
+    scaled = cost / unit[account]
+    highest = np.zeros(len(first))
+    with np.errstate(divide="ignore", invalid="ignore"):  # above it nobody buys
+        np.maximum.at(highest, account, np.where(scaled > 0, quality / scaled, 0.0).max(axis=0))
+    limited = np.isfinite(budgets[first])
     highest = np.where(limited, highest, 0.0)
-    available = np.where(limited, coarse(budgets), 0.0) / unit
+    available = np.where(limited, coarse(budgets[first]), 0.0) / unit
     total = max(float(np.add.reduce(weights)), 1e-300)
 
     def dual(prices: FloatArray) -> tuple[float, FloatArray]:
-        exponent = (quality - prices * scaled) / temperature
+        exponent = (quality - prices[account] * scaled) / temperature
         top = np.maximum(exponent.max(axis=1), 0.0)
         share = exponential(exponent - top[:, None])
         norm = np.add.reduce(share, axis=1) + exponential(-top)
         value = np.add.reduce(prices * available)
         value += temperature * np.add.reduce(weights * (top + logarithm(norm)))
-        spent = np.add.reduce(share * (weights / norm)[:, None] * scaled, axis=0)
+        spent = np.bincount(account, weights=np.add.reduce(share * (weights / norm)[:, None] * scaled, axis=0))
         return float(value) / total, (available - spent) / total
 
     found = box_minimum(
         dual,
-        np.clip(coarse(start) * unit, 0.0, highest),
+        np.clip(coarse(start[first]) * unit, 0.0, highest),
         highest,
         iterations=iterations,
         value_tolerance=1e-9,
         slope_tolerance=1e-7,
     )
-    return found / unit
+    prices: FloatArray = (found / unit)[account]
+    return prices
 
 
 def coarse(values: FloatArray) -> FloatArray:

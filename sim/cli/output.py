@@ -19,7 +19,7 @@ from sim.cli.project import project_files
 from sim.study.output.directory import Directory
 from sim.study.output.earlier import check_replaceable, described
 
-WIDTH = 160  # of tables where stdout is no terminal
+WIDTH = 200  # of tables where stdout is no terminal
 
 
 class Output:
