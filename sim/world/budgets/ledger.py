@@ -54,8 +54,8 @@ class Ledger:
         self._settled = [0.0] * len(first)
         self._lost = [0.0] * len(first)
         self._overshoot = [0.0] * len(first)
-        self._remaining = Amounts(budgets)
-        self.remaining = self._remaining.view
+        remaining = Amounts(budgets)
+        self.remaining, self._write = remaining.view, remaining.write
         self.window = 0
         self._overshoot_share = [0.0] * len(first)
         self._is_estimated = False  # whether any cost was not what had been committed for it
@@ -77,24 +77,25 @@ class Ledger:
 
     def settle(self, deployment: int, committed: float, cost: float, window: int) -> None:
         """Show a cost as spent, in the place of what was committed for it; in an earlier window it shows no more."""
-        self._is_estimated = self._is_estimated or cost != committed
         account = self._account[deployment]
+        if cost != committed:
+            self._is_estimated = True
         if window != self.window:
             if window in self._closed:
                 budgets, spent = self._closed[window]
                 spent[account] += cost
                 self._note_overshoot(account, spent[account], budgets[account])
             return
-        if cost != committed:
-            self._committed[account] += cost - committed
         settled = self._settled[account]
-        self._note_overshoot(account, settled + cost, self._budgets[account])
         self._settled[account] = total = settled + cost
+        if self._is_estimated:
+            self._committed[account] += cost - committed
+            self._note_overshoot(account, total, self._budgets[account])
         # What the sum has lost by rounding, so that after a hundred thousand costs the remainder still pays for one.
         self._lost[account] += cost - (total - settled)
         left = self._budgets[account] - total - self._lost[account]
         for member in self._members[account]:
-            self._remaining.write[member] = left
+            self._write[member] = left
 
     def renew(self, rollover: bool, part: float = 1.0) -> None:
         """Begin the next window, with what was left of this one or without; the last one may be part of a window."""
@@ -182,7 +183,7 @@ class Ledger:
         self._budgets[account] = budget
         self._limits[account] = limit(budget)
         for member in self._members[account]:
-            self._remaining.write[member] = budget - self._settled[account] - self._lost[account]
+            self._write[member] = budget - self._settled[account] - self._lost[account]
 
 
 def limit(budget: float) -> float:
