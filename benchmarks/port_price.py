@@ -24,8 +24,8 @@ from scenarios.workloads.table import table
 from sim.instance import realise, stream
 from sim.interface import Estimates, Policy
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache
 from sim.study.metrics import totals
+from sim.study.oracles import EstimateCache
 from sim.study.rounding import RELATIVE_NOISE
 from sim.world.record import frame
 from sim.world.services.slots import Instant

@@ -26,8 +26,8 @@ from sim.cli.configuration import configure
 from sim.instance import realise, stream
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.study.experiment import APPROXIMATE, BoundCache, EstimateCache
 from sim.study.metrics import totals
+from sim.study.oracles import APPROXIMATE, BoundCache, EstimateCache
 from sim.study.replay import Replay, planned
 from sim.world.record import frame
 from sim.world.world import simulate

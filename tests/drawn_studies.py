@@ -23,8 +23,9 @@ from sim.cli.configuration import build, put_estimator
 from sim.instance import Instance, realise, stream
 from sim.interface import Estimates, FloatArray, Policy
 from sim.scenario import Scenario
-from sim.study.experiment import BoundCache, EstimateCache, Oracle, Run, replicate
+from sim.study.experiment import Run, replicate
 from sim.study.metrics import Metric
+from sim.study.oracles import BoundCache, EstimateCache, Oracle
 from sim.traits import ArrivalsTraits
 from sim.workload import Workload
 from sim.world.record import frame

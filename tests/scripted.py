@@ -14,7 +14,7 @@ from sim.instance import realise
 from sim.interface import Decision, Feedback, FloatArray, Gate, Policy, Query, State
 from sim.scenario import Arrivals, BudgetRule, Event, Retry, Scenario, TokenBucket, Window
 from sim.scores import Scores
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.workload import Rows, Workload
 from sim.world.record import frame
 from sim.world.services.slots import Instant

@@ -14,8 +14,9 @@ from sim.cli.remarks import remark
 from sim.errors import unknown
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.study.experiment import Oracle, Run, runs
+from sim.study.experiment import Run, runs
 from sim.study.metrics import Metric
+from sim.study.oracles import Oracle
 from sim.study.output.archive import file_hashes
 from sim.study.output.finished import SIGNS
 from sim.study.ratio.worst_order import Found, WorstOrder, find_worst

@@ -18,8 +18,8 @@ from sim.show.page import Check, Report, Shown
 from sim.show.tables import by_rounding, comparison, sources
 from sim.show.words import listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
-from sim.study.experiment import ORACLES
 from sim.study.metrics.counting import ROUNDING
+from sim.study.oracles import ORACLES
 from sim.study.output.archive import SOURCES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
 from sim.study.record.checks import check

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
-from sim.study.experiment import ORACLES
+from sim.study.oracles import ORACLES
 
 MARKERS = "osD^vP*Xp<>h"
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))

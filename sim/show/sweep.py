@@ -14,7 +14,7 @@ from sim.show.drawings.sweep import figures, has_relative
 from sim.show.page import Check, Report, Shown
 from sim.show.words import listed, plus_minus, scenario, several
 from sim.show.words import value as words
-from sim.study.experiment import ORACLES
+from sim.study.oracles import ORACLES
 from sim.study.sweep import best, cells
 
 MOST_ROWS = 120

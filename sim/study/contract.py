@@ -18,7 +18,7 @@ import pandas as pd
 from sim.instance import realise, stream
 from sim.interface import BoolArray, Estimates, IntArray, Policy
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, world_of
 from sim.traits import ServiceTraits
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.study.experiment import ORACLES, BoundCache, EstimateCache, Oracle, replicate
+from sim.study.experiment import replicate
+from sim.study.oracles import ORACLES, BoundCache, EstimateCache, Oracle
 from sim.study.statistics import mean_interval
 
 KEYS = ("table", "order", "policy")

@@ -14,7 +14,7 @@ import pandas as pd
 from sim.instance import Instance, Number, realise, stream
 from sim.interface import BoolArray, Decision, Estimates, Estimator, Features, IntArray, Policy
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.world.record import frame
 from sim.world.world import simulate

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from sim.study.experiment import ORACLES
+from sim.study.oracles import ORACLES
 from sim.study.statistics import mean_interval
 
 MEASURES = (

@@ -22,7 +22,7 @@ from sim.cli.main import main
 from sim.instance import Instance
 from sim.interface import TOLERANCE, FloatArray
 from sim.scenario import TokenBucket, Window
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from tests.command_lines import FOR_SWEEPS, GROUPS, NEEDS_A_FILE, Line, lines, options
 from tests.drawn_studies import CONF, Study, configuration, measured, record, study
 from tests.one_more import with_one_more

@@ -21,7 +21,7 @@ from sim.distributions import Lognormal
 from sim.instance import Instance, realise, stream
 from sim.interface import FloatArray, Gate
 from sim.scenario import Retry, Scenario, TokenBucket, Window
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.world.record import FATES, RequestTable, frame
 from sim.world.services.batching import Batching
 from sim.world.services.hosted import Api

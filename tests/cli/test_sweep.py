@@ -33,7 +33,7 @@ from sim.interface import Estimates, Features, History, Predictor
 from sim.scenario import FleetRule, Scenario
 from sim.show.drawings.sweep import DRAWN, figures, lines
 from sim.show.sweep import point_table
-from sim.study.experiment import BoundCache, EstimateCache
+from sim.study.oracles import BoundCache, EstimateCache
 from sim.study.output.store import Store
 from sim.study.sweep import best, cells, tidy
 from sim.world.services.slots import Instant

@@ -37,7 +37,7 @@ from sim.interface import (
     State,
 )
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.study.statistics import mean_interval
 from sim.workload import Rows, Workload
 from sim.world.record import frame

@@ -25,7 +25,7 @@ from sim.assignment.program import linear_program
 from sim.instance import realise, stream
 from sim.interface import Features, History, Policy, State
 from sim.scenario import Order, Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.workload import Rows, Workload
 from sim.world.record import SERVED
 from sim.world.services.slots import Instant

@@ -8,8 +8,8 @@ import pytest
 
 from scenarios.budgets import Each
 from sim.cli.main import main
-from sim.study.experiment import Oracle
 from sim.study.leaderboard import Task, differing, ranking, read, standings, write
+from sim.study.oracles import Oracle
 from tests.scripted import Scripted
 from tests.worlds import tiny_rows, tiny_scenario, tiny_workload
 

@@ -24,7 +24,7 @@ from sim.cli.main import main
 from sim.deployment import Deployment, check_provenance
 from sim.instance import Instance, realise
 from sim.scenario import FleetRule, Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.workload import Rows, Workload
 from sim.world.record import frame
 from sim.world.services.slots import Instant

@@ -19,7 +19,7 @@ from sim.cli.main import main
 from sim.instance import realise
 from sim.interface import Estimator, Features, History
 from sim.scenario import BudgetBasis, Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.workload import Workload
 from sim.world.services.slots import Instant
 

@@ -34,7 +34,8 @@ from scenarios.workloads.synthetic import synthetic
 from sim.cli.main import main
 from sim.instance import realise
 from sim.scenario import Order, Scenario
-from sim.study.experiment import Oracle, compare
+from sim.study.experiment import compare
+from sim.study.oracles import Oracle
 from sim.study.ratio.worst_order import WorstOrder, find_worst
 from sim.workload import Rows
 from sim.world.services.slots import Instant

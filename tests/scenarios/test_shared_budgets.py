@@ -10,8 +10,9 @@ from scenarios.events import BudgetCut, TopUp
 from sim.instance import realise
 from sim.interface import Decision
 from sim.scenario import BudgetRule, Scenario, TokenBucket, Window
-from sim.study.experiment import OPTIMUM, Oracle, compare
+from sim.study.experiment import compare
 from sim.study.fleet import fleet_table
+from sim.study.oracles import OPTIMUM, Oracle
 from sim.study.ratio.ratios import Scaled, largest_queries
 from sim.study.record.checks import check
 from sim.workload import Workload

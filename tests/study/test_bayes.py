@@ -22,8 +22,9 @@ from sim.deployment import Deployment
 from sim.instance import realise, stream
 from sim.interface import Estimates, Features, History, Policy, Query
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache, Oracle, compare
+from sim.study.experiment import compare
 from sim.study.explain.explanation import explanations
+from sim.study.oracles import EstimateCache, Oracle
 from sim.study.replay import Replay, Watched, planned
 from sim.workload import Workload
 from sim.world.services.slots import Instant

@@ -11,7 +11,7 @@ from scipy import stats
 from sim.cli.main import main
 from sim.study.diff.comparison import better, differences, direction, verdict, welch_difference
 from sim.study.diff.ranking import ranking, rankings
-from sim.study.experiment import ORACLES
+from sim.study.oracles import ORACLES
 from sim.study.output.finished import Finished, read_finished
 
 Values = dict[str, list[float]]

@@ -22,9 +22,9 @@ from sim.deployment import Deployment, Service
 from sim.instance import Instance, realise
 from sim.interface import Decision, Estimates, Features, History
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache
 from sim.study.explain.explanation import explanations
 from sim.study.explain.shadow import budget_prices, slot_prices
+from sim.study.oracles import EstimateCache
 from sim.study.replay import Replay, planned
 from sim.world.record import frame
 from sim.world.services.batching import Batching

@@ -14,8 +14,8 @@ from scenarios.workloads.synthetic import synthetic
 from sim.assignment.rows import pooled
 from sim.instance import Instance, realise, stream
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache
 from sim.study.metrics import counts
+from sim.study.oracles import EstimateCache
 from sim.world.record import frame
 from sim.world.services.slots import Instant, Slots
 from sim.world.world import simulate

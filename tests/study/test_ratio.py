@@ -15,7 +15,8 @@ from scenarios.orders import given, shuffled
 from sim.cli.main import main
 from sim.interface import Decision, IntArray, Policy, Query, State
 from sim.scenario import BudgetRule, Scenario, Window
-from sim.study.experiment import OPTIMUM, Oracle, compare
+from sim.study.experiment import compare
+from sim.study.oracles import OPTIMUM, Oracle
 from sim.study.ratio.ratios import ratios
 from sim.study.ratio.tables import cells, paired, slopes, worst
 from sim.study.sequential import Precision

@@ -14,7 +14,8 @@ from scenarios.orders import given
 from sim.assignment.program import DECLINE
 from sim.interface import Decision
 from sim.scenario import Scenario, Window
-from sim.study.experiment import Oracle, compare
+from sim.study.experiment import compare
+from sim.study.oracles import Oracle
 from sim.study.replay import planned
 from sim.workload import Rows, Workload
 from sim.world.services.slots import Instant

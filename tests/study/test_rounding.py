@@ -11,7 +11,8 @@ from policies.greedy.best_predicted import BestPredicted
 from sim.cli.main import main
 from sim.scenario import Scenario
 from sim.show.tables import by_rounding
-from sim.study.experiment import Oracle, compare
+from sim.study.experiment import compare
+from sim.study.oracles import Oracle
 from sim.study.rounding import ROUNDED
 from tests.worlds import tiny_rows, tiny_scenario, tiny_workload
 

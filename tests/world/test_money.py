@@ -14,9 +14,10 @@ from scenarios.fleets import Listed
 from sim.deployment import Deployment
 from sim.distributions import Constant
 from sim.scenario import Scenario
-from sim.study.experiment import Oracle, compare, runs
+from sim.study.experiment import compare, runs
 from sim.study.metrics.load import rent_per_1000_arrivals_usd, rent_usd
 from sim.study.metrics.shares import cost_while_arriving_per_1000_usd, total_cost_per_1000_arrivals_usd
+from sim.study.oracles import Oracle
 from sim.world.services.hosted import Api
 from sim.world.services.timed import Timed
 from sim.world.stations.autoscaler import TargetTracking

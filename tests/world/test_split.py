@@ -13,7 +13,7 @@ from sim.distributions import Exponential
 from sim.instance import realise, stream
 from sim.interface import Decision, FloatArray, IntArray, Policy, Query, State
 from sim.scenario import Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.study.statistics import batch_means_interval, mser5, paired_difference
 from sim.study.theory.markovian import mmc_mean_wait_s
 from sim.study.theory.single import Renewal, serve

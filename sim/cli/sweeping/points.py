@@ -15,7 +15,8 @@ from sim.cli.configuration import build
 from sim.cli.project import importable
 from sim.cli.sweeping.launchers import Job, Outcome
 from sim.errors import notes_to
-from sim.study.experiment import BoundCache, EstimateCache, Oracle, check_draws, replicate
+from sim.study.experiment import check_draws, replicate
+from sim.study.oracles import BoundCache, EstimateCache, Oracle
 from sim.study.output.directory import replace_file
 from sim.study.output.source_digest import source_digest
 from sim.study.output.store import Store

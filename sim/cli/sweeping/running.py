@@ -21,7 +21,7 @@ from sim.cli.sweeping.claims import summarised
 from sim.cli.sweeping.launchers import Job, Launcher
 from sim.cli.sweeping.points import run_point
 from sim.errors import note
-from sim.study.experiment import ORACLES
+from sim.study.oracles import ORACLES
 from sim.study.output.archive import file_hashes
 from sim.study.output.source_digest import library_versions, source_digest
 from sim.study.output.store import Store

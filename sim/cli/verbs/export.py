@@ -12,7 +12,8 @@ from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.instance import realise
 from sim.show.tables import worst_order
-from sim.study.experiment import EstimateCache, check_draws
+from sim.study.experiment import check_draws
+from sim.study.oracles import EstimateCache
 from sim.study.output.instance_files import FLEET, OF_FLEET, TABLES, InstanceFiles
 from sim.study.ratio.worst_order import write as write_worst
 

@@ -14,8 +14,8 @@ from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import unknown
 from sim.show.leaderboard import comparison, ranking_table
-from sim.study.experiment import Oracle
 from sim.study.leaderboard import Task, differing, ranking, read, standings, write
+from sim.study.oracles import Oracle
 
 FILE = "leaderboard.csv"
 SHIPPED = Path(__file__).resolve().parents[2] / "study" / FILE

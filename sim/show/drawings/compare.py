@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from sim.interface import FloatArray
 from sim.show.figures import bars_height_in, colours, time_maps
 from sim.show.words import several, total_cost
-from sim.study.experiment import ORACLES
 from sim.study.metrics import FATES
+from sim.study.oracles import ORACLES
 from sim.study.statistics import mean_interval
 
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**")  # one per fate, for eyes and printers without colour

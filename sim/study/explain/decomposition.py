@@ -22,7 +22,7 @@ from sim.deployment import Deployment
 from sim.instance import Instance, stream
 from sim.interface import Decision
 from sim.scenario import Retry
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.study.replay import Replay, Watched, planned
 from sim.world.record import frame
 from sim.world.services.slots import Instant

@@ -12,10 +12,11 @@ from sim.errors import check_number
 from sim.instance import Instance
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
-from sim.study.experiment import OPTIMUM, BoundCache, EstimateCache, Oracle, runs
+from sim.study.experiment import runs
 from sim.study.explain.decomposition import bayes_quality, decompose
 from sim.study.explain.shadow import beginnings_s, budget_prices, slot_prices
 from sim.study.fleet import unbounded
+from sim.study.oracles import OPTIMUM, BoundCache, EstimateCache, Oracle
 from sim.study.replay import Watched
 
 OPTIMUM_WITH_SLOTS = "optimum_with_slots"

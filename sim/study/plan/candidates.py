@@ -9,10 +9,11 @@ import numpy as np
 
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
-from sim.study.experiment import BoundCache, EstimateCache, Oracle, replicate
+from sim.study.experiment import replicate
 from sim.study.metrics import Metric
 from sim.study.metrics.load import rent_per_hour_usd
 from sim.study.metrics.shares import cost_while_arriving_per_1000_usd
+from sim.study.oracles import BoundCache, EstimateCache, Oracle
 from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target, measure
 from sim.study.sequential import Effort
 

@@ -13,8 +13,9 @@ from sim.assignment.rows import account_of
 from sim.instance import Instance
 from sim.interface import Estimator, FloatArray, Policy
 from sim.scenario import BudgetBasis, BudgetRule, Scenario
-from sim.study.experiment import APPROXIMATE, OPTIMUM, BoundCache, EstimateCache, Oracle, replicate
+from sim.study.experiment import replicate
 from sim.study.fleet import unbounded
+from sim.study.oracles import APPROXIMATE, OPTIMUM, BoundCache, EstimateCache, Oracle
 from sim.study.ratio.tables import cells
 from sim.study.sequential import Precision
 from sim.traits import BudgetTraits, OrderTraits

@@ -19,9 +19,10 @@ import pandas as pd
 from sim.instance import realise, stream
 from sim.interface import FloatArray, IntArray, Policy
 from sim.scenario import Order, Scenario
-from sim.study.experiment import OPTIMUM, BoundCache, EstimateCache, check_draws
+from sim.study.experiment import check_draws
 from sim.study.fleet import unbounded
 from sim.study.metrics.counting import totals
+from sim.study.oracles import OPTIMUM, BoundCache, EstimateCache
 from sim.workload import Rows
 from sim.world.record import frame
 from sim.world.world import simulate

@@ -16,7 +16,7 @@ from sim.distributions import Distribution
 from sim.instance import realise, stream
 from sim.interface import FloatArray, IntArray
 from sim.scenario import Arrivals, BudgetBasis, Scenario
-from sim.study.experiment import EstimateCache
+from sim.study.oracles import EstimateCache
 from sim.study.replay import Replay, planned
 from sim.workload import Rows, Workload
 from sim.world.record import frame

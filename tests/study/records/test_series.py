@@ -13,7 +13,8 @@ from scenarios.fleets import OnePerModel
 from scenarios.orders import given
 from scenarios.workloads.synthetic import synthetic
 from sim.scenario import Scenario
-from sim.study.experiment import Oracle, Run, runs
+from sim.study.experiment import Run, runs
+from sim.study.oracles import Oracle
 from sim.study.record.series import average_number, even_edges, over_time
 from sim.world.services.slots import Slots
 from tests.configured import configured_policy

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from sim.cli.main import main
-from sim.study.experiment import Oracle, runs
+from sim.study.experiment import runs
 from sim.study.metrics.sources import by_source
+from sim.study.oracles import Oracle
 from sim.study.output.archive import Archive
 from tests.records import record, refused, served
 from tests.scripted import Scripted, run

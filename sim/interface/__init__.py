@@ -1,0 +1,34 @@
+"""Defines all that a policy may see and do. It holds no outcome that has not been revealed.
+
+Arrays are read-only. ``n_deployments`` is the size of the fleet, ``n_history`` the number of history rows, ``dim``
+the embedding dimension; ``deployment`` is an index into ``Setting.fleet``.
+
+A *cost* here is what a query takes from its deployment's budget, in that budget's unit (USD, or tokens).
+"""
+
+from sim.interface.arrays import TOLERANCE, BoolArray, EmbeddingArray, FloatArray, IntArray, affords
+from sim.interface.policy import Estimates, Estimator, Policy, Predictor
+from sim.interface.queries import Decision, Feedback, Gate, Query, State
+from sim.interface.setting import DeploymentInfo, Features, History, Setting
+
+__all__ = [
+    "TOLERANCE",
+    "BoolArray",
+    "Decision",
+    "DeploymentInfo",
+    "EmbeddingArray",
+    "Estimates",
+    "Estimator",
+    "Features",
+    "Feedback",
+    "FloatArray",
+    "Gate",
+    "History",
+    "IntArray",
+    "Policy",
+    "Predictor",
+    "Query",
+    "Setting",
+    "State",
+    "affords",
+]

@@ -1,0 +1,84 @@
+"""What a router is made of: an estimator that predicts, and a policy that decides."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from sim.interface.arrays import FloatArray
+from sim.interface.queries import Decision, Feedback, Gate, Query, State
+from sim.interface.setting import Features, History, Setting
+
+
+class Estimates(NamedTuple):
+    """Predicted quality and cost, each (n, n_deployments)."""
+
+    quality: FloatArray
+    cost: FloatArray
+
+
+class Predictor(Protocol):
+    """A fitted estimator: a pure function of each row, so bulk and row by row give the same."""
+
+    def predict(self, features: Features) -> Estimates:
+        """Predict quality and cost of every query on every deployment."""
+        ...
+
+
+class Estimator(Protocol):
+    """A way to predict outcomes: hyperparameters only, compared and hashed by value.
+
+    A comparison fits equal estimators once and shares their predictions. The policy never holds the features of a
+    query that has not arrived.
+    """
+
+    def fit(self, history: History) -> Predictor:
+        """Learn from the history; raise ValueError if it is too small."""
+        ...
+
+
+class Policy(ABC):
+    """A router. ``__init__`` takes hyperparameters only; ``reset`` begins every run from scratch.
+
+    Attributes
+    ----------
+    estimator : Estimator or None
+        What predicts ``quality_hat`` and ``cost_hat`` of each query.
+    gate : Gate
+        How many queries ``decide_batch`` gets at once; one by one unless a policy says otherwise.
+    paces : bool
+        Whether what a budget asks of a query moves within the run, by prices, thresholds or what is left, so that the
+        money lasts; what such a rule loses against a plan is called pacing by ``explain``.
+    """
+
+    estimator: Estimator | None = None
+    gate: Gate = Gate()
+    paces: bool = False
+
+    def reset(self, setting: Setting, rng: np.random.Generator) -> None:  # noqa: B027 - optional, so not abstract
+        """Begin a run: keep what the policy needs of the setting and drop all that an earlier run left."""
+
+    @abstractmethod
+    def decide(self, query: Query, state: State) -> Decision:
+        """Choose a deployment for one query."""
+
+    def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
+        """Choose for all queries of a gate at once, in their order; by default one by one."""
+        return [self.decide(query, state) for query in queries]
+
+    def believes(self, query: Query) -> Estimates:
+        """Return the quality and cost (n_deployments,) that the rule would now decide by; it must change nothing.
+
+        By default what the estimator said. A policy that corrects estimates by feedback says so here, so that
+        ``explain`` plans with what it knew; no run asks.
+        """
+        return Estimates(query.quality_hat, query.cost_hat)
+
+    def learn(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
+        """Take note of an outcome; by default ignore it. Its score may be missing (NaN), or come later."""
+
+    def learn_score(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
+        """Take note of a score that came after ``learn`` heard of the rest of an outcome; by default ignore it."""

@@ -1,0 +1,120 @@
+"""What passes between the world and a policy while queries arrive: queries, states, decisions and feedback.
+
+Nothing here holds an outcome that has not been revealed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sim.interface.arrays import BoolArray, EmbeddingArray, FloatArray, IntArray
+
+
+class Query(NamedTuple):
+    """One arrival, as the router sees it; a named tuple, because a run makes one per arrival.
+
+    Parameters
+    ----------
+    id : int
+        Arrival order, from 0; never a row of a data set.
+    arrived_at_s : float
+        Simulated time of arrival.
+    embedding : array (dim,)
+    input_tokens : int
+    quality_hat, cost_hat : arrays (n_deployments,)
+        The policy's estimator's predictions; the means of the history if the policy has no estimator.
+    priority : int
+        Class of the query, 0 the most urgent; 0 for all where the workload has none.
+    deadline_s : float
+        When the answer is due; ``inf`` where the workload has no deadlines.
+    """
+
+    id: int
+    arrived_at_s: float
+    embedding: EmbeddingArray
+    input_tokens: int
+    quality_hat: FloatArray
+    cost_hat: FloatArray
+    priority: int = 0
+    deadline_s: float = math.inf
+
+
+class State(NamedTuple):
+    """What a router can observe of the fleet at one moment; every array has shape (n_deployments,).
+
+    The arrays are live views: read them while deciding, copy what must outlast the decision.
+
+    Parameters
+    ----------
+    now_s : float
+    queued : int array
+        Queries waiting at each deployment.
+    in_flight : int array
+        Queries being served at each deployment.
+    remaining : float array
+        Budget less *settled* cost: the cost of a query shows only once it has finished. ``inf`` without a budget. Where
+        deployments share an account, what is left of it stands at each of them.
+    available : bool array
+        Whether the deployment accepts queries.
+    """
+
+    now_s: float
+    queued: IntArray
+    in_flight: IntArray
+    remaining: FloatArray
+    available: BoolArray
+
+
+class Decision(NamedTuple):
+    """Where a query goes.
+
+    Parameters
+    ----------
+    deployment : int or None
+        Index of the chosen deployment; None declines the query.
+    fallbacks : sequence of int
+        Next choices, best first, tried in turn when the first cannot take the query (budget exhausted or queue full),
+        unless the scenario loses such queries (``Setting.refused``).
+    explores : bool
+        Whether the query goes there to learn or to sample rather than because it is best; recorded, and nothing else.
+    """
+
+    deployment: int | None
+    fallbacks: Sequence[int] = ()
+    explores: bool = False
+
+
+class Feedback(NamedTuple):
+    """The outcome of one served query, at its completion and for the deployment that served it only.
+
+    Parameters
+    ----------
+    query : Query
+    deployment : int
+    quality : float
+        Score in [0, 1], with the errors of those who score; NaN if there is none, or none yet.
+    cost : float
+        In the unit of the deployment's budget.
+    latency_s : float
+        From arrival to the last token.
+    """
+
+    query: Query
+    deployment: int
+    quality: float
+    cost: float
+    latency_s: float
+
+
+class Gate(NamedTuple):
+    """How many queries a policy wants to see at once.
+
+    The world hands over a batch when it holds ``size`` queries, when its first query has waited ``window_s`` seconds,
+    or when the last query of the run has arrived, whichever comes first. Where users wait for answers before they ask
+    again (a closed loop), a batch is also whole when every user waits in it.
+    """
+
+    size: int = 1
+    window_s: float = math.inf

@@ -1,0 +1,116 @@
+"""Computes what policies are compared with: predictions, and optima in hindsight, each once for all that share it.
+
+It runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sim.assignment.prices import minimise
+from sim.assignment.program import Bound, binary_program
+from sim.errors import unknown
+from sim.instance import Instance, frozen, sums
+from sim.interface import DeploymentInfo, Estimates, Estimator
+from sim.selection import unseen_topics
+from sim.study.output.store import Store, optimum, predictions
+
+ON_ESTIMATES = APPROXIMATE, PUBLISHED = "approximate_optimum", "published_optimum"
+OPTIMUM, BINARY = "optimum", "binary_optimum"
+ORACLES = (APPROXIMATE, PUBLISHED, OPTIMUM, BINARY)
+BAYES = "bayes_optimum"  # on expected quality and true costs; computed, never replayed
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Which hindsight optima to compute and replay before the policies.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Any of ``approximate_optimum`` (linear program on estimates), ``published_optimum`` (the same plan, of which
+        refused queries are lost whatever ``exhausted`` is, as in arXiv 2509.02718), ``optimum`` (on the truth) and
+        ``binary_optimum`` (on the truth, with no query split; for at most 200,000 pairs of query and deployment).
+    estimator : Estimator or None
+        Makes the estimates of the first two.
+
+    Notes
+    -----
+    A plan is replayed under the scenario's ``exhausted``, as policies are. Unless it is ``lost``, a planned query that
+    is refused goes to the other deployments that are worth their price, in order of q_i - p_i c_i, with the plan's own
+    qualities q, costs c and prices p of the budgets. A plan's own costs are what ``reserve=estimate`` reserves for it.
+    """
+
+    names: Sequence[str] = (APPROXIMATE, OPTIMUM)
+    estimator: Estimator | None = None
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        for name in self.names:
+            if name not in ORACLES:
+                raise ValueError(unknown("oracle", name, ORACLES))
+
+
+class EstimateCache:
+    """Fits each estimator once for each fleet and history, and predicts each test row once.
+
+    Predictions are functions of single rows, so they hold for every order of arrival. A store keeps them on disk.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
+        self._known: dict[tuple[Estimator | None, tuple[DeploymentInfo, ...], tuple[str, ...]], Estimates] = {}
+
+    def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
+        """Return predictions for every test row (n_test, n_deployments); history means without an estimator.
+
+        Of a query that tells on arrival what it would get and cost, the predictions are the truth.
+        """
+        key = (estimator, instance.setting.fleet, unseen_topics(instance.scenario))
+        if key not in self._known:
+            history, shape = instance.setting.history, instance.quality.shape
+            if estimator is None:
+                means = (sums(history.quality) / len(history.quality), sums(history.cost) / len(history.cost))
+                self._known[key] = Estimates(*(np.broadcast_to(mean, shape) for mean in means))
+            elif instance.scenario.workload.tells_on_arrival:
+                self._known[key] = Estimates(instance.quality, instance.cost)
+            else:
+                predicted = predictions(self._store, estimator, history, instance.features)
+                self._known[key] = Estimates(*map(frozen, predicted))
+        return self._known[key]
+
+
+class BoundCache:
+    """Solves each program once for each set of queries and budgets, whatever the order; a store keeps them on disk."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
+        self._known: dict[tuple[str, tuple[DeploymentInfo, ...], tuple[str, ...], bytes, bytes], Bound] = {}
+
+    def get(self, name: str, instance: Instance, estimates: Estimates) -> Bound:
+        """Return the optimum, its plan in order of arrival; only programs on estimates look at these."""
+        by_row = np.argsort(instance.rows, kind="stable")
+        rows, budgets, accounts = instance.rows[by_row], instance.setting.budgets, instance.setting.accounts
+        unseen = unseen_topics(instance.scenario)
+        program = APPROXIMATE if name == PUBLISHED else name
+        key = (program, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
+        if key not in self._known:
+            known = estimates if name in ON_ESTIMATES else Estimates(instance.quality, instance.cost)
+            quality, cost = known.quality[rows], known.cost[rows]
+            if name == BAYES:
+                if instance.expected is None:
+                    raise ValueError("the workload knows no expected quality, so there is no Bayes optimum")
+                quality = instance.expected.quality[rows]
+            if name == BINARY:
+                exact = binary_program(quality, cost, budgets, accounts=accounts)
+                prices, _ = minimise(quality, cost, budgets, accounts=accounts)
+                self._known[key] = replace(exact, prices=prices)
+            else:
+                self._known[key] = optimum(self._store, quality, cost, budgets, accounts)
+        bound = self._known[key]
+        plan = np.empty_like(bound.plan)
+        plan[by_row] = bound.plan
+        return replace(bound, plan=plan)
