@@ -19,8 +19,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.cli.configuration import configure, nearest
-from sim.cli.help import VERBS, help_of_verb, usage
+from sim.cli.help import help_of_verb, usage
 from sim.cli.project import opened
+from sim.cli.verbs import VERBS
 from sim.cli.words import with_plain_words
 from sim.errors import notes_to
 

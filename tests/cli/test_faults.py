@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from scenarios.arrivals import Poisson
 from scenarios.arrivals.closed import ClosedLoop
-from scenarios.budgets import Global, Uniform, Unlimited, Weighted
+from scenarios.budgets import Uniform, Unlimited, Weighted
 from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from scenarios.fleets import Listed
 from scenarios.orders import shuffled
+from scenarios.shared_budgets import Global
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.rows import pooled
 from sim.deployment import Deployment, Service

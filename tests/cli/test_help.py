@@ -7,9 +7,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from sim.cli.configuration import composed, options
-from sim.cli.help import NAMES, VERBS, comments, keys, of_yaml
+from sim.cli.help import NAMES, comments, keys, of_yaml
 from sim.cli.main import main
 from sim.cli.project import opened
+from sim.cli.verbs import VERBS
 
 SLOW = ("faiss", "matplotlib", "pandas", "pyarrow", "scipy", "seaborn", "simpy", "sklearn")
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from scenarios.budgets import Amounts, Global, Shared
+from scenarios.budgets import Amounts
 from scenarios.events import BudgetCut, TopUp
+from scenarios.shared_budgets import Global, Shared
 from sim.instance import realise
 from sim.interface import Decision
 from sim.scenario import BudgetRule, Scenario, TokenBucket, Window

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.arrivals.renewal import Deterministic, Poisson
-from scenarios.budgets import Global, Uniform, Unlimited, Weighted
+from scenarios.budgets import Uniform, Unlimited, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given as given_order
 from scenarios.orders import shuffled
+from scenarios.shared_budgets import Global
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.rows import pooled
 from sim.instance import Instance, realise, stream
