@@ -34,7 +34,7 @@ NOT_LISTED = ("metric", "axes")  # whose keys are too many to be of help
 def usage(project: Project | None) -> str:
     """Return the page of ``switchyard --help``, with every group's options."""
     lines = ["usage: switchyard VERB [OPTION ...] [KEY=VALUE ...]", "       switchyard VERB --help", "", "verbs:"]
-    lines += [f"  {verb:<11}{one.what}" for verb, one in VERBS.items()]
+    lines += [f"  {verb:<13}{one.what}" for verb, one in VERBS.items()]
     lines += ["", OPTIONS, "KEY=VALUE picks an option of a group or sets a key (Hydra's override grammar). The groups:"]
     lines += [line for group in GROUPS for line in wrapped(f"  {group:<11}", ", ".join(options(group)), 13)]
     if project is not None:
