@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from scenarios.budgets import Split
-from sim.errors import check_number, unknown
+from sim.errors import unknown
 from sim.interface import FloatArray
 from sim.scenario import BudgetBasis
 
@@ -57,7 +56,10 @@ class Shared:
     def __post_init__(self) -> None:
         """Check that each account has an amount."""
         for account, amount in self.amount_by_account.items():
-            check_number(f"budget.amount_by_account.{account}", amount, least=0, most=math.inf)
+            if not isinstance(amount, int | float) or not amount >= 0:
+                raise ValueError(
+                    f"budget.amount_by_account.{account} is {amount}; it must be at least 0, .inf for no budget"
+                )
         for account in self.account_by_deployment.values():
             if account not in self.amount_by_account:
                 raise ValueError(unknown("account of the budget", account, list(self.amount_by_account)))

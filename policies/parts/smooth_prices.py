@@ -98,7 +98,7 @@ def coarse(values: FloatArray) -> FloatArray:
     """Return values to 30 bits, so that another last bit changes nothing but by rare chance.
 
     >>> coarse(np.array([0.1, 0.1 + 1e-16, np.inf])).tolist()
-    [0.10000000009313226, 0.10000000009313226, inf]
+    [0.09999999997671694, 0.09999999997671694, inf]
     """
     part, exponent = np.frexp(values)
     result: FloatArray = np.ldexp(np.rint(part * 2.0**30), exponent - 30)
@@ -142,8 +142,8 @@ def logarithm(values: FloatArray) -> FloatArray:
 
     ln(m 2^n) = n ln(2) + 2 artanh(s), s = (m - 1) / (m + 1), by the series of artanh.
 
-    >>> logarithm(np.array([1.0, 2.0, 27.5])).tolist()
-    [0.0, 0.6931471805599453, 3.314186004672525]
+    >>> logarithm(np.array([1.0, 2.0, 27.5])).round(14).tolist()
+    [0.0, 0.69314718055995, 3.31418600467253]
     """
     part, exponent = np.frexp(values)
     is_low = part < HALF_ROOT

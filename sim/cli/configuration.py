@@ -109,7 +109,7 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         without_keys = defaults(verb, overrides)
         opened = [f"++{word}" if word.partition("=")[0] == key else word for word in overrides]
         if opened != overrides and takes_any_name(OmegaConf.to_container(without_keys), key.split(".")):  # type: ignore[arg-type]
-            return of_options(verb, opened)
+            return of_options(verb, [*opened, *nodes])
         known = [*leaves(without_keys), *GROUPS]
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
     for key, node in nodes.values():

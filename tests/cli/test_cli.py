@@ -135,7 +135,7 @@ WRONG = {
     "no policy": (["compare", "policy=[]"], "no policy is chosen; choose one or more of "),
     "an oracle": (
         ["run", "oracle.names=[optimun]"],
-        "unknown oracle 'optimun'; did you mean 'optimum' or 'binary_optimum'?",
+        "unknown oracle 'optimun'; did you mean 'optimum' or 'binary_optimum' or 'published_optimum'?",
     ),
     "something that is no policy": (
         ["run", "policy.port._target_=scenarios.budgets.Weighted", "~policy.port.estimator", "~policy.port.alpha",

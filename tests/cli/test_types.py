@@ -91,3 +91,12 @@ def test_each_point_of_a_sweep_is_held_to_them() -> None:
         pytest.raises(ValueError, match=r"fleet\.size is true; it must be a whole number or null"),
     ):
         points("sweep", ["fleet.size=2,true"])
+
+
+def test_a_node_is_kept_beside_a_mapping_whose_names_are_the_users_own(capsys: pytest.CaptureFixture[str]) -> None:
+    shared = ["budget=shared", "budget.amount_by_account={both: 1}", "budget.account_by_deployment={gpt-4: both}"]
+    node = "fleet.balancer={_target_: sim.world.stations.balancer.PowerOfTwo}"
+    assert main(["run", "--cfg", "fleet=slots", *shared, node]) == 0
+    said = capsys.readouterr().out
+    assert "_target_: sim.world.stations.balancer.PowerOfTwo" in said
+    assert "gpt-4: both" in said

@@ -51,6 +51,7 @@ def assert_same_everywhere(*words: str) -> None:
         assert other == first, setting.name
 
 
+@pytest.mark.slow  # make kernels runs it
 def test_prices_of_synthetic_queries_are_the_same_on_every_processor() -> None:
     assert_same_everywhere("policy=[port,port_exact,greedy_cost,batch_split,steward]", *SYNTHETIC)
 

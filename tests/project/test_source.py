@@ -54,6 +54,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "mine" / "deep" / "tables.py").write_text("")
     (home / "beside.py").write_text("")
     monkeypatch.syspath_prepend(home)
+    for module in ("mine", "beside"):  # which other tests may have imported from elsewhere
+        monkeypatch.delitem(sys.modules, module, raising=False)
     return home
 
 
