@@ -122,7 +122,8 @@ def least_clear(
     """
     is_open = np.zeros(len(quality), dtype=np.bool_)
     n_least = min(len(quality), int(room * (FEW + 20 * len(budgets))))
-    is_open[np.argpartition(chosen.clearness, n_least - 1)[:n_least]] = True
+    # Stable, as many are alike: a partition takes other ones of these on another processor.
+    is_open[np.argsort(chosen.clearness, kind="stable")[:n_least]] = True
     margin = float(chosen.clearness[is_open].max())
     account, first = account_of(len(budgets), accounts)
     for number in np.flatnonzero(np.isfinite(budgets[first])):

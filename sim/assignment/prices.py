@@ -75,13 +75,13 @@ def minimise(
     def value_and_slope(prices: FloatArray) -> tuple[float, FloatArray]:
         surplus, used = sold(quality, cost, (prices / unit)[account])
         spent = np.bincount(account, weights=used)
-        return float(prices @ spendable) + surplus, spendable - spent / unit
+        return product(prices, spendable) + surplus, spendable - spent / unit
 
     best, slope = value_and_slope(centre)
     if np.array_equal(lowest, highest):
         return (centre / unit)[account], best
     rounding = 1e-13 * best
-    slopes, offsets = [slope], [best - float(slope @ centre)]
+    slopes, offsets = [slope], [best - product(slope, centre)]
     for _ in range(MAX_CUTS):
         low, high = np.maximum(lowest, centre - radius), np.minimum(highest, centre + radius)
         scale = MASTER_VALUE / max(best, 1e8 * rounding) if best > 0 else 1.0
@@ -103,13 +103,18 @@ def minimise(
             radius *= 2
         value, slope = value_and_slope(prices)
         slopes.append(slope)
-        offsets.append(value - float(slope @ prices))
+        offsets.append(value - product(slope, prices))
         if best - value >= 0.1 * promised:
             centre, best = prices, value
             radius *= 1.25 if at_edge else 1
         elif at_edge:
             radius *= 0.6
     return (centre / unit)[account], best
+
+
+def product(one: FloatArray, other: FloatArray) -> float:
+    """Return the inner product, added in one order: BLAS adds as the processor likes, and ties hang on the last bit."""
+    return float(np.add.reduce(one * other))
 
 
 def chunks(n: int) -> Iterator[slice]:

@@ -8,6 +8,7 @@ import pytest
 from hydra import initialize_config_module
 
 from sim.cli.configuration import configure
+from sim.cli.main import main
 from sim.cli.settings import hints
 from sim.cli.types import check
 from sim.deployment import Distribution
