@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sim.deployment import Deployment
 from sim.errors import unknown
 from sim.interface import FloatArray
 from sim.scenario import BudgetRule, Scenario, Window
-from sim.traits import AutoscalerTraits, BudgetTraits, EventTraits
+from sim.traits import AutoscalerTraits, BudgetTraits, EventTraits, ServiceTraits
 from sim.workload import Workload
 
 UNITS = ("usd", "tokens")
@@ -33,6 +35,8 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
                 f"the service of {deployment.name!r} needs output tokens, and the workload has none: "
                 "add the columns 'MODEL|output_tokens' or use fleet=instant"
             )
+        if ServiceTraits.of(deployment.service).replays_latency:
+            check_measured(deployment, workload)
         is_priced = deployment.price_output_usd_per_million is not None
         if is_priced and (workload.test.output_tokens is None or workload.history.output_tokens is None):
             raise ValueError(
@@ -40,6 +44,16 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
                 "add the columns 'MODEL|output_tokens' or leave the price out"
             )
     return [workload.models.index(deployment.model) for deployment in fleet]
+
+
+def check_measured(deployment: Deployment, workload: Workload) -> None:
+    """Raise ValueError unless the workload has measured latencies of the deployment's model."""
+    latency_s = workload.test.latency_s
+    if latency_s is None or np.isnan(latency_s[:, workload.models.index(deployment.model)]).any():
+        raise ValueError(
+            f"{deployment.name!r} serves by measured latencies, and the workload has none of {deployment.model!r}: "
+            f"add the column '{deployment.model}|latency_s', or choose another service"
+        )
 
 
 def check_units(units: Sequence[str], fleet: Sequence[Deployment], workload: Workload) -> None:

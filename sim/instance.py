@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sim.deployment import Deployment
+from sim.deployment import Deployment, Service
 from sim.fitting import account_names, check_accounts, check_budgets, check_fleet, check_periods, check_units
 from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
@@ -55,10 +55,16 @@ class Instance:
     output_tokens : array (n_test, n_deployments) or None
     priority, due_s : arrays (n_test,) or None
         Class and time to the deadline of each test row.
+    confidence, latency_s, energy_j : arrays (n_test, n_deployments) or None
+        How sure each deployment's model is of each answer, its measured latency, and the energy of the answer: measured
+        where the workload has it, else output tokens x J per token of the deployment. NaN where unknown, None where all
+        are.
+    preference : array (n_test,) or None
+        Weight of quality against cost of each test row.
     table_row, source : arrays (n_test,), the latter or None
         Row of the workload's file (without one, of its test arrays) and topic of each test row, for the record alone.
     draws : tuple of array (n_queries, n_numbers) or None
-        For each deployment, the random numbers of its service, by arrival.
+        For each deployment, the random numbers of its service, by arrival; where it replays measured latencies, those.
     patience_s : tuple of array (n_queries,) or None
         For each deployment, how long each arrival would wait there.
     think_s : array (n_queries,) or None
@@ -91,6 +97,10 @@ class Instance:
     think_s: FloatArray | None
     opinions: Opinions | None = None
     expected: Estimates | None = None
+    confidence: FloatArray | None = None
+    latency_s: FloatArray | None = None
+    energy_j: FloatArray | None = None
+    preference: FloatArray | None = None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -162,6 +172,15 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         accounts=None if accounts is None else frozen(np.unique(accounts, return_inverse=True)[1].astype(np.int64)),
         refused=scenario.exhausted,
     )
+    latency_s = None if test.latency_s is None else take(test.latency_s, columns)
+
+    def numbers_of(k: int, service: Service) -> FloatArray | None:
+        """Return what a service needs of each arrival: its random numbers, or the latencies that were measured."""
+        if ServiceTraits.of(service).replays_latency:
+            assert latency_s is not None  # check_fleet has seen to it
+            return frozen(latency_s[rows, k][:, None])
+        return service.draw(len(rows), drawn(fleet[k], "service"))
+
     return Instance(
         seeds=(seed, replication),
         scenario=scenario,
@@ -178,11 +197,15 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         due_s=test.due_s,
         table_row=frozen(np.arange(len(test))) if test.row is None else test.row,
         source=test.source,
-        draws=tuple(d.service.draw(len(rows), drawn(d, "service")) for d in fleet),
+        draws=tuple(numbers_of(k, deployment.service) for k, deployment in enumerate(fleet)),
         patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
         think_s=think_s,
         opinions=opinions,
         expected=expected_outcomes(test, columns, fleet, units),
+        confidence=None if test.confidence is None else take(test.confidence, columns),
+        latency_s=latency_s,
+        energy_j=energy_in_j(test, columns, fleet),
+        preference=test.preference,
     )
 
 
@@ -240,6 +263,20 @@ def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment])
             cost_usd = cost_usd if cost_usd.flags.writeable else cost_usd.copy()
             cost_usd[:, k] = (rows.input_tokens * price_in + rows.output_tokens[:, columns[k]] * price_out) / 1e6
     return frozen(cost_usd)
+
+
+def energy_in_j(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray | None:
+    """Return the energy of each answer (n, n_deployments): measured, else output tokens x J per token.
+
+    NaN where a deployment has neither; None where no deployment has one.
+    """
+    energy_j = np.full((len(rows), len(fleet)), np.nan)
+    if rows.energy_j is not None:
+        energy_j[:] = rows.energy_j[:, columns]
+    for k, deployment in enumerate(fleet):
+        if deployment.energy_j_per_token is not None and rows.output_tokens is not None and np.isnan(energy_j[0, k]):
+            energy_j[:, k] = rows.output_tokens[:, columns[k]] * deployment.energy_j_per_token
+    return None if np.isnan(energy_j).all() else frozen(energy_j)
 
 
 def cost_in_units(rows: Rows, cost_usd: FloatArray, columns: Sequence[int], units: Sequence[str]) -> FloatArray:

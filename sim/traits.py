@@ -69,6 +69,8 @@ class ServiceTraits(Traits):
         Whether more queries than slots may be in service at once by the request table.
     is_hosted : bool
         Whether queries are paid for by the token, whatever is rented beside that.
+    replays_latency : bool
+        Whether it takes the workload's measured latencies, which stand in the place of what it would draw.
     served_per_s : callable
         From the mean input and output tokens of a query (NaN where the workload has none) to how many such queries a
         full replica serves per second; None where no formula knows.
@@ -85,6 +87,7 @@ class ServiceTraits(Traits):
     may_wait: bool = True
     may_overlap: bool = False
     is_hosted: bool = False
+    replays_latency: bool = False
     served_per_s: Callable[[float, float], float | None] = unknown_rate
     holds_s: Callable[[IntArray | None, FloatArray | None], FloatArray | None] = unknown_times_s
 

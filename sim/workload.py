@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ MOST_COST_USD = 1e9
 """Of one query: a sum of costs must be a number, and one that shows each of them."""
 
 OUTCOMES = ("quality", "cost_usd", "output_tokens")
-OF_EACH_MODEL = (*OUTCOMES, *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
+SIGNALS = ("confidence", "latency_s", "energy_j")  # arrays (n, n_models), NaN where a model has none, or None
+OF_EACH_MODEL = (*OUTCOMES, *SIGNALS, *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class Rows:
         Class of each query, 0 the most urgent.
     due_s : array (n,) or None
         Time from arrival to each query's deadline.
+    confidence : array (n, n_models) or None
+        How sure each model was of its answer: finite, at least 0, and the larger the surer. A margin between the two
+        best answers is one, of logits or of probabilities, and so is a self-score in [0, 1]. Scales differ between
+        models. A policy sees it with the answer. NaN for every query of a model that has none.
+    latency_s : array (n, n_models) or None
+        Measured time from the request to the last token, above 0, which services that replay measurements take. NaN
+        for every query of a model that has none.
+    energy_j : array (n, n_models) or None
+        Energy of each answer in joules, at least 0; known with the feedback. NaN for every query of a model without.
+    preference : array (n,) or None
+        Weight of quality against cost for whoever asks, in [0, 1]: 1 is quality alone. A policy sees it on arrival.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
     expected_quality : array (n, n_models) or None
@@ -59,6 +71,10 @@ class Rows:
     expected_quality: FloatArray | None = None
     expected_cost_usd: FloatArray | None = None
     expected_output_tokens: FloatArray | None = None
+    confidence: FloatArray | None = None
+    latency_s: FloatArray | None = None
+    energy_j: FloatArray | None = None
+    preference: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -122,6 +138,7 @@ class Workload:
             if len(rows) == 0:
                 raise ValueError(f"the workload has no {split} rows; it needs at least one")
             check_rows(rows, self.models, split)
+            check_signals(rows, self.models, split)
         if self.history.embeddings.shape[1] != self.test.embeddings.shape[1]:
             raise ValueError(
                 f"test embeddings have {self.test.embeddings.shape[1]} dimensions, "
@@ -129,8 +146,8 @@ class Workload:
             )
 
 
-def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
-    """Raise ValueError for the first score, cost, token count or embedding that cannot be right."""
+def refuser(models: Sequence[str], split: str) -> Callable[[BoolArray, Any, str, str], None]:
+    """Return what raises ValueError for the first bad value of ``what``, by its model and row, if there is any."""
 
     def refuse(bad: BoolArray, values: Any, what: str, right: str) -> None:
         if bad.any():
@@ -138,6 +155,29 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
             raise ValueError(
                 f"{what} of model {models[k]!r} is {values[row, k]} in {split} row {row}; it must be {right}"
             )
+
+    return refuse
+
+
+def check_signals(rows: Rows, models: Sequence[str], split: str) -> None:
+    """Raise ValueError for the first confidence, latency, energy or preference outside its range."""
+    refuse = refuser(models, split)
+    for name in SIGNALS:
+        values = getattr(rows, name)
+        if values is not None:
+            within = np.isfinite(values) & ((values > 0) if name == "latency_s" else (values >= 0))
+            least = "above 0" if name == "latency_s" else "at least 0"
+            refuse(~(within | np.isnan(values).all(axis=0)), values, name, f"finite and {least}")
+    if rows.preference is not None:
+        bad = ~((rows.preference >= 0) & (rows.preference <= 1))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ValueError(f"the preference is {rows.preference[row]} in {split} row {row}; it must be in [0, 1]")
+
+
+def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
+    """Raise ValueError for the first score, cost, token count or embedding that cannot be right."""
+    refuse = refuser(models, split)
 
     for name in OF_EACH_MODEL:
         array = getattr(rows, name)

@@ -55,6 +55,16 @@ def deadlines_s(frame: pd.DataFrame) -> FloatArray:
     return due_s
 
 
+def preferences(frame: pd.DataFrame) -> FloatArray:
+    """Return the weight of quality against cost (n_rows,) of each query, in [0, 1]."""
+    weights = numbers(frame, "preference")
+    bad = ~((weights >= 0) & (weights <= 1))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(f"'preference' is {weights[row]} in row {row} of the table; it must be in [0, 1]{of(frame)}")
+    return weights
+
+
 def input_tokens(frame: pd.DataFrame) -> IntArray:
     """Return input tokens (n_rows,); without such a column, estimated from the prompts."""
     if "input_tokens" in frame.columns:

@@ -1,6 +1,7 @@
 """Says which column of a table is what: of a model, of the queries, or not read. It reads no cell.
 
-A model m has its score in the column ``m``, its cost in ``m|total_cost`` and, optionally, ``m|output_tokens``.
+A model m has its score in the column ``m``, its cost in ``m|total_cost`` and, optionally, ``m|output_tokens`` and the
+signals ``m|confidence``, ``m|latency_s``, ``m|energy_j``.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sim.errors import near, note, unknown
+from sim.workload import SIGNALS
 
 COST, TOKENS = "total_cost", "output_tokens"
-SUFFIXES = (COST, TOKENS, "model_response", "input_tokens")  # the last two are known and of no use
-QUERY_COLUMNS = ("prompt", "source", "split", "input_tokens", "priority", "due_s")
+SUFFIXES = (COST, TOKENS, *SIGNALS, "model_response", "input_tokens")  # the last two are known and of no use
+QUERY_COLUMNS = ("prompt", "source", "split", "input_tokens", "priority", "due_s", "preference")
 LABELS = ("index", "sample_id", "eval_name")  # known and of no use
 MEANT = {COST: COST, "cost": COST, TOKENS: TOKENS, "tokens": TOKENS, "score": ""}
 """Words that people write after the bar, and the suffix they mean; a score has none."""
@@ -110,9 +112,12 @@ def listed(words: Sequence[str]) -> str:
 
 
 def described(column: str, columns: Sequence[str]) -> str:
-    """Return the name of a column, with the query's column that it may be meant for, if the table lacks that one."""
+    """Return the name of a column, with the column that it may be meant for, if the table lacks that one."""
+    name, bar, suffix = column.rpartition("|")
     lacking = [name for name in QUERY_COLUMNS if name not in columns]
-    meant = near(column, lacking, cutoff=ALIKE)
+    signals = {signal: f"{name}|{signal}" for signal in SIGNALS if f"{name}|{signal}" not in columns}
+    meant = [signals[alike] for alike in near(suffix, list(signals), cutoff=ALIKE)] if bar else []
+    meant = meant or near(column, lacking, cutoff=ALIKE)
     return f"{column!r}" + (f" (did you mean {meant[0]!r}?)" if meant else "")
 
 

@@ -2,8 +2,10 @@
 
 The schema (PORT, arXiv 2509.02718, released code): one row per query with ``prompt``, optional ``source``, ``split``
 (history or test) and ``input_tokens``; for each model m a column ``m`` with the score in [0, 1], ``m|total_cost`` in
-USD, optional ``m|output_tokens``. Ours besides: optional ``priority`` (0 the most urgent) and ``due_s`` (seconds from
-arrival to the deadline), which do something where a discipline or a policy reads them. Other columns are not read.
+USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 the most urgent) and ``due_s`` (seconds
+from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
+quality against cost, in [0, 1]); and for each model m, or for some, ``m|confidence`` (at least 0), ``m|latency_s``
+(above 0) and ``m|energy_j`` (at least 0). Other columns are not read.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from scenarios.readers.cells import deadlines_s, input_tokens, is_missing, numbers, of, whole_numbers
+from scenarios.readers.cells import deadlines_s, input_tokens, is_missing, numbers, of, preferences, whole_numbers
 from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.faults import Faults
 from scenarios.readers.places import located
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
-from sim.workload import MOST_COST_USD, Rows, Workload
+from sim.workload import MOST_COST_USD, SIGNALS, Rows, Workload
 
 SCORES = ("strict", "clip")
 
@@ -84,9 +86,13 @@ def build(
         quality = faults.of(lambda: in_range(frame, names, table_of(frame, names), scores))
         cost = faults.of(lambda: affordable(frame, names, table_of(frame, [f"{name}|{COST}" for name in names])))
         output = faults.of(lambda: output_tokens(frame, names))
+        confidence = faults.of(lambda: signal(frame, names, "confidence"))
+        latency_s = faults.of(lambda: signal(frame, names, "latency_s", above_0=True))
+        energy_j = faults.of(lambda: signal(frame, names, "energy_j"))
     source = frame["source"].to_numpy(dtype=object) if "source" in frame.columns else None
     priority = faults.of(lambda: whole_numbers(frame, "priority") if "priority" in frame.columns else None)
     due_s = faults.of(lambda: deadlines_s(frame) if "due_s" in frame.columns else None)
+    preference = faults.of(lambda: preferences(frame) if "preference" in frame.columns else None)
     faults.tell()
     assert parts is not None  # or it was among the faults; likewise the others
     assert vectors is not None
@@ -106,6 +112,10 @@ def build(
             priority=None if priority is None else priority[chosen],
             due_s=None if due_s is None else due_s[chosen],
             row=chosen,
+            confidence=None if confidence is None else confidence[chosen],
+            latency_s=None if latency_s is None else latency_s[chosen],
+            energy_j=None if energy_j is None else energy_j[chosen],
+            preference=None if preference is None else preference[chosen],
         )
 
     from_file = [] if embeddings in (None, HASHING) else [embeddings]
@@ -125,7 +135,7 @@ def check_complete(frame: pd.DataFrame, names: Sequence[str], exclude: Sequence[
     """
     missing: dict[str, tuple[str, int]] = {}  # the first empty cell of each model: its column and its row
     for name in names:
-        for column in (name, f"{name}|{COST}", f"{name}|{TOKENS}"):
+        for column in (name, *(f"{name}|{suffix}" for suffix in (COST, TOKENS, *SIGNALS))):
             if column in frame.columns and name not in missing and (empty := is_missing(frame[column])).any():
                 missing[name] = column, int(np.argmax(empty))
     if not missing:
@@ -147,6 +157,30 @@ def output_tokens(frame: pd.DataFrame, names: Sequence[str]) -> IntArray | None:
     if len(without) < len(names):
         note(f"no output tokens are read, as there are none of {', '.join(without)}{of(frame)}")
     return None
+
+
+def signal(frame: pd.DataFrame, names: Sequence[str], suffix: str, above_0: bool = False) -> FloatArray | None:
+    """Return a signal of each model (n_rows, n_models), NaN for a model without that column; None if none has it.
+
+    Raises
+    ------
+    ValueError
+        For the first value, by its column and row, that is not finite, or below its least.
+    """
+    values = np.full((len(frame), len(names)), np.nan)
+    for k, name in enumerate(names):
+        column = f"{name}|{suffix}"
+        if column not in frame.columns:
+            continue
+        values[:, k] = given = numbers(frame, column)
+        bad = ~np.isfinite(given) | (given <= 0 if above_0 else given < 0)
+        if bad.any():
+            row = int(np.argmax(bad))
+            right = "above 0" if above_0 else "at least 0"
+            raise ValueError(
+                f"{column!r} is {given[row]} in row {row} of the table; it must be finite and {right}{of(frame)}"
+            )
+    return None if np.isnan(values).all() else values
 
 
 def table_of(frame: pd.DataFrame, columns: Sequence[str]) -> FloatArray:

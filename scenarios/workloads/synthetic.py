@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from scenarios.workloads.margins import SEPARATION, with_margins
 from sim.errors import check_number
 from sim.interface import EmbeddingArray, FloatArray, IntArray
 from sim.workload import Rows, Workload
@@ -51,7 +52,12 @@ EMBEDDING_NOISE = 0.9
 
 
 def synthetic(
-    n_queries: int = 10_000, n_history: int = 10_000, n_models: int = 11, dim: int = 64, seed: int = 0
+    n_queries: int = 10_000,
+    n_history: int = 10_000,
+    n_models: int = 11,
+    dim: int = 64,
+    seed: int = 0,
+    separation: float = SEPARATION,
 ) -> Workload:
     """Make a workload of topics x difficulty x output length.
 
@@ -62,7 +68,7 @@ def synthetic(
     difficulty per query, standard normal, that shifts the embedding along one more direction and lengthens the answer.
     An item-response model: a model answers right if ability - difficulty x 1.2 + its affinity to the topic (normal, sd
     0.8) + logistic noise is positive. Log-normal input tokens (mean 120) and output tokens. Scores are 0 or 1. Beyond
-    eleven models, variations of catalogue models with other prices and means.
+    eleven models, variations of catalogue models with other prices and means. Confidences (``margins.margins``).
 
     *Expected outcomes*: given topic, difficulty and input tokens, a score is a coin of known chance, and the length of
     an answer, hence its cost, a log-normal draw of known mean. Embeddings show topic and difficulty under noise, so no
@@ -81,18 +87,22 @@ def synthetic(
         Dimensions of the embeddings; at least 2.
     seed : int
         Of the whole workload; the same seed and sizes give the same bytes.
+    separation : float
+        Chance that a right answer of a model has a larger confidence than a wrong one, from 0.5 (which says nothing)
+        to 0.9999. Nothing else depends on it.
 
     Raises
     ------
     ValueError
-        If a size is too small or too large.
+        If a size is too small or too large, or the separation out of its range.
     """
     check_sizes({"n_queries": n_queries, "n_history": n_history, "n_models": n_models, "dim": dim})
     rng = np.random.default_rng(seed)
     models = catalogue(n_models, rng)
     shared = draw_shared(n_models, dim, rng)
     history = draw(shared, models, n_history, rng)
-    return Workload(tuple(model.name for model in models), history, draw(shared, models, n_queries, rng))
+    drawn = Workload(tuple(model.name for model in models), history, draw(shared, models, n_queries, rng))
+    return with_margins(drawn, separation, seed)
 
 
 def check_sizes(sizes: Mapping[str, int]) -> None:

@@ -105,6 +105,9 @@ def about_queues(scenario: Scenario, fleet: Iterable[Deployment], policies: Iter
                 f"the queries have a column {column}, and it does nothing: no policy reads it, and no deployment has a "
                 f"discipline that does, such as sim.world.stations.queue.{discipline}"
             )
+    weights = test.preference
+    if weights is not None and len(np.unique(weights)) > 1 and not any(mentions(p, "preference") for p in policies):
+        yield "the queries have a column preference, and it does nothing: no policy reads it"
 
 
 def learns(policy: Policy) -> bool:

@@ -29,6 +29,9 @@ class Query(NamedTuple):
         Class of the query, 0 the most urgent; 0 for all where the workload has none.
     deadline_s : float
         When the answer is due; ``inf`` where the workload has no deadlines.
+    preference : float
+        Weight of quality against cost for whoever asks, in [0, 1]; 1, quality alone, where the workload has none. What
+        a policy makes of it is its own affair: the world keeps budgets all the same.
     """
 
     id: int
@@ -39,6 +42,7 @@ class Query(NamedTuple):
     cost_hat: FloatArray
     priority: int = 0
     deadline_s: float = math.inf
+    preference: float = 1.0
 
 
 class State(NamedTuple):
@@ -99,6 +103,9 @@ class Feedback(NamedTuple):
         In the unit of the deployment's budget.
     latency_s : float
         From arrival to the last token.
+    energy_j : float
+        Energy of the answer in joules, measured or by the token; NaN where neither is known. Like the latency, a policy
+        hears it now and not before.
     """
 
     query: Query
@@ -106,6 +113,7 @@ class Feedback(NamedTuple):
     quality: float
     cost: float
     latency_s: float
+    energy_j: float = math.nan
 
 
 class Gate(NamedTuple):

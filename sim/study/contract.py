@@ -61,7 +61,7 @@ def counterfactual_fence(
     world = world_of(fresh().estimator, scenario, seed, estimates)
     requests, decisions = world.run(fresh())
     hidden = ~offered(requests, decisions, len(world.instance.fleet))
-    again, others = redrawn(world, hidden, costs_too=True).run(fresh())
+    again, others = redrawn(world, hidden, costs_too=True, sooner_too=True).run(fresh())
     demand_same(decisions, others, np.inf, "it saw the outcome of a deployment that a query was never offered to")
     if not requests.equals(again):
         raise AssertionError("the record depends on outcomes of deployments that a query was never offered to")

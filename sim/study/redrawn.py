@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.deployment import Deployment
 from sim.instance import Instance, Number, realise, stream
-from sim.interface import BoolArray, Decision, Estimates, Estimator, Features, IntArray, Policy
+from sim.interface import BoolArray, Decision, Estimates, Estimator, Features, FloatArray, IntArray, Policy
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
+from sim.traits import ServiceTraits
 from sim.world.record import frame
 from sim.world.world import simulate
 
@@ -69,27 +71,54 @@ def taken(world: World, rows: IntArray) -> World:
             due_s=take(instance.due_s),
             table_row=instance.table_row[rows],
             source=take(instance.source),
+            confidence=take(instance.confidence),
+            latency_s=take(instance.latency_s),
+            energy_j=take(instance.energy_j),
+            preference=take(instance.preference),
             expected=None if instance.expected is None else Estimates(*(each[rows] for each in instance.expected)),
         ),
         Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
     )
 
 
-def redrawn(world: World, hidden: BoolArray, costs_too: bool) -> World:
+def redrawn(world: World, hidden: BoolArray, costs_too: bool, sooner_too: bool = False) -> World:
     """Redraw the outcomes marked in ``hidden`` (n_queries, n_deployments).
 
-    Answers only grow longer, so that what is unfinished stays so.
+    Answers only grow longer, so that what is unfinished stays so; measured latencies too, unless ``sooner_too``.
     """
     instance, rng = world.instance, stream(*world.instance.seeds, "other outcomes")
     tokens = instance.output_tokens
     cost = np.where(hidden & costs_too, instance.cost * rng.uniform(0.1, 9, hidden.shape), instance.cost)
     quality = np.where(hidden, rng.random(hidden.shape), instance.quality)
     expected = None if instance.expected is None else Estimates(quality, cost)  # seen by no policy, so all is other
-    outcomes = replace(instance, quality=quality, cost=cost, expected=expected)
+    latency_s = redrawn_signal(instance.latency_s, hidden, rng.uniform(0.1 if sooner_too else 1.0, 9, hidden.shape))
+    outcomes = replace(
+        instance,
+        quality=quality,
+        cost=cost,
+        expected=expected,
+        confidence=redrawn_signal(instance.confidence, hidden, rng.uniform(0, 9, hidden.shape)),
+        latency_s=latency_s,
+        energy_j=redrawn_signal(instance.energy_j, hidden, rng.uniform(0, 9, hidden.shape)),
+        draws=tuple(
+            latency_s[:, [k]] if latency_s is not None and replays_latency(deployment) else instance.draws[k]
+            for k, deployment in enumerate(instance.fleet)
+        ),
+    )
     if tokens is None:
         return World(outcomes, world.estimates)
     longer = tokens + rng.integers(500, 900, hidden.shape)
     return World(replace(outcomes, output_tokens=np.where(hidden, longer, tokens)), world.estimates)
+
+
+def redrawn_signal(values: FloatArray | None, hidden: BoolArray, factor: FloatArray) -> FloatArray | None:
+    """Return a signal whose hidden values are multiplied by a factor, all (n_queries, n_deployments)."""
+    return None if values is None else np.where(hidden, values * factor, values)
+
+
+def replays_latency(deployment: Deployment) -> bool:
+    """Return whether a deployment serves by measured latencies, which are then its draws."""
+    return ServiceTraits.of(deployment.service).replays_latency
 
 
 def with_other_arrivals(world: World, is_later: BoolArray, moment_s: float) -> World:

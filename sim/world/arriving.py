@@ -89,6 +89,7 @@ def arriving(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, 
             frozen(estimates.cost[rows]),
             repeat(0, len(rows)) if instance.priority is None else instance.priority[rows].tolist(),
             repeat(math.inf, len(rows)) if instance.due_s is None else (now_s + instance.due_s[rows]).tolist(),
+            repeat(1.0, len(rows)) if instance.preference is None else instance.preference[rows].tolist(),
             strict=True,
         )
         yield from zip(instance.gaps_s[block].tolist(), map(tuple.__new__, repeat(Query), fields), strict=True)

@@ -49,6 +49,7 @@ COLUMNS = {
     "cost_usd": "float64",
     "input_tokens": "int64",
     "output_tokens": "Int64",
+    "energy_j": "float64",
 }
 """The columns of the request table as a DataFrame, in order, with their pandas types."""
 
@@ -134,7 +135,8 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     """Return the request table as a DataFrame with ``COLUMNS``, the truth of what was served looked up.
 
     Rows and topics are joined here, as neither the world nor a policy sees them. A query that was not served has
-    quality 0, cost 0 and no output tokens. Of a query that was tried several times, the row speaks of the last try.
+    quality 0, cost 0 and neither output tokens nor energy. Of a query that was tried several times, the row speaks of
+    the last try.
     """
     rows, fate = instance.rows, np.asarray(table.fate)
     deployment = np.asarray(table.deployment)
@@ -150,6 +152,7 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     tokens = pd.array([pd.NA], dtype="Int64").repeat(len(rows))
     if instance.output_tokens is not None:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
+    energy_j = instance.energy_j
     columns = {
         "id": np.arange(len(rows)),
         "row": instance.table_row[rows],
@@ -169,6 +172,7 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         "cost_usd": outcome(instance.cost_usd) * np.asarray(table.price),
         "input_tokens": instance.features.input_tokens[rows],
         "output_tokens": tokens,
+        "energy_j": np.where(served, np.nan if energy_j is None else energy_j[rows, chosen], np.nan),
     }
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 

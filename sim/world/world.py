@@ -67,6 +67,7 @@ class World:
         self._rng = rng
         self._env = simpy.Environment()
         self._quality = instance.quality.data
+        self._energy_j = None if instance.energy_j is None else instance.energy_j.data
         self._rows: list[int] = instance.rows.tolist()
         self.table = RequestTable(np.cumsum(instance.gaps_s))
         self._left = len(self._rows)
@@ -174,7 +175,7 @@ class World:
     def _learn(self, job: Job, now_s: float) -> None:
         query = job.query
         quality = self._quality[self._rows[query.id], job.deployment]
-        self._tell(self._policy.learn, Feedback(query, job.deployment, quality, job.cost, now_s - query.arrived_at_s))
+        self._tell(self._policy.learn, self._feedback(job, quality, now_s))
 
     def _learn_in_part(self, job: Job, now_s: float) -> None:
         """Tell of an outcome at completion, and of its score when somebody gives one."""
@@ -184,11 +185,16 @@ class World:
         if opinions.flipped[query.id]:
             quality = 1.0 - quality
         quality = min(max(quality + float(opinions.error[query.id]), 0.0), 1.0)
-        scored = Feedback(query, job.deployment, quality, job.cost, now_s - query.arrived_at_s)
+        scored = self._feedback(job, quality, now_s)
         is_given = bool(opinions.given[query.id])
         self._tell(self._policy.learn, scored if is_given and delay_s == 0 else scored._replace(quality=math.nan))
         if is_given and delay_s > 0:
             after(self._env, delay_s, partial(self._tell, self._policy.learn_score, scored), COMPLETIONS)
+
+    def _feedback(self, job: Job, quality: float, now_s: float) -> Feedback:
+        query, k = job.query, job.deployment
+        energy_j = math.nan if self._energy_j is None else self._energy_j[self._rows[query.id], k]
+        return Feedback(query, k, quality, job.cost, now_s - query.arrived_at_s, energy_j)
 
     def _tell(self, learn: Callable[[Feedback], None], feedback: Feedback) -> None:
         try:

@@ -124,7 +124,10 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, case: str
 
 
 BESIDE: dict[str, tuple[dict[str, Any], str]] = {
-    "a measured latency": ({"m|latency_s": [1, 2, 3, 4]}, r"1 column is not read: 'm\|latency_s' \(in .*t\.csv\)$"),
+    "a latency in another unit": (
+        {"m|latency_ms": [1, 2, 3, 4]},
+        r"1 column is not read: 'm\|latency_ms' \(did you mean 'm\|latency_s'\?\) \(in .*t\.csv\)$",
+    ),
     "a feature that looks like a score": ({"difficulty": [0, 0.5, 1, 0.1]}, "1 column is not read: 'difficulty'"),
     "a text and a judgement of no model": (
         {"topic": ["a", "b", "c", "d"], "judge|verdict": [1, 0, 1, 0]},
@@ -285,13 +288,13 @@ def test_a_table_is_the_same_in_every_format(tmp_path: Path, name: str) -> None:
 def test_the_command_prints_one_note_of_what_it_does_not_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    several(**{"a|latency_s": [1, 2, 3, 4]}).to_csv(tmp_path / "t.csv", index=False)
+    several(**{"a|first_token_s": [1, 2, 3, 4]}).to_csv(tmp_path / "t.csv", index=False)
     np.save(tmp_path / "e.npy", np.eye(4, dtype=np.float32))
     words = [f"workload.path={tmp_path / 't.csv'}", f"workload.embeddings={tmp_path / 'e.npy'}"]
     few = ["workload=table", "workload.exclude=[c,d]", "policy=random", f"out={tmp_path / 'out'}"]
     assert main(["run", *few, *words]) == 0
     said = capsys.readouterr().err
-    assert said == f"switchyard: note: 1 column is not read: 'a|latency_s' (in {tmp_path / 't.csv'})\n"
+    assert said == f"switchyard: note: 1 column is not read: 'a|first_token_s' (in {tmp_path / 't.csv'})\n"
     assert pd.read_csv(tmp_path / "out" / "fleet.csv")["model"].tolist() == ["a", "b"]
 
 

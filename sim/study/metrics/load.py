@@ -80,11 +80,14 @@ def rent_per_1000_arrivals_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> f
 
 
 def energy_j(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
-    """Return the energy of all served output tokens, sum_j output tokens_j x J per token of its deployment.
+    """Return the energy of all served queries, sum_j energy_j: measured, else output tokens x J per token.
 
-    NaN if a deployment that served gives no J per token or the workload no output tokens: a part is not the total.
+    NaN if it is not known of a query that was served: a part is not the total. Records without the column ``energy_j``
+    know output tokens x J per token of the deployment only.
     """
     served = is_served(requests)
+    if "energy_j" in requests:
+        return float(numbers(requests, "energy_j")[served].sum())
     row = pd.Index(fleet["deployment"]).get_indexer(pd.Index(requests["deployment"][served]))
     return float((numbers(requests, "output_tokens")[served] * of_fleet(fleet, "energy_j_per_token")[row]).sum())
 

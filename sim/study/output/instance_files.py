@@ -20,6 +20,7 @@ from sim.instance import Instance
 from sim.interface import EmbeddingArray, Estimates, FloatArray
 from sim.selection import seen, unseen_topics
 from sim.study.fleet import fleet_table, unbounded
+from sim.workload import SIGNALS
 
 PROGRAM = (
     "maximise the sum over id and deployment of quality x share, where for each deployment the sum over id of cost x "
@@ -49,6 +50,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             **OF_A_QUERY,
             "priority": "class, 0 the most urgent; empty where the workload has none",
             "due_s": "seconds from arrival to the deadline; empty where the workload has none",
+            "preference": "weight of quality against cost, in [0, 1]; empty where the workload has none",
         },
     ),
     "truth.parquet": (
@@ -59,6 +61,9 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             **OUTCOME,
             "cost_usd": "the same cost in USD, at the prices of the beginning",
             "output_tokens": "length of the answer; empty where the workload has none",
+            "confidence": "how sure the model is of the answer; empty where the workload has none of the model",
+            "latency_s": "measured latency of the answer; empty where the workload has none of the model",
+            "energy_j": "joules of the answer, measured or by output token; empty where neither is known",
         },
     ),
     "estimates.parquet": (
@@ -130,6 +135,7 @@ class InstanceFiles:
                 "embedding": vectors(instance.features.embeddings[rows]),
                 "priority": pa.nulls(n_queries, pa.int64()) if instance.priority is None else instance.priority[rows],
                 "due_s": np.full(n_queries, np.nan) if instance.due_s is None else instance.due_s[rows],
+                "preference": np.full(n_queries, np.nan) if instance.preference is None else instance.preference[rows],
             },
         )
         outcomes = pairs("id", ids, names, instance.quality[rows], instance.cost[rows])
@@ -137,6 +143,9 @@ class InstanceFiles:
         outcomes["cost_usd"] = instance.cost_usd[rows].ravel()
         n_pairs = n_queries * len(names)
         outcomes["output_tokens"] = pa.nulls(n_pairs, pa.int64()) if tokens is None else tokens[rows].ravel()
+        for signal in SIGNALS:
+            values = getattr(instance, signal)
+            outcomes[signal] = np.full(n_pairs, np.nan) if values is None else values[rows].ravel()
         self._write("truth.parquet", replication, outcomes)
         for policy, (quality, cost) in estimates.items():
             named = {"policy": pa.array([policy] * n_pairs).dictionary_encode()}
@@ -148,10 +157,8 @@ class InstanceFiles:
 
     def _add_history(self, instance: Instance, names: list[str]) -> None:
         """Write the history of an instance."""
-        history, known = (
-            instance.setting.history,
-            seen(instance.scenario.workload.history, unseen_topics(instance.scenario)),
-        )
+        history, scenario = instance.setting.history, instance.scenario
+        known = seen(scenario.workload.history, unseen_topics(scenario))
         numbers = np.arange(len(history.quality))
         self._write(
             "history.parquet",

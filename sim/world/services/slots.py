@@ -107,7 +107,8 @@ class SlotsServer:
 
     Parameters
     ----------
-    slots : int
+    slots : float
+        ``inf`` for any number.
     durations_s : callable
         From a job to its time to the first token and from there to the last, at normal speed.
     """
@@ -115,7 +116,7 @@ class SlotsServer:
     on_room: Room | None = None
 
     def __init__(
-        self, slots: int, durations_s: Callable[[Job], tuple[float, float]], env: simpy.Environment, finish: Finish
+        self, slots: float, durations_s: Callable[[Job], tuple[float, float]], env: simpy.Environment, finish: Finish
     ) -> None:
         self._slots = slots
         self._durations_s = durations_s
