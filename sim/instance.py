@@ -66,6 +66,8 @@ class Instance:
         times then come of themselves.
     opinions : Opinions or None
         Of those who score answers; None where every score is exact and comes at completion.
+    confidence : array (n_test, n_deployments) or None
+        What comes with each answer, where the workload has it.
     expected : Estimates or None
         E[quality | query] and E[cost | query] of each test row (n_test, n_deployments), where the workload knows them;
         truth, like the outcomes.
@@ -90,6 +92,7 @@ class Instance:
     patience_s: tuple[FloatArray | None, ...]
     think_s: FloatArray | None
     opinions: Opinions | None = None
+    confidence: FloatArray | None = None
     expected: Estimates | None = None
 
 
@@ -182,6 +185,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
         think_s=think_s,
         opinions=opinions,
+        confidence=None if test.confidence is None else take(test.confidence, columns),
         expected=expected_outcomes(test, columns, fleet, units),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ MOST_COST_USD = 1e9
 """Of one query: a sum of costs must be a number, and one that shows each of them."""
 
 OUTCOMES = ("quality", "cost_usd", "output_tokens")
-OF_EACH_MODEL = (*OUTCOMES, *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
+OF_EACH_MODEL = (*OUTCOMES, "confidence", *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Rows:
         Time from arrival to each query's deadline.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
+    confidence : array (n, n_models) or None
+        What comes with each answer, for a router that looks at answers: such as a margin between the likeliest next
+        tokens, or the verdict of a judge. A policy sees it once the answer is there (``Answer.confidence``).
     expected_quality : array (n, n_models) or None
         E[score | query], in [0, 1], where the workload knows of what chance a score is one draw: what the best
         estimator would say of the query. Given the query, scores and costs are independent. Like the outcomes it is
@@ -56,6 +59,7 @@ class Rows:
     priority: IntArray | None = None
     due_s: FloatArray | None = None
     row: IntArray | None = None
+    confidence: FloatArray | None = None
     expected_quality: FloatArray | None = None
     expected_cost_usd: FloatArray | None = None
     expected_output_tokens: FloatArray | None = None
@@ -98,6 +102,10 @@ class Workload:
     tells_on_arrival : bool
         Whether a query tells on arrival what it would get and cost everywhere, as bids do in the AdWords model. Then
         the estimates of every estimator are the truth, and the history may be of other queries.
+    combined : callable or None
+        What several answers to one query are worth together, for policies that ``Combine``: from their scores
+        (n_answers,), in the order in which they were named, to a score in [0, 1], such as ``max``. None where nobody
+        knows.
 
     Raises
     ------
@@ -110,6 +118,7 @@ class Workload:
     test: Rows
     files: tuple[Path, ...] = ()
     tells_on_arrival: bool = False
+    combined: Callable[[FloatArray], float] | None = None
 
     def __post_init__(self) -> None:
         """Check the truth once, so that nothing downstream has to."""
