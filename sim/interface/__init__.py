@@ -7,7 +7,7 @@ A *cost* here is what a query takes from its deployment's budget, in that budget
 """
 
 from sim.interface.arrays import TOLERANCE, BoolArray, EmbeddingArray, FloatArray, IntArray, affords
-from sim.interface.policy import Estimates, Estimator, Policy, Predictor
+from sim.interface.policy import Estimates, Estimator, Policy, Predictor, reviews
 from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Keep, Query, State
 from sim.interface.setting import DeploymentInfo, Features, History, Setting
 
@@ -34,4 +34,5 @@ __all__ = [
     "Setting",
     "State",
     "affords",
+    "reviews",
 ]

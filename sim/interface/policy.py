@@ -93,3 +93,8 @@ class Policy(ABC):
 
     def learn_score(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
         """Take note of a score that came after ``learn`` heard of the rest of an outcome; by default ignore it."""
+
+
+def reviews(policy: Policy) -> bool:
+    """Return whether a policy looks at answers, by a ``review`` of its own."""
+    return getattr(policy.review, "__func__", None) is not Policy.review

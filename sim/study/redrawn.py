@@ -12,15 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.instance import Instance, Number, realise, stream
-from sim.interface import BoolArray, Decision, Estimates, Estimator, Features, IntArray, Policy
+from sim.interface import BoolArray, Combine, Decision, Estimates, Estimator, Features, IntArray, Keep, Policy
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
+from sim.world.call_table import call_frame
 from sim.world.record import frame
 from sim.world.world import simulate
 
-Made = dict[int, tuple[float, Decision]]
-"""For the number of each arrival, the time of its decision and the decision."""
+Made = dict[tuple[int, int], tuple[float, Decision | Keep | Combine]]
+"""For each arrival and its number of calls so far: when the policy decided, and what. After a call it has reviewed."""
 
 GRID_PER_S = 2.0**20  # times are whole multiples of 1 / GRID_PER_S, so that sums of gaps are exact in any order
 
@@ -32,13 +33,22 @@ class World:
     instance: Instance
     estimates: Estimates
 
-    def run(self, policy: Policy, asks: bool = False) -> tuple[pd.DataFrame, Made]:
-        """Return the record of a run, and the time and the decision of each arrival; ask what it believes, or not."""
+    def run(self, policy: Policy, asks: bool = False) -> tuple[pd.DataFrame, pd.DataFrame | None, Made]:
+        """Return the tables of requests and of calls of a run, and what was decided; ask what it believes, or not."""
         watched = Watched(policy, asks)
         rng = stream(*self.instance.seeds, "policy")
         table = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
-        made = [decision._replace(fallbacks=tuple(decision.fallbacks)) for decision in watched.decisions()]
-        return frame(table, self.instance), dict(enumerate(zip(watched.decided_at_s(), made, strict=True)))
+        decided = zip(watched.decided_at_s(), watched.decisions(), strict=True)
+        made: Made = {(number, 0): one for number, one in enumerate(decided)} | watched.reviewed()
+        calls = None if table.calls is None else call_frame(table.calls, self.instance)
+        return frame(table, self.instance), calls, {key: (now_s, plain(what)) for key, (now_s, what) in made.items()}
+
+
+def plain(outcome: Decision | Keep | Combine) -> Decision | Keep | Combine:
+    """Return the same with tuples in the place of other sequences, so that two can be compared."""
+    if isinstance(outcome, Decision):
+        return outcome._replace(fallbacks=tuple(outcome.fallbacks), alongside=tuple(outcome.alongside))
+    return Combine(tuple(outcome.indices)) if isinstance(outcome, Combine) else outcome
 
 
 def world_of(estimator: Estimator | None, scenario: Scenario, seed: int, estimates: EstimateCache | None) -> World:
@@ -69,27 +79,31 @@ def taken(world: World, rows: IntArray) -> World:
             due_s=take(instance.due_s),
             table_row=instance.table_row[rows],
             source=take(instance.source),
+            confidence=take(instance.confidence),
             expected=None if instance.expected is None else Estimates(*(each[rows] for each in instance.expected)),
         ),
         Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
     )
 
 
-def redrawn(world: World, hidden: BoolArray, costs_too: bool) -> World:
-    """Redraw the outcomes marked in ``hidden`` (n_queries, n_deployments).
+def redrawn(world: World, hidden: BoolArray, costs_too: bool, unscored: BoolArray | None = None) -> World:
+    """Redraw the outcomes marked in ``hidden`` (n_queries, n_deployments), and the scores marked in ``unscored`` too.
 
     Answers only grow longer, so that what is unfinished stays so.
     """
     instance, rng = world.instance, stream(*world.instance.seeds, "other outcomes")
-    tokens = instance.output_tokens
+    tokens, confidence = instance.output_tokens, instance.confidence
     cost = np.where(hidden & costs_too, instance.cost * rng.uniform(0.1, 9, hidden.shape), instance.cost)
-    quality = np.where(hidden, rng.random(hidden.shape), instance.quality)
+    no_score = hidden if unscored is None else hidden | unscored
+    quality = np.where(no_score, rng.random(hidden.shape), instance.quality)
     expected = None if instance.expected is None else Estimates(quality, cost)  # seen by no policy, so all is other
     outcomes = replace(instance, quality=quality, cost=cost, expected=expected)
-    if tokens is None:
-        return World(outcomes, world.estimates)
-    longer = tokens + rng.integers(500, 900, hidden.shape)
-    return World(replace(outcomes, output_tokens=np.where(hidden, longer, tokens)), world.estimates)
+    if tokens is not None:
+        longer = tokens + rng.integers(500, 900, hidden.shape)
+        outcomes = replace(outcomes, output_tokens=np.where(hidden, longer, tokens))
+    if confidence is not None:  # those of others, so that they are of the same kind
+        outcomes = replace(outcomes, confidence=np.where(hidden, rng.permutation(confidence), confidence))
+    return World(outcomes, world.estimates)
 
 
 def with_other_arrivals(world: World, is_later: BoolArray, moment_s: float) -> World:

@@ -16,7 +16,7 @@ import numpy as np
 import simpy
 
 from sim.instance import Instance
-from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
+from sim.interface import Decision, Estimates, Feedback, Policy, Query, State, reviews
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving
@@ -64,11 +64,6 @@ def simulate(
     except SeveralCalls:
         rng.bit_generator.state = beginning
         return World(name, policy, instance, estimates, rng, in_rounds=True).run()
-
-
-def reviews(policy: Policy) -> bool:
-    """Return whether a policy looks at answers, by a ``review`` of its own."""
-    return getattr(policy.review, "__func__", None) is not Policy.review
 
 
 class World:
