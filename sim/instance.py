@@ -96,8 +96,8 @@ class Instance:
     patience_s: tuple[FloatArray | None, ...]
     think_s: FloatArray | None
     opinions: Opinions | None = None
-    expected: Estimates | None = None
     confidence: FloatArray | None = None
+    expected: Estimates | None = None
     latency_s: FloatArray | None = None
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
@@ -201,8 +201,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),
         think_s=think_s,
         opinions=opinions,
-        expected=expected_outcomes(test, columns, fleet, units),
         confidence=None if test.confidence is None else take(test.confidence, columns),
+        expected=expected_outcomes(test, columns, fleet, units),
         latency_s=latency_s,
         energy_j=energy_in_j(test, columns, fleet),
         preference=test.preference,

@@ -227,6 +227,8 @@ class Scenario:
         Topics (``Rows.source``) that are left out of the history.
     feedback : Scores
         What reaches policies of the scores of their answers.
+    max_calls : int
+        How many calls a policy may make for one query, in all of its rounds; one that asks for more is an error.
     """
 
     workload: Workload
@@ -245,6 +247,7 @@ class Scenario:
     n_queries: int | None = None
     unseen: Sequence[str] = ()
     feedback: Scores = Scores()  # noqa: RUF009 - immutable
+    max_calls: int = 8
 
     def __post_init__(self) -> None:
         """Check the settings that no part of it checks."""
@@ -258,3 +261,4 @@ class Scenario:
             )
         check_number("n_queries", self.n_queries, least=1, null="for all test queries")
         check_number("decision_s", self.decision_s, least=0, most=MOST_DECISION_S)
+        check_number("max_calls", self.max_calls, least=1)

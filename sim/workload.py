@@ -40,7 +40,7 @@ class Rows:
     confidence : array (n, n_models) or None
         How sure each model was of its answer: finite, at least 0, and the larger the surer. A margin between the two
         best answers is one, of logits or of probabilities, and so is a self-score in [0, 1]. Scales differ between
-        models. A policy sees it with the answer. NaN for every query of a model that has none.
+        models. A policy sees it with the answer (``Answer.confidence``). NaN for every query of a model that has none.
     latency_s : array (n, n_models) or None
         Measured time from the request to the last token, above 0, which services that replay measurements take. NaN
         for every query of a model that has none.
@@ -68,10 +68,10 @@ class Rows:
     priority: IntArray | None = None
     due_s: FloatArray | None = None
     row: IntArray | None = None
+    confidence: FloatArray | None = None
     expected_quality: FloatArray | None = None
     expected_cost_usd: FloatArray | None = None
     expected_output_tokens: FloatArray | None = None
-    confidence: FloatArray | None = None
     latency_s: FloatArray | None = None
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
@@ -114,6 +114,10 @@ class Workload:
     tells_on_arrival : bool
         Whether a query tells on arrival what it would get and cost everywhere, as bids do in the AdWords model. Then
         the estimates of every estimator are the truth, and the history may be of other queries.
+    combined : callable or None
+        What several answers to one query are worth together, for policies that ``Combine``: from their scores
+        (n_answers,), in the order in which they were named, to a score in [0, 1], such as ``max``. None where nobody
+        knows.
 
     Raises
     ------
@@ -126,6 +130,7 @@ class Workload:
     test: Rows
     files: tuple[Path, ...] = ()
     tells_on_arrival: bool = False
+    combined: Callable[[FloatArray], float] | None = None
 
     def __post_init__(self) -> None:
         """Check the truth once, so that nothing downstream has to."""

@@ -88,6 +88,7 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         n_queries=config.n_queries,
         unseen=tuple(config.unseen),
         feedback=build(config.feedback, "feedback"),
+        max_calls=config.max_calls,
     )
     return {name: replace(scenario, order=order) for name, order in orders.items()}
 

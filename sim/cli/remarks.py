@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from sim.deployment import Deployment
 from sim.errors import note
 from sim.instance import stream
-from sim.interface import Policy
+from sim.interface import Policy, reviews
 from sim.scenario import Scenario
 from sim.scores import Scores
 from sim.study.experiment import check_draws
@@ -59,6 +59,9 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
     if scenario.feedback != Scores() and not any(learns(policy) for policy in policies.values()):
         yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from outcomes"
+    if scenario.workload.test.confidence is None:
+        for name in (name for name, policy in policies.items() if reviews(policy) and mentions(policy, "confidence")):
+            yield f"{name} looks at the confidence of answers, and the workload has none, so that each is NaN to it"
     if config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
         yield f"estimator= does nothing, as {' and '.join(map(str, config.policy))} make no use of estimates"
 

@@ -7,13 +7,15 @@ A *cost* here is what a query takes from its deployment's budget, in that budget
 """
 
 from sim.interface.arrays import TOLERANCE, BoolArray, EmbeddingArray, FloatArray, IntArray, affords
-from sim.interface.policy import Estimates, Estimator, Policy, Predictor
-from sim.interface.queries import Decision, Feedback, Gate, Query, State
+from sim.interface.policy import Estimates, Estimator, Policy, Predictor, reviews
+from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Keep, Query, State
 from sim.interface.setting import DeploymentInfo, Features, History, Setting
 
 __all__ = [
     "TOLERANCE",
+    "Answer",
     "BoolArray",
+    "Combine",
     "Decision",
     "DeploymentInfo",
     "EmbeddingArray",
@@ -25,10 +27,12 @@ __all__ = [
     "Gate",
     "History",
     "IntArray",
+    "Keep",
     "Policy",
     "Predictor",
     "Query",
     "Setting",
     "State",
     "affords",
+    "reviews",
 ]

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from sim.interface.arrays import FloatArray
-from sim.interface.queries import Decision, Feedback, Gate, Query, State
+from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Keep, Query, State
 from sim.interface.setting import Features, History, Setting
 
 
@@ -69,6 +69,17 @@ class Policy(ABC):
         """Choose for all queries of a gate at once, in their order; by default one by one."""
         return [self.decide(query, state) for query in queries]
 
+    def review(self, query: Query, answers: Sequence[Answer], state: State) -> Decision | Keep | Combine:
+        """Say what becomes of a query whose round of calls has ended: ask again, keep an answer, or give up.
+
+        It is asked after every round, with the answers of all rounds in the order in which they were asked for; those
+        that never came are among them (``Answer.fate``). A ``Decision`` asks elsewhere, in one more round;
+        ``Decision(None)`` gives the query up, and what its calls have cost is spent. By default the answer that came
+        first is kept, and a query without an answer is given up.
+        """
+        came = [(answer.latency_s, index) for index, answer in enumerate(answers) if answer.came]
+        return Keep(min(came)[1]) if came else Decision(None)
+
     def believes(self, query: Query) -> Estimates:
         """Return the quality and cost (n_deployments,) that the rule would now decide by; it must change nothing.
 
@@ -82,3 +93,8 @@ class Policy(ABC):
 
     def learn_score(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
         """Take note of a score that came after ``learn`` heard of the rest of an outcome; by default ignore it."""
+
+
+def reviews(policy: Policy) -> bool:
+    """Return whether a policy looks at answers, by a ``review`` of its own."""
+    return getattr(policy.review, "__func__", None) is not Policy.review

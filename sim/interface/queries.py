@@ -1,4 +1,4 @@
-"""What passes between the world and a policy while queries arrive: queries, states, decisions and feedback.
+"""What passes between the world and a policy while queries arrive: queries, states, decisions, answers and feedback.
 
 Nothing here holds an outcome that has not been revealed.
 """
@@ -83,15 +83,74 @@ class Decision(NamedTuple):
         unless the scenario loses such queries (``Setting.refused``).
     explores : bool
         Whether the query goes there to learn or to sample rather than because it is best; recorded, and nothing else.
+    alongside : sequence of int
+        Further deployments that are asked at the same time. They and the first are one round of calls, which ends when
+        all of its calls have ended; then ``Policy.review`` says what becomes of the query. The fallbacks are those of
+        the first call alone.
     """
 
     deployment: int | None
     fallbacks: Sequence[int] = ()
     explores: bool = False
+    alongside: Sequence[int] = ()
+
+
+class Answer(NamedTuple):
+    """What a router sees of one call when its round has ended: never the quality of the answer.
+
+    A call that was refused or lost is here too, as an answer that never came: it cost nothing, and its ``fate`` says
+    what became of it.
+
+    Parameters
+    ----------
+    deployment : int
+        The one that answered; of a call that none took, the first choice.
+    cost : float
+        In the unit of the deployment's budget.
+    latency_s : float
+        From the moment at which the call was made to its last token, or to its loss.
+    output_tokens : int
+        0 where the workload has no lengths.
+    confidence : float
+        What the workload says of the answer besides, see ``sim.workload.Rows.confidence``; NaN where it has none.
+    fate : str
+        ``served``, or how the call ended: ``exhausted``, ``rejected``, ``too_long``, ``abandoned``, ``timed_out`` or
+        ``failed``.
+    """
+
+    deployment: int
+    cost: float
+    latency_s: float
+    output_tokens: int
+    confidence: float
+    fate: str = "served"
+
+    @property
+    def came(self) -> bool:
+        """Whether there is an answer to keep."""
+        return self.fate == "served"
+
+
+class Keep(NamedTuple):
+    """Hand one answer to the user: its place among the answers, from 0."""
+
+    index: int  # type: ignore[assignment]  # it hides the method of tuples, which nobody needs here
+
+
+class Combine(NamedTuple):
+    """Hand the user what several answers make together: their places among the answers, from 0.
+
+    Only where the workload says what a combination is worth, see ``sim.workload.Workload.combined``.
+    """
+
+    indices: Sequence[int]
 
 
 class Feedback(NamedTuple):
     """The outcome of one served query, at its completion and for the deployment that served it only.
+
+    Of a query that took several calls there is one for each answer that came, all once the query has ended: the score
+    is of the answer that was kept, and NaN for every other and for those that were combined.
 
     Parameters
     ----------
@@ -102,7 +161,7 @@ class Feedback(NamedTuple):
     cost : float
         In the unit of the deployment's budget.
     latency_s : float
-        From arrival to the last token.
+        From arrival to the last token; of an answer that was kept after a review, to the end of that review.
     energy_j : float
         Energy of the answer in joules, measured or by the token; NaN where neither is known. Like the latency, a policy
         hears it now and not before.

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sim.instance import realise, stream
-from sim.interface import BoolArray, Estimates, IntArray, Policy
+from sim.interface import BoolArray, Decision, Estimates, IntArray, Policy
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, world_of
@@ -43,6 +43,8 @@ def counterfactual_fence(
 ) -> None:
     """Redraw the outcomes of deployments that a query was never offered to: the whole record must stay the same.
 
+    Where queries take several calls, the scores of answers that were not kept are others too, as nobody hears of them.
+
     Parameters
     ----------
     fresh : callable
@@ -59,11 +61,13 @@ def counterfactual_fence(
         If the policy decides otherwise; the message names the query.
     """
     world = world_of(fresh().estimator, scenario, seed, estimates)
-    requests, decisions = world.run(fresh())
-    hidden = ~offered(requests, decisions, len(world.instance.fleet))
-    again, others = redrawn(world, hidden, costs_too=True, sooner_too=True).run(fresh())
+    requests, calls, decisions = world.run(fresh())
+    marks = offered(requests, calls, decisions, len(world.instance.fleet))
+    unscored = None if calls is None else ~kept(calls, marks.shape)
+    again, calls_again, others = redrawn(world, ~marks, costs_too=True, sooner_too=True, unscored=unscored).run(fresh())
     demand_same(decisions, others, np.inf, "it saw the outcome of a deployment that a query was never offered to")
-    if not requests.equals(again):
+    same_calls = calls is calls_again or (calls is not None and calls_again is not None and calls.equals(calls_again))
+    if not (requests.equals(again) and same_calls):
         raise AssertionError("the record depends on outcomes of deployments that a query was never offered to")
 
 
@@ -77,8 +81,9 @@ def causal_fence(
     """Redraw what has not been revealed by a moment: the decisions up to that moment must stay the same.
 
     First the queries that arrive later are others, and come at other times. Then the outcomes of queries that have
-    arrived and are not finished are others. Their costs are redrawn only where no true cost is committed: a hard budget
-    that counts true costs from admission on tells, by refusing a later query, a little of what is in flight.
+    arrived and are not finished are others; of those of their answers that are there already, only the scores are.
+    Costs are redrawn only where no true cost is committed: a hard budget that counts true costs from admission on
+    tells, by refusing a later query, a little of what is in flight.
 
     Parameters
     ----------
@@ -93,18 +98,19 @@ def causal_fence(
         If the policy decides otherwise; the message names the query.
     """
     world = world_of(fresh().estimator, scenario, seed, estimates)
-    requests, decisions = world.run(fresh())
+    requests, calls, decisions = world.run(fresh())
     arrived_at_s, finished_at_s = requests["arrived_at_s"].to_numpy(), requests["finished_at_s"].to_numpy()
     decided_at_s = np.sort([time_s for time_s, _ in decisions.values()])
     costs_too = scenario.reserve == "estimate" or bool(np.isinf(world.instance.setting.budgets).all())
     for share in shares:
         moment_s = float(decided_at_s[int(share * len(decided_at_s))])
         is_later = arrived_at_s > moment_s
-        _, others = with_other_arrivals(world, is_later, moment_s).run(fresh())
+        *_, others = with_other_arrivals(world, is_later, moment_s).run(fresh())
         demand_same(decisions, others, moment_s, "it saw a query that had not arrived")
         is_unfinished = ~is_later & ~(finished_at_s <= moment_s)  # not finished at all is NaN
-        hidden = np.repeat(is_unfinished[:, None], len(world.instance.fleet), axis=1)
-        _, others = redrawn(world, hidden, costs_too).run(fresh())
+        unscored = np.repeat(is_unfinished[:, None], len(world.instance.fleet), axis=1)
+        hidden = unscored if calls is None else unscored & ~answered(calls, moment_s, unscored.shape)
+        *_, others = redrawn(world, hidden, costs_too, unscored=unscored).run(fresh())
         demand_same(decisions, others, moment_s, "it saw the outcome of a query that was not finished")
 
 
@@ -120,8 +126,8 @@ def reset_forgets(
     """
     world = world_of(fresh().estimator, scenario, seed, estimates)
     policy = fresh()
-    _, decisions = world.run(policy)
-    _, others = world.run(policy)
+    *_, decisions = world.run(policy)
+    *_, others = world.run(policy)
     demand_same(decisions, others, np.inf, "reset left something of the run before, or it uses chance of its own")
 
 
@@ -136,8 +142,8 @@ def asking_changes_nothing(
         If it decides otherwise when it is asked; the message names the query.
     """
     world = world_of(fresh().estimator, scenario, seed, estimates)
-    _, decisions = world.run(fresh())
-    _, others = world.run(fresh(), asks=True)
+    *_, decisions = world.run(fresh())
+    *_, others = world.run(fresh(), asks=True)
     demand_same(decisions, others, np.inf, "believes changes the policy, or it uses chance of its own")
 
 
@@ -166,29 +172,56 @@ def purity_of_estimator(fresh: Callable[[], Policy], scenario: Scenario, seed: i
         demand_equal(alone, predict(chosen(features, np.array([row]))), np.array([row]), "when the row is alone")
 
 
-def offered(requests: pd.DataFrame, decisions: Made, n_deployments: int) -> BoolArray:
+def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made, n_deployments: int) -> BoolArray:
     """Mark the deployments that each query was offered to (n_queries, n_deployments).
 
-    They are its choices in turn up to the one that served it, and all of them if it was offered more than once.
+    They are the choices of each of its calls in turn up to the one that served it, and all of them if the call was
+    offered more than once.
     """
     marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
-    is_first_try = (requests["fate"] == "served") & (requests["offered_at_s"] == requests["decided_at_s"])
-    for number, (served_by, stops) in enumerate(zip(requests["deployment"].cat.codes, is_first_try, strict=True)):
-        _, decision = decisions[number]
-        if decision.deployment is None:
-            continue
-        for choice in (decision.deployment, *decision.fallbacks):
+    tried = requests.assign(query=requests["id"], place=0) if calls is None else calls
+    is_first_try = (tried["fate"] == "served") & (tried["offered_at_s"] == tried["decided_at_s"])
+    n_calls = [0] * len(requests)  # so far
+    for number, place, served_by, stops in zip(
+        tried["query"], tried["place"], tried["deployment"].cat.codes, is_first_try, strict=True
+    ):
+        _, decision = decisions[number, n_calls[number] - place]
+        n_calls[number] += 1
+        assert isinstance(decision, Decision)  # of which the call was one
+        choices = decision.alongside[place - 1 : place] if place else (decision.deployment, *decision.fallbacks)
+        for choice in choices:
+            if choice is None:
+                break
             marks[number, choice] = True
             if stops and choice == served_by:
                 break
     return marks
 
 
+def kept(calls: pd.DataFrame, shape: tuple[int, ...]) -> BoolArray:
+    """Mark the deployments whose answer each query kept (n_queries, n_deployments)."""
+    return marked(calls[calls["kept"]], shape)
+
+
+def answered(calls: pd.DataFrame, moment_s: float, shape: tuple[int, ...]) -> BoolArray:
+    """Mark the deployments that had answered each query by a moment (n_queries, n_deployments)."""
+    return marked(calls[calls["finished_at_s"] <= moment_s], shape)
+
+
+def marked(calls: pd.DataFrame, shape: tuple[int, ...]) -> BoolArray:
+    """Mark where these calls were served (n_queries, n_deployments)."""
+    marks = np.zeros(shape, dtype=np.bool_)
+    marks[calls["query"], calls["deployment"].cat.codes] = True
+    return marks
+
+
 def demand_same(decisions: Made, others: Made, until_s: float, saw: str) -> None:
     """Raise AssertionError for the first query up to a time on which two runs decided differently."""
-    for number, (time_s, decision) in decisions.items():
-        if time_s <= until_s and others.get(number) != (time_s, decision):
-            raise AssertionError(f"the decision on query {number}, at {time_s:.6g} s, would have been another: {saw}")
+    in_order = sorted(decisions.items(), key=lambda made: (made[1][0], made[0]))
+    for (number, n_calls), (time_s, decision) in in_order:
+        if time_s <= until_s and others.get((number, n_calls)) != (time_s, decision):
+            what = "decision on" if n_calls == 0 else f"review after {n_calls} call{'s' * (n_calls > 1)} of"
+            raise AssertionError(f"the {what} query {number}, at {time_s:.6g} s, would have been another: {saw}")
 
 
 def demand_equal(estimates: Estimates, others: Estimates, rows: IntArray, when: str) -> None:

@@ -33,6 +33,7 @@ from sim.study.record.checks import check
 from sim.study.record.window import rented
 from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
+from sim.world.call_table import call_frame
 from sim.world.record import frame
 from sim.world.world import simulate
 
@@ -44,7 +45,10 @@ ALWAYS = (
 
 @dataclass(frozen=True)
 class Run:
-    """One policy's replication: its requests, its row of the summary, its instance and its fleet's table."""
+    """One policy's replication: its requests, its row of the summary, its instance and its fleet's table.
+
+    ``calls`` is the call table; None where each query took one call.
+    """
 
     policy: str
     replication: int
@@ -52,6 +56,7 @@ class Run:
     summary: dict[str, float | int | str]
     instance: Instance
     fleet: pd.DataFrame
+    calls: pd.DataFrame | None = None
 
 
 def compare(
@@ -90,7 +95,8 @@ def runs(
     oracle : Oracle
         Its ``approximate_optimum`` is the denominator of ``relative_quality``, the value of its ``optimum`` that of
         ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices may change
-        during the run, or estimates are reserved: the program then bounds nothing. Where it does and the workload knows
+        during the run, or estimates are reserved: the program then bounds nothing. Nor does it bound a policy that
+        combines answers. Where it does and the workload knows
         expected quality, ``bayes_ratio`` is quality over the program on that and on true costs. No policy that sees no
         outcome beforehand has more than 1 in expectation, though it may be lucky in one run. The costs are true ones,
         as a budget refuses what it cannot pay, so that what it accepts costs less than is expected.
@@ -167,15 +173,17 @@ def replicate(
         table = simulate(name, policy, losing(instance) if name == PUBLISHED else instance, predicted, rng)
         wall_s = time.perf_counter() - began
         requests = frame(table, instance)
+        calls = None if table.calls is None else call_frame(table.calls, instance)
         measured = discard_warm_up(requests, warm_up)
         try:
-            check(requests, fleet)
-            check_metrics(requests, measured, fleet, table.openings)
-            of_optimum = share_of_optimum(float(requests["quality"].sum()), most)
+            check(requests, fleet, calls)
+            check_metrics(requests, measured, fleet, table.openings, calls)
+            limit = float("nan") if table.combined else most  # it is of single answers
+            of_optimum = share_of_optimum(float(requests["quality"].sum()), limit)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
         used = rented(fleet, table.openings, measured)
-        figures = totals(requests) | money(requests, rented(fleet, table.openings, requests))
+        figures = totals(requests) | money(requests, rented(fleet, table.openings, requests), calls)
         if name == APPROXIMATE:
             approximate = figures["quality"]
         summary: dict[str, float | int | str] = {
@@ -186,12 +194,12 @@ def replicate(
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": of_optimum,
-            "bayes_ratio": ratio(figures["quality"], bayes),
+            "bayes_ratio": ratio(figures["quality"], float("nan") if table.combined else bayes),
             "overshoot": max(table.overshoot_share),
-            **{column: evaluate(metric, measured, used) for column, metric in metrics.items()},
+            **{column: evaluate(metric, measured, used, calls) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
-        yield Run(name, replication, requests, summary, instance, fleet)
+        yield Run(name, replication, requests, summary, instance, fleet, calls)
 
 
 def check_draws(seed: int, replications: int) -> None:

@@ -13,16 +13,28 @@ import pandas as pd
 
 from sim.deployment import Deployment
 from sim.instance import Instance, Number, realise, stream
-from sim.interface import BoolArray, Decision, Estimates, Estimator, Features, FloatArray, IntArray, Policy
+from sim.interface import (
+    BoolArray,
+    Combine,
+    Decision,
+    Estimates,
+    Estimator,
+    Features,
+    FloatArray,
+    IntArray,
+    Keep,
+    Policy,
+)
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.traits import ServiceTraits
+from sim.world.call_table import call_frame
 from sim.world.record import frame
 from sim.world.world import simulate
 
-Made = dict[int, tuple[float, Decision]]
-"""For the number of each arrival, the time of its decision and the decision."""
+Made = dict[tuple[int, int], tuple[float, Decision | Keep | Combine]]
+"""For each arrival and its number of calls so far: when the policy decided, and what. After a call it has reviewed."""
 
 GRID_PER_S = 2.0**20  # times are whole multiples of 1 / GRID_PER_S, so that sums of gaps are exact in any order
 
@@ -34,13 +46,22 @@ class World:
     instance: Instance
     estimates: Estimates
 
-    def run(self, policy: Policy, asks: bool = False) -> tuple[pd.DataFrame, Made]:
-        """Return the record of a run, and the time and the decision of each arrival; ask what it believes, or not."""
+    def run(self, policy: Policy, asks: bool = False) -> tuple[pd.DataFrame, pd.DataFrame | None, Made]:
+        """Return the tables of requests and of calls of a run, and what was decided; ask what it believes, or not."""
         watched = Watched(policy, asks)
         rng = stream(*self.instance.seeds, "policy")
         table = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
-        made = [decision._replace(fallbacks=tuple(decision.fallbacks)) for decision in watched.decisions()]
-        return frame(table, self.instance), dict(enumerate(zip(watched.decided_at_s(), made, strict=True)))
+        decided = zip(watched.decided_at_s(), watched.decisions(), strict=True)
+        made: Made = {(number, 0): one for number, one in enumerate(decided)} | watched.reviewed()
+        calls = None if table.calls is None else call_frame(table.calls, self.instance)
+        return frame(table, self.instance), calls, {key: (now_s, plain(what)) for key, (now_s, what) in made.items()}
+
+
+def plain(outcome: Decision | Keep | Combine) -> Decision | Keep | Combine:
+    """Return the same with tuples in the place of other sequences, so that two can be compared."""
+    if isinstance(outcome, Decision):
+        return outcome._replace(fallbacks=tuple(outcome.fallbacks), alongside=tuple(outcome.alongside))
+    return Combine(tuple(outcome.indices)) if isinstance(outcome, Combine) else outcome
 
 
 def world_of(estimator: Estimator | None, scenario: Scenario, seed: int, estimates: EstimateCache | None) -> World:
@@ -81,15 +102,18 @@ def taken(world: World, rows: IntArray) -> World:
     )
 
 
-def redrawn(world: World, hidden: BoolArray, costs_too: bool, sooner_too: bool = False) -> World:
-    """Redraw the outcomes marked in ``hidden`` (n_queries, n_deployments).
+def redrawn(
+    world: World, hidden: BoolArray, costs_too: bool, sooner_too: bool = False, unscored: BoolArray | None = None
+) -> World:
+    """Redraw the outcomes marked in ``hidden`` (n_queries, n_deployments), and the scores marked in ``unscored`` too.
 
     Answers only grow longer, so that what is unfinished stays so; measured latencies too, unless ``sooner_too``.
     """
     instance, rng = world.instance, stream(*world.instance.seeds, "other outcomes")
     tokens = instance.output_tokens
     cost = np.where(hidden & costs_too, instance.cost * rng.uniform(0.1, 9, hidden.shape), instance.cost)
-    quality = np.where(hidden, rng.random(hidden.shape), instance.quality)
+    no_score = hidden if unscored is None else hidden | unscored
+    quality = np.where(no_score, rng.random(hidden.shape), instance.quality)
     expected = None if instance.expected is None else Estimates(quality, cost)  # seen by no policy, so all is other
     latency_s = redrawn_signal(instance.latency_s, hidden, rng.uniform(0.1 if sooner_too else 1.0, 9, hidden.shape))
     outcomes = replace(

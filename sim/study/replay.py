@@ -10,11 +10,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from sim.assignment.certified import GAP
 from sim.assignment.program import DECLINE, Bound
 from sim.instance import Instance
-from sim.interface import Decision, Estimates, Feedback, FloatArray, IntArray, Policy, Query, Setting, State
+from sim.interface import (
+    Answer,
+    Combine,
+    Decision,
+    Estimates,
+    Feedback,
+    FloatArray,
+    IntArray,
+    Keep,
+    Policy,
+    Query,
+    Setting,
+    State,
+    reviews,
+)
 
 
 class Replay(Policy):
@@ -26,6 +41,54 @@ class Replay(Policy):
     def decide(self, query: Query, state: State) -> Decision:
         """Look it up."""
         return self._decisions[query.id]
+
+
+class ReplayCalls(Policy):
+    """Make the calls of a run again, round by round, and keep what it kept.
+
+    A call that is refused this time is an answer that never came; if it was the one that was kept, the answer is kept
+    that came first.
+
+    Parameters
+    ----------
+    requests, calls : DataFrame
+        The tables of that run.
+    """
+
+    def __init__(self, requests: pd.DataFrame, calls: pd.DataFrame) -> None:
+        self._rounds: list[list[list[int]]] = [[] for _ in range(len(requests))]
+        self._kept: dict[int, int] = {}
+        codes = calls["deployment"].cat.codes.tolist()
+        n_calls = [0] * len(requests)
+        for query, number, deployment, kept in zip(calls["query"], calls["round"], codes, calls["kept"], strict=True):
+            if number == len(self._rounds[query]):
+                self._rounds[query].append([])
+            self._rounds[query][number].append(deployment)
+            if kept:
+                self._kept[query] = n_calls[query]
+            n_calls[query] += 1
+        self._given_up = set(requests.loc[requests["fate"] == "declined", "id"])
+
+    def decide(self, query: Query, state: State) -> Decision:
+        """Ask for the first round."""
+        return self._ask(query.id, 0)
+
+    def review(self, query: Query, answers: Sequence[Answer], state: State) -> Decision | Keep | Combine:
+        """Ask for the next round; after the last one do as the run did."""
+        n_asked = n_rounds = 0
+        while n_asked < len(answers):
+            n_asked += len(self._rounds[query.id][n_rounds])
+            n_rounds += 1
+        if n_rounds < len(self._rounds[query.id]):
+            return self._ask(query.id, n_rounds)
+        kept = self._kept.get(query.id)
+        if kept is not None and answers[kept].came:
+            return Keep(kept)
+        return Decision(None) if query.id in self._given_up else super().review(query, answers, state)
+
+    def _ask(self, number: int, round_: int) -> Decision:
+        rounds = self._rounds[number]
+        return Decision(rounds[round_][0], alongside=rounds[round_][1:]) if rounds else Decision(None)
 
 
 def planned(plan: IntArray, surplus: FloatArray | None = None) -> list[Decision]:
@@ -88,12 +151,16 @@ class Watched(Policy):
         self.estimator = policy.estimator
         self.paces = policy.paces
         self._noted: dict[int, tuple[float, Estimates | None, Decision]] = {}
+        self._reviewed: dict[tuple[int, int], tuple[float, Decision | Keep | Combine]] = {}
+        if reviews(policy):  # only then, as a policy without a review takes no rounds
+            self.review = self._review  # type: ignore[method-assign]
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Begin a run and its note; the policy's gate holds from then on."""
         self._policy.reset(setting, rng)
         self.gate = self._policy.gate
         self._noted = {}
+        self._reviewed = {}
 
     def decide(self, query: Query, state: State) -> Decision:
         """Let the policy decide, and note it."""
@@ -110,6 +177,12 @@ class Watched(Policy):
             self._noted[query.id] = (state.now_s, of_it, decision)
         return decisions
 
+    def _review(self, query: Query, answers: Sequence[Answer], state: State) -> Decision | Keep | Combine:
+        """Let the policy review, and note it."""
+        outcome = self._policy.review(query, answers, state)
+        self._reviewed[query.id, len(answers)] = (state.now_s, outcome)
+        return outcome
+
     def learn(self, feedback: Feedback) -> None:
         """Pass it on."""
         self._policy.learn(feedback)
@@ -125,6 +198,10 @@ class Watched(Policy):
     def decisions(self) -> list[Decision]:
         """Return what was decided, in order of arrival."""
         return [decision for _, (_, _, decision) in sorted(self._noted.items())]
+
+    def reviewed(self) -> dict[tuple[int, int], tuple[float, Decision | Keep | Combine]]:
+        """Return when each review was, and what came of it, by the query and its number of calls so far."""
+        return self._reviewed
 
     def estimates(self) -> Estimates:
         """Return the quality and cost that it believed when it was asked, each (n_queries, n_deployments)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import simpy
 
@@ -16,6 +16,7 @@ from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
+from sim.world.call_table import columns_of
 from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
@@ -25,6 +26,10 @@ from sim.world.stations.station import Station
 
 Views = tuple[IntArray, IntArray, FloatArray, BoolArray]
 RETRIED = (REJECTED, ABANDONED, TIMED_OUT, FAILED)
+
+
+class SeveralCalls(Exception):  # noqa: N818 - it is no error
+    """A decision asks several deployments at once."""
 
 
 class Dispatcher:
@@ -40,7 +45,15 @@ class Dispatcher:
     finish : callable or None
         Called with each job and the time at its completion, once it has been paid for.
     end : callable or None
-        Called with the time whenever a query has met its fate.
+        Called with its number and the time whenever a query has met its fate.
+    query_of : sequence of int or None
+        Where what is dispatched are calls, and the table is one of calls: the query that each call is for, in an array
+        that grows. To the dispatcher a call is a query whose id is the number of the call.
+
+    Raises
+    ------
+    SeveralCalls
+        If a decision asks several deployments and what is dispatched are queries.
 
     Attributes
     ----------
@@ -59,7 +72,8 @@ class Dispatcher:
         env: simpy.Environment,
         table: RequestTable,
         finish: Finish | None,
-        end: Callable[[float], None] | None,
+        end: Callable[[int, float], None] | None,
+        query_of: Sequence[int] | None = None,
     ) -> None:
         scenario, n_deployments = instance.scenario, len(instance.fleet)
         self.env = env
@@ -69,11 +83,10 @@ class Dispatcher:
         self._finish = finish
         self._end = end
         self._n_deployments = n_deployments
-        self._rows: list[int] = instance.rows.tolist()
+        self._rows, self._draws, patience_s = columns_of(instance, query_of)
         # Element by element, a memoryview reads twice as fast as the array behind it, and gives Python numbers.
         self._cost = instance.cost.data
         self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
-        self._draws = instance.draws
         self._is_charged_usd = [info.unit == "usd" for info in instance.setting.fleet]
         self._use_fallbacks = scenario.exhausted != "lost"
         self._reserve_estimate = scenario.reserve == "estimate"
@@ -98,7 +111,7 @@ class Dispatcher:
                 env,
                 self._finished,
                 self._lost,
-                instance.patience_s[k],
+                patience_s[k],
                 stream(*instance.seeds, f"balancer {deployment.name}"),
             )
             for k, deployment in enumerate(instance.fleet)
@@ -114,7 +127,9 @@ class Dispatcher:
         RuntimeError
             If a choice is no deployment.
         """
-        choice, fallbacks, explores = decision
+        choice, fallbacks, explores, alongside = decision
+        if alongside:
+            raise SeveralCalls
         if self._flows:
             self.ledger.flow_in(now_s)
         if explores:
@@ -122,7 +137,7 @@ class Dispatcher:
         if choice is None:
             self._table.fate[query.id] = DECLINED
             if self._end is not None:
-                self._end(now_s)
+                self._end(query.id, now_s)
             return
         refusal = self._offer(query, decision, choice, now_s)
         if refusal is None:
@@ -171,7 +186,7 @@ class Dispatcher:
         if self._is_final or not self._tries_again(query, decision, refusal, now_s):
             self._table.fate[query.id] = refusal
             if self._end is not None:
-                self._end(now_s)
+                self._end(query.id, now_s)
 
     def _tries_again(self, query: Query, decision: Decision, refusal: int, now_s: float) -> bool:
         """Plan a retry or let the query wait for the next budget window; return whether it does either."""
@@ -216,7 +231,7 @@ class Dispatcher:
         if self._finish is not None:
             self._finish(job, now_s)
         if self._end is not None:
-            self._end(now_s)
+            self._end(number, now_s)
 
     def _lost(self, job: Job, fate: int, now_s: float) -> None:
         """Take note of a job that was taken and then lost; nothing is charged for it."""

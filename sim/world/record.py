@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sim.instance import Instance
-from sim.interface import FloatArray
+from sim.interface import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from sim.world.call_table import CallTable
 
 FATES = (
     "pending",
@@ -44,6 +47,7 @@ COLUMNS = {
     "finished_at_s": "float64",
     "ended_at_s": "float64",
     "attempts": "int32",
+    "calls": "int32",
     "explored": "bool",
     "quality": "float64",
     "cost_usd": "float64",
@@ -86,6 +90,14 @@ class RequestTable:
         1 where the policy said that it explored.
     fate : int array
         Index into ``FATES``; no query of a finished run is ``pending``.
+    n_calls : int array or None
+        How many calls each query took; None where each takes one, unless it is declined.
+    cost_usd : double array or None
+        What all calls of each query cost; None as above, where it follows from the deployment and the price.
+    calls : CallTable or None
+        Of the same run; None where each query takes one call.
+    combined : dict of int to float
+        Quality of the queries, by number, whose user got a combination of answers.
     """
 
     # Standard-library arrays: as compact as NumPy's, and several times faster to write one element at a time.
@@ -108,6 +120,10 @@ class RequestTable:
         self.replica_seconds: list[float] = []
         self.overshoot: list[float] = []
         self.overshoot_share: list[float] = []
+        self.n_calls: array[int] | None = None
+        self.cost_usd: array[float] | None = None
+        self.calls: CallTable | None = None
+        self.combined: dict[int, float] = {}
 
 
 def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s: float) -> float:
@@ -135,46 +151,59 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     """Return the request table as a DataFrame with ``COLUMNS``, the truth of what was served looked up.
 
     Rows and topics are joined here, as neither the world nor a policy sees them. A query that was not served has
-    quality 0, cost 0 and neither output tokens nor energy. Of a query that was tried several times, the row speaks of
-    the last try.
+    quality 0, cost 0 (unless it took several calls) and neither output tokens nor energy. Of a query that was tried
+    several times, the row speaks of the last try; of one that took several calls, of the one that was kept.
     """
-    rows, fate = instance.rows, np.asarray(table.fate)
-    deployment = np.asarray(table.deployment)
+    rows = instance.rows
+    columns = of_tries(table, len(rows), rows, instance)
+    if table.cost_usd is not None:
+        columns["cost_usd"] = np.asarray(table.cost_usd)
+    for number, quality in table.combined.items():
+        columns["quality"][number] = quality
+    columns |= {
+        "id": np.arange(len(rows)),
+        "row": instance.table_row[rows],
+        "source": topics(instance),
+        "arrived_at_s": np.asarray(table.arrived_at_s),
+        "calls": np.asarray(table.fate) != DECLINED if table.n_calls is None else np.asarray(table.n_calls),
+        "explored": np.asarray(table.explored, dtype=np.bool_),
+    }
+    return pd.DataFrame({name: columns[name] for name in COLUMNS}).astype({"calls": "int32"})
+
+
+def of_tries(table: RequestTable, n: int, rows: IntArray, instance: Instance) -> dict[str, Any]:
+    """Return the columns that speak of tries, for the first n entries of a table that are of these test rows (n,)."""
+    fate, deployment = np.asarray(table.fate)[:n], np.asarray(table.deployment)[:n]
     served = fate == SERVED
     chosen = np.where(served, deployment, 0)
 
     def outcome(truth: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> FloatArray:
         return np.where(served, truth[rows, chosen], 0.0)
 
-    decided_at_s, finished_at_s = np.asarray(table.decided_at_s), np.asarray(table.finished_at_s)
-    offered_at_s = np.where(np.isnan(table.offered_at_s), decided_at_s, table.offered_at_s)
-    ended_at_s = np.where(served, finished_at_s, np.asarray(table.ended_at_s))
-    tokens = pd.array([pd.NA], dtype="Int64").repeat(len(rows))
+    decided_at_s, finished_at_s = np.asarray(table.decided_at_s)[:n], np.asarray(table.finished_at_s)[:n]
+    began_at_s, lost_at_s = np.asarray(table.offered_at_s)[:n], np.asarray(table.ended_at_s)[:n]
+    offered_at_s = np.where(np.isnan(began_at_s), decided_at_s, began_at_s)
+    ended_at_s = np.where(served, finished_at_s, lost_at_s)
+    tokens = pd.array([pd.NA], dtype="Int64").repeat(n)
     if instance.output_tokens is not None:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
     energy_j = instance.energy_j
-    columns = {
-        "id": np.arange(len(rows)),
-        "row": instance.table_row[rows],
-        "source": topics(instance),
-        "arrived_at_s": np.asarray(table.arrived_at_s),
+    return {
         "deployment": pd.Categorical.from_codes(deployment, pd.Index([info.name for info in instance.setting.fleet])),
         "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
         "decided_at_s": decided_at_s,
         "offered_at_s": offered_at_s,
-        "started_at_s": np.asarray(table.started_at_s),
-        "first_token_at_s": np.asarray(table.first_token_at_s),
+        "started_at_s": np.asarray(table.started_at_s)[:n],
+        "first_token_at_s": np.asarray(table.first_token_at_s)[:n],
         "finished_at_s": finished_at_s,
         "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
-        "attempts": np.asarray(table.attempts),
-        "explored": np.asarray(table.explored, dtype=np.bool_),
+        "attempts": np.asarray(table.attempts)[:n],
         "quality": outcome(instance.quality),
-        "cost_usd": outcome(instance.cost_usd) * np.asarray(table.price),
+        "cost_usd": outcome(instance.cost_usd) * np.asarray(table.price)[:n],
         "input_tokens": instance.features.input_tokens[rows],
         "output_tokens": tokens,
         "energy_j": np.where(served, np.nan if energy_j is None else energy_j[rows, chosen], np.nan),
     }
-    return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
 def topics(instance: Instance) -> pd.Categorical[Any]:

@@ -16,15 +16,16 @@ import numpy as np
 import simpy
 
 from sim.instance import Instance
-from sim.interface import Decision, Estimates, Feedback, Policy, Query, State
+from sim.interface import Decision, Estimates, Feedback, Policy, Query, State, reviews
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving
-from sim.world.dispatch import Dispatcher, Views
+from sim.world.dispatch import Dispatcher, SeveralCalls, Views
 from sim.world.gate import Batches, after
 from sim.world.moment import COMPLETIONS
 from sim.world.processes import goes_on_by_itself, processes
 from sim.world.record import RequestTable
+from sim.world.rounds import Rounds
 from sim.world.services.job import Job
 from sim.world.users import Users
 
@@ -49,15 +50,33 @@ def simulate(
     ------
     RuntimeError
         If the policy raises, or decides something that cannot be; the message names the policy and the query.
+
+    Notes
+    -----
+    Rounds of calls cost time, so they are there only for a policy that overrides ``Policy.review``. One that does not,
+    and asks several deployments at once all the same, begins its run anew when it does so first.
     """
-    return World(name, policy, instance, estimates, rng).run()
+    if reviews(policy):
+        return World(name, policy, instance, estimates, rng, in_rounds=True).run()
+    beginning = rng.bit_generator.state
+    try:
+        return World(name, policy, instance, estimates, rng).run()
+    except SeveralCalls:
+        rng.bit_generator.state = beginning
+        return World(name, policy, instance, estimates, rng, in_rounds=True).run()
 
 
 class World:
     """The state of one run; see ``simulate``."""
 
     def __init__(
-        self, name: str, policy: Policy, instance: Instance, estimates: Estimates, rng: np.random.Generator
+        self,
+        name: str,
+        policy: Policy,
+        instance: Instance,
+        estimates: Estimates,
+        rng: np.random.Generator,
+        in_rounds: bool = False,
     ) -> None:
         self._name = name
         self._policy = policy
@@ -76,16 +95,16 @@ class World:
         self._source, self._users = self._open_source(estimates)
         kind = type(policy)
         learns = kind.learn is not Policy.learn or kind.learn_score is not Policy.learn_score
-        self.dispatcher = Dispatcher(
-            name,
-            instance,
-            self._env,
-            self.table,
-            (self._learn if instance.opinions is None else self._learn_in_part) if learns else None,
-            self._ended if self._goes_on or self._users is not None else None,
-        )
+        finish = (self._learn if instance.opinions is None else self._learn_in_part) if learns else None
+        if in_rounds:
+            tell = partial(self._tell, policy.learn)
+            rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, self._ended)
+            self.dispatcher, self._carry_out = rounds.dispatcher, rounds.carry_out
+        else:
+            end = self._ended if self._goes_on or self._users is not None else None
+            self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end)
+            self._carry_out = self.dispatcher.carry_out
         self._views = self.dispatcher.views
-        self._carry_out = self.dispatcher.carry_out
 
     def _open_source(self, estimates: Estimates) -> tuple[Source, Users | None]:
         """Return where queries come from, twice if it wants to know when they end."""
@@ -166,6 +185,11 @@ class World:
             self.table.decided_at_s[query.id] = self._env.now
             self._carry_out(query, decision, self._env.now)
 
+    def _see(self) -> State:
+        """Return what the policy may see now."""
+        self.dispatcher.ledger.flow_in(self._env.now)
+        return State(self._env.now, *self._views)
+
     def _show(self, views: Views) -> None:
         """Let policies see these numbers from now on, in the place of current ones."""
         self._views = views
@@ -203,7 +227,7 @@ class World:
             number = feedback.query.id
             raise self._blame(f"raised {type(error).__name__} learning from query {number}: {error}") from error
 
-    def _ended(self, _: float) -> None:
+    def _ended(self, number: int, now_s: float) -> None:
         self._left -= 1
         if self._left == 0 and self._goes_on:
             self._over.succeed()

@@ -110,13 +110,13 @@ def test_estimates_are_functions_of_single_rows(name: str) -> None:
 def test_the_worlds_have_queues_refusals_waiting_and_empty_budgets() -> None:
     fates: set[str] = set()
     for world, scenario in WORLDS.items():
-        requests, _ = world_of(None, scenario, 0, None).run(fresh("random", world)())
+        requests, *_ = world_of(None, scenario, 0, None).run(fresh("random", world)())
         fates |= set(requests["fate"])
         assert (requests["finished_at_s"] > requests["arrived_at_s"].shift(-1)).sum() > 20  # still in flight then
     assert fates == {"served", "exhausted", "rejected"}
-    requests, _ = world_of(None, WORLDS["slots and a budget"], 0, None).run(configured_policy("random"))
+    requests, *_ = world_of(None, WORLDS["slots and a budget"], 0, None).run(configured_policy("random"))
     assert (requests["started_at_s"] > requests["offered_at_s"]).any()
-    requests, _ = world_of(None, WORLDS["batching, windows of tokens and a stale state"], 0, None).run(
+    requests, *_ = world_of(None, WORLDS["batching, windows of tokens and a stale state"], 0, None).run(
         configured_policy("random")
     )
     assert (requests["offered_at_s"] > requests["decided_at_s"]).any()

@@ -20,20 +20,25 @@ from sim.assignment.program import DECLINE
 from sim.assignment.rows import pooled
 from sim.deployment import Deployment
 from sim.instance import Instance, stream
-from sim.interface import Decision
+from sim.interface import Decision, Policy
 from sim.scenario import Retry
 from sim.study.oracles import EstimateCache
-from sim.study.replay import Replay, Watched, planned
+from sim.study.replay import Replay, ReplayCalls, Watched, planned
 from sim.world.record import frame
 from sim.world.services.slots import Instant
 from sim.world.world import simulate
 
 LUCK, ESTIMATION, ESTIMATION_WITH_LUCK = "luck_of_outcomes", "estimation_error", "estimation_error_with_luck"
-PACING, RULE = "budget_pacing", "decision_rule"
+PACING, RULE, UNKEPT = "budget_pacing", "decision_rule", "unkept_calls"
 
 
 def decompose(
-    optimum: float, bayes: float | None, policy: Watched, requests: pd.DataFrame, instance: Instance
+    optimum: float,
+    bayes: float | None,
+    policy: Watched,
+    requests: pd.DataFrame,
+    instance: Instance,
+    calls: pd.DataFrame | None = None,
 ) -> dict[str, float]:
     """Return the terms of a run, in units of quality (sum of scores); they sum to optimum - achieved.
 
@@ -49,6 +54,13 @@ def decompose(
         The record of the run, a row per arrival.
     instance : Instance
         On which no policy can beat the optimum (``sim.study.fleet.unbounded``).
+    calls : DataFrame or None
+        The calls of the run, where queries could take several.
+
+    Raises
+    ------
+    ValueError
+        If the run combined answers: nothing then bounds what it could achieve.
 
     Notes
     -----
@@ -66,7 +78,9 @@ def decompose(
     3. the policy's own first choices: the loss is all that its rule did otherwise than the plan, ``budget_pacing`` of a
        policy that paces (``Policy.paces``) and ``decision_rule`` of another;
     4. the policy's own decisions, with its own next choices only: the loss is ``admission``;
-    5. the run: the loss is ``queueing``, which takes in rejections, time-outs and outages.
+    5. where queries could take several calls, all calls, of which it kept what it kept in the run: the loss is
+       ``unkept_calls``. Up to here only the call that was kept has been made (of a query that kept none, the first);
+    6. the run: the loss is ``queueing``, which takes in rejections, time-outs and outages.
 
     What the run is worth less what it achieved is the luck of its own draws. With that of 0 it is
     ``luck_of_outcomes``.
@@ -76,7 +90,7 @@ def decompose(
     better ones that came later, and refusals seemed to pay.
     """
     quality_hat, cost_hat = policy.estimates()
-    decisions = policy.decisions()
+    decisions = policy.decisions() if calls is None else of_kept(policy.decisions(), calls)
     choice = np.array([DECLINE if d.deployment is None else int(d.deployment) for d in decisions], dtype=np.int64)
     explored = np.array([d.explores for d in decisions], dtype=np.bool_)
     budgets, accounts = instance.setting.budgets, instance.setting.accounts
@@ -99,10 +113,14 @@ def decompose(
     steps.append(total(planned(choice, surplus), world))
     own = replace(world, scenario=replace(world.scenario, exhausted=instance.scenario.exhausted))
     of_run = worth(requests, instance)
-    steps += [total(decisions, own), of_run]
+    steps.append(total(decisions, own))
+    if calls is not None:
+        steps.append(replayed_worth(ReplayCalls(requests, calls), own))
+    steps.append(of_run)
     luck = {} if bayes is None else {LUCK: optimum - bayes + (of_run - float(requests["quality"].sum()))}
     first = ESTIMATION_WITH_LUCK if bayes is None else ESTIMATION
-    terms = (first, "exploration", PACING if policy.paces else RULE, "admission", "queueing")
+    of_calls = () if calls is None else (UNKEPT,)
+    terms = (first, "exploration", PACING if policy.paces else RULE, "admission", *of_calls, "queueing")
     return luck | {term: before - after for term, before, after in zip(terms, steps, steps[1:], strict=False)}
 
 
@@ -139,8 +157,22 @@ def without_queues(instance: Instance) -> Instance:
     return replace(instance, scenario=scenario, fleet=fleet, draws=nothing, patience_s=nothing, think_s=None)
 
 
+def of_kept(decisions: Sequence[Decision], calls: pd.DataFrame) -> list[Decision]:
+    """Return decisions that make the one call that each query kept, or the first that it made if it kept none."""
+    if calls.loc[calls["kept"], "query"].duplicated().any():
+        raise ValueError("the policy combines answers, so nothing bounds what it can achieve, and explain has no terms")
+    made = calls.sort_values(["kept", "id"], ascending=[False, True], kind="stable").drop_duplicates("query")
+    deployment = dict(zip(made["query"].tolist(), made["deployment"].cat.codes.tolist(), strict=True))
+    return [Decision(deployment.get(number), explores=decision.explores) for number, decision in enumerate(decisions)]
+
+
 def total(decisions: Sequence[Decision], instance: Instance) -> float:
     """Return what a run that carries out these decisions is worth."""
-    blank = EstimateCache().get(None, instance)  # nobody looks at them
-    table = simulate("a replay", Replay(decisions), instance, blank, stream(*instance.seeds, "policy"))
+    return replayed_worth(Replay(decisions), instance)
+
+
+def replayed_worth(replay: Policy, instance: Instance) -> float:
+    """Return what a replay is worth; nobody looks at estimates."""
+    blank = EstimateCache().get(None, instance)
+    table = simulate("a replay", replay, instance, blank, stream(*instance.seeds, "policy"))
     return worth(frame(table, instance), instance)

@@ -89,10 +89,10 @@ def explanations(
             slots = slot_prices(instance, at_s)
             if slots is not None:
                 prices.append(table(OPTIMUM_WITH_SLOTS, instance, at_s, *slots))
-        of_budget = np.vstack([first, budget_prices(requests, instance, at_s[1:])])
+        of_budget = np.vstack([first, budget_prices(requests, instance, at_s[1:], run.calls)])
         prices.append(table(run.policy, instance, at_s, of_budget))
         achieved = float(requests["quality"].sum())
-        terms = decompose(optimum, bayes, watched[run.policy], requests, instance)
+        terms = decompose(optimum, bayes, watched[run.policy], requests, instance, run.calls)
         parts = {OPTIMUM: optimum, **terms, ACHIEVED: achieved}
         quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
         quality.insert(0, "policy", run.policy)

@@ -23,7 +23,9 @@ def beginnings_s(arrived_at_s: FloatArray, n_moments: int) -> FloatArray:
     return np.linspace(arrived_at_s[0], arrived_at_s[-1], n_moments, endpoint=False)
 
 
-def budget_prices(requests: pd.DataFrame, instance: Instance, at_s: FloatArray) -> FloatArray:
+def budget_prices(
+    requests: pd.DataFrame, instance: Instance, at_s: FloatArray, calls: pd.DataFrame | None = None
+) -> FloatArray:
     """Return the price of each budget for the queries still to come, with what a run has left them.
 
     Parameters
@@ -32,6 +34,8 @@ def budget_prices(requests: pd.DataFrame, instance: Instance, at_s: FloatArray) 
         A row per arrival of the run.
     instance : Instance
     at_s : array (n_moments,)
+    calls : DataFrame or None
+        A row per call of the run, where queries could take several: all of them are spent.
 
     Returns
     -------
@@ -44,14 +48,16 @@ def budget_prices(requests: pd.DataFrame, instance: Instance, at_s: FloatArray) 
     RuntimeError
         If HiGHS fails.
     """
-    served = (requests["fate"] == "served").to_numpy()
-    deployment = requests["deployment"].cat.codes.to_numpy()
+    done = requests.assign(query=np.arange(len(requests))) if calls is None else calls
+    paid = done[(done["fate"] == "served").to_numpy()]
+    query, deployment = paid["query"].to_numpy(), paid["deployment"].cat.codes.to_numpy()
     quality, cost = instance.quality[instance.rows], instance.cost[instance.rows]
     budgets, accounts = instance.setting.budgets, instance.setting.accounts
     prices = []
     for come in np.searchsorted(requests["arrived_at_s"].to_numpy(), at_s).tolist():
-        paid = np.flatnonzero(served[:come])
-        spent = np.bincount(deployment[paid], weights=cost[paid, deployment[paid]], minlength=len(budgets))
+        before = query < come
+        weights = cost[query[before], deployment[before]]
+        spent = np.bincount(deployment[before], weights=weights, minlength=len(budgets))
         left = np.maximum(budgets - pooled(spent, accounts), 0.0)
         prices.append(certified(quality[come:], cost[come:], left, accounts).prices)
     return np.maximum(prices, 0.0).reshape(len(at_s), len(budgets))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from sim.study.metrics.counting import is_served, makespan_s
+from sim.study.metrics.counting import is_served, makespan_s, work
 from sim.study.metrics.load import energy_j, of_fleet, rent_usd, token_cost_usd
 from sim.study.record.window import Openings, rented, window_s
 from sim.world.record import replica_seconds
@@ -15,7 +15,13 @@ from sim.world.record import replica_seconds
 TOLERANCE = 1e-9  # relative; sums in another order differ by less
 
 
-def check_metrics(requests: pd.DataFrame, kept: pd.DataFrame, fleet: pd.DataFrame, openings: Openings) -> None:
+def check_metrics(
+    requests: pd.DataFrame,
+    kept: pd.DataFrame,
+    fleet: pd.DataFrame,
+    openings: Openings,
+    calls: pd.DataFrame | None = None,
+) -> None:
     """Raise RuntimeError if rent, replica time, token charges or energy of a run contradict each other.
 
     Parameters
@@ -26,6 +32,8 @@ def check_metrics(requests: pd.DataFrame, kept: pd.DataFrame, fleet: pd.DataFram
         As ``sim.study.fleet.fleet_table`` makes it.
     openings : sequence
         The log of each deployment.
+    calls : DataFrame or None
+        A row per call; None where each query takes one.
 
     Notes
     -----
@@ -53,13 +61,13 @@ def check_metrics(requests: pd.DataFrame, kept: pd.DataFrame, fleet: pd.DataFram
             raise wrong(f"the rent of a part is {part_usd:g} USD", f"that of the run is {all_usd:g}")
     dropped = requests.loc[requests.index.difference(kept.index)]
     for what, figure in (("token charges", token_cost_usd), ("energy", energy_j)):
-        total, parts = figure(requests, fleet), figure(kept, fleet) + figure(dropped, fleet)
+        total, parts = figure(requests, fleet, calls), figure(kept, fleet, calls) + figure(dropped, fleet, calls)
         if not same(total, parts):
             raise wrong(f"{what} of all arrivals are {total:g}", f"those of its parts add up to {parts:g}")
-    charged_usd, recorded_usd = token_cost_usd(requests, fleet), float(requests["cost_usd"].sum())
+    charged_usd, recorded_usd = token_cost_usd(requests, fleet, calls), float(requests["cost_usd"].sum())
     if charged_usd > recorded_usd and not same(charged_usd, recorded_usd):
         raise wrong(f"token charges are {charged_usd:g} USD", f"the request table has {recorded_usd:g}")
-    if not is_served(requests).any() and charged_usd != 0:
+    if not is_served(work(requests, calls)).any() and charged_usd != 0:
         raise wrong(f"token charges are {charged_usd:g} USD", "nothing was served")
 
 

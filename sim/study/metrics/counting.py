@@ -17,9 +17,10 @@ from sim.interface import FloatArray
 from sim.world.record import FATES as FATES_OF_ALL
 
 Metric = Callable[..., float]
-"""A function ``(requests)`` or ``(requests, fleet)`` of tables, to a number; NaN where it has none.
+"""A function of tables, to a number; NaN where it has none.
 
-``requests`` has a row per arrival; ``fleet`` a row per deployment, for functions with a parameter of that name.
+``requests`` has a row per arrival. ``fleet``, with a row per deployment, and ``calls``, with a row per call (None where
+each query takes one), are for functions with parameters of those names.
 """
 
 FATES = FATES_OF_ALL[1:]  # of queries of a finished run, of which none is pending
@@ -31,11 +32,16 @@ ROUNDING = 1e-6
 """Of a hindsight optimum: HiGHS solves to 1e-7 of a share of each query, and budgets may be exceeded by 1e-9."""
 
 
-def evaluate(metric: Metric, requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
-    """Return the figure, handing over the fleet if the metric has a parameter of that name."""
-    if "fleet" in inspect.signature(metric).parameters:
-        return metric(requests, fleet=fleet)
-    return metric(requests)
+def evaluate(metric: Metric, requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
+    """Return the figure, handing over the fleet and the calls if the metric has parameters of those names."""
+    wanted = inspect.signature(metric).parameters
+    tables = {name: table for name, table in (("fleet", fleet), ("calls", calls)) if name in wanted}
+    return metric(requests, **tables)
+
+
+def work(requests: pd.DataFrame, calls: pd.DataFrame | None) -> pd.DataFrame:
+    """Return what deployments did for these queries: their calls, or the queries where each took one call."""
+    return requests if calls is None else calls[calls["query"].isin(requests["id"])]
 
 
 def counts(requests: pd.DataFrame) -> dict[str, int]:

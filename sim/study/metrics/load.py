@@ -2,7 +2,7 @@
 
 Money is one thing: ``total_cost_usd`` = ``token_cost_usd`` + ``rent_usd``. A deployment that is rented by the hour, is
 no hosted API and has no token prices of its own is paid by its rent only. Every other one charges what the request
-table says, and its rent if it has any.
+table says, and its rent if it has any. Where queries take several calls, all of them are charged and use energy.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray
-from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio
+from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio, work
 
 
-def token_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+def token_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
     """Return what served queries are charged by token or by query, sum_j cost_j over deployments that charge so.
 
     A deployment with token prices of its own charges those, another what the workload's table says. Which deployments
@@ -24,20 +24,21 @@ def token_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
         charges = fleet["charges_queries"].to_numpy(dtype=np.bool_)
     else:
         charges = ~(of_fleet(fleet, "price_per_hour_usd") > 0)
-    charged = ~requests["deployment"].isin(fleet.loc[~charges, "deployment"]).to_numpy(dtype=np.bool_)
-    return float(np.nansum(numbers(requests, "cost_usd")[charged]))
+    done = work(requests, calls)
+    charged = ~done["deployment"].isin(fleet.loc[~charges, "deployment"]).to_numpy(dtype=np.bool_)
+    return float(np.nansum(numbers(done, "cost_usd")[charged]))
 
 
-def total_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+def total_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
     """Return token charges plus rent; NaN if nothing arrived."""
-    return token_cost_usd(requests, fleet) + rent_usd(requests, fleet)
+    return token_cost_usd(requests, fleet, calls) + rent_usd(requests, fleet)
 
 
-def money(requests: pd.DataFrame, fleet: pd.DataFrame) -> dict[str, float]:
+def money(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> dict[str, float]:
     """Return token charges, rent, their sum, and quality per dollar of that sum (NaN if nothing was paid)."""
-    total_usd = total_cost_usd(requests, fleet)
+    total_usd = total_cost_usd(requests, fleet, calls)
     return {
-        "token_cost_usd": token_cost_usd(requests, fleet),
+        "token_cost_usd": token_cost_usd(requests, fleet, calls),
         "rent_usd": rent_usd(requests, fleet),
         "total_cost_usd": total_usd,
         "quality_per_usd": ratio(float(requests["quality"].sum()), total_usd),
@@ -79,27 +80,28 @@ def rent_per_1000_arrivals_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> f
     return ratio(1000 * rent_usd(requests, fleet), len(requests))
 
 
-def energy_j(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
-    """Return the energy of all served queries, sum_j energy_j: measured, else output tokens x J per token.
+def energy_j(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
+    """Return the energy of all served calls, sum_j energy_j: measured, else output tokens x J per token.
 
     NaN if it is not known of a query that was served: a part is not the total. Records without the column ``energy_j``
     know output tokens x J per token of the deployment only.
     """
-    served = is_served(requests)
-    if "energy_j" in requests:
-        return float(numbers(requests, "energy_j")[served].sum())
-    row = pd.Index(fleet["deployment"]).get_indexer(pd.Index(requests["deployment"][served]))
-    return float((numbers(requests, "output_tokens")[served] * of_fleet(fleet, "energy_j_per_token")[row]).sum())
+    done = work(requests, calls)
+    served = is_served(done)
+    if "energy_j" in done:
+        return float(numbers(done, "energy_j")[served].sum())
+    row = pd.Index(fleet["deployment"]).get_indexer(pd.Index(done["deployment"][served]))
+    return float((numbers(done, "output_tokens")[served] * of_fleet(fleet, "energy_j_per_token")[row]).sum())
 
 
-def energy_per_arrival_j(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+def energy_per_arrival_j(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
     """Return energy over all arrivals."""
-    return ratio(energy_j(requests, fleet), len(requests))
+    return ratio(energy_j(requests, fleet, calls), len(requests))
 
 
-def energy_per_served_j(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+def energy_per_served_j(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
     """Return energy over served queries."""
-    return ratio(energy_j(requests, fleet), float(is_served(requests).sum()))
+    return ratio(energy_j(requests, fleet, calls), float(is_served(requests).sum()))
 
 
 def of_fleet(fleet: pd.DataFrame, column: str) -> FloatArray:

@@ -26,15 +26,19 @@ def waited_share(requests: pd.DataFrame) -> float:
     return ratio(float((waits_s > 0).sum()), len(waits_s))
 
 
-def total_cost_per_1000_arrivals_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+def total_cost_per_1000_arrivals_usd(
+    requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None
+) -> float:
     """Return token charges plus rent from the first arrival to the last end, in USD per 1,000 arrivals.
 
     NaN if nothing arrived.
     """
-    return ratio(1000 * total_cost_usd(requests, fleet), len(requests))
+    return ratio(1000 * total_cost_usd(requests, fleet, calls), len(requests))
 
 
-def cost_while_arriving_per_1000_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+def cost_while_arriving_per_1000_usd(
+    requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None
+) -> float:
     """Return token charges plus rent from the first arrival to the last one, in USD per 1,000 arrivals.
 
     So a fleet that is too small is not charged for working off its backlog after the last arrival, and fleets compare
@@ -44,10 +48,10 @@ def cost_while_arriving_per_1000_usd(requests: pd.DataFrame, fleet: pd.DataFrame
         return float("nan")
     arrived_at_s = numbers(requests, "arrived_at_s")
     if np.ptp(arrived_at_s) == 0:
-        return total_cost_per_1000_arrivals_usd(requests, fleet)
+        return total_cost_per_1000_arrivals_usd(requests, fleet, calls)
     if "arriving_replica_seconds" in fleet:
         by_hour = of_fleet(fleet, "arriving_replica_seconds") * of_fleet(fleet, "price_per_hour_usd")
         rent = float(np.nansum(by_hour)) / 3600
     else:
         rent = rent_per_hour_usd(requests, fleet) * float(np.ptp(arrived_at_s)) / 3600
-    return ratio(1000 * (token_cost_usd(requests, fleet) + rent), len(requests))
+    return ratio(1000 * (token_cost_usd(requests, fleet, calls) + rent), len(requests))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,17 +14,21 @@ import pyarrow.parquet as pq
 
 from sim.study.experiment import Run
 from sim.study.metrics.sources import by_source
+from sim.world.call_table import CALL_COLUMNS
 from sim.world.record import COLUMNS
 
 SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
-SCHEMA = pa.schema(
-    [
-        ("policy", NAME),
-        ("replication", pa.int32()),
-        *((name, NAME if kind == "category" else pa.type_for_alias(kind.lower())) for name, kind in COLUMNS.items()),
-    ]
-)
+CALLS = "calls.parquet"
+
+
+def schema(columns: Mapping[str, str]) -> pa.Schema:
+    """Return the schema of a table of all runs, from the pandas types of its columns."""
+    kinds = {name: NAME if kind == "category" else pa.type_for_alias(kind.lower()) for name, kind in columns.items()}
+    return pa.schema({"policy": NAME, "replication": pa.int32(), **kinds})
+
+
+SCHEMA, CALL_SCHEMA = schema(COLUMNS), schema(CALL_COLUMNS)
 
 
 class Archive:
@@ -32,8 +37,8 @@ class Archive:
     Parameters
     ----------
     folder : Path
-        Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv`` and, if the workload has sources,
-        ``sources.csv``.
+        Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv``, if the workload has sources ``sources.csv``,
+        and ``calls.parquet`` if queries of any run could take several calls.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,6 +46,7 @@ class Archive:
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
         self._sources: list[pd.DataFrame] = []
+        self._calls: pq.ParquetWriter | None = None
 
     def __enter__(self) -> Archive:
         """Open the file of requests."""
@@ -49,8 +55,10 @@ class Archive:
 
     def add(self, run: Run) -> None:
         """Write a run's requests and note its row of the summary."""
-        table = run.requests.assign(policy=run.policy, replication=run.replication)
-        self._requests.write_table(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False))
+        self._requests.write_table(rows(run, run.requests, SCHEMA))
+        if run.calls is not None:
+            self._calls = self._calls or pq.ParquetWriter(self._folder / CALLS, CALL_SCHEMA)
+            self._calls.write_table(rows(run, run.calls, CALL_SCHEMA))
         self._summary.append(run.summary)
         sources = by_source(run.requests)
         if len(sources):
@@ -71,8 +79,16 @@ class Archive:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the file of requests."""
+        """Close the files of requests and calls."""
         self._requests.close()
+        if self._calls is not None:
+            self._calls.close()
+
+
+def rows(run: Run, table: pd.DataFrame, of: pa.Schema) -> pa.Table:
+    """Return a table of one run as rows of the table of all runs."""
+    named = table.assign(policy=run.policy, replication=run.replication)
+    return pa.Table.from_pandas(named, schema=of, preserve_index=False)
 
 
 def file_hashes(files: tuple[Path, ...]) -> dict[str, str]:

@@ -198,8 +198,12 @@ def optimum_ratio(
     optimum = bounds.get(OPTIMUM, instance, predicted).value
     if not optimum > 0:
         raise ValueError("the hindsight optimum is 0, so no order is worse than another; give larger budgets")
-    requests = frame(simulate(name, policy, instance, predicted, stream(*draw, "policy")), instance)
-    return totals(requests)["quality"] / optimum
+    table = simulate(name, policy, instance, predicted, stream(*draw, "policy"))
+    if table.combined:
+        raise ValueError(
+            f"order=worst_of needs the hindsight optimum, and it bounds nothing, as {name} combines answers"
+        )
+    return totals(frame(table, instance))["quality"] / optimum
 
 
 def write(folder: Path, found: Found, rows: Mapping[int, IntArray]) -> None:

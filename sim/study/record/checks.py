@@ -15,6 +15,7 @@ import pandas as pd
 
 from sim.interface import TOLERANCE, FloatArray, IntArray
 from sim.study.metrics.counting import ended_at_s, is_served, numbers, offered_at_s
+from sim.study.record.call_checks import check_calls
 from sim.study.record.series import average_number, rows_of_fleet, stage
 
 ROUNDING = 1e-15  # of one time, relative to the last
@@ -24,7 +25,7 @@ STEPS = ("arrived_at_s", "decided_at_s", "started_at_s", "first_token_at_s", "fi
 NEVER_STARTED = ["declined", "exhausted", "rejected", "too_long", "abandoned"]
 
 
-def check(requests: pd.DataFrame, fleet: pd.DataFrame) -> None:
+def check(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> None:
     """Raise RuntimeError if the request table of a run cannot be true; the message names a query or a deployment.
 
     Parameters
@@ -33,6 +34,8 @@ def check(requests: pd.DataFrame, fleet: pd.DataFrame) -> None:
         A row per arrival, whatever its fate.
     fleet : DataFrame
         A row per deployment. The budget of one whose ``may_exceed`` is true is not checked (the column may be missing).
+    calls : DataFrame or None
+        A row per call, where queries take several: budgets, slots and the flow laws of deployments are then of calls.
     """
     if requests.empty:
         return
@@ -40,9 +43,22 @@ def check(requests: pd.DataFrame, fleet: pd.DataFrame) -> None:
     check_times(requests)
     where = rows_of_fleet(requests, fleet)
     blame(requests, is_served(requests) & (where < 0), "was served by no deployment of the fleet")
-    check_budgets(requests, fleet, where)
-    check_slots(requests, fleet, where)
-    check_laws(requests, fleet, where)
+    if calls is None:
+        check_work(requests, fleet, where)
+        return
+    check_law(*littles_law(requests), requests)
+    check_calls(requests, calls)
+    if not calls.empty:
+        work = calls.assign(arrived_at_s=calls["decided_at_s"])
+        check_times(work)
+        check_work(work, fleet, rows_of_fleet(work, fleet))
+
+
+def check_work(work: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:
+    """Raise RuntimeError unless deployments kept budgets, slots and flow laws; a row per query, or per call."""
+    check_budgets(work, fleet, where)
+    check_slots(work, fleet, where)
+    check_laws(work, fleet, where)
 
 
 def blame(requests: pd.DataFrame, wrong: npt.NDArray[np.bool_], what: str, *columns: str) -> None:
@@ -161,17 +177,22 @@ def check_slots(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) ->
 
 def check_laws(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:
     """Raise RuntimeError unless Little's law holds for the system and the utilisation law for each deployment."""
-    area, total = littles_law(requests)
-    slack = ROUNDING * len(requests) * float(ended_at_s(requests).max())  # each time is known to so much
-    if not abs(area - total) <= TOLERANCE * abs(total) + slack:
-        law = f"Little's law: L is {area} and lambda W is {total}, in query seconds"
-        raise RuntimeError(f"the request table is wrong: {law}")
+    slack = check_law(*littles_law(requests), requests)
     for name, busy, served in zip(fleet["deployment"], *utilisation_law(requests, fleet, where), strict=True):
         if not abs(busy - served) <= TOLERANCE * abs(served) + slack:
             raise RuntimeError(
                 f"the request table is wrong: utilisation law: deployment {name!r} was busy {busy} slot seconds "
                 f"and its queries were in service {served}"
             )
+
+
+def check_law(area: float, total: float, requests: pd.DataFrame) -> float:
+    """Raise RuntimeError unless L and lambda W agree; return the seconds by which sums of times may differ."""
+    slack = ROUNDING * len(requests) * float(ended_at_s(requests).max())  # each time is known to so much
+    if not abs(area - total) <= TOLERANCE * abs(total) + slack:
+        law = f"Little's law: L is {area} and lambda W is {total}, in query seconds"
+        raise RuntimeError(f"the request table is wrong: {law}")
+    return slack
 
 
 def littles_law(requests: pd.DataFrame) -> tuple[float, float]:

@@ -13,8 +13,8 @@ import numpy as np
 import simpy
 
 from sim.deployment import Deployment
-from sim.interface import FloatArray
 from sim.traits import ServiceTraits
+from sim.world.call_table import Column
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.record import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
 from sim.world.services.job import Finish, Job
@@ -37,8 +37,8 @@ class Station:
         Called with each job and the time at its completion, after the next one has begun.
     lose : callable
         Called with each job that was taken and then lost, its fate and the time.
-    patience_s : array (n_queries,) or None
-        How long each query will wait here before it leaves.
+    patience_s : column or None
+        How long each query will wait here before it leaves, by its id.
     rng : Generator
         For the balancer.
     """
@@ -51,7 +51,7 @@ class Station:
         env: simpy.Environment,
         finish: Finish,
         lose: Callable[[Job, int, float], None],
-        patience_s: FloatArray | None,
+        patience_s: Column[float] | None,
         rng: np.random.Generator,
     ) -> None:
         queued, in_flight, self._available = counts

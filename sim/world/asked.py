@@ -1,0 +1,86 @@
+"""Holds a query that has been asked, and says what its policy may do with it next. It knows no clock and no truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sim.interface import Answer, Combine, Decision, Keep, Query
+from sim.world.dispatch import index
+
+
+class Asked:
+    """A query that has been asked, with its calls so far.
+
+    Attributes
+    ----------
+    query : Query
+    calls : list of int
+        Their numbers, in the order of asking.
+    answers : list of Answer
+        Of those whose round has ended.
+    cost : dict of int to float
+        What each call that was answered took from its budget.
+    rounds, under_way : int
+        How many rounds have begun, and how many calls of the last one have not ended.
+    """
+
+    __slots__ = ("answers", "calls", "cost", "query", "rounds", "under_way")
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.calls: list[int] = []
+        self.answers: list[Answer] = []
+        self.cost: dict[int, float] = {}
+        self.rounds = self.under_way = 0
+
+
+def check_calls(name: str, asked: Asked, calls: Sequence[Decision], n_deployments: int, max_calls: int) -> None:
+    """Raise RuntimeError, naming the policy, if a call of a round goes to no deployment, or there are too many."""
+    for decision in calls:
+        for choice in (decision.deployment, *decision.fallbacks):
+            if choice is None or not 0 <= index(choice) < n_deployments:
+                declines = ", or None to decline" if len(calls) == 1 else ", as the round has several calls"
+                right = f"it must be an index from 0 to {n_deployments - 1}{declines}"
+                raise blamed(name, asked, f"chose deployment {choice!r} for", right)
+    if len(asked.calls) + len(calls) > max_calls:
+        right = f"max_calls is {max_calls}; its review must keep an answer, or give up with Decision(None)"
+        raise blamed(name, asked, f"asked for call {max_calls + 1} of", right)
+
+
+def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> list[int] | None:
+    """Return the places of the answers that a review hands over; None for a decision to ask again or to give up.
+
+    Raises
+    ------
+    RuntimeError
+        If the policy keeps an answer that it does not have, combines where nobody knows what that is worth, or returned
+        something else; the message names the policy and the query.
+    """
+    if type(outcome) is Decision:
+        return None
+    if type(outcome) is Keep:
+        places: Sequence[object] = (outcome.index,)
+    elif type(outcome) is Combine:
+        places = tuple(outcome.indices)
+        if not may_combine:
+            right = "the workload does not say what a combination is worth (Workload.combined)"
+            raise blamed(name, asked, "combines answers to", right)
+        if not places or len(set(places)) < len(places):
+            raise blamed(name, asked, f"combines answers {places!r} to", "it must name one or more, each once")
+    else:
+        right = "it must be a Decision, a Keep or a Combine"
+        raise blamed(name, asked, f"returned {outcome!r} from its review of", right)
+    n_answers, found = len(asked.answers), [index(place) for place in places]
+    for place, as_given in zip(found, places, strict=True):
+        if not 0 <= place < n_answers:
+            has = f"it has {n_answers}, numbered from 0" if n_answers > 1 else "it has one, number 0"
+            raise blamed(name, asked, f"keeps answer {as_given!r} to", has)
+        if not asked.answers[place].came:
+            fate = asked.answers[place].fate
+            raise blamed(name, asked, f"keeps answer {place} to", f"it never came, as its call was {fate}")
+    return found
+
+
+def blamed(name: str, asked: Asked, what: str, right: str) -> RuntimeError:
+    """Return the error that a policy has made with a query."""
+    return RuntimeError(f"policy {name!r} {what} query {asked.query.id}: {right}")

@@ -1,0 +1,144 @@
+"""Holds the call table of one run whose queries may take several calls: a row per call, in the order of asking.
+
+It knows what happened, and not why. A run in which every query takes one call has no such table: its request table says
+it all.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from sim.instance import Instance
+from sim.world.record import RequestTable, of_tries
+
+Item = TypeVar("Item")
+Item_co = TypeVar("Item_co", covariant=True)
+BLOCK = 4096  # rows by which the table grows: adding one at a time takes several times as long
+
+CALL_COLUMNS = {
+    "id": "int64",
+    "query": "int64",
+    "round": "int32",
+    "place": "int32",
+    "deployment": "category",
+    "fate": "category",
+    "kept": "bool",
+    "decided_at_s": "float64",
+    "offered_at_s": "float64",
+    "started_at_s": "float64",
+    "first_token_at_s": "float64",
+    "finished_at_s": "float64",
+    "ended_at_s": "float64",
+    "attempts": "int32",
+    "cost_usd": "float64",
+    "input_tokens": "int64",
+    "output_tokens": "Int64",
+}
+"""The columns of the call table as a DataFrame, in order, with their pandas types."""
+
+
+class CallTable(RequestTable):
+    """The call table of a run while it goes on; columns are as in a request table, and grow.
+
+    Attributes
+    ----------
+    size : int
+        How many rows count; the rest is room.
+    query, round, place : int arrays
+        The query that each call is for; its round, from 0; its place in the round, from 0.
+    kept : int array
+        1 where the answer was handed to the user, alone or in a combination.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(np.full(BLOCK, np.nan))
+        self.size = 0
+        self.query = array("q", [0]) * BLOCK
+        self.round = array("i", [0]) * BLOCK
+        self.place = array("i", [0]) * BLOCK
+        self.kept = array("b", [False]) * BLOCK
+
+    def add(self, query: int, round_: int, place: int, now_s: float) -> int:
+        """Add a call that is made now; return its number."""
+        number = self.size
+        if number == len(self.query):
+            self._grow()
+        self.size = number + 1
+        self.query[number] = query
+        self.round[number] = round_
+        self.place[number] = place
+        self.arrived_at_s[number] = self.decided_at_s[number] = now_s
+        return number
+
+    def _grow(self) -> None:
+        blank = CallTable()
+        for name, column in vars(self).items():
+            if isinstance(column, array):
+                column.extend(getattr(blank, name))
+
+
+class Column(Protocol[Item_co]):
+    """Something that has an item for each number."""
+
+    def __getitem__(self, number: int, /) -> Item_co:
+        """Return the item of a number."""
+        ...
+
+
+class OfCalls(Generic[Item]):
+    """A column by query, read by the number of a call.
+
+    Parameters
+    ----------
+    column : Column
+        Of all queries.
+    query : sequence of int
+        The query of each call; it may grow.
+    """
+
+    def __init__(self, column: Column[Item], query: Sequence[int]) -> None:
+        self._column = column
+        self._query = query
+
+    def __getitem__(self, number: int) -> Item:
+        return self._column[self._query[number]]
+
+
+def columns_of(
+    instance: Instance, query_of: Sequence[int] | None
+) -> tuple[Column[int], Sequence[Column[Any] | None], Sequence[Column[float] | None]]:
+    """Return test rows, numbers of services and patience, the last two for each deployment.
+
+    They are read by the number of a query, or, given the query of each call, by that of a call.
+    """
+    rows: list[int] = instance.rows.tolist()
+    if query_of is None:
+        return rows, instance.draws, instance.patience_s
+    draws, patience_s = (
+        [None if column is None else OfCalls(column, query_of) for column in columns]
+        for columns in (instance.draws, instance.patience_s)
+    )
+    return OfCalls(rows, query_of), draws, patience_s
+
+
+def call_frame(calls: CallTable, instance: Instance) -> pd.DataFrame:
+    """Return the call table as a DataFrame with ``CALL_COLUMNS``, the truth of what was answered looked up.
+
+    A call without an answer has cost 0 and no output tokens. Of a call that was tried several times, the row speaks of
+    the last try.
+    """
+    n = calls.size
+    query = np.asarray(calls.query, dtype=np.int64)[:n]
+    columns = of_tries(calls, n, instance.rows[query], instance) | {
+        "id": np.arange(n),
+        "query": query,
+        "round": np.asarray(calls.round)[:n],
+        "place": np.asarray(calls.place)[:n],
+        "kept": np.asarray(calls.kept, dtype=np.bool_)[:n],
+    }
+    return pd.DataFrame({name: columns[name] for name in CALL_COLUMNS})
