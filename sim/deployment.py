@@ -100,7 +100,7 @@ class Deployment:
     price_per_hour_usd : float
         Of one replica.
     energy_j_per_token : float or None
-        Per output token.
+        Per output token, for answers whose energy the workload did not measure.
     provenance : mapping of str to mapping, or None
         For each number, by its path (``service.slots``): its ``source``, ``as_of`` and ``confidence`` (one of
         ``CONFIDENCES``), and optionally ``range`` (the two ends of what sources say) and ``note``.

@@ -176,10 +176,14 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
 
     def numbers_of(k: int, service: Service) -> FloatArray | None:
         """Return what a service needs of each arrival: its random numbers, or the latencies that were measured."""
-        if ServiceTraits.of(service).replays_latency:
+        traits, rng = ServiceTraits.of(service), drawn(fleet[k], "service")
+        if traits.replays_latency:
             assert latency_s is not None  # check_fleet has seen to it
             return frozen(latency_s[rows, k][:, None])
-        return service.draw(len(rows), drawn(fleet[k], "service"))
+        if traits.draw_by_length is not None:
+            assert test.output_tokens is not None  # likewise
+            return frozen(traits.draw_by_length(test.output_tokens[rows, columns[k]], rng))
+        return service.draw(len(rows), rng)
 
     return Instance(
         seeds=(seed, replication),

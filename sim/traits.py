@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
+from numpy.random import Generator
+
 from sim.interface import FloatArray, IntArray
 
 
@@ -71,6 +73,9 @@ class ServiceTraits(Traits):
         Whether queries are paid for by the token, whatever is rented beside that.
     replays_latency : bool
         Whether it takes the workload's measured latencies, which stand in the place of what it would draw.
+    draw_by_length : callable or None
+        From the output tokens of the arrivals (n_queries,) and a random stream to the numbers (n_queries, n) that it
+        draws, where those depend on the lengths; None lets it draw without.
     served_per_s : callable
         From the mean input and output tokens of a query (NaN where the workload has none) to how many such queries a
         full replica serves per second; None where no formula knows.
@@ -88,6 +93,7 @@ class ServiceTraits(Traits):
     may_overlap: bool = False
     is_hosted: bool = False
     replays_latency: bool = False
+    draw_by_length: Callable[[IntArray, Generator], FloatArray] | None = None
     served_per_s: Callable[[float, float], float | None] = unknown_rate
     holds_s: Callable[[IntArray | None, FloatArray | None], FloatArray | None] = unknown_times_s
 

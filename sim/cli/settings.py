@@ -48,6 +48,7 @@ class Settings:
     moments: int
     axes: Mapping[str, Any]
     cache: str | None
+    service: str
     requests: str
     name: str
     model: str | None

@@ -1,6 +1,8 @@
 """What passes between the world and a policy while queries arrive: queries, states, decisions, answers and feedback.
 
-Nothing here holds an outcome that has not been revealed.
+Nothing here holds an outcome that has not been revealed. On arrival a query shows its features, its preference and the
+estimates. What an answer cost, how long it took and how much energy it took come with the feedback, and so does its
+quality, if somebody scores it. Nothing is ever told of a deployment that was not asked.
 """
 
 from __future__ import annotations

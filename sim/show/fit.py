@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 from rich.table import Table
 
-from sim.show.drawings.fit import TITLES, measured_against_simulated
+from sim.show.drawings.fit import TITLES, by_length, measured_against_simulated
 from sim.show.page import Check, Report, Shown
 
 CLOSE = 0.05
@@ -29,6 +29,8 @@ def residual_table(residuals: pd.DataFrame) -> Table:
 
 def fit_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what a fit says: how well the fitted service predicts the requests it was not fitted to."""
+    if manifest["config"].get("service") == "hosted":
+        return hosted_report(folder, manifest)
     residuals, latencies = pd.read_csv(folder / "fit.csv"), pd.read_csv(folder / "latencies.csv")
     n_fitted = int(latencies["fitted"].sum())
     held_out = residuals[residuals["half"] == "held_out"]
@@ -58,6 +60,47 @@ def fit_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
                 error <= CLOSE, f"Every mean and p95 of the half held out is within {CLOSE:.0%} of what was measured."
             ),
             Check(True, "No latency of the half held out was looked at by the fit."),
+        ),
+    )
+
+
+def figures_table(figures: pd.DataFrame) -> Table:
+    """Return measured and simulated figures of a hosted model with their errors; from the rows of ``fit.csv``."""
+    shown = Table(title="simulated against measured", title_justify="left", title_style="bold")
+    for column in ("requests", "metric", "figure", "measured", "simulated", "error"):
+        shown.add_column(column, justify="left" if column in ("requests", "metric", "figure") else "right")
+    for row in figures.itertuples():
+        error = f"{row.error:+.3f}" if row.figure == "correlation" else f"{row.error:+.1%}"
+        requests = "all" if row.half == "fitted" else "held out"
+        shown.add_row(requests, str(row.metric), str(row.figure), f"{row.measured:.4g}", f"{row.simulated:.4g}", error)
+    return shown
+
+
+def hosted_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
+    """Return what the fit of a hosted model says: whether latencies, resampled by length, are those measured."""
+    figures, latencies = pd.read_csv(folder / "fit.csv"), pd.read_csv(folder / "latencies.csv")
+    worst = figures.assign(error=figures["error"].abs()).groupby("half")["error"].max()
+    requests = Path(manifest["config"]["requests"]).name
+    streamed = "measured_first_token_s" in latencies
+    return Report(
+        f"Which latencies, by the length of the answer, reproduce the {len(latencies):,} requests of {requests}?",
+        "Measured latencies over a line in output tokens, resampled among answers of about the same length.",
+        f"Those of fleet.yaml: median, 95th percentile and correlation with output tokens are met to within "
+        f"{worst['fitted']:.3f} (times as a share, correlations as a difference). A fit to every other request "
+        f"predicts the rest to within {worst['held_out']:.3f}; some of that is the chance of which requests those are.",
+        (figures_table(figures),),
+        (
+            Shown(
+                "fit",
+                "Measured and simulated latencies of all requests: against the length of the answer, and their "
+                "distribution.",
+                by_length(latencies),
+            ),
+        ),
+        (
+            Check(worst["fitted"] <= CLOSE, f"Every figure of all requests is within {CLOSE} of what was measured."),
+            Check(worst["held_out"] <= CLOSE, f"Every figure of the requests held out is within {CLOSE}."),
+            Check(streamed, "The time to the first token was measured; without it, it comes with the last."),
         ),
     )
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from scenarios.workloads.table import table
+from sim.cli.main import main
 from sim.workload import Rows, Workload
 
 
@@ -75,3 +76,13 @@ def test_a_workload_made_in_python_is_held_to_the_same_ranges(case: str) -> None
     rows = Rows(np.eye(2, dtype=np.float32), np.array([1, 1]), zeros, zeros, **signals)
     with pytest.raises(ValueError, match=message):
         Workload(("a", "b"), rows, rows)
+
+
+def test_a_preference_that_no_policy_reads_is_said_to_do_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read(tmp_path, preference=[0.0, 0.25, 0.5, 1.0])
+    files = [f"workload.path={tmp_path / 't.parquet'}", f"workload.embeddings={tmp_path / 'e.npy'}"]
+    assert main(["run", "workload=table", *files, "policy=random", "budget=unlimited", "out=null"]) == 0
+    said = capsys.readouterr().err
+    assert said == "switchyard: note: the queries have a column preference, and it does nothing: no policy reads it\n"

@@ -10,15 +10,52 @@ from omegaconf import DictConfig
 
 from sim.cli.output import Output
 from sim.cli.progress import progress
-from sim.show.fit import residual_table
+from sim.errors import check_one_of
+from sim.show.fit import figures_table, residual_table
+from sim.study.fit import hosted
 from sim.study.fit.fit import PARAMETERS, Limits, fit, table
-from sim.study.fit.fleet_yaml import fleet_yaml
+from sim.study.fit.fleet_yaml import fleet_yaml, hosted_yaml
 from sim.study.fit.measured import read
 from sim.study.output.archive import file_hashes
+
+SERVICES = ("paged", "hosted")
 
 
 def fit_service(verb: str, config: DictConfig) -> int:
     """Carry out the verb: fit, write the output directory, print the table; return 0."""
+    check_one_of("service", config.service, SERVICES)
+    return fit_hosted(verb, config) if config.service == "hosted" else fit_paged(verb, config)
+
+
+def fit_hosted(verb: str, config: DictConfig) -> int:
+    """Fit the latencies of a hosted model, by the length of its answers."""
+    output = Output(verb, config)
+    path = Path(config.requests)
+    requests = hosted.read(path)
+    with output.whole() as folder:
+        fitted = hosted.fit(requests)
+        output.note(files=file_hashes((path,)))
+        fitted.figures.to_csv(folder / "fit.csv", index=False)
+        source = f"switchyard fit to {path.name}, {len(requests.latency_s)} requests"
+        name, model = config.name, config.model or config.name
+        text = hosted_yaml(name, model, fitted.service, fitted.figures, source, str(config.as_of))
+        (folder / "fleet.yaml").write_text(text)
+        compared = fitted.simulated.add_prefix("simulated_")
+        for metric in fitted.simulated:
+            compared.insert(0, f"measured_{metric}", getattr(requests, str(metric)))
+        compared.insert(0, "output_tokens", requests.output_tokens)
+        compared.to_csv(folder / "latencies.csv", index=False)
+    output.say(figures_table(fitted.figures), after=after(output))
+    return 0
+
+
+def after(output: Output) -> str:
+    """Return what can be done with what was written."""
+    return "" if output.path is None else f"; use it as fleet: copy {output.path / 'fleet.yaml'} into conf/fleet"
+
+
+def fit_paged(verb: str, config: DictConfig) -> int:
+    """Fit a batching service, which is simulated with all that arrives."""
     output = Output(verb, config)
     path = Path(config.requests)
     limits = Limits(config.slots, config.kv_tokens, config.batched_tokens, config.replicas, config.in_step)
@@ -47,6 +84,5 @@ def fit_service(verb: str, config: DictConfig) -> int:
         )
         compared.insert(0, "fitted", np.arange(len(compared)) < fitted.n_fitted)
         compared.to_csv(folder / "latencies.csv", index=False)
-    after = "" if output.path is None else f"; use it as fleet: copy {output.path / 'fleet.yaml'} into conf/fleet"
-    output.say(residual_table(residuals), after=after)
+    output.say(residual_table(residuals), after=after(output))
     return 0

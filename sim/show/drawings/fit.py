@@ -40,3 +40,25 @@ def measured_against_simulated(measured: pd.DataFrame, simulated: pd.DataFrame, 
     axes[0, 0].legend(frameon=False)
     figure.tight_layout()
     return figure
+
+
+def by_length(latencies: pd.DataFrame) -> Figure:
+    """Draw the latencies of a hosted model against the length of the answer, and their distribution.
+
+    Parameters
+    ----------
+    latencies : DataFrame
+        ``output_tokens``, ``measured_latency_s`` and ``simulated_latency_s``, a row per request.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
+    blue, orange = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[3]
+    shares = np.linspace(0, 1, len(latencies))
+    for kind, colour, marker, style in (("measured", blue, "o", "-"), ("simulated", orange, "x", "--")):
+        values = latencies[f"{kind}_latency_s"].to_numpy()
+        left.plot(latencies["output_tokens"], values, marker, color=colour, label=kind, markersize=3.5, alpha=0.5)
+        right.plot(np.sort(values), shares, style, color=colour, label=kind, linewidth=2)
+    left.set(xlabel="output tokens", ylabel="latency (s)", yscale="log")
+    right.set(xlabel="latency (s)", ylabel="share of requests", xscale="log", ylim=(0, 1))
+    right.legend(frameon=False)
+    figure.tight_layout()
+    return figure

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sim.world.services.paged import PagedBatching
+from sim.world.services.resampled import Resampled
 
 HIGH, MEDIUM = 0.05, 0.20  # largest relative error on the held-out half for that confidence
 
@@ -40,19 +41,78 @@ def fleet_yaml(
     """
     held_out = residuals[residuals["half"] == "held_out"]
     worst = float(held_out["relative_error"].abs().max())
-    confidence = "high" if worst <= HIGH else "medium" if worst <= MEDIUM else "low"
-    lines = [
+    return written(
         f"# Fitted by switchyard fit. Simulated over measured on the held-out half, whose worst error is {worst:.1%}:",
-        *(f"#   {row.metric:<24} {row.figure:<4} {row.relative_error:+.1%}" for row in held_out.itertuples()),
+        [f"{row.metric:<24} {row.figure:<4} {row.relative_error:+.1%}" for row in held_out.itertuples()],
+        name,
+        model,
+        copies,
+        service,
+        fitted,
+        Origin(source, as_of, worst, f"worst relative error of a mean or p95 on the held-out half: {worst:.3f}"),
+    )
+
+
+def hosted_yaml(name: str, model: str, service: Resampled, figures: pd.DataFrame, source: str, as_of: str) -> str:
+    """Return a fleet of one hosted deployment; parameters as for ``fleet_yaml``, ``figures`` of a ``HostedFit``."""
+    held_out = figures[figures["half"] == "held_out"]
+    worst = float(held_out["error"].abs().max())
+    errors = [
+        f"{row.metric:<13} {row.figure:<11} "
+        + (f"{row.error:+.3f}" if row.figure == "correlation" else f"{row.error:+.1%}")
+        for row in held_out.itertuples()
+    ]
+    return written(
+        "# Fitted by switchyard fit service=hosted. On every other request, simulated by a fit to the rest:",
+        errors,
+        name,
+        model,
+        1,
+        service,
+        [field for field, value in dataclasses.asdict(service).items() if value is not None],
+        Origin(source, as_of, worst, f"worst error of a percentile or a correlation on requests held out: {worst:.3f}"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where fitted numbers come from: the source, its date, the worst error held out, and what to say of it."""
+
+    source: str
+    as_of: str
+    worst: float
+    note: str
+
+    @property
+    def confidence(self) -> str:
+        """The word for that error."""
+        return "high" if self.worst <= HIGH else "medium" if self.worst <= MEDIUM else "low"
+
+
+def written(
+    title: str,
+    errors: Sequence[str],
+    name: str,
+    model: str,
+    replicas: int,
+    service: PagedBatching | Resampled,
+    fitted: Sequence[str],
+    origin: Origin,
+) -> str:
+    """Return the YAML of a fleet of one deployment, with its errors in front and an origin at every fitted number."""
+    kind = type(service)
+    lines = [
+        title,
+        *(f"#   {error}" for error in errors),
         "_target_: scenarios.fleets.Listed",
         "members:",
         "  - _target_: sim.deployment.Deployment",
         f"    name: {json.dumps(name)}",
         f"    model: {json.dumps(model)}",
-        f"    replicas: {copies}",
+        f"    replicas: {replicas}",
         "    service:",
-        "      _target_: sim.world.services.paged.PagedBatching",
-        *(f"      {key}: {scalar(value)}" for key, value in dataclasses.asdict(service).items()),
+        f"      _target_: {kind.__module__}.{kind.__name__}",
+        *(line for key, value in dataclasses.asdict(service).items() for line in setting(key, value)),
         "    provenance:",
     ]
     for place, parameter in enumerate(fitted):
@@ -61,12 +121,21 @@ def fleet_yaml(
             continue
         lines += [
             f"      service.{parameter}: &fitted",
-            f"        source: {json.dumps(source)}",
-            f"        as_of: {json.dumps(as_of)}",
-            f"        confidence: {confidence}",
-            f'        note: "worst relative error of a mean or p95 on the held-out half: {worst:.3f}"',
+            f"        source: {json.dumps(origin.source)}",
+            f"        as_of: {json.dumps(origin.as_of)}",
+            f"        confidence: {origin.confidence}",
+            f"        note: {json.dumps(origin.note)}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def setting(key: str, value: object) -> list[str]:
+    """Return the lines of one setting of a service: a number, numbers in one line, or a line of numbers each."""
+    if not isinstance(value, tuple):
+        return [f"      {key}: {scalar(value)}"]  # type: ignore[arg-type]
+    if value and isinstance(value[0], tuple):
+        return [f"      {key}:", *(f"        - [{', '.join(map(scalar, each))}]" for each in value)]
+    return [f"      {key}: [{', '.join(map(scalar, value))}]"]
 
 
 def scalar(value: float | None) -> str:
