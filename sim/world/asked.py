@@ -17,6 +17,10 @@ class Asked:
     Attributes
     ----------
     query : Query
+    number, fields
+        Of the query: its id, and all but that.
+    made_at_s : float
+        When the calls of the last round were made.
     calls : list of int
         Their numbers, in the order of asking.
     answers : list of Answer
@@ -25,10 +29,12 @@ class Asked:
         How many rounds have begun, and how many calls of the last one have not ended.
     """
 
-    __slots__ = ("answers", "calls", "query", "rounds", "under_way")
+    __slots__ = ("answers", "calls", "fields", "made_at_s", "number", "query", "rounds", "under_way")
 
     def __init__(self, query: Query) -> None:
         self.query = query
+        self.number, *self.fields = query
+        self.made_at_s = math.nan
         self.calls: list[int] = []
         self.answers: list[Answer] = []
         self.rounds = self.under_way = 0

@@ -20,6 +20,7 @@ from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Que
 from sim.world.asked import PENDING, Asked, check_calls, kept_places
 from sim.world.call_table import CallTable
 from sim.world.dispatch import Dispatcher
+from sim.world.gate import after
 from sim.world.moment import DECISIONS, Moment
 from sim.world.record import DECLINED, FATES, SERVED, RequestTable
 from sim.world.services.job import Finish, Job
@@ -102,7 +103,7 @@ class Rounds:
     def _follow(self, asked: Asked, decision: Decision, now_s: float) -> None:
         """Begin a round, or let the query go if the policy declines."""
         choice, fallbacks, explores, alongside = decision
-        number = asked.query[0]
+        number = asked.number
         if explores:
             self._table.explored[number] = True
         if choice is None and not alongside:
@@ -111,6 +112,7 @@ class Rounds:
         is_sound = type(choice) is int and 0 <= choice < self._n_deployments and len(asked.calls) < self._max_calls
         row, round_ = self._rows[number], asked.rounds
         asked.rounds = round_ + 1
+        asked.made_at_s = now_s
         if is_sound and not alongside and not fallbacks:  # as nearly every round
             asked.under_way = 1
             self._call(asked, self.calls.add(number, row, round_, 0, now_s), decision, now_s)
@@ -126,17 +128,20 @@ class Rounds:
         asked.calls.append(call)
         asked.answers.append(PENDING)
         self._under_way[call] = asked
-        self._offer(tuple.__new__(Query, (call, *asked.query[1:])), decision, now_s)
+        self._offer(tuple.__new__(Query, (call, *asked.fields)), decision, now_s)
 
     def _answered(self, job: Job, now_s: float) -> None:
         """Take note of an answer, as the policy may see it."""
         call, deployment = job.query[0], job.deployment
         asked = self._under_way.pop(call)
         sure = math.nan if self._confidence is None else self._confidence[self.calls.row[call], deployment]
-        took_s = now_s - self.calls.decided_at_s[call]
+        took_s = now_s - asked.made_at_s
         answer = tuple.__new__(Answer, (deployment, job.cost, took_s, job.output_tokens, sure, "served"))
-        asked.answers[asked.calls.index(call)] = answer
-        self._ended(asked)
+        if asked.under_way == 1 and asked.calls[-1] == call:  # as nearly always
+            asked.answers[-1] = answer
+            Moment(self._env, 0.0, DECISIONS, asked).callbacks.append(self._look)
+        else:
+            self._ended(asked, call, answer)
 
     def _lost(self, call: int, now_s: float) -> None:
         """Take note of a call without an answer; of one that was answered this is no news."""
@@ -146,14 +151,14 @@ class Rounds:
         took_s = now_s - self.calls.decided_at_s[call]
         fate = FATES[self.calls.fate[call]]
         answer = Answer(self.calls.deployment[call], 0.0, took_s, 0, math.nan, fate)
-        asked.answers[asked.calls.index(call)] = answer
-        self._ended(asked)
+        self._ended(asked, call, answer)
 
-    def _ended(self, asked: Asked) -> None:
+    def _ended(self, asked: Asked, call: int, answer: Answer) -> None:
         """Let the policy review once the last call of a round has ended.
 
         It does so among the decisions of that time: after all that ends then, and not while a station is at work on it.
         """
+        asked.answers[asked.calls.index(call)] = answer
         asked.under_way -= 1
         if asked.under_way == 0:
             Moment(self._env, 0.0, DECISIONS, asked).callbacks.append(self._look)
@@ -171,11 +176,10 @@ class Rounds:
             raise RuntimeError(f"policy {self._name!r} {what}") from error
         kept = kept_places(self._name, asked, outcome, self._scenario.workload.combined is not None)
         took_s = time.perf_counter() - began if self._scenario.measure_decisions else self._scenario.decision_s
-        if took_s > 0:
-            act = partial(self._act, asked, outcome, kept)
-            Moment(self._env, took_s, DECISIONS).callbacks.append(lambda _: act())
-        else:
+        if took_s == 0:
             self._act(asked, outcome, kept)
+        else:
+            after(self._env, took_s, partial(self._act, asked, outcome, kept))
 
     def _act(self, asked: Asked, outcome: Decision | Keep | Combine, kept: Sequence[int] | None) -> None:
         if kept is None:
@@ -185,7 +189,7 @@ class Rounds:
 
     def _keep(self, asked: Asked, places: Sequence[int], now_s: float) -> None:
         """Hand answers to the user, and end the query."""
-        table, number = self._table, asked.query[0]
+        table, number = self._table, asked.number
         for place in places:
             self.calls.kept[asked.calls[place]] = True
         self._speaks_of[number] = asked.calls[places[0]]
@@ -229,7 +233,7 @@ class Rounds:
                     latency_s = self.calls.finished_at_s[call] - query.arrived_at_s
                     self._tell(Feedback(query, answer.deployment, math.nan, answer.cost, latency_s))
         if self._end is not None:
-            self._end(query[0], now_s)
+            self._end(asked.number, now_s)
 
     def close(self) -> None:
         """Let the row of each query speak of the call that was kept, or of the last one if none was answered."""
