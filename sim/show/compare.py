@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
@@ -22,6 +21,7 @@ from sim.study.metrics.counting import ROUNDING
 from sim.study.oracles import ORACLES
 from sim.study.output.archive import SOURCES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
+from sim.study.output.records import read_calls, read_requests
 from sim.study.record.checks import check
 from sim.study.statistics import mean_interval
 
@@ -123,7 +123,7 @@ def best_on_sources(by_source: pd.DataFrame) -> str:
 
 def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
     """Yield the figures of a comparison."""
-    fleet, requests = read_fleet(folder), folder / "requests.parquet"
+    fleet = read_fleet(folder)
     policies = summary["policy"].unique().tolist()
     yield Shown("figures/quality", "Total quality of each policy; grey bars know the future.", quality(summary))
     yield Shown("figures/cost_quality", "What quality costs: up and left is better.", cost_quality(summary))
@@ -132,9 +132,9 @@ def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
         "figures/spend",
         "Share of each deployment's budget that is spent over time, in replication 0; without a budget, of what it "
         "spent in the end.",
-        spend(requests, fleet, policies),
+        spend(folder, fleet, policies),
     )
-    for name, drawing in clock_figures(requests, fleet, policies):
+    for name, drawing in clock_figures(folder, fleet, policies):
         yield Shown(f"figures/{name}", CAPTIONS[name], drawing)
 
 
@@ -207,11 +207,13 @@ def recheck(folder: Path) -> tuple[int, str | None]:
     fleets = read_fleet(folder)
     n = 0
     for replication, fleet in fleets.groupby("replication"):
-        table = pq.read_table(folder / "requests.parquet", filters=[("replication", "=", replication)]).to_pandas()
+        table, calls = read_requests(folder, int(str(replication))), read_calls(folder, int(str(replication)))
         for policy, requests in table.groupby("policy", observed=True):
             n += 1
+            of_policy = None if calls is None else calls[calls["policy"] == policy].reset_index(drop=True)
+            in_rounds = of_policy is not None and len(of_policy) > 0
             try:
-                check(requests.reset_index(drop=True), fleet.reset_index(drop=True))
+                check(requests.reset_index(drop=True), fleet.reset_index(drop=True), of_policy if in_rounds else None)
             except RuntimeError as error:
                 return n, f"policy {policy}, replication {replication}: {error}"
     return n, None

@@ -58,6 +58,11 @@ class Run:
     fleet: pd.DataFrame
     calls: pd.DataFrame | None = None
 
+    @property
+    def combines(self) -> bool:
+        """Whether any query got a combination of answers, which the optimum of single answers does not bound."""
+        return self.calls is not None and bool(self.calls.loc[self.calls["kept"], "query"].duplicated().any())
+
 
 def compare(
     scenario: Scenario,

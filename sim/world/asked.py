@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from sim.interface import Answer, Combine, Decision, Keep, Query
 from sim.world.dispatch import index
+
+PENDING = Answer(-1, 0.0, math.nan, 0, math.nan, "pending")
 
 
 class Asked:
@@ -14,23 +17,26 @@ class Asked:
     Attributes
     ----------
     query : Query
+    number, fields
+        Of the query: its id, and all but that.
+    made_at_s : float
+        When the calls of the last round were made.
     calls : list of int
         Their numbers, in the order of asking.
     answers : list of Answer
-        Of those whose round has ended.
-    cost : dict of int to float
-        What each call that was answered took from its budget.
+        Of each call; ``PENDING`` while it is under way.
     rounds, under_way : int
         How many rounds have begun, and how many calls of the last one have not ended.
     """
 
-    __slots__ = ("answers", "calls", "cost", "query", "rounds", "under_way")
+    __slots__ = ("answers", "calls", "fields", "made_at_s", "number", "query", "rounds", "under_way")
 
     def __init__(self, query: Query) -> None:
         self.query = query
+        self.number, *self.fields = query
+        self.made_at_s = math.nan
         self.calls: list[int] = []
         self.answers: list[Answer] = []
-        self.cost: dict[int, float] = {}
         self.rounds = self.under_way = 0
 
 
@@ -47,7 +53,7 @@ def check_calls(name: str, asked: Asked, calls: Sequence[Decision], n_deployment
         raise blamed(name, asked, f"asked for call {max_calls + 1} of", right)
 
 
-def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> list[int] | None:
+def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> Sequence[int] | None:
     """Return the places of the answers that a review hands over; None for a decision to ask again or to give up.
 
     Raises
@@ -59,6 +65,9 @@ def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> 
     if type(outcome) is Decision:
         return None
     if type(outcome) is Keep:
+        place = outcome[0]
+        if type(place) is int and 0 <= place < len(asked.answers) and asked.answers[place][5] == "served":
+            return outcome  # what is right is told from the rest at once
         places: Sequence[object] = (outcome.index,)
     elif type(outcome) is Combine:
         places = tuple(outcome.indices)

@@ -51,6 +51,8 @@ class CallTable(RequestTable):
         How many rows count; the rest is room.
     query, round, place : int arrays
         The query that each call is for; its round, from 0; its place in the round, from 0.
+    row : list of int
+        The test row of each call.
     kept : int array
         1 where the answer was handed to the user, alone or in a combination.
     """
@@ -61,15 +63,17 @@ class CallTable(RequestTable):
         self.query = array("q", [0]) * BLOCK
         self.round = array("i", [0]) * BLOCK
         self.place = array("i", [0]) * BLOCK
+        self.row: list[int] = []
         self.kept = array("b", [False]) * BLOCK
 
-    def add(self, query: int, round_: int, place: int, now_s: float) -> int:
+    def add(self, query: int, row: int, round_: int, place: int, now_s: float) -> int:
         """Add a call that is made now; return its number."""
         number = self.size
         if number == len(self.query):
             self._grow()
         self.size = number + 1
         self.query[number] = query
+        self.row.append(row)
         self.round[number] = round_
         self.place[number] = place
         self.arrived_at_s[number] = self.decided_at_s[number] = now_s
@@ -110,20 +114,19 @@ class OfCalls(Generic[Item]):
 
 
 def columns_of(
-    instance: Instance, query_of: Sequence[int] | None
+    instance: Instance, calls: CallTable | None
 ) -> tuple[Column[int], Sequence[Column[Any] | None], Sequence[Column[float] | None]]:
     """Return test rows, numbers of services and patience, the last two for each deployment.
 
-    They are read by the number of a query, or, given the query of each call, by that of a call.
+    They are read by the number of a query, or, where there are calls, by that of a call.
     """
-    rows: list[int] = instance.rows.tolist()
-    if query_of is None:
-        return rows, instance.draws, instance.patience_s
+    if calls is None:
+        return instance.rows.tolist(), instance.draws, instance.patience_s
     draws, patience_s = (
-        [None if column is None else OfCalls(column, query_of) for column in columns]
+        [None if column is None else OfCalls(column, calls.query) for column in columns]
         for columns in (instance.draws, instance.patience_s)
     )
-    return OfCalls(rows, query_of), draws, patience_s
+    return calls.row, draws, patience_s
 
 
 def call_frame(calls: CallTable, instance: Instance) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import simpy
 
@@ -16,7 +16,7 @@ from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
-from sim.world.call_table import columns_of
+from sim.world.call_table import CallTable, columns_of
 from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
@@ -46,9 +46,8 @@ class Dispatcher:
         Called with each job and the time at its completion, once it has been paid for.
     end : callable or None
         Called with its number and the time whenever a query has met its fate.
-    query_of : sequence of int or None
-        Where what is dispatched are calls, and the table is one of calls: the query that each call is for, in an array
-        that grows. To the dispatcher a call is a query whose id is the number of the call.
+    calls : CallTable or None
+        The table, where it is one of calls: to the dispatcher a call is a query whose id is the number of the call.
 
     Raises
     ------
@@ -73,7 +72,7 @@ class Dispatcher:
         table: RequestTable,
         finish: Finish | None,
         end: Callable[[int, float], None] | None,
-        query_of: Sequence[int] | None = None,
+        calls: CallTable | None = None,
     ) -> None:
         scenario, n_deployments = instance.scenario, len(instance.fleet)
         self.env = env
@@ -83,7 +82,7 @@ class Dispatcher:
         self._finish = finish
         self._end = end
         self._n_deployments = n_deployments
-        self._rows, self._draws, patience_s = columns_of(instance, query_of)
+        self._rows, self._draws, patience_s = columns_of(instance, calls)
         # Element by element, a memoryview reads twice as fast as the array behind it, and gives Python numbers.
         self._cost = instance.cost.data
         self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data

@@ -90,10 +90,6 @@ class RequestTable:
         1 where the policy said that it explored.
     fate : int array
         Index into ``FATES``; no query of a finished run is ``pending``.
-    n_calls : int array or None
-        How many calls each query took; None where each takes one, unless it is declined.
-    cost_usd : double array or None
-        What all calls of each query cost; None as above, where it follows from the deployment and the price.
     calls : CallTable or None
         Of the same run; None where each query takes one call.
     combined : dict of int to float
@@ -120,8 +116,6 @@ class RequestTable:
         self.replica_seconds: list[float] = []
         self.overshoot: list[float] = []
         self.overshoot_share: list[float] = []
-        self.n_calls: array[int] | None = None
-        self.cost_usd: array[float] | None = None
         self.calls: CallTable | None = None
         self.combined: dict[int, float] = {}
 
@@ -156,8 +150,13 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     """
     rows = instance.rows
     columns = of_tries(table, len(rows), rows, instance)
-    if table.cost_usd is not None:
-        columns["cost_usd"] = np.asarray(table.cost_usd)
+    n_calls: IntArray = (np.asarray(table.fate) != DECLINED).astype(np.int64)
+    if table.calls is not None:
+        n, calls = table.calls.size, table.calls
+        query = np.asarray(calls.query)[:n]
+        n_calls = np.bincount(query, minlength=len(rows))
+        cost_usd = of_tries(calls, n, rows[query], instance)["cost_usd"]
+        columns["cost_usd"] = np.bincount(query, weights=cost_usd, minlength=len(rows))
     for number, quality in table.combined.items():
         columns["quality"][number] = quality
     columns |= {
@@ -165,10 +164,10 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         "row": instance.table_row[rows],
         "source": topics(instance),
         "arrived_at_s": np.asarray(table.arrived_at_s),
-        "calls": np.asarray(table.fate) != DECLINED if table.n_calls is None else np.asarray(table.n_calls),
+        "calls": n_calls.astype(np.int32),
         "explored": np.asarray(table.explored, dtype=np.bool_),
     }
-    return pd.DataFrame({name: columns[name] for name in COLUMNS}).astype({"calls": "int32"})
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
 def of_tries(table: RequestTable, n: int, rows: IntArray, instance: Instance) -> dict[str, Any]:

@@ -96,12 +96,14 @@ class World:
         kind = type(policy)
         learns = kind.learn is not Policy.learn or kind.learn_score is not Policy.learn_score
         finish = (self._learn if instance.opinions is None else self._learn_in_part) if learns else None
+        end = self._ended if self._goes_on or self._users is not None else None
+        self._flows = isinstance(self._scenario.window, TokenBucket)
+        self._rounds: Rounds | None = None
         if in_rounds:
             tell = partial(self._tell, policy.learn)
-            rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, self._ended)
-            self.dispatcher, self._carry_out = rounds.dispatcher, rounds.carry_out
+            self._rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, end)
+            self.dispatcher, self._carry_out = self._rounds.dispatcher, self._rounds.carry_out
         else:
-            end = self._ended if self._goes_on or self._users is not None else None
             self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end)
             self._carry_out = self.dispatcher.carry_out
         self._views = self.dispatcher.views
@@ -126,6 +128,8 @@ class World:
             self._env.process(process)
         self._source.begin(self._taker())
         self._env.run(until=self._over if self._goes_on else None)
+        if self._rounds is not None:
+            self._rounds.close()
         self.table.openings = [station.openings for station in self.dispatcher.fleet]
         self.table.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
         self.table.overshoot = self.dispatcher.ledger.overshoot
@@ -141,7 +145,7 @@ class World:
             return Batches(self._env, gate, self._source, self._decide_batch).take
         if self._scenario.decision_s > 0 or self._scenario.measure_decisions:
             return self._decide_in_its_time
-        return self._decide_at_a_level if isinstance(self._scenario.window, TokenBucket) else self._decide_at_once
+        return self._decide_at_a_level if self._flows else self._decide_at_once
 
     def _decide_at_once(self, query: Query) -> None:
         try:
@@ -187,8 +191,10 @@ class World:
 
     def _see(self) -> State:
         """Return what the policy may see now."""
-        self.dispatcher.ledger.flow_in(self._env.now)
-        return State(self._env.now, *self._views)
+        now_s = self._env.now
+        if self._flows:
+            self.dispatcher.ledger.flow_in(now_s)
+        return tuple.__new__(State, (now_s, *self._views))
 
     def _show(self, views: Views) -> None:
         """Let policies see these numbers from now on, in the place of current ones."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -17,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from sim.interface import FloatArray
 from sim.show.figures import colours, legend_at_right, look, panels, time_maps
 from sim.study.metrics.latency import first_token_s, latency_s
+from sim.study.output.records import read_requests, work_by_policy
 from sim.study.record.series import even_edges, over_time
 
 N_BINS = 80
@@ -25,19 +25,19 @@ MAX_POINTS = 2000
 FEW = 0.1
 
 
-def clock_figures(requests: Path, fleet: pd.DataFrame, policies: Sequence[str]) -> Iterator[tuple[str, Figure]]:
+def clock_figures(folder: Path, fleet: pd.DataFrame, policies: Sequence[str]) -> Iterator[tuple[str, Figure]]:
     """Yield name and figure of what replication 0 shows of time; nothing if every query finished as it arrived.
 
     Parameters
     ----------
-    requests : Path
-        The Parquet file of all runs.
+    folder : Path
+        Has the tables of all runs.
     fleet : DataFrame
         A row per replication and deployment.
     policies : sequence of str
         In the order of the figures.
     """
-    table = pq.read_table(requests, filters=[("replication", "=", 0)]).to_pandas()
+    table = read_requests(folder, 0)
     if not (table["finished_at_s"] > table["arrived_at_s"]).any():
         return
     runs = {policy: table[table["policy"] == policy] for policy in policies}
@@ -45,7 +45,8 @@ def clock_figures(requests: Path, fleet: pd.DataFrame, policies: Sequence[str]) 
     names = fleet["deployment"].tolist()
     yield "latency", latency(runs)
     edges_s = even_edges(table, N_BINS)
-    series = {policy: over_time(run, fleet, edges_s) for policy, run in runs.items()}
+    work = work_by_policy(folder, 0)
+    series = {policy: over_time(work[policy], fleet, edges_s) for policy in policies}
     busy = {policy: 100 * matrix(rows, "utilisation", len(fleet)) for policy, rows in series.items()}
     if any(np.isfinite(shares).any() for shares in busy.values()):
         yield "utilisation", time_maps(busy, names, edges_s, Normalize(0, 100), "busy slots (%), bin mean")[0]

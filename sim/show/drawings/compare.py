@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
@@ -18,6 +17,7 @@ from sim.show.figures import bars_height_in, colours, time_maps
 from sim.show.words import several, total_cost
 from sim.study.metrics import FATES
 from sim.study.oracles import ORACLES
+from sim.study.output.records import read_requests, work_by_policy
 from sim.study.statistics import mean_interval
 
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**")  # one per fate, for eyes and printers without colour
@@ -104,15 +104,15 @@ def served(summary: pd.DataFrame) -> Figure:
     return figure
 
 
-def spend(requests: Path, budgets: pd.DataFrame, policies: Sequence[str]) -> Figure:
+def spend(folder: Path, budgets: pd.DataFrame, policies: Sequence[str]) -> Figure:
     """Draw how much of each deployment's budget is spent over time in replication 0, a panel per policy.
 
     A deployment without a budget is shown relative to what it spent in the end.
     """
     budgets = budgets[budgets["replication"] == 0].set_index("deployment")
-    table = pq.read_table(requests, filters=[("replication", "=", 0)]).to_pandas()
+    table, work = read_requests(folder, 0), work_by_policy(folder, 0)
     end = max(float(np.nanmax(table["finished_at_s"].fillna(table["arrived_at_s"]))), 1e-9)
-    shares = {policy: 100 * spent_share(table[table["policy"] == policy], budgets, end) for policy in policies}
+    shares = {policy: 100 * spent_share(work[policy], budgets, end) for policy in policies}
     edges_s = np.linspace(0, end, TIME_BINS + 1)
     label = "settled spend (% of budget)"
     return time_maps(shares, budgets.index.tolist(), edges_s, Normalize(0, 100), label)[0]

@@ -23,6 +23,7 @@ PARTS = {  # in the order of the sum: the number of a colour, and a hatch for ey
     "decision_rule": (5, "++"),
     "budget_pacing": (2, ".."),
     "admission": (1, "xx"),
+    "unkept_calls": (6, "oo"),
     "queueing": (4, "\\\\"),
     "achieved": (7, ""),
 }

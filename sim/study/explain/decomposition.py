@@ -56,11 +56,7 @@ def decompose(
         On which no policy can beat the optimum (``sim.study.fleet.unbounded``).
     calls : DataFrame or None
         The calls of the run, where queries could take several.
-
-    Raises
-    ------
-    ValueError
-        If the run combined answers: nothing then bounds what it could achieve.
+        None of them are combined.
 
     Notes
     -----
@@ -159,8 +155,6 @@ def without_queues(instance: Instance) -> Instance:
 
 def of_kept(decisions: Sequence[Decision], calls: pd.DataFrame) -> list[Decision]:
     """Return decisions that make the one call that each query kept, or the first that it made if it kept none."""
-    if calls.loc[calls["kept"], "query"].duplicated().any():
-        raise ValueError("the policy combines answers, so nothing bounds what it can achieve, and explain has no terms")
     made = calls.sort_values(["kept", "id"], ascending=[False, True], kind="stable").drop_duplicates("query")
     deployment = dict(zip(made["query"].tolist(), made["deployment"].cat.codes.tolist(), strict=True))
     return [Decision(deployment.get(number), explores=decision.explores) for number, decision in enumerate(decisions)]

@@ -62,7 +62,8 @@ def explanations(
     Raises
     ------
     ValueError
-        If nothing bounds what a policy can achieve, or a policy, the seed or a number cannot be.
+        If nothing bounds what a policy can achieve, as where it combines answers, or a policy, the seed or a number
+        cannot be.
     RuntimeError
         If a policy or HiGHS fails.
     """
@@ -78,6 +79,11 @@ def explanations(
     replication = -1
     for run in runs(scenario, watched, seed, replications, Oracle(()), {}):
         instance, requests = run.instance, run.requests
+        if run.combines:
+            raise ValueError(
+                f"policy {run.policy!r} combines answers, so the optimum of single answers does not bound it and there "
+                "is nothing to explain; explain policies that keep one answer"
+            )
         at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), moments)
         prices = []
         if run.replication != replication:
