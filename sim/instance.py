@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from sim.deployment import Deployment, Service
 from sim.fitting import account_names, check_accounts, check_budgets, check_fleet, check_periods, check_units
+from sim.history import history_means, known_rows, sums, told
 from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
 from sim.scores import Opinions, Scores
@@ -122,15 +124,22 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     check_units(units, fleet, workload)
 
     history_usd, cost_usd = cost_in_usd(history, columns, fleet), cost_in_usd(test, columns, fleet)
-    history_cost = cost_in_units(history, history_usd, columns, units)
+    whole = History(
+        Features(history.embeddings, history.input_tokens),
+        take(history.quality, columns),
+        cost_in_units(history, history_usd, columns, units),
+        units,
+    )
+    models = [deployment.model for deployment in fleet]
+    public = told(whole, known_rows(scenario, models, len(history), partial(stream, seed, replication)))
+    quality_mean, cost_mean = history_means(public)
     cost = cost_in_units(test, cost_usd, columns, units)
     arriving = arriving_rows(scenario, replication, stream(seed, replication, "volume"))
-    history_quality = take(history.quality, columns)
     has_one_unit = len(set(units)) == 1
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
-        quality_mean=sums(history_quality) / len(history),
-        cost_mean=sums(history_cost) / len(history),
+        quality_mean=quality_mean,
+        cost_mean=cost_mean,
         # Sorted, so that the sum is the same to the last bit when a saved order names the rows in its own order.
         cheapest_total=float(sums(cost[np.sort(arriving)]).min()) if has_one_unit else float("nan"),
         cheapest_total_of_all=float(sums(cost).min()) if has_one_unit else float("nan"),
@@ -168,7 +177,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         ),
         budgets=frozen(budgets),
         horizon=len(rows),
-        history=History(Features(history.embeddings, history.input_tokens), history_quality, history_cost),
+        history=public,
         accounts=None if accounts is None else frozen(np.unique(accounts, return_inverse=True)[1].astype(np.int64)),
         refused=scenario.exhausted,
     )
@@ -240,12 +249,6 @@ def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Numb
     if list(columns) == list(range(truth.shape[1])):
         return truth
     return frozen(truth[:, columns])
-
-
-def sums(truth: FloatArray) -> FloatArray:
-    """Return the sum of each column, to the last bit the same whatever other columns there are."""
-    total: FloatArray = np.ascontiguousarray(truth.T).sum(axis=1)
-    return total
 
 
 def slots(deployment: Deployment) -> float:

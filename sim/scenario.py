@@ -7,7 +7,7 @@ replication of it all.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -225,6 +225,14 @@ class Scenario:
         How many of the workload's test queries arrive, drawn anew in each replication; None for all of them.
     unseen : sequence of str
         Topics (``Rows.source``) that are left out of the history.
+    profiled : mapping of str to int, or None
+        How many history rows each of these models is known on, chosen at random in each replication; 0 for a model that
+        was never seen. Models that it does not name are known on all rows.
+    new_model_share : float
+        Share of the fleet's models, to the nearest whole number, that are new: drawn in each replication from those
+        that ``profiled`` does not name.
+    new_model_rows : int
+        How many history rows each of those is known on.
     feedback : Scores
         What reaches policies of the scores of their answers.
     max_calls : int
@@ -246,6 +254,9 @@ class Scenario:
     measure_decisions: bool = False
     n_queries: int | None = None
     unseen: Sequence[str] = ()
+    profiled: Mapping[str, int] | None = None
+    new_model_share: float = 0.0
+    new_model_rows: int = 0
     feedback: Scores = Scores()  # noqa: RUF009 - immutable
     max_calls: int = 8
 
@@ -262,3 +273,7 @@ class Scenario:
         check_number("n_queries", self.n_queries, least=1, null="for all test queries")
         check_number("decision_s", self.decision_s, least=0, most=MOST_DECISION_S)
         check_number("max_calls", self.max_calls, least=1)
+        for model, n_rows in (self.profiled or {}).items():
+            check_number(f"profiled.{model}", n_rows, least=0)
+        check_number("new_model_share", self.new_model_share, least=0, below=1)
+        check_number("new_model_rows", self.new_model_rows, least=0)

@@ -7,7 +7,7 @@ from scipy.special import ndtr
 
 from policies.estimators.neighbours import unit
 from policies.parts.forecast import Forecast, Known
-from policies.parts.held_out import held_out
+from policies.parts.held_out import held_out, is_same
 from policies.parts.ranked import best_first
 from policies.parts.residuals import Residuals
 from policies.parts.smooth_prices import smooth_prices
@@ -77,11 +77,11 @@ class Steward(Policy):
         self._forecast = Forecast(known, setting.horizon)
         self._residuals = Residuals(unit(history.features.embeddings).mean(axis=0), setting.horizon)
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
-        self._spread = np.maximum(error.std(axis=0), 1e-3)
+        self._spread = np.maximum(spread(error), 1e-3)
         self._refused = setting.refused
         self._budgets, self._accounts, self._horizon = setting.budgets, setting.accounts, setting.horizon
         self._interval = max(1, setting.horizon // self._solves)
-        self._mean_cost = history.cost.mean(axis=0)
+        _, self._mean_cost = history.means()
         self._prices = 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0)  # where the first solution starts
 
     def decide(self, query: Query, state: State) -> Decision:
@@ -133,6 +133,22 @@ class Steward(Policy):
         self._prices = smooth_prices(quality, cost, rest.weights, remaining, self._prices, accounts=self._accounts)
 
 
+def spread(error: FloatArray) -> FloatArray:
+    """Return the standard deviation of each column of errors (n_history, n_deployments), NaN where nothing is known.
+
+    A column with fewer than two errors gets the greatest of the others: of a new model nothing is known for sure.
+    """
+    known = ~np.isnan(error)
+    if known.all():
+        whole: FloatArray = error.std(axis=0)
+        return whole
+    counted = known.sum(axis=0) > 1
+    each = np.array(
+        [column[rows].std() if rows.sum() > 1 else 0.0 for column, rows in zip(error.T, known.T, strict=True)]
+    )
+    return np.where(counted, each, each.max())
+
+
 def accepted(cost: FloatArray, remaining: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return E[cost | cost <= remaining] and the chance of cost <= remaining, each of the shape of ``cost``.
 
@@ -151,14 +167,3 @@ def accepted(cost: FloatArray, remaining: FloatArray, spread: FloatArray) -> tup
     share = ndtr(room - spread) / np.maximum(chance, 1e-300)
     is_possible = chance > 1e-9
     return np.where(is_possible & (cost > 0), cost * share, cost), np.where(is_possible, chance, 0.0)
-
-
-def is_same(history: History, other: History) -> bool:
-    """Return whether two histories hold the same rows."""
-    pairs = (
-        (history.features.embeddings, other.features.embeddings),
-        (history.features.input_tokens, other.features.input_tokens),
-        (history.quality, other.quality),
-        (history.cost, other.cost),
-    )
-    return all(mine is others or np.array_equal(mine, others) for mine, others in pairs)

@@ -16,7 +16,7 @@ class Blend:
     """Quality from two estimators and the history's mean, cost from the first alone.
 
     The weights of the two are non-negative and minimise the squared error of each history row under fits without it;
-    the mean has what is left of 1 (stacked regressions: Breiman 1996).
+    the mean has what is left of 1 (stacked regressions: Breiman 1996). Rows count for the deployments that they know.
 
     Parameters
     ----------
@@ -29,14 +29,15 @@ class Blend:
     def fit(self, history: History) -> Predictor:
         """Fit both, and weigh them."""
         fitted = (self.first.fit(history), self.second.fit(history))
-        known = [
+        left_out = [
             held_out(estimator, predictor, history)
             for estimator, predictor in zip((self.first, self.second), fitted, strict=True)
         ]
-        mean = history.quality.mean(axis=0)
-        away = np.column_stack([(estimates.quality - mean).ravel() for estimates in known])
-        weights, _ = nnls(away, (history.quality - mean).ravel())
-        return Blended(fitted, known, weights, mean)
+        known = history.known
+        mean, _ = history.means()
+        away = np.column_stack([(estimates.quality - mean)[known] for estimates in left_out])
+        weights, _ = nnls(away, (history.quality - mean)[known])
+        return Blended(fitted, left_out, weights, mean)
 
 
 class Blended:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from policies.estimators.exact import ROWS, product, rounded, squared_lengths
 from policies.estimators.log_cost import log_costs, smearing
 from policies.estimators.neighbours import unit
+from policies.estimators.partial import by_known
 from sim.errors import check_number
 from sim.interface import BoolArray, EmbeddingArray, Estimates, Features, FloatArray, History, Predictor
 
@@ -55,6 +56,10 @@ class KernelRidge:
             raise ValueError(f"the history has {n} row; kernel ridge needs at least 2")
         check_number("landmarks", self.landmarks, least=2)
         check_number("token_weight", self.token_weight, least=0)
+        return by_known(self._fit, history, least=2)
+
+    def _fit(self, history: History) -> Predictor:
+        n = len(history.quality)
         inputs = Inputs(history.features, self.token_weight)
         x = inputs.of(history.features)
         marks = x if n <= self.landmarks else x[np.linspace(0, n - 1, self.landmarks).astype(np.int64)]

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from policies.estimators.exact import product
 from policies.estimators.log_cost import log_costs, smearing
+from policies.estimators.partial import by_known
 from sim.errors import check_one_of
 from sim.interface import Estimates, Features, FloatArray, History, Predictor
 
@@ -46,6 +47,9 @@ class Learned:
         check_one_of("quality", self.quality, QUALITY)
         if len(history.quality) < 2:
             raise ValueError(f"the history has {len(history.quality)} row; a learned estimator needs at least 2")
+        return by_known(self._fit, history, least=2)
+
+    def _fit(self, history: History) -> Predictor:
         scaler = StandardScaler().fit(columns(history.features))
         inputs = scaler.transform(columns(history.features))
         if self.quality == "logistic":

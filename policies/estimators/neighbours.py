@@ -14,6 +14,7 @@ import faiss
 import numpy as np
 
 from policies.estimators.exact import rounded, whole
+from policies.estimators.partial import by_known
 from sim.errors import check_number, check_one_of
 from sim.interface import EmbeddingArray, Estimates, Features, FloatArray, History, IntArray, Predictor
 
@@ -43,13 +44,15 @@ class ExactNeighbours:
     at_most: bool = False
 
     def fit(self, history: History) -> Predictor:
-        """Index the history."""
-        k = min(self.k, len(history.quality)) if self.at_most else self.k
-        check(k, self.weights, history)
+        """Index the history; a deployment that fewer than k rows know has the mean of all of these."""
+        check(min(self.k, len(history.quality)) if self.at_most else self.k, self.weights, history)
+        return by_known(self._fit, history)
+
+    def _fit(self, history: History) -> Predictor:
         vectors = unit(history.features.embeddings)
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(vectors)
-        return Neighbours(index, history, k, self.weights)
+        return Neighbours(index, history, min(self.k, len(vectors)), self.weights)
 
 
 @dataclass(frozen=True)
@@ -85,15 +88,18 @@ class HnswNeighbours:
             check_number(name, getattr(self, name), least=least, most=most)
 
     def fit(self, history: History) -> Predictor:
-        """Build the graph."""
+        """Build the graph; a deployment that fewer than k rows know has the mean of all of these."""
         check(self.k, self.weights, history)
+        return by_known(self._fit, history)
+
+    def _fit(self, history: History) -> Predictor:
         vectors = whole(unit(history.features.embeddings))
         index = faiss.IndexHNSWFlat(vectors.shape[1], self.m, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = self.ef_construction
         index.hnsw.efSearch = max(self.ef_search, self.k)
         with single_thread():
             index.add(vectors)
-        return Neighbours(index, history, self.k, self.weights, is_graph=True)
+        return Neighbours(index, history, min(self.k, len(vectors)), self.weights, is_graph=True)
 
 
 class Neighbours:

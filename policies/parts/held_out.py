@@ -62,14 +62,14 @@ class HeldOutEstimates:
 
 
 def is_same(history: History, other: History) -> bool:
-    """Return whether two histories hold the same rows."""
+    """Return whether two histories hold the same rows, and know the same of them."""
     pairs = (
         (history.features.embeddings, other.features.embeddings),
         (history.features.input_tokens, other.features.input_tokens),
         (history.quality, other.quality),
         (history.cost, other.cost),
     )
-    return all(mine is others or np.array_equal(mine, others) for mine, others in pairs)
+    return all(mine is others or np.array_equal(mine, others, equal_nan=True) for mine, others in pairs)
 
 
 def part(history: History, rows: IntArray) -> History:
@@ -79,4 +79,4 @@ def part(history: History, rows: IntArray) -> History:
         embeddings=history.features.embeddings[rows],
         input_tokens=history.features.input_tokens[rows],
     )
-    return History(features, history.quality[rows], history.cost[rows])
+    return replace(history, features=features, quality=history.quality[rows], cost=history.cost[rows])

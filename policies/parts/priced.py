@@ -41,7 +41,7 @@ def cost_units(setting: Setting) -> FloatArray:
     in its budget's own unit; one without a budget has the unit ``inf``, so that every cost is 0 and no price is paid.
     Deployments that share an account have one unit, the mean of theirs, so that one price is the same for all of them.
     """
-    mean = setting.history.cost.mean(axis=0)
+    _, mean = setting.history.means()
     mean = pooled(mean, setting.accounts) / pooled(np.ones_like(mean), setting.accounts)
     return np.where(np.isfinite(setting.budgets), np.where(mean > 0, mean, 1.0), np.inf)
 

@@ -87,6 +87,9 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         measure_decisions=config.measure_decisions,
         n_queries=config.n_queries,
         unseen=tuple(config.unseen),
+        profiled=None if config.profiled is None else dict(config.profiled),
+        new_model_share=config.new_model_share,
+        new_model_rows=config.new_model_rows,
         feedback=build(config.feedback, "feedback"),
         max_calls=config.max_calls,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sim.interface.arrays import EmbeddingArray, FloatArray, IntArray
+import numpy as np
+
+from sim.interface.arrays import BoolArray, EmbeddingArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -18,19 +20,70 @@ class Features:
 
 @dataclass(frozen=True)
 class History:
-    """Queries answered by every deployment before the first arrival.
+    """Queries answered before the first arrival: by every deployment, unless a model is new.
 
     Parameters
     ----------
     features : Features
         Of the n_history rows.
     quality, cost : arrays (n_history, n_deployments)
-        Score in [0, 1]; cost in the unit of each deployment's budget.
+        Score in [0, 1]; cost in the unit of each deployment's budget. Both are NaN where ``known`` is false.
+    units : tuple of str
+        The unit of each deployment's cost; empty where all have the same.
     """
 
     features: Features
     quality: FloatArray
     cost: FloatArray
+    units: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> BoolArray:
+        """Which deployments are known on which rows (n_history, n_deployments)."""
+        known: BoolArray = ~np.isnan(self.quality)
+        return known
+
+    def means(self) -> tuple[FloatArray, FloatArray]:
+        """Return mean quality and cost (n_deployments,) over the rows that each is known on, completed."""
+        known = self.known
+        if known.all():
+            return self.quality.mean(axis=0), self.cost.mean(axis=0)
+
+        def of_known(outcome: FloatArray) -> FloatArray:
+            columns = zip(outcome.T, known.T, strict=True)
+            return np.array([column[rows].mean() if rows.any() else np.nan for column, rows in columns])
+
+        return self.completed(of_known(self.quality), of_known(self.cost))
+
+    def completed(self, quality: FloatArray, cost: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return quality and cost (..., n_deployments) in which one that is known on no row is an average one.
+
+        It gets the mean over the deployments that are known, of cost over those with its unit: what nobody has seen is
+        neither free nor the best.
+
+        Raises
+        ------
+        ValueError
+            If none is known, or none with its unit.
+        """
+        seen: BoolArray = np.logical_or.reduce(self.known, axis=0)
+        units = np.array(self.units or ("",) * len(seen))
+        quality, cost = quality.copy(), cost.copy()
+        for k in np.flatnonzero(~seen):
+            for outcome, others in ((quality, seen), (cost, seen & (units == units[k]))):
+                if not others.any():
+                    raise ValueError(no_prior(units[k]))
+                columns = [outcome[..., other] for other in np.flatnonzero(others)]
+                outcome[..., k] = sum(columns) / len(columns)  # one order, so that a row's mean depends on no other
+        return quality, cost
+
+
+def no_prior(unit: str) -> str:
+    """Return the message for a history that says nothing of any deployment with this unit."""
+    whose = f"deployment whose budget is in {unit}" if unit else "deployment"
+    return (
+        f"the history has no row of any {whose}, so nothing says what a query costs there; leave it one that is known"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy as np
 from sim.assignment.prices import minimise
 from sim.assignment.program import Bound, binary_program
 from sim.errors import unknown
-from sim.instance import Instance, frozen, sums
+from sim.history import history_means
+from sim.instance import Instance, frozen
 from sim.interface import DeploymentInfo, Estimates, Estimator
 from sim.selection import unseen_topics
 from sim.study.output.store import Store, optimum, predictions
@@ -54,6 +55,32 @@ class Oracle:
                 raise ValueError(unknown("oracle", name, ORACLES))
 
 
+Told = tuple[tuple[DeploymentInfo, ...], tuple[str, ...], bytes]
+
+
+def told(instance: Instance) -> Told:
+    """Return what tells the history of one replication from that of another: fleet, missing topics, known models."""
+    known = instance.setting.history.known
+    return (
+        instance.setting.fleet,
+        unseen_topics(instance.scenario),
+        b"" if known.all() else np.packbits(known).tobytes(),
+    )
+
+
+def complete(estimates: Estimates, estimator: Estimator, instance: Instance) -> Estimates:
+    """Return the estimates; raise ValueError if an estimator cannot do with a model that few history rows know."""
+    known = instance.setting.history.known
+    if not known.all():
+        for k, info in enumerate(instance.setting.fleet):
+            if not all(np.isfinite(each[:, k]).all() for each in estimates):
+                raise ValueError(
+                    f"{type(estimator).__name__} predicts no number for {info.name!r}, which {known[:, k].sum()} of "
+                    f"{len(known)} history rows know (History.known); use another estimator, such as estimator=exact"
+                )
+    return estimates
+
+
 class EstimateCache:
     """Fits each estimator once for each fleet and history, and predicts each test row once.
 
@@ -62,24 +89,23 @@ class EstimateCache:
 
     def __init__(self, store: Store | None = None) -> None:
         self._store = store
-        self._known: dict[tuple[Estimator | None, tuple[DeploymentInfo, ...], tuple[str, ...]], Estimates] = {}
+        self._known: dict[tuple[Estimator | None, Told], Estimates] = {}
 
     def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
         """Return predictions for every test row (n_test, n_deployments); history means without an estimator.
 
         Of a query that tells on arrival what it would get and cost, the predictions are the truth.
         """
-        key = (estimator, instance.setting.fleet, unseen_topics(instance.scenario))
+        key = (estimator, told(instance))
         if key not in self._known:
             history, shape = instance.setting.history, instance.quality.shape
             if estimator is None:
-                means = (sums(history.quality) / len(history.quality), sums(history.cost) / len(history.cost))
-                self._known[key] = Estimates(*(np.broadcast_to(mean, shape) for mean in means))
+                self._known[key] = Estimates(*(np.broadcast_to(mean, shape) for mean in history_means(history)))
             elif instance.scenario.workload.tells_on_arrival:
                 self._known[key] = Estimates(instance.quality, instance.cost)
             else:
                 predicted = predictions(self._store, estimator, history, instance.features)
-                self._known[key] = Estimates(*map(frozen, predicted))
+                self._known[key] = complete(Estimates(*map(frozen, predicted)), estimator, instance)
         return self._known[key]
 
 
@@ -88,15 +114,14 @@ class BoundCache:
 
     def __init__(self, store: Store | None = None) -> None:
         self._store = store
-        self._known: dict[tuple[str, tuple[DeploymentInfo, ...], tuple[str, ...], bytes, bytes], Bound] = {}
+        self._known: dict[tuple[str, Told, bytes, bytes], Bound] = {}
 
     def get(self, name: str, instance: Instance, estimates: Estimates) -> Bound:
         """Return the optimum, its plan in order of arrival; only programs on estimates look at these."""
         by_row = np.argsort(instance.rows, kind="stable")
         rows, budgets, accounts = instance.rows[by_row], instance.setting.budgets, instance.setting.accounts
-        unseen = unseen_topics(instance.scenario)
         program = APPROXIMATE if name == PUBLISHED else name
-        key = (program, instance.setting.fleet, unseen, rows.tobytes(), budgets.tobytes())
+        key = (program, told(instance), rows.tobytes(), budgets.tobytes())
         if key not in self._known:
             known = estimates if name in ON_ESTIMATES else Estimates(instance.quality, instance.cost)
             quality, cost = known.quality[rows], known.cost[rows]

@@ -20,7 +20,7 @@ from scenarios.orders import given, shuffled
 from scenarios.orders.ranked import cheap_first, costly_first, easy_first, hard_first
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.prices import minimise
-from sim.interface import EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
+from sim.interface import Decision, EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
 from sim.scenario import Order, Scenario
 from sim.study.experiment import compare
 from sim.world.services.slots import Instant

@@ -19,6 +19,7 @@ LAYERS = (
     "sim.world",
     "sim.instance",
     "sim.selection",
+    "sim.history",
     "sim.fitting",
     "sim.scenario",
     "sim.deployment",
