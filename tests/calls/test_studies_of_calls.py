@@ -174,9 +174,8 @@ def test_calls_are_written_only_where_several_could_be(tmp_path: Path) -> None:
 def test_the_command_says_that_there_are_no_confidences_and_its_report_passes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = ["workload.n_queries=40", "workload.n_history=30", "workload.n_models=3", "workload.dim=4"]
-    words = ["run", "policy=[random,cascade]", "fleet=slots", "metric=calls", "oracle.names=[]", *small]
-    assert main([*words, f"out={tmp_path / 'o'}"]) == 0
+    words = ["run", "policy=[random,cascade]", "experiment=mmlu_two_models", "fleet=slots", "metric=calls"]
+    assert main([*words, "n_queries=40", f"out={tmp_path / 'o'}"]) == 0
     assert "cascade looks at the confidence of answers, and the workload has none" in capsys.readouterr().err
     assert set(pd.read_parquet(tmp_path / "o" / "calls.parquet")["policy"]) == {"cascade"}
     assert "But:" not in (tmp_path / "o" / "report.html").read_text()
