@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GROUPS = sorted(path.stem for path in (ROOT / "conf" / "metric").glob("*.yaml"))
 SMALL = ["workload.n_queries=40", "workload.n_history=30", "workload.n_models=3", "workload.dim=4"]
 POLICIES = "policy=[random,port]"
+WITH_CALLS = "policy=[random,port,cascade]"
 COMMANDS = {
-    "compare": ["compare", "fleet=slots", POLICIES, "replications=2", "roundings=1", f"metric=[{','.join(GROUPS)}]"],
+    "compare": ["compare", "fleet=slots", WITH_CALLS, "replications=2", "roundings=1", f"metric=[{','.join(GROUPS)}]"],
     "sweep": ["sweep", "n_queries=20,30", POLICIES, "fleet=slots", "replications=1", "metric=latency", "cache=null"],
     "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
     "export": ["export", POLICIES],
@@ -23,6 +24,7 @@ COMMANDS = {
 }
 TABLES = {  # the heading of a table's section: the command that writes it, and the file
     "`requests.parquet`": ("compare", "requests.parquet"),
+    "`calls.parquet`": ("compare", "calls.parquet"),
     "`summary.csv`": ("compare", "summary.csv"),
     "`sources.csv`": ("compare", "sources.csv"),
     "`fleet.csv`": ("compare", "fleet.csv"),
