@@ -17,6 +17,7 @@ from tests.drawn_studies import CONF, costs_of, names_of, node, topics_of
 
 NEEDS_A_FILE = {
     "workload": {"mmlu_two_models", "routerbench", "table", "trace"},
+    "fleet": {"measured"},  # of latencies
     "order": {"saved"},
     "experiment": {"mmlu_pro", "mmlu_two_models", "zeroeval"},
 }
