@@ -16,6 +16,7 @@ from sim.interface import BoolArray, Decision, Estimates, Estimator, Features, I
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
+from sim.workload import OF_EACH_MODEL
 from sim.world.record import frame
 from sim.world.world import simulate
 
@@ -90,6 +91,18 @@ def redrawn(world: World, hidden: BoolArray, costs_too: bool) -> World:
         return World(outcomes, world.estimates)
     longer = tokens + rng.integers(500, 900, hidden.shape)
     return World(replace(outcomes, output_tokens=np.where(hidden, longer, tokens)), world.estimates)
+
+
+def with_other_history(scenario: Scenario, known: BoolArray, seed: int) -> Scenario:
+    """Redraw all outcomes of the history that policies do not know (n_history, n_models of the workload)."""
+    rng, workload = stream(seed, 0, "other history"), scenario.workload
+    others = {
+        name: np.where(known, outcome, rng.permutation(outcome, axis=0).astype(outcome.dtype))
+        for name in OF_EACH_MODEL
+        if (outcome := getattr(workload.history, name)) is not None
+    }
+    others["quality"] = np.where(known, workload.history.quality, rng.random(known.shape))
+    return replace(scenario, workload=replace(workload, history=replace(workload.history, **others)))
 
 
 def with_other_arrivals(world: World, is_later: BoolArray, moment_s: float) -> World:
