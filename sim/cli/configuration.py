@@ -40,6 +40,7 @@ GROUPS = (
 )
 
 
+BY_MODEL = "profiled."  # begins keys whose last names are the user's models
 DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
 
 
@@ -108,9 +109,12 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
             raise ValueError(f"{verb} has no {key}; leave {key} out") from error
         without_keys = defaults(verb, overrides)
         opened = [f"++{word}" if word.partition("=")[0] == key else word for word in overrides]
-        if opened != overrides and takes_any_name(OmegaConf.to_container(without_keys), key.split(".")):  # type: ignore[arg-type]
+        values: dict[str, Any] = OmegaConf.to_container(without_keys)  # type: ignore[assignment]
+        if opened != overrides and (takes_any_name(values, key.split(".")) or key.startswith(BY_MODEL)):
             return of_options(verb, [*opened, *nodes])
         known = [*leaves(without_keys), *GROUPS]
+        if key.rpartition(".")[2] in values:
+            raise ValueError(f"unknown key {key!r}; did you mean {key.rpartition('.')[2]}?") from error
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
     for key, node in nodes.values():
         put_node(config, key, node)

@@ -19,7 +19,7 @@ from sim.instance import realise, stream
 from sim.interface import BoolArray, Decision, Estimates, IntArray, Policy
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
-from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, world_of
+from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, with_other_history, world_of
 from sim.traits import ServiceTraits
 
 MOST_ROWS = 200  # of which the purity of an estimator is checked
@@ -112,6 +112,35 @@ def causal_fence(
         hidden = unscored if calls is None else unscored & ~answered(calls, moment_s, unscored.shape)
         *_, others = redrawn(world, hidden, costs_too, unscored=unscored).run(fresh())
         demand_same(decisions, others, moment_s, "it saw the outcome of a query that was not finished")
+
+
+def history_fence(
+    fresh: Callable[[], Policy], scenario: Scenario, seed: int = 0, estimates: EstimateCache | None = None
+) -> None:
+    """Redraw what the history hides, the outcomes of models on rows that they are not known on: decisions must stay.
+
+    Parameters
+    ----------
+    fresh, scenario, seed, estimates
+        As for ``counterfactual_fence``.
+
+    Raises
+    ------
+    AssertionError
+        If the policy decides otherwise; the message names the query.
+    ValueError
+        If nothing is hidden, as ``profiled`` and ``new_model_share`` name no model, or the history lacks topics.
+    """
+    world = world_of(fresh().estimator, scenario, seed, estimates)
+    history = world.instance.setting.history
+    if history.known.all() or len(history.known) != len(scenario.workload.history):
+        raise ValueError("nothing is hidden in this history, or not row by row: name a model in profiled, no unseen")
+    known = np.ones((len(history.known), len(scenario.workload.models)), dtype=np.bool_)
+    for k, deployment in enumerate(world.instance.fleet):
+        known[:, scenario.workload.models.index(deployment.model)] = history.known[:, k]
+    _, decisions = world.run(fresh())
+    _, others = world_of(fresh().estimator, with_other_history(scenario, known, seed), seed, None).run(fresh())
+    demand_same(decisions, others, np.inf, "it saw a part of the history that is hidden")
 
 
 def reset_forgets(

@@ -27,7 +27,8 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the request table may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
-        ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say.
+        ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say; ``history_share`` of
+        history rows that it is known on, 1 unless its model is new.
     """
     setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
     if not isinstance(window, Window) or window.spread:
@@ -48,6 +49,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
+            "history_share": setting.history.known.mean(axis=0),
         }
     )
 

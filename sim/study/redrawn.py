@@ -29,6 +29,7 @@ from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.traits import ServiceTraits
+from sim.workload import OF_EACH_MODEL
 from sim.world.call_table import call_frame
 from sim.world.record import frame
 from sim.world.world import simulate
@@ -143,6 +144,18 @@ def redrawn_signal(values: FloatArray | None, hidden: BoolArray, factor: FloatAr
 def replays_latency(deployment: Deployment) -> bool:
     """Return whether a deployment serves by measured latencies, which are then its draws."""
     return ServiceTraits.of(deployment.service).replays_latency
+
+
+def with_other_history(scenario: Scenario, known: BoolArray, seed: int) -> Scenario:
+    """Redraw all outcomes of the history that policies do not know (n_history, n_models of the workload)."""
+    rng, workload = stream(seed, 0, "other history"), scenario.workload
+    others = {
+        name: np.where(known, outcome, rng.permutation(outcome, axis=0).astype(outcome.dtype))
+        for name in OF_EACH_MODEL
+        if (outcome := getattr(workload.history, name)) is not None
+    }
+    others["quality"] = np.where(known, workload.history.quality, rng.random(known.shape))
+    return replace(scenario, workload=replace(workload, history=replace(workload.history, **others)))
 
 
 def with_other_arrivals(world: World, is_later: BoolArray, moment_s: float) -> World:

@@ -21,6 +21,7 @@ SHORTER = {
     "prices_halve": ["events.price_change.at_s=50"],
     "flash_crowd": ["arrivals.at_s=15", "arrivals.ramp_s=3", "arrivals.hold_s=15", "arrivals.decay_s=8"],
     "new_cheap_model": ["events.joins.at_s=100"],
+    "new_model_unseen": ["events.joins.at_s=100"],
     "hour_windows": ["arrivals.mean_rate_per_s=0.0116"],
 }
 WITHOUT = {
@@ -30,6 +31,8 @@ WITHOUT = {
     "budgets_halve": "~events.budget_cut",
     "flash_crowd": "arrivals.peak_factor=1",
     "new_cheap_model": "events.joins.at_s=1e6",
+    "new_model_unseen": "profiled=null",
+    "unseen_models": "new_model_share=0",
     "hour_windows": "window=day",
     "stale_state": "state_refresh_s=null",
 }
@@ -73,6 +76,17 @@ def test_when_traffic_doubles_turns_by_rote_wait_and_the_least_loaded_hardly() -
     doubled, before = both("traffic_doubles", "p95_latency_s", "round_robin,least_loaded,greedy_perf")
     slower = doubled / before
     assert slower["least_loaded"] < 1.2 < slower["round_robin"] < slower["greedy_perf"]
+
+
+def test_a_model_that_nobody_has_seen_gets_queries_only_of_rules_that_go_by_load() -> None:
+    unseen, known = both("new_model_unseen", "to_new_models_share", "least_loaded,latency_priced")
+    assert known.tolist() == [0, 0]
+    assert unseen["least_loaded"] > 0.05 > unseen["latency_priced"]
+
+
+def test_when_a_third_of_the_models_is_new_every_rule_loses_quality() -> None:
+    new, known = both("unseen_models", "quality", "mirror_descent_entropic,steward")
+    assert (new < known).all()
 
 
 def test_when_the_best_model_is_down_greedy_loses_queries_that_next_choices_serve() -> None:

@@ -1,12 +1,13 @@
 """Which test rows arrive, and which history rows a router has seen."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from scenarios.arrivals import Deterministic
-from scenarios.budgets import Uniform
+from scenarios.budgets import Uniform, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given, shuffled
 from sim.instance import realise
@@ -80,3 +81,60 @@ def test_an_unseen_topic_that_is_not_in_the_history_is_refused() -> None:
     nameless = Workload(("small",), replace(ten(), source=None), ten())
     with pytest.raises(ValueError, match="'law' is to be unseen, and the workload has no topics: add the column"):
         realise(replace(scenario, workload=nameless, unseen=["law"]), 0, 0)
+
+
+def two_models() -> Workload:
+    """Ten history queries of two models."""
+    return tiny_workload(tiny_rows(np.tile([0.25, 0.75], (10, 1)), np.tile([1.0, 3.0], (10, 1))))
+
+
+def test_a_profiled_model_is_known_on_so_many_rows_drawn_anew_in_each_replication() -> None:
+    scenario = replace(tiny_scenario(two_models()), profiled={"medium": 3})
+    one, other = (realise(scenario, 0, replication).setting.history for replication in (0, 1))
+    assert one.known.sum(axis=0).tolist() == [10, 3]
+    assert one.cost[one.known[:, 1], 1].tolist() == [3.0, 3.0, 3.0]
+    assert np.isnan(one.cost[~one.known[:, 1], 1]).all()
+    assert not np.array_equal(one.known, other.known)
+    more = realise(replace(scenario, profiled={"medium": 6}), 0, 0).setting.history
+    assert (more.known >= one.known).all()  # the same rows and three others
+
+
+def test_budgets_are_split_by_what_is_known_and_a_model_never_seen_is_an_average_one() -> None:
+    rows = tiny_rows([[0.2, 0.4, 0.9]] * 4, [[1.0, 3.0, 50.0]] * 4)
+    scenario = replace(tiny_scenario(tiny_workload(rows)), budget=Weighted(), profiled={"large": 0})
+    budgets = realise(scenario, 0, 0).setting.budgets  # 4, the cost of the cheapest, by sqrt(quality / cost)
+    weights = np.sqrt([0.2 / 1, 0.4 / 3, 0.3 / 2])
+    assert budgets == pytest.approx(4 * weights / weights.sum())
+
+
+def test_a_share_of_the_models_is_new_and_which_ones_is_drawn_anew_in_each_replication() -> None:
+    rows = tiny_rows(np.full((6, 3), 0.5), np.ones((6, 3)))
+    scenario = replace(tiny_scenario(tiny_workload(rows)), new_model_share=1 / 3, new_model_rows=2)
+    counts = [realise(scenario, 0, number).setting.history.known.sum(axis=0).tolist() for number in range(20)]
+    assert {tuple(sorted(each)) for each in counts} == {(2, 6, 6)}
+    assert len({tuple(each) for each in counts}) == 3
+    named = replace(scenario, profiled={"small": 1})
+    assert realise(named, 0, 0).setting.history.known[:, 0].sum() == 1  # one that is named is not drawn
+
+
+def test_a_model_that_is_known_on_all_rows_is_as_if_it_were_not_named() -> None:
+    scenario = tiny_scenario(two_models())
+    whole = realise(replace(scenario, profiled={"medium": 10}), 0, 0).setting.history
+    assert whole.quality is scenario.workload.history.quality
+    assert whole.cost is scenario.workload.history.cost_usd
+
+
+@pytest.mark.parametrize(
+    ("keys", "right"),
+    [
+        ({"profiled": {"mediun": 2}}, "unknown model in profiled 'mediun'; did you mean 'medium'"),
+        ({"profiled": {"medium": 11}}, "profiled.medium is 11, and the history has 10 rows; take at most that many"),
+        ({"profiled": {"medium": -1}}, "profiled.medium is -1; it must be at least 0"),
+        ({"new_model_share": 0.5, "new_model_rows": 11}, "new_model_rows is 11, and the history has 10 rows"),
+        ({"new_model_share": 1.0}, r"new_model_share is 1.0; it must be at least 0 and below 1"),
+        ({"profiled": {"small": 0, "medium": 0}}, "no model of the fleet is known on any row of the history; leave"),
+    ],
+)
+def test_what_cannot_be_profiled_is_refused(keys: dict[str, Any], right: str) -> None:
+    with pytest.raises(ValueError, match=right):
+        realise(replace(tiny_scenario(two_models()), **keys), 0, 0)

@@ -26,6 +26,13 @@ def waited_share(requests: pd.DataFrame) -> float:
     return ratio(float((waits_s > 0).sum()), len(waits_s))
 
 
+def to_new_models_share(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
+    """Return the share of served queries whose deployment is not known on all history rows; NaN if none was served."""
+    served = is_served(requests)
+    row = pd.Index(fleet["deployment"]).get_indexer(pd.Index(requests["deployment"][served]))
+    return ratio(float((of_fleet(fleet, "history_share")[row] < 1).sum()), float(served.sum()))
+
+
 def total_cost_per_1000_arrivals_usd(
     requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None
 ) -> float:

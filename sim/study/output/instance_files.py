@@ -78,11 +78,11 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         },
     ),
     "history.parquet": (
-        "a row per query that was answered by every deployment before the first arrival",
+        "a row per query that was answered before the first arrival",
         {**REPLICATION, "history": "number from 0", **OF_A_QUERY},
     ),
     "history_truth.parquet": (
-        "a row per history query and deployment, which every policy sees",
+        "a row per history query and deployment, which every policy sees; outcomes are empty where it is not known",
         {**REPLICATION, "history": "of history.parquet", **OUTCOME},
     ),
 }

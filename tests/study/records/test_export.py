@@ -87,6 +87,17 @@ def test_history_is_that_of_the_scenario_without_topics_that_are_unseen(tmp_path
     assert len(history) < 40
 
 
+def test_what_the_history_hides_is_empty_and_the_fleet_says_how_much_is_known(tmp_path: Path) -> None:
+    assert main(["export", *SMALL, "policy=random", "profiled={claude-v1: 4}", f"out={tmp_path / 'x'}"]) == 0
+    known = (
+        pd.read_parquet(tmp_path / "x" / "history_truth.parquet").set_index("deployment")[["quality", "cost"]].notna()
+    )
+    assert known.loc["claude-v1"].sum().tolist() == [4, 4]
+    assert known.drop("claude-v1").all(axis=None)
+    fleet = pd.read_csv(tmp_path / "x" / "fleet.csv").set_index("deployment")
+    assert fleet["history_share"]["claude-v1"] == 0.1
+
+
 def test_where_the_program_bounds_nothing_the_file_of_words_says_why(tmp_path: Path) -> None:
     assert main(["export", *SMALL, "policy=random", "window=minute", f"out={tmp_path / 'x'}"]) == 0
     words = json.loads((tmp_path / "x" / "instance.json").read_text())
