@@ -138,8 +138,8 @@ def history_fence(
     known = np.ones((len(history.known), len(scenario.workload.models)), dtype=np.bool_)
     for k, deployment in enumerate(world.instance.fleet):
         known[:, scenario.workload.models.index(deployment.model)] = history.known[:, k]
-    _, decisions = world.run(fresh())
-    _, others = world_of(fresh().estimator, with_other_history(scenario, known, seed), seed, None).run(fresh())
+    *_, decisions = world.run(fresh())
+    *_, others = world_of(fresh().estimator, with_other_history(scenario, known, seed), seed, None).run(fresh())
     demand_same(decisions, others, np.inf, "it saw a part of the history that is hidden")
 
 
