@@ -38,6 +38,7 @@ CALL_COLUMNS = {
     "cost_usd": "float64",
     "input_tokens": "int64",
     "output_tokens": "Int64",
+    "energy_j": "float64",
 }
 """The columns of the call table as a DataFrame, in order, with their pandas types."""
 
@@ -132,7 +133,7 @@ def columns_of(
 def call_frame(calls: CallTable, instance: Instance) -> pd.DataFrame:
     """Return the call table as a DataFrame with ``CALL_COLUMNS``, the truth of what was answered looked up.
 
-    A call without an answer has cost 0 and no output tokens. Of a call that was tried several times, the row speaks of
+    A call without an answer has cost 0 and neither output tokens nor energy. Of a call that was tried several times, the row speaks of
     the last try.
     """
     n = calls.size
