@@ -206,7 +206,11 @@ def number(at: float | str) -> float:
 
 @dataclass(frozen=True)
 class Joins:
-    """A deployment that is not there before ``at_s``."""
+    """A deployment that is not there before ``at_s``.
+
+    Routers know its model from the history, unless the scenario's ``profiled`` says otherwise: 0 for a model that nobody
+    has seen before it joins.
+    """
 
     at_s: float
     deployment: str
