@@ -133,8 +133,8 @@ def columns_of(
 def call_frame(calls: CallTable, instance: Instance) -> pd.DataFrame:
     """Return the call table as a DataFrame with ``CALL_COLUMNS``, the truth of what was answered looked up.
 
-    A call without an answer has cost 0 and neither output tokens nor energy. Of a call that was tried several times, the row speaks of
-    the last try.
+    A call without an answer has cost 0 and neither output tokens nor energy. Of a call that was tried several times,
+    the row speaks of the last try.
     """
     n = calls.size
     query = np.asarray(calls.query, dtype=np.int64)[:n]
