@@ -20,7 +20,7 @@ from scenarios.orders import given, shuffled
 from scenarios.orders.ranked import cheap_first, costly_first, easy_first, hard_first
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.prices import minimise
-from sim.interface import EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
+from sim.interface import Decision, EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
 from sim.scenario import Order, Scenario
 from sim.study.experiment import compare
 from sim.world.services.slots import Instant
@@ -161,7 +161,7 @@ def test_it_takes_what_is_worth_its_price_declines_the_rest_and_names_what_else_
     state = idle(2)._replace(remaining=np.array([5.0, 5.0]))
     good = tiny_query(0, [0.9, 0.8], [1.0, 1.0])._replace(embedding=axis(0))
     bad = tiny_query(1, [0.2, 0.2], [5.0, 5.0])._replace(embedding=axis(1))
-    assert steward.decide(good, state) == (0, [1], False)
+    assert steward.decide(good, state) == Decision(0, [1])
     assert steward.decide(bad, state).deployment is None
 
 
