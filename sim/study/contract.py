@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pandas as pd
 
 from sim.instance import realise, stream
-from sim.interface import BoolArray, Decision, Estimates, IntArray, Policy
+from sim.interface import Estimates, IntArray, Policy
 from sim.scenario import Scenario
+from sim.study.offers import answered, kept, offered
 from sim.study.oracles import EstimateCache
 from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, with_other_history, world_of
 from sim.traits import ServiceTraits
@@ -199,49 +199,6 @@ def purity_of_estimator(fresh: Callable[[], Policy], scenario: Scenario, seed: i
     demand_equal(alone, predict(changed), half, "when later rows are others")
     for row in {0, n // 2, n - 1}:
         demand_equal(alone, predict(chosen(features, np.array([row]))), np.array([row]), "when the row is alone")
-
-
-def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made, n_deployments: int) -> BoolArray:
-    """Mark the deployments that each query was offered to (n_queries, n_deployments).
-
-    They are the choices of each of its calls in turn up to the one that served it, and all of them if the call was
-    offered more than once.
-    """
-    marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
-    tried = requests.assign(query=requests["id"], place=0) if calls is None else calls
-    is_first_try = (tried["fate"] == "served") & (tried["offered_at_s"] == tried["decided_at_s"])
-    n_calls = [0] * len(requests)  # so far
-    for number, place, served_by, stops in zip(
-        tried["query"], tried["place"], tried["deployment"].cat.codes, is_first_try, strict=True
-    ):
-        _, decision = decisions[number, n_calls[number] - place]
-        n_calls[number] += 1
-        assert isinstance(decision, Decision)  # of which the call was one
-        choices = decision.alongside[place - 1 : place] if place else (decision.deployment, *decision.fallbacks)
-        for choice in choices:
-            if choice is None:
-                break
-            marks[number, choice] = True
-            if stops and choice == served_by:
-                break
-    return marks
-
-
-def kept(calls: pd.DataFrame, shape: tuple[int, ...]) -> BoolArray:
-    """Mark the deployments whose answer each query kept (n_queries, n_deployments)."""
-    return marked(calls[calls["kept"]], shape)
-
-
-def answered(calls: pd.DataFrame, moment_s: float, shape: tuple[int, ...]) -> BoolArray:
-    """Mark the deployments that had answered each query by a moment (n_queries, n_deployments)."""
-    return marked(calls[calls["finished_at_s"] <= moment_s], shape)
-
-
-def marked(calls: pd.DataFrame, shape: tuple[int, ...]) -> BoolArray:
-    """Mark where these calls were served (n_queries, n_deployments)."""
-    marks = np.zeros(shape, dtype=np.bool_)
-    marks[calls["query"], calls["deployment"].cat.codes] = True
-    return marks
 
 
 def demand_same(decisions: Made, others: Made, until_s: float, saw: str) -> None:

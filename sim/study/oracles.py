@@ -14,10 +14,11 @@ from sim.assignment.prices import minimise
 from sim.assignment.program import Bound, binary_program
 from sim.errors import unknown
 from sim.history import history_means
-from sim.instance import Instance, frozen
+from sim.instance import Instance
 from sim.interface import DeploymentInfo, Estimates, Estimator
 from sim.selection import unseen_topics
 from sim.study.output.store import Store, optimum, predictions
+from sim.truth import frozen
 
 ON_ESTIMATES = APPROXIMATE, PUBLISHED = "approximate_optimum", "published_optimum"
 OPTIMUM, BINARY = "optimum", "binary_optimum"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.deployment import Deployment
-from sim.instance import Instance, Number, realise, stream
+from sim.instance import Instance, realise, stream
 from sim.interface import (
     BoolArray,
     Combine,
@@ -29,6 +29,7 @@ from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.traits import ServiceTraits
+from sim.truth import Number
 from sim.workload import OF_EACH_MODEL
 from sim.world.call_table import call_frame
 from sim.world.record import frame

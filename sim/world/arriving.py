@@ -13,8 +13,9 @@ from typing import Protocol
 import numpy as np
 import simpy
 
-from sim.instance import Instance, frozen
+from sim.instance import Instance
 from sim.interface import Estimates, Query
+from sim.truth import frozen
 from sim.world.moment import ARRIVALS, Moment
 
 BLOCK = 4096

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from sim.instance import frozen
 from sim.interface import BoolArray, FloatArray, IntArray
+from sim.truth import frozen
 
 
 class Counts:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Generator, Iterator
 
 import simpy
 
-from sim.instance import Instance, frozen, stream
+from sim.instance import Instance, stream
 from sim.traits import EventTraits
+from sim.truth import frozen
 from sim.world.budgets.renewal import renewals
 from sim.world.controls import FleetControls
 from sim.world.dispatch import Dispatcher, Views

@@ -21,6 +21,7 @@ LAYERS = (
     "sim.selection",
     "sim.history",
     "sim.fitting",
+    "sim.truth",
     "sim.scenario",
     "sim.deployment",
     "sim.workload",
