@@ -208,8 +208,8 @@ def number(at: float | str) -> float:
 class Joins:
     """A deployment that is not there before ``at_s``.
 
-    Routers know its model from the history, unless the scenario's ``profiled`` says otherwise: 0 for a model that nobody
-    has seen before it joins.
+    Routers know its model from the history, unless the scenario's ``profiled`` says otherwise: 0 for a model that
+    nobody has seen before it joins.
     """
 
     at_s: float
