@@ -45,7 +45,7 @@ ESTIMATORS: dict[str, Estimator] = {
 SHARED = EstimateCache()
 
 
-@pytest.mark.parametrize("name", set(ESTIMATORS) - {"blend"})  # whose weights are of all deployments together
+@pytest.mark.parametrize("name", sorted(set(ESTIMATORS) - {"blend"}))  # whose weights are of all deployments together
 def test_a_deployment_known_on_few_rows_is_learned_from_these_alone(name: str) -> None:
     estimator, few = ESTIMATORS[name], np.flatnonzero(HISTORY.known[:, 2])
     features = Features(WHOLE.features.embeddings[few], WHOLE.features.input_tokens[few])

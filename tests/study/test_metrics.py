@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from sim.cli.main import main
-from sim.study.metrics import counts, evaluate, latency, load, slo, warm_up
+from sim.study.metrics import counts, evaluate, latency, load, shares, slo, warm_up
 from sim.study.metrics.counting import makespan_s, share_of_optimum
 from sim.study.metrics.slo import Slo
 from tests.records import fleet, record, refused, served
@@ -234,3 +234,9 @@ def test_warm_up_changes_metrics_and_not_counts(tmp_path: Path) -> None:
     late = requests[requests["arrived_at_s"] >= 5]
     assert cut["mean_latency_s"] == pytest.approx((late["finished_at_s"] - late["arrived_at_s"]).mean())
     assert cut["mean_latency_s"] != whole["mean_latency_s"]
+
+
+def test_the_share_sent_to_new_models_counts_deployments_that_not_all_of_the_history_knows() -> None:
+    four = record(*FOUR)
+    assert shares.to_new_models_share(four, fleet(history_share=[0.5, 1.0])) == (four["deployment"] == "a").mean()
+    assert shares.to_new_models_share(four, fleet(history_share=[1.0, 1.0])) == 0
