@@ -14,6 +14,7 @@ from sim.errors import check_number
 from sim.interface import BoolArray, FloatArray
 
 MOST_DELAY_S = 1e12
+MOST_NOISE = 1000.0  # of scores from 0 to 1: far more than makes them all 0 or 1
 
 
 class Opinions(NamedTuple):
@@ -59,7 +60,7 @@ class Scores:
         """Check the numbers."""
         check_number("feedback.share", self.share, least=0, most=1)
         check_number("feedback.delay_s", self.delay_s, least=0, most=MOST_DELAY_S)
-        check_number("feedback.noise", self.noise, least=0)
+        check_number("feedback.noise", self.noise, least=0, most=MOST_NOISE)
         check_number("feedback.flipped", self.flipped, least=0, most=1)
 
     def draw(self, n_queries: int, rng: np.random.Generator) -> Opinions:

@@ -10,7 +10,20 @@ import numpy as np
 import pandas as pd
 
 from sim.deployment import Deployment
-from sim.interface import Decision, Estimates, Feedback, FloatArray, Policy, Query, Setting, State
+from sim.interface import (
+    Answer,
+    Combine,
+    Decision,
+    Estimates,
+    Feedback,
+    FloatArray,
+    Keep,
+    Policy,
+    Query,
+    Setting,
+    State,
+    reviews,
+)
 from sim.scenario import BudgetBasis, Scenario
 from sim.traits import BudgetTraits
 from tests.drawn_studies import Study, record
@@ -57,11 +70,13 @@ class PolicyOfTheOthers(Policy):
     def __init__(self, inner: Policy, n_deployments: int) -> None:
         self._inner = inner
         self._n = n_deployments
+        if reviews(inner):  # only then, as a policy without a review takes no rounds
+            self.review = self._review  # type: ignore[method-assign]
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         n, history = self._n, setting.history
         quality, cost = (np.ascontiguousarray(truth[:, :n]) for truth in (history.quality, history.cost))
-        seen = replace(history, quality=quality, cost=cost)
+        seen = replace(history, quality=quality, cost=cost, units=history.units[:n])
         accounts = None if setting.accounts is None else np.unique(setting.accounts[:n], return_inverse=True)[1]
         own = replace(setting, fleet=setting.fleet[:n], budgets=setting.budgets[:n], history=seen, accounts=accounts)
         self._inner.reset(own, rng)
@@ -79,6 +94,9 @@ class PolicyOfTheOthers(Policy):
 
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         return self._inner.decide_batch([self._query(query) for query in queries], self._state(state))
+
+    def _review(self, query: Query, answers: Sequence[Answer], state: State) -> Decision | Keep | Combine:
+        return self._inner.review(self._query(query), answers, self._state(state))
 
     def learn(self, feedback: Feedback) -> None:
         self._inner.learn(feedback._replace(query=self._query(feedback.query)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim.errors import check_number, unknown
-from sim.interface import Answer, Combine, Decision, FloatArray, Keep, Policy, Query, Setting, State
+from sim.interface import Answer, Combine, Decision, FloatArray, History, Keep, Policy, Query, Setting, State
 
 
 class Cascade(Policy):
@@ -43,7 +43,7 @@ class Cascade(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find the deployments to ask."""
         if self._names is None:
-            cost, quality = totals(setting.history.cost), totals(setting.history.quality)
+            quality, cost = averages(setting.history)
             self._ladder = list(dict.fromkeys((int(np.argmin(cost)), int(np.argmax(quality)))))
             return
         known = [info.name for info in setting.fleet]
@@ -67,6 +67,15 @@ class Cascade(Policy):
         return Keep(came[-1]) if came else Decision(None)
 
 
-def totals(columns: FloatArray) -> list[float]:
-    """Return the sum of each column of (n, n_deployments), exact, so that no order of addition decides between two."""
-    return [math.fsum(column) for column in columns.T]
+def averages(history: History) -> tuple[FloatArray, FloatArray]:
+    """Return mean quality and cost (n_deployments,), exact, so that no order of addition decides between two."""
+    quality, cost = (
+        np.array(
+            [
+                math.fsum(column[known]) / known.sum() if known.any() else math.nan
+                for column, known in zip(outcome.T, history.known.T, strict=True)
+            ]
+        )
+        for outcome in (history.quality, history.cost)
+    )
+    return history.completed(quality, cost)

@@ -56,9 +56,11 @@ def hold(line: Line) -> None:
         pd.testing.assert_frame_equal(moved, run.requests, check_exact=True)
     more = with_one_more(one, scenario, predicted)
     pd.testing.assert_frame_equal(plain(more), plain(run.requests), check_exact=True)
-    hold_fates(run.requests, run.instance)
-    hold_budgets(one, run.requests, run.instance, predicted.cost)
-    hold_events(one, run.requests, run.instance)
+    hold_fates(run.requests, run.instance, run.calls is not None)
+    span_s = max(float(run.requests["arrived_at_s"].iloc[-1]), float(np.finfo(np.float64).tiny))
+    tried = run.requests if run.calls is None else run.calls.assign(id=run.calls["query"])
+    hold_budgets(one, tried, span_s, run.instance, predicted.cost)
+    hold_events(one, tried, run.instance)
     assert not float(run.summary["optimum_ratio"]) > 1 + 1e-6  # it may be NaN
 
 
@@ -72,8 +74,8 @@ def plain(requests: pd.DataFrame) -> pd.DataFrame:
     return requests.assign(deployment=requests["deployment"].astype(object))
 
 
-def hold_fates(requests: pd.DataFrame, instance: Instance) -> None:
-    """Every arrival has one fate, and time runs forward."""
+def hold_fates(requests: pd.DataFrame, instance: Instance, takes_calls: bool) -> None:
+    """Every arrival has one fate, and time runs forward; what took several calls may cost something and be lost."""
     assert requests["id"].tolist() == list(range(len(instance.rows)))
     assert (requests["fate"] != "pending").all()
     assert requests["arrived_at_s"].min() == 0
@@ -84,20 +86,19 @@ def hold_fates(requests: pd.DataFrame, instance: Instance) -> None:
     assert (steps >= -1e-9 * (1 + served["ended_at_s"].to_numpy()[:, None])).all()
     lost = requests[requests["fate"] != "served"]
     assert lost["finished_at_s"].isna().all()
-    assert (lost[["quality", "cost_usd"]] == 0).all(axis=None)
+    assert (lost[["quality"] if takes_calls else ["quality", "cost_usd"]] == 0).all(axis=None)
     assert not (lost["fate"].isin(["exhausted", "rejected"]) & lost["started_at_s"].notna()).any()
 
 
-def hold_budgets(one: Study, requests: pd.DataFrame, instance: Instance, cost_hat: FloatArray) -> None:
-    """No budget is overspent at any time, by the truth and the table alone."""
+def hold_budgets(one: Study, tried: pd.DataFrame, span_s: float, instance: Instance, cost_hat: FloatArray) -> None:
+    """No budget is overspent at any time, by the truth and the table alone: of queries, or of calls."""
     scenario = one.scenario
-    span_s = max(float(requests["arrived_at_s"].iloc[-1]), float(np.finfo(np.float64).tiny))
     fleet, budgets = instance.setting.fleet, instance.setting.budgets
     accounts = np.array([info.account or info.name for info in fleet])
     for account in np.unique(accounts):
         members = [info.name for info in fleet if (info.account or info.name) == account]
         budget, info = float(budgets[accounts == account][0]), fleet[int((accounts == account).argmax())]
-        here = requests[(requests["fate"] == "served") & requests["deployment"].isin(members)]
+        here = tried[(tried["fate"] == "served") & tried["deployment"].isin(members)]
         here = here.sort_values("offered_at_s", kind="stable")
         if here.empty or np.isinf(budget):
             continue
@@ -118,9 +119,9 @@ def hold_budgets(one: Study, requests: pd.DataFrame, instance: Instance, cost_ha
             assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), f"{account} overspends {of_each} in a window"
 
 
-def hold_events(one: Study, requests: pd.DataFrame, instance: Instance) -> None:
+def hold_events(one: Study, tried: pd.DataFrame, instance: Instance) -> None:
     """What overlaps an event of its deployment has met it, whatever else happens."""
-    served = requests[requests["fate"] == "served"]
+    served = tried[tried["fate"] == "served"]
     offered_s, started_s, finished_s = (
         served[f"{what}_at_s"].to_numpy() for what in ("offered", "started", "finished")
     )
