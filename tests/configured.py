@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -10,6 +11,20 @@ from omegaconf import DictConfig
 from sim.interface import Policy
 
 NAMES = sorted(path.stem for path in (Path(__file__).resolve().parents[1] / "conf" / "policy").glob("*.yaml"))
+
+QUICK = {
+    "random",
+    "greedy_perf",
+    "batch_split",
+    "port",
+    "port_fallback",
+    "msvv",
+    "latency_priced",
+    "steward",
+    "cascade",
+}
+MOST_SLOW = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]
+"""All policies for what takes long: a few of every kind always, the others with ``make proof``."""
 
 
 def configured_policy(name: str) -> Policy:

@@ -29,7 +29,7 @@ from sim.study.replay import Replay, Watched, planned
 from sim.workload import Workload
 from sim.world.services.slots import Instant
 from sim.world.world import simulate
-from tests.configured import NAMES, configured_policy
+from tests.configured import MOST_SLOW, configured_policy
 from tests.scripted import At, Scripted
 from tests.worlds import MODELS, tiny_rows
 
@@ -275,7 +275,7 @@ def drawn(seed: int) -> Scenario:
     return Scenario(workload, OnePerModel(Instant()), Weighted(total=1.0), Poisson(20), shuffled)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MOST_SLOW)
 def test_no_policy_beats_the_optimum_on_chances_in_the_mean(name: str) -> None:
     runs = pd.concat([compare(drawn(seed), {name: configured_policy(name)}, oracle=BOTH) for seed in SEEDS])
     of_policy = runs[runs["policy"] == name]

@@ -30,7 +30,7 @@ from sim.world.record import frame
 from sim.world.services.batching import Batching
 from sim.world.services.slots import Instant, Slots
 from sim.world.world import simulate
-from tests.configured import NAMES, configured_policy
+from tests.configured import MOST_SLOW, NAMES, configured_policy
 from tests.scripted import At, Scripted
 from tests.worlds import MODELS, tiny_rows, tiny_workload
 
@@ -162,7 +162,7 @@ def test_a_term_is_negative_where_the_next_step_is_luckier() -> None:
     assert found == {"optimum": 1, "estimation_error_with_luck": 1, "decision_rule": -1, "achieved": 1}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MOST_SLOW)
 @pytest.mark.parametrize("service", [Instant(), Slots(1, 0.5, 0.01)], ids=["instant", "slots"])
 def test_for_every_policy_the_terms_sum_to_what_is_missing_and_no_step_beats_the_optimum(
     name: str, service: Service
