@@ -16,6 +16,7 @@ from tests.scenarios.test_real_tables import DATA, needs_data
 SYNTHETIC = ("workload.n_queries=300", "workload.n_history=400")
 ZEROEVAL = (
     "experiment=zeroeval",
+    "roundings=0",
     f"workload.path={DATA / 'zeroeval.parquet'}",
     f"workload.embeddings={DATA / 'zeroeval_embeddings.npy'}",
 )
