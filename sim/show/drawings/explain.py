@@ -58,7 +58,7 @@ def stacked(quality: pd.DataFrame) -> Figure:
         right += np.maximum(values, 0.0)
         left += np.minimum(values, 0.0)
     for row, end in enumerate(left):
-        if end < 0:
+        if round(end) < 0:
             axes.text(end - 0.005 * widest, row, f"{end:.0f}", ha="right", va="center", fontsize="small")
     axes.axvline(widest, color="black", linestyle="--", linewidth=1.2, label="optimum")
     axes.axvline(0, color="black", linewidth=0.8)
