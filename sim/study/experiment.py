@@ -183,7 +183,7 @@ def replicate(
         try:
             check(requests, fleet, calls)
             check_metrics(requests, measured, fleet, table.openings, calls)
-            limit = float("nan") if table.combined else most  # it is of single answers
+            limit = float("nan") if table.quality else most  # it is of single answers
             of_optimum = share_of_optimum(float(requests["quality"].sum()), limit)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
@@ -199,7 +199,7 @@ def replicate(
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": of_optimum,
-            "bayes_ratio": ratio(figures["quality"], float("nan") if table.combined else bayes),
+            "bayes_ratio": ratio(figures["quality"], float("nan") if table.quality else bayes),
             "overshoot": max(table.overshoot_share),
             **{column: evaluate(metric, measured, used, calls) for column, metric in metrics.items()},
             "wall_s": wall_s,

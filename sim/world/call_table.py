@@ -53,18 +53,17 @@ class CallTable(RequestTable):
     query, round, place : int arrays
         The query that each call is for; its round, from 0; its place in the round, from 0.
     row : list of int
-        The test row of each call.
+        The test row of each call so far.
     kept : int array
         1 where the answer was handed to the user, alone or in a combination.
     """
 
     def __init__(self) -> None:
-        super().__init__(np.full(BLOCK, np.nan))
+        super().__init__(np.full(BLOCK, np.nan), [])
         self.size = 0
         self.query = array("q", [0]) * BLOCK
         self.round = array("i", [0]) * BLOCK
         self.place = array("i", [0]) * BLOCK
-        self.row: list[int] = []
         self.kept = array("b", [False]) * BLOCK
 
     def add(self, query: int, row: int, round_: int, place: int, now_s: float) -> int:
@@ -116,18 +115,18 @@ class OfCalls(Generic[Item]):
 
 def columns_of(
     instance: Instance, calls: CallTable | None
-) -> tuple[Column[int], Sequence[Column[Any] | None], Sequence[Column[float] | None]]:
-    """Return test rows, numbers of services and patience, the last two for each deployment.
+) -> tuple[Sequence[Column[Any] | None], Sequence[Column[float] | None]]:
+    """Return numbers of services and patience, for each deployment.
 
     They are read by the number of a query, or, where there are calls, by that of a call.
     """
     if calls is None:
-        return instance.rows.tolist(), instance.draws, instance.patience_s
+        return instance.draws, instance.patience_s
     draws, patience_s = (
         [None if column is None else OfCalls(column, calls.query) for column in columns]
         for columns in (instance.draws, instance.patience_s)
     )
-    return calls.row, draws, patience_s
+    return draws, patience_s
 
 
 def call_frame(calls: CallTable, instance: Instance) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import simpy
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
+from sim.world.bill import Bill
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
 from sim.world.call_table import CallTable, columns_of
@@ -82,21 +83,19 @@ class Dispatcher:
         self._finish = finish
         self._end = end
         self._n_deployments = n_deployments
-        self._rows, self._draws, patience_s = columns_of(instance, calls)
+        self._rows = table.row
+        self._draws, patience_s = columns_of(instance, calls)
         # Element by element, a memoryview reads twice as fast as the array behind it, and gives Python numbers.
         self._cost = instance.cost.data
         self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
-        self._is_charged_usd = [info.unit == "usd" for info in instance.setting.fleet]
         self._use_fallbacks = scenario.exhausted != "lost"
-        self._reserve_estimate = scenario.reserve == "estimate"
-        has_plain_costs = not self._reserve_estimate and not scenario.events  # events may change prices
-        self._is_plain = has_plain_costs and all(drawn is None for drawn in instance.draws)
         self._retry = scenario.retry
         self._may_wait = scenario.exhausted == "wait"
         self._is_final = scenario.retry.attempts == 1 and not self._may_wait
         self.ledger = open_ledger(instance)
         self.prices = Prices(n_deployments)
-        self._price = self.prices.factor
+        self._bill = Bill(instance, self.prices)
+        self._is_plain = self._bill.is_plain and all(drawn is None for drawn in instance.draws)
         self._flows = isinstance(scenario.window, TokenBucket)
         self.waiting = BudgetQueue(self.ledger, env, self._needs, self._offer_again, self._flows)
         queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
@@ -160,9 +159,8 @@ class Dispatcher:
         committed = cost
         draws = None
         if not self._is_plain:
-            cost = self._true_cost(row, deployment)
-            table.price[number] = self._price[deployment]
-            committed = estimate(query, deployment) if self._reserve_estimate else cost
+            cost, table.cost_usd[number] = self._bill.costs(row, deployment)
+            committed = self._bill.committed(query, deployment, cost)
             drawn = self._draws[deployment]
             draws = None if drawn is None else drawn[number]
         if not ledger.commit(deployment, committed):
@@ -174,11 +172,6 @@ class Dispatcher:
         if refusal is not None:
             ledger.release(deployment, committed, ledger.window)
         return refusal
-
-    def _true_cost(self, row: int, deployment: int) -> float:
-        """Return what a query takes from a budget now: a change of price changes no number of tokens."""
-        cost: float = self._cost[row, deployment]
-        return cost * self._price[deployment] if self._is_charged_usd[deployment] else cost
 
     def _refuse(self, query: Query, decision: Decision, refusal: int, now_s: float) -> None:
         """Record a fate, unless the query tries again."""
@@ -207,14 +200,11 @@ class Dispatcher:
         table, number = self._table, query.id
         table.offered_at_s[number] = self.env.now
         table.started_at_s[number] = table.first_token_at_s[number] = table.ended_at_s[number] = math.nan
-        table.price[number] = 1.0
         self.carry_out(query, decision, self.env.now)
 
     def _needs(self, query: Query, deployment: int) -> float:
         """Return what would be committed for a query now."""
-        if self._reserve_estimate:
-            return estimate(query, deployment)
-        return self._true_cost(self._rows[query.id], deployment)
+        return self._bill.committed(query, deployment, self._bill.costs(self._rows[query.id], deployment)[0])
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
@@ -242,11 +232,6 @@ class Dispatcher:
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
         self._refuse(job.query, job.decision, fate, now_s)
-
-
-def estimate(query: Query, deployment: int) -> float:
-    """Return the estimated cost of a query, at least 0: a regression may go below."""
-    return max(float(query.cost_hat[deployment]), 0.0)
 
 
 def index(choice: object) -> int:

@@ -64,6 +64,8 @@ class RequestTable:
     Parameters
     ----------
     arrived_at_s : array (n_queries,)
+    rows : list of int
+        See ``row``.
 
     Attributes
     ----------
@@ -77,8 +79,10 @@ class RequestTable:
         When a query that was taken on and lost was lost in its last try; NaN for every other.
     attempts : int array
         How often the query was tried, less those tries that only waited for a budget.
-    price : double array
-        What its cost in USD is multiplied by.
+    row : list of int
+        The test row of each query.
+    cost_usd : double array
+        What its last try costs or would have cost; NaN where that is what the instance says.
     deployment : int array
         The one that served the query, or the first choice if none did; ``NOWHERE`` if the policy declined.
     openings : list of list of (float, int)
@@ -92,12 +96,12 @@ class RequestTable:
         Index into ``FATES``; no query of a finished run is ``pending``.
     calls : CallTable or None
         Of the same run; None where each query takes one call.
-    combined : dict of int to float
-        Quality of the queries, by number, whose user got a combination of answers.
+    quality : dict of int to float
+        Quality of the queries, by number, whose user got something else than the answer of one deployment.
     """
 
     # Standard-library arrays: as compact as NumPy's, and several times faster to write one element at a time.
-    def __init__(self, arrived_at_s: FloatArray) -> None:
+    def __init__(self, arrived_at_s: FloatArray, rows: list[int]) -> None:
         n_queries = len(arrived_at_s)
         blank = array("d", [np.nan]) * n_queries
         self.arrived_at_s = array("d", arrived_at_s)
@@ -108,7 +112,8 @@ class RequestTable:
         self.finished_at_s = blank[:]
         self.ended_at_s = blank
         self.attempts = array("i", [1]) * n_queries
-        self.price = array("d", [1.0]) * n_queries
+        self.row = rows
+        self.cost_usd = blank[:]
         self.deployment = array("i", [NOWHERE]) * n_queries
         self.explored = array("b", [False]) * n_queries
         self.fate = array("b", [PENDING]) * n_queries
@@ -117,7 +122,7 @@ class RequestTable:
         self.overshoot: list[float] = []
         self.overshoot_share: list[float] = []
         self.calls: CallTable | None = None
-        self.combined: dict[int, float] = {}
+        self.quality: dict[int, float] = {}
 
 
 def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s: float) -> float:
@@ -157,7 +162,7 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         n_calls = np.bincount(query, minlength=len(rows))
         cost_usd = of_tries(calls, n, rows[query], instance)["cost_usd"]
         columns["cost_usd"] = np.bincount(query, weights=cost_usd, minlength=len(rows))
-    for number, quality in table.combined.items():
+    for number, quality in table.quality.items():
         columns["quality"][number] = quality
     columns |= {
         "id": np.arange(len(rows)),
@@ -186,7 +191,8 @@ def of_tries(table: RequestTable, n: int, rows: IntArray, instance: Instance) ->
     tokens = pd.array([pd.NA], dtype="Int64").repeat(n)
     if instance.output_tokens is not None:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
-    energy_j = instance.energy_j
+    energy_j, charged_usd = instance.energy_j, np.asarray(table.cost_usd)[:n]
+    cost_usd = outcome(instance.cost_usd)
     return {
         "deployment": pd.Categorical.from_codes(deployment, pd.Index([info.name for info in instance.setting.fleet])),
         "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
@@ -198,7 +204,7 @@ def of_tries(table: RequestTable, n: int, rows: IntArray, instance: Instance) ->
         "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
         "attempts": np.asarray(table.attempts)[:n],
         "quality": outcome(instance.quality),
-        "cost_usd": outcome(instance.cost_usd) * np.asarray(table.price)[:n],
+        "cost_usd": np.where(served & ~np.isnan(charged_usd), charged_usd, cost_usd),
         "input_tokens": instance.features.input_tokens[rows],
         "output_tokens": tokens,
         "energy_j": np.where(served, np.nan if energy_j is None else energy_j[rows, chosen], np.nan),

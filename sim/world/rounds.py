@@ -78,7 +78,7 @@ class Rounds:
         self._end = end
         self._scenario = instance.scenario
         self._max_calls = instance.scenario.max_calls
-        self._rows: list[int] = instance.rows.tolist()
+        self._rows = table.row
         self._quality = instance.quality
         self._confidence = None if instance.confidence is None else instance.confidence.data
         self._n_deployments = len(instance.fleet)
@@ -210,7 +210,7 @@ class Rounds:
                 f"the workload says that answers with scores {scores.tolist()} are worth {worth} together "
                 f"(query {number}); it must be from 0 to 1"
             )
-        self._table.combined[number] = worth
+        self._table.quality[number] = worth
 
     def _give_up(self, asked: Asked, now_s: float) -> None:
         """End a query without an answer: declined by the policy, or with the fate of its last call if none came."""

@@ -87,8 +87,8 @@ class World:
         self._env = simpy.Environment()
         self._quality = instance.quality.data
         self._energy_j = None if instance.energy_j is None else instance.energy_j.data
-        self._rows: list[int] = instance.rows.tolist()
-        self.table = RequestTable(np.cumsum(instance.gaps_s))
+        self.table = RequestTable(np.cumsum(instance.gaps_s), instance.rows.tolist())
+        self._rows = self.table.row
         self._left = len(self._rows)
         self._over = self._env.event()
         self._goes_on = goes_on_by_itself(instance) or instance.scenario.feedback.delay_s > 0

@@ -199,7 +199,7 @@ def optimum_ratio(
     if not optimum > 0:
         raise ValueError("the hindsight optimum is 0, so no order is worse than another; give larger budgets")
     table = simulate(name, policy, instance, predicted, stream(*draw, "policy"))
-    if table.combined:
+    if table.quality:
         raise ValueError(
             f"order=worst_of needs the hindsight optimum, and it bounds nothing, as {name} combines answers"
         )
