@@ -17,6 +17,7 @@ from sim.errors import unknown
 from sim.interface import FloatArray
 
 TOKEN_PRICES = ("price_input_usd_per_million", "price_output_usd_per_million")
+CACHED_PRICE = "price_cached_input_usd_per_million"
 PROVENANCE = ("source", "as_of", "confidence")
 MOST_REPLICAS = 100_000  # each is an object of its own
 MOST_RATE = 1e12  # of any price or energy, so that no sum of them overflows
@@ -97,6 +98,9 @@ class Deployment:
     autoscaler : Autoscaler or None
     price_input_usd_per_million, price_output_usd_per_million : float or None
         Price of tokens; a query then costs what its true tokens cost here. Without them, what the workload says.
+    price_cached_input_usd_per_million : float or None
+        Price of input tokens that a deployment still holds from the step before of the same task; at most that of
+        input tokens. None where it charges them like any other.
     price_per_hour_usd : float
         Of one replica.
     energy_j_per_token : float or None
@@ -123,6 +127,7 @@ class Deployment:
     autoscaler: Autoscaler | None = None
     price_input_usd_per_million: float | None = None
     price_output_usd_per_million: float | None = None
+    price_cached_input_usd_per_million: float | None = None
     price_per_hour_usd: float = 0.0
     energy_j_per_token: float | None = None
     provenance: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
@@ -138,7 +143,7 @@ class Deployment:
             raise ValueError(f"replicas of {self.name!r} is {self.replicas}; it must be {right}")
         if self.timeout_s is not None and not self.timeout_s > 0:
             raise ValueError(f"timeout_s of {self.name!r} is {self.timeout_s}; it must be positive, or null")
-        for name in (*TOKEN_PRICES, "price_per_hour_usd", "energy_j_per_token"):
+        for name in (*TOKEN_PRICES, CACHED_PRICE, "price_per_hour_usd", "energy_j_per_token"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise ValueError(f"{name} of {self.name!r} is {value}; it must be finite and at least 0")
@@ -149,6 +154,10 @@ class Deployment:
             raise ValueError(
                 f"{self.name!r} has {given[0]} only; give the prices of input and output tokens, or neither"
             )
+        cached, price_in = self.price_cached_input_usd_per_million, self.price_input_usd_per_million
+        if cached is not None and (price_in is None or cached > price_in):
+            right = "give the price of input tokens too" if price_in is None else f"at most that of input, {price_in}"
+            raise ValueError(f"{CACHED_PRICE} of {self.name!r} is {cached}; {right}")
         for number, origin in (self.provenance or {}).items():
             check_provenance(f"{number} of {self.name!r}", origin)
 

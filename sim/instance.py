@@ -16,9 +16,10 @@ from sim.history import history_means, known_rows, sums, told
 from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting
 from sim.scenario import BudgetBasis, Scenario, TokenBucket
 from sim.scores import Opinions, Scores
-from sim.selection import arriving_rows, seen, unseen_topics
+from sim.selection import arriving_rows, mean_steps, seen, to_sort, unseen_topics, with_steps
+from sim.tasks import Tasks
 from sim.traits import ArrivalsTraits, ServiceTraits
-from sim.truth import cost_in_units, cost_in_usd, energy_in_j, expected_outcomes, frozen, take
+from sim.truth import cost_in_units, cost_in_usd, energy_in_j, expected_outcomes, frozen, take, tasks_of
 
 LEAST_LOOP_S = 1.0  # a closed loop is taken to last so long, as its services are not known beforehand
 
@@ -41,11 +42,11 @@ class Instance:
     setting : Setting
         What policies know of it.
     rows : array (n_queries,)
-        The test row of each arrival.
-    gaps_s : array (n_queries,)
-        Time from the arrival before; 0 for the first, with which the clock begins. Gaps rather than times, because a
-        clock that adds gaps shows exactly their cumulative sum, and not to the last bit the times that they were the
-        differences of.
+        The test row of each arrival; of tasks, those of each in turn, whether or not it gets so far.
+    gaps_s : array (n_queries,), or (n_tasks,)
+        Time from the arrival before, of a query or of a task; 0 for the first, with which the clock begins. Gaps rather
+        than times, because a clock that adds gaps shows exactly their cumulative sum, and not to the last bit the times
+        that they were the differences of.
     features : Features
         Of all test rows.
     quality, cost_usd, cost : arrays (n_test, n_deployments)
@@ -73,6 +74,8 @@ class Instance:
     expected : Estimates or None
         E[quality | query] and E[cost | query] of each test row (n_test, n_deployments), where the workload knows them;
         truth, like the outcomes.
+    tasks : Tasks or None
+        Which rows are the steps of which task; None where each stands for itself.
     """
 
     seeds: tuple[int, int]
@@ -99,6 +102,7 @@ class Instance:
     latency_s: FloatArray | None = None
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
+    tasks: Tasks | None = None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -131,13 +135,15 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     quality_mean, cost_mean = history_means(public)
     cost = cost_in_units(test, cost_usd, columns, units)
     arriving = arriving_rows(scenario, replication, stream(seed, replication, "volume"))
-    has_one_unit = len(set(units)) == 1
+    has_one_unit, all_rows = len(set(units)) == 1, with_steps(test, arriving)[0]
     basis = BudgetBasis(
         names=tuple(deployment.name for deployment in fleet),
         quality_mean=quality_mean,
         cost_mean=cost_mean,
         # Sorted, so that the sum is the same to the last bit when a saved order names the rows in its own order.
-        cheapest_total=float(sums(cost[np.sort(arriving)]).min()) if has_one_unit else float("nan"),
+        cheapest_total=float(sums(cost[np.sort(with_steps(test, arriving)[0])]).min())
+        if has_one_unit
+        else float("nan"),
         cheapest_total_of_all=float(sums(cost).min()) if has_one_unit else float("nan"),
     )
     budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))
@@ -145,12 +151,13 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     accounts = account_names(scenario.budget, basis.names)
     check_accounts(accounts, budgets, units)
 
-    rows = arriving[scenario.order(test.take(arriving), stream(seed, replication, "order"))]
+    order = scenario.order(to_sort(test, arriving, workload.reward), stream(seed, replication, "order"))
+    rows, begins = with_steps(test, arriving[order])
 
     def drawn(deployment: Deployment, purpose: str) -> np.random.Generator:
         return stream(seed, replication, f"{purpose} {deployment.name}")
 
-    times_s = scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
+    times_s = scenario.arrivals.times_s(len(order), stream(seed, replication, "arrivals"))
     span_s = float(times_s[-1] - times_s[0])
     think_s = None
     loop = ArrivalsTraits.of(scenario.arrivals)
@@ -159,7 +166,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
             raise ValueError(
                 "a closed loop has no arrival times to spread a budget over: use a window with window.spread=false"
             )
-        think_s = loop.think_s(len(rows), stream(seed, replication, "think"))
+        think_s = loop.think_s(len(order), stream(seed, replication, "think"))
         first = slice(loop.users)  # how long each user thinks at first
         think_s[first] -= think_s[first].min()
         span_s = max(float(think_s.sum()) / loop.users, LEAST_LOOP_S)  # services take time besides
@@ -172,7 +179,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
             for deployment, unit, account in zip(fleet, units, accounts or ("",) * len(fleet), strict=True)
         ),
         budgets=frozen(budgets),
-        horizon=len(rows),
+        horizon=len(rows) if begins is None else round(len(order) * mean_steps(history)),
         history=public,
         accounts=None if accounts is None else frozen(np.unique(accounts, return_inverse=True)[1].astype(np.int64)),
         refused=scenario.exhausted,
@@ -215,6 +222,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         latency_s=latency_s,
         energy_j=energy_in_j(test, columns, fleet),
         preference=test.preference,
+        tasks=None if begins is None else tasks_of(test, history, rows[begins[:-1]], begins, columns, fleet),
     )
 
 

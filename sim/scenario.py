@@ -18,6 +18,7 @@ from sim.deployment import Deployment
 from sim.errors import check_number, check_one_of
 from sim.interface import FloatArray, IntArray
 from sim.scores import Scores
+from sim.tasks import TaskLimits
 from sim.workload import Rows, Workload
 
 EXHAUSTED = ("lost", "fallback", "wait")
@@ -222,7 +223,7 @@ class Scenario:
     measure_decisions : bool
         Let each decision take as long as it really takes instead, which makes no two runs the same.
     n_queries : int or None
-        How many of the workload's test queries arrive, drawn anew in each replication; None for all of them.
+        How many of the workload's test queries (or tasks) arrive, drawn anew in each replication; None for all of them.
     unseen : sequence of str
         Topics (``Rows.source``) that are left out of the history.
     profiled : mapping of str to int, or None
@@ -235,6 +236,8 @@ class Scenario:
         How many history rows each of those is known on.
     feedback : Scores
         What reaches policies of the scores of their answers.
+    task : TaskLimits
+        What a task may take, where the workload has tasks.
     max_calls : int
         How many calls a policy may make for one query, in all of its rounds; one that asks for more is an error.
     """
@@ -259,6 +262,7 @@ class Scenario:
     new_model_rows: int = 0
     feedback: Scores = Scores()  # noqa: RUF009 - immutable
     max_calls: int = 8
+    task: TaskLimits = TaskLimits()  # noqa: RUF009 - immutable
 
     def __post_init__(self) -> None:
         """Check the settings that no part of it checks."""

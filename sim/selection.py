@@ -6,12 +6,15 @@ It knows no fleet.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.scenario import Scenario
+from sim.tasks import Reward, taken_in_order
 from sim.traits import OrderTraits
 from sim.workload import Rows
 
@@ -42,23 +45,58 @@ def seen(history: Rows, unseen: Sequence[str]) -> Rows:
 def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator) -> IntArray:
     """Return which test rows arrive, before they are put in order.
 
-    All, a random subset, draws with replacement, or those that the order itself names.
+    All, a random subset, draws with replacement, or those that the order itself names. Of tasks, their first steps.
     """
-    available = len(scenario.workload.test)
+    rows = arrivals_of(scenario.workload.test)
+    available = len(rows)
     order = OrderTraits.of(scenario.order)
     if order.arriving is not None:
         return check_named(order.arriving(replication), scenario)
     n_queries = scenario.n_queries or available
     if order.with_replacement:
-        return rng.integers(available, size=n_queries)
+        return rows[rng.integers(available, size=n_queries)]
     if n_queries > available:
+        what = "test queries" if scenario.workload.test.steps is None else "tasks"
         raise ValueError(
-            f"n_queries is {n_queries}, and the workload has {available} test queries; "
+            f"n_queries is {n_queries}, and the workload has {available} {what}; "
             "take at most that many, or order=resampled, which draws with replacement"
         )
     if n_queries == available:
-        return np.arange(available)
-    return np.sort(rng.choice(available, n_queries, replace=False))
+        return rows
+    return rows[np.sort(rng.choice(available, n_queries, replace=False))]
+
+
+def arrivals_of(test: Rows) -> IntArray:
+    """Return the test rows that arrive of themselves: all, or of tasks the first steps."""
+    return np.arange(len(test)) if test.steps is None else np.flatnonzero(test.steps.step == 1)
+
+
+def with_steps(test: Rows, arriving: IntArray) -> tuple[IntArray, IntArray | None]:
+    """Return the rows that arriving rows bring, and of tasks where in them each begins (n_tasks + 1,)."""
+    return (arriving, None) if test.steps is None else taken_in_order(test.steps, arriving)
+
+
+def to_sort(test: Rows, arriving: IntArray, reward: Reward) -> Rows:
+    """Return what an order sorts: the arriving rows, or of tasks one row each, of what every model would do alone."""
+    return test.take(arriving) if test.steps is None else in_one(test, arriving, reward)
+
+
+def in_one(test: Rows, heads: IntArray, reward: Reward) -> Rows:
+    """Return tasks as rows by which an order may sort them (n_tasks): what each model would earn and cost alone.
+
+    Parameters
+    ----------
+    test : Rows
+    heads : array (n_tasks,)
+        Rows of first steps.
+    reward : callable
+    """
+    assert test.steps is not None
+    rows, begins = taken_in_order(test.steps, heads)
+    quality, cost_usd = test.quality[rows], np.add.reduceat(test.cost_usd[rows], begins[:-1], axis=0)
+    earned = [[reward(scores) for scores in quality[begin:end].T] for begin, end in pairwise(begins)]
+    first = test.take(heads)
+    return replace(first, quality=np.array(earned), cost_usd=cost_usd, steps=None)
 
 
 def check_named(rows: IntArray, scenario: Scenario) -> IntArray:
@@ -68,8 +106,17 @@ def check_named(rows: IntArray, scenario: Scenario) -> IntArray:
         raise ValueError(
             f"the order has row {rows.max()}, and the workload has {available} test queries, from row 0 on"
         )
+    steps = scenario.workload.test.steps
+    if steps is not None:
+        rows = rows[steps.step[rows] == 1]  # what follows comes of itself
     if scenario.n_queries not in (None, len(rows)):
         raise ValueError(
             f"n_queries is {scenario.n_queries}, and the order has {len(rows)} queries; leave n_queries out"
         )
     return rows
+
+
+def mean_steps(history: Rows) -> float:
+    """Return how many rows a task of the history has on average."""
+    assert history.steps is not None  # or there would be no tasks
+    return len(history) / len(np.unique(history.steps.task.astype(str)))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.deployment import Deployment
-from sim.interface import Estimates, FloatArray
+from sim.interface import Estimates, FloatArray, IntArray
+from sim.tasks import Tasks, cached_share
 from sim.workload import Rows
 
 Number = TypeVar("Number", bound=np.generic)
@@ -41,6 +42,37 @@ def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment])
             cost_usd = cost_usd if cost_usd.flags.writeable else cost_usd.copy()
             cost_usd[:, k] = (rows.input_tokens * price_in + rows.output_tokens[:, columns[k]] * price_out) / 1e6
     return frozen(cost_usd)
+
+
+def cached_cost_in_usd(
+    rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment], cost_usd: FloatArray
+) -> FloatArray:
+    """Return what each step of a task costs where the step before was answered (n, n_deployments).
+
+    By the workload, or by the price of cached input tokens of a deployment that has prices; else ``cost_usd``.
+    """
+    cached_usd, steps = cost_usd.copy(), rows.steps
+    assert steps is not None  # or nothing is asked of them
+    for k, deployment in enumerate(fleet):
+        price_in, price_cached = deployment.price_input_usd_per_million, deployment.price_cached_input_usd_per_million
+        if price_in is not None:
+            if price_cached is not None:
+                cached_usd[:, k] -= steps.cached_tokens * (price_in - price_cached) / 1e6
+        elif steps.cached_cost_usd is not None:
+            cached_usd[:, k] = steps.cached_cost_usd[:, columns[k]]
+    return frozen(cached_usd)
+
+
+def tasks_of(
+    test: Rows, history: Rows, heads: IntArray, begins: IntArray, columns: Sequence[int], fleet: Sequence[Deployment]
+) -> Tasks:
+    """Return the tasks of a replication that begin with these test rows (n_tasks,); see ``Tasks`` for ``begins``."""
+    assert test.steps is not None  # the workload has seen to both
+    assert history.steps is not None
+    known_usd = cost_in_usd(history, columns, fleet)
+    share = cached_share(history.steps, known_usd, cached_cost_in_usd(history, columns, fleet, known_usd))
+    cached_usd = cached_cost_in_usd(test, columns, fleet, cost_in_usd(test, columns, fleet))
+    return Tasks(begins, test.steps.task[heads], test.steps, cached_usd, share)
 
 
 def cost_in_units(rows: Rows, cost_usd: FloatArray, columns: Sequence[int], units: Sequence[str]) -> FloatArray:

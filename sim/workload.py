@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sim.interface import BoolArray, EmbeddingArray, FloatArray, IntArray
-
-MOST_COST_USD = 1e9
-"""Of one query: a sum of costs must be a number, and one that shows each of them."""
-
-OUTCOMES = ("quality", "cost_usd", "output_tokens")
-SIGNALS = ("confidence", "latency_s", "energy_j")  # arrays (n, n_models), NaN where a model has none, or None
-OF_EACH_MODEL = (*OUTCOMES, *SIGNALS, *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
+from sim.interface import EmbeddingArray, FloatArray, IntArray
+from sim.row_checks import check_rows, check_signals
+from sim.tasks import Reward, Steps, check_steps, every_step
 
 
 @dataclass(frozen=True)
@@ -50,6 +45,8 @@ class Rows:
         Weight of quality against cost for whoever asks, in [0, 1]: 1 is quality alone. A policy sees it on arrival.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
+    steps : Steps or None
+        Which step of which task each query is; None where each stands for itself.
     expected_quality : array (n, n_models) or None
         E[score | query], in [0, 1], where the workload knows of what chance a score is one draw: what the best
         estimator would say of the query. Given the query, scores and costs are independent. Like the outcomes it is
@@ -75,11 +72,12 @@ class Rows:
     latency_s: FloatArray | None = None
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
+    steps: Steps | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
         for array in vars(self).values():
-            if array is not None:
+            if isinstance(array, np.ndarray):
                 array.setflags(write=False)
 
     def __len__(self) -> int:
@@ -118,6 +116,8 @@ class Workload:
         What several answers to one query are worth together, for policies that ``Combine``: from their scores
         (n_answers,), in the order in which they were named, to a score in [0, 1], such as ``max``. None where nobody
         knows.
+    reward : callable
+        What a task earns from the scores of its steps, where rows are steps of tasks.
 
     Raises
     ------
@@ -131,6 +131,7 @@ class Workload:
     files: tuple[Path, ...] = ()
     tells_on_arrival: bool = False
     combined: Callable[[FloatArray], float] | None = None
+    reward: Reward = every_step
 
     def __post_init__(self) -> None:
         """Check the truth once, so that nothing downstream has to."""
@@ -144,69 +145,12 @@ class Workload:
                 raise ValueError(f"the workload has no {split} rows; it needs at least one")
             check_rows(rows, self.models, split)
             check_signals(rows, self.models, split)
+            if rows.steps is not None:
+                check_steps(rows.steps, rows.input_tokens, rows.cost_usd, self.models, split)
+        if self.test.steps is not None and self.history.steps is None:
+            raise ValueError("test rows are steps of tasks and history rows are not; both must be, or neither")
         if self.history.embeddings.shape[1] != self.test.embeddings.shape[1]:
             raise ValueError(
                 f"test embeddings have {self.test.embeddings.shape[1]} dimensions, "
                 f"history embeddings {self.history.embeddings.shape[1]}; they must agree"
             )
-
-
-def refuser(models: Sequence[str], split: str) -> Callable[[BoolArray, Any, str, str], None]:
-    """Return what raises ValueError for the first bad value of ``what``, by its model and row, if there is any."""
-
-    def refuse(bad: BoolArray, values: Any, what: str, right: str) -> None:
-        if bad.any():
-            row, k = np.argwhere(bad)[0]
-            raise ValueError(
-                f"{what} of model {models[k]!r} is {values[row, k]} in {split} row {row}; it must be {right}"
-            )
-
-    return refuse
-
-
-def check_signals(rows: Rows, models: Sequence[str], split: str) -> None:
-    """Raise ValueError for the first confidence, latency, energy or preference outside its range."""
-    refuse = refuser(models, split)
-    for name in SIGNALS:
-        values = getattr(rows, name)
-        if values is not None:
-            within = np.isfinite(values) & ((values > 0) if name == "latency_s" else (values >= 0))
-            least = "above 0" if name == "latency_s" else "at least 0"
-            refuse(~(within | np.isnan(values).all(axis=0)), values, name, f"finite and {least}")
-    if rows.preference is not None:
-        bad = ~((rows.preference >= 0) & (rows.preference <= 1))
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise ValueError(f"the preference is {rows.preference[row]} in {split} row {row}; it must be in [0, 1]")
-
-
-def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
-    """Raise ValueError for the first score, cost, token count or embedding that cannot be right."""
-    refuse = refuser(models, split)
-
-    for name in OF_EACH_MODEL:
-        array = getattr(rows, name)
-        if array is not None and array.shape != (len(rows), len(models)):
-            raise ValueError(f"{split} {name} has shape {array.shape}, not {(len(rows), len(models))}")
-    if rows.embeddings.ndim != 2 or len(rows.embeddings) != len(rows):
-        raise ValueError(
-            f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query"
-        )
-    for scores, of in ((rows.quality, "the score"), (rows.expected_quality, "the expected score")):
-        if scores is not None:
-            refuse(~((scores >= 0) & (scores <= 1)), scores, of, "in [0, 1]")
-    for costs, of in ((rows.cost_usd, "the cost"), (rows.expected_cost_usd, "the expected cost")):
-        if costs is not None:
-            paid = (costs >= 0) & (costs <= MOST_COST_USD)
-            refuse(~paid, costs, of, f"finite, at least 0 and at most {MOST_COST_USD:.0f} USD")
-    if rows.output_tokens is not None:
-        refuse(rows.output_tokens < 0, rows.output_tokens, "the number of output tokens", "at least 0")
-    if rows.expected_output_tokens is not None:
-        lengths = rows.expected_output_tokens
-        refuse(~((lengths >= 0) & np.isfinite(lengths)), lengths, "the expected output tokens", "finite and at least 0")
-    if (rows.input_tokens < 0).any():
-        row = int(np.argmax(rows.input_tokens < 0))
-        raise ValueError(f"input_tokens is {rows.input_tokens[row]} in {split} row {row}; it must be at least 0")
-    finite = np.isfinite(rows.embeddings).all(axis=1)
-    if not finite.all():
-        raise ValueError(f"the embedding of {split} row {int(np.argmin(finite))} is not finite")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sim.errors import near, note, unknown
-from sim.workload import SIGNALS
+from sim.row_checks import SIGNALS
 
 COST, TOKENS = "total_cost", "output_tokens"
 SUFFIXES = (COST, TOKENS, *SIGNALS, "model_response", "input_tokens")  # the last two are known and of no use

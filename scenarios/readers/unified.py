@@ -22,7 +22,8 @@ from scenarios.readers.faults import Faults
 from scenarios.readers.places import located
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
-from sim.workload import MOST_COST_USD, SIGNALS, Rows, Workload
+from sim.row_checks import MOST_COST_USD, SIGNALS
+from sim.workload import Rows, Workload
 
 SCORES = ("strict", "clip")
 

@@ -6,6 +6,7 @@ Every array of such a world is in order of arrival, so that a query is hidden by
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +26,12 @@ from sim.interface import (
     Keep,
     Policy,
 )
+from sim.row_checks import OF_EACH_MODEL
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.traits import ServiceTraits
 from sim.truth import Number
-from sim.workload import OF_EACH_MODEL
 from sim.world.call_table import call_frame
 from sim.world.record import frame
 from sim.world.world import simulate
@@ -150,7 +151,7 @@ def replays_latency(deployment: Deployment) -> bool:
 def with_other_history(scenario: Scenario, known: BoolArray, seed: int) -> Scenario:
     """Redraw all outcomes of the history that policies do not know (n_history, n_models of the workload)."""
     rng, workload = stream(seed, 0, "other history"), scenario.workload
-    others = {
+    others: dict[str, Any] = {
         name: np.where(known, outcome, rng.permutation(outcome, axis=0).astype(outcome.dtype))
         for name in OF_EACH_MODEL
         if (outcome := getattr(workload.history, name)) is not None

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from sim.instance import Instance
 from sim.interface import EmbeddingArray, Estimates, FloatArray
+from sim.row_checks import SIGNALS
 from sim.selection import seen, unseen_topics
 from sim.study.fleet import fleet_table, unbounded
-from sim.workload import SIGNALS
 
 PROGRAM = (
     "maximise the sum over id and deployment of quality x share, where for each deployment the sum over id of cost x "
