@@ -141,9 +141,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         quality_mean=quality_mean,
         cost_mean=cost_mean,
         # Sorted, so that the sum is the same to the last bit when a saved order names the rows in its own order.
-        cheapest_total=float(sums(cost[np.sort(with_steps(test, arriving)[0])]).min())
-        if has_one_unit
-        else float("nan"),
+        cheapest_total=float(sums(cost[np.sort(all_rows)]).min()) if has_one_unit else float("nan"),
         cheapest_total_of_all=float(sums(cost).min()) if has_one_unit else float("nan"),
     )
     budgets = scenario.budget.amounts(basis, stream(seed, replication, "budget"))

@@ -1,7 +1,7 @@
 """Says which column of a table is what: of a model, of the queries, or not read. It reads no cell.
 
 A model m has its score in the column ``m``, its cost in ``m|total_cost`` and, optionally, ``m|output_tokens`` and the
-signals ``m|confidence``, ``m|latency_s``, ``m|energy_j``.
+signals ``m|confidence``, ``m|latency_s``, ``m|energy_j``; of a step of a task, ``m|cached_cost``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from sim.errors import near, note, unknown
 from sim.row_checks import SIGNALS
 
 COST, TOKENS = "total_cost", "output_tokens"
-SUFFIXES = (COST, TOKENS, *SIGNALS, "model_response", "input_tokens")  # the last two are known and of no use
-QUERY_COLUMNS = ("prompt", "source", "split", "input_tokens", "priority", "due_s", "preference")
+SUFFIXES = (COST, TOKENS, *SIGNALS, "cached_cost", "model_response", "input_tokens")  # the last two are of no use
+STEP_COLUMNS = ("task", "step", "tool_s", "cached_tokens")
+QUERY_COLUMNS = ("prompt", "source", "split", "input_tokens", "priority", "due_s", "preference", *STEP_COLUMNS)
 LABELS = ("index", "sample_id", "eval_name")  # known and of no use
 MEANT = {COST: COST, "cost": COST, TOKENS: TOKENS, "tokens": TOKENS, "score": ""}
 """Words that people write after the bar, and the suffix they mean; a score has none."""

@@ -5,7 +5,7 @@ The schema (PORT, arXiv 2509.02718, released code): one row per query with ``pro
 USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 the most urgent) and ``due_s`` (seconds
 from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
 quality against cost, in [0, 1]); and for each model m, or for some, ``m|confidence`` (at least 0), ``m|latency_s``
-(above 0) and ``m|energy_j`` (at least 0). Other columns are not read.
+(above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of tasks. Others are not read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.faults import Faults
 from scenarios.readers.places import located
+from scenarios.readers.splitting import split
+from scenarios.readers.steps import read_steps
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
 from sim.row_checks import MOST_COST_USD, SIGNALS
@@ -58,8 +60,8 @@ def build(
     exclude : sequence of str
         Models to leave out: of those that ``models`` names, if it names any, else of all.
     n_queries, n_history : int or None
-        How many test and history rows to keep; None for all. A frame without ``split`` needs n_queries: that many
-        test rows are drawn at random, in random order, and the others are history.
+        How many test and history rows to keep, or tasks where it has tasks; None for all. A frame without ``split``
+        needs n_queries: that many are drawn at random, in random order, as test, and the others are history.
     split_seed : int
         Seed of that draw.
     files : sequence of str
@@ -90,6 +92,9 @@ def build(
         confidence = faults.of(lambda: signal(frame, names, "confidence"))
         latency_s = faults.of(lambda: signal(frame, names, "latency_s", above_0=True))
         energy_j = faults.of(lambda: signal(frame, names, "energy_j"))
+        steps = None
+        if tokens is not None and cost is not None:
+            steps = faults.of(lambda: read_steps(frame, names, tokens, cost))
     source = frame["source"].to_numpy(dtype=object) if "source" in frame.columns else None
     priority = faults.of(lambda: whole_numbers(frame, "priority") if "priority" in frame.columns else None)
     due_s = faults.of(lambda: deadlines_s(frame) if "due_s" in frame.columns else None)
@@ -117,6 +122,7 @@ def build(
             latency_s=None if latency_s is None else latency_s[chosen],
             energy_j=None if energy_j is None else energy_j[chosen],
             preference=None if preference is None else preference[chosen],
+            steps=None if steps is None else steps[chosen],
         )
 
     from_file = [] if embeddings in (None, HASHING) else [embeddings]
@@ -215,36 +221,3 @@ def in_range(frame: pd.DataFrame, names: Sequence[str], quality: FloatArray, sco
         )
     note(f"{int(outside.sum())} of {outside.size} scores were outside [0, 1] and are clipped to it{of(frame)}")
     return np.clip(quality, 0, 1)
-
-
-def split(
-    frame: pd.DataFrame, n_queries: int | None, n_history: int | None, split_seed: int
-) -> tuple[IntArray, IntArray]:
-    """Return the row numbers of history and test."""
-    if "split" in frame.columns:
-        values = frame["split"].to_numpy(dtype=object)
-        bad = ~np.isin(values.astype(str), ("history", "test"))
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise ValueError(
-                f"split is {values[row]!r} in row {row} of the table; it must be 'history' or 'test'{of(frame)}"
-            )
-        history, test = np.flatnonzero(values == "history"), np.flatnonzero(values == "test")
-    else:
-        if n_queries is None:
-            raise ValueError("the table has no 'split' column: say how many rows to draw as test, workload.n_queries=N")
-        if not 1 <= n_queries < len(frame):
-            raise ValueError(f"workload.n_queries is {n_queries}; it must be from 1 to {len(frame) - 1} in this table")
-        shuffled = np.random.default_rng(split_seed).permutation(len(frame))
-        test, history = shuffled[:n_queries], np.sort(shuffled[n_queries:])
-    for name, rows in (("history", history), ("test", test)):
-        if not len(rows):
-            raise ValueError(f"the table has no {name} rows; at least one must have split '{name}'{of(frame)}")
-    return first(history, n_history, "n_history"), first(test, n_queries, "n_queries")
-
-
-def first(rows: IntArray, n: int | None, name: str) -> IntArray:
-    """Return the first n rows, all without n; raise ValueError if there are fewer."""
-    if n is not None and not 1 <= n <= len(rows):
-        raise ValueError(f"workload.{name} is {n}; it must be from 1 to {len(rows)}, the rows that the table has")
-    return rows[:n]

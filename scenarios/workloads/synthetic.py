@@ -167,14 +167,19 @@ class Questions:
 
 def ask(shared: Shared, n: int, rng: np.random.Generator) -> Questions:
     """Draw n queries, without their lengths."""
-    dim = len(shared.difficulty_direction)
     topic = rng.choice(N_TOPICS, n, p=shared.topic_share)
     difficulty = rng.normal(size=n)
+    return Questions(topic, difficulty, embed(shared, topic, difficulty, rng))
+
+
+def embed(shared: Shared, topic: IntArray, difficulty: FloatArray, rng: np.random.Generator) -> EmbeddingArray:
+    """Draw embeddings (n, dim) that show topics and difficulties (n,) under noise."""
+    n, dim = len(topic), len(shared.difficulty_direction)
     embeddings = rng.normal(0, EMBEDDING_NOISE / np.sqrt(dim), (n, dim)).astype(np.float32)
     embeddings += shared.topic_direction[topic].astype(np.float32)
     embeddings += (0.6 * difficulty[:, None] * shared.difficulty_direction).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return Questions(topic, difficulty, embeddings)
+    return embeddings
 
 
 def scores(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scenarios.readers.files import read
 from scenarios.readers.places import located
 from scenarios.readers.unified import build
+from sim.tasks import Reward, every_step
 from sim.workload import Workload
 
 
@@ -20,10 +22,18 @@ def table(
     n_history: int | None = None,
     split_seed: int = 0,
     scores: str = "strict",
+    reward: Reward = every_step,
 ) -> Workload:
     """Read a table and its embeddings.
 
     ``scenarios.readers.unified.build`` has the schema and the parameters, ``scenarios.readers.files.read`` the formats.
+
+    Parameters
+    ----------
+    path, embeddings, embedder, models, exclude, n_queries, n_history, split_seed, scores
+        See there.
+    reward : callable
+        What a task earns from the scores (n_steps,) of its steps.
 
     Raises
     ------
@@ -32,7 +42,7 @@ def table(
     OSError
         If there is no such file.
     """
-    return build(
+    workload = build(
         read(located(path)),
         embeddings=embeddings,
         embedder=embedder,
@@ -44,3 +54,4 @@ def table(
         files=[path],
         scores=scores,
     )
+    return replace(workload, reward=reward)

@@ -8,7 +8,7 @@ A *cost* here is what a query takes from its deployment's budget, in that budget
 
 from sim.interface.arrays import TOLERANCE, BoolArray, EmbeddingArray, FloatArray, IntArray, affords
 from sim.interface.policy import Estimates, Estimator, Policy, Predictor, reviews
-from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Keep, Query, State
+from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Keep, Query, State, Task
 from sim.interface.setting import DeploymentInfo, Features, History, Setting
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Query",
     "Setting",
     "State",
+    "Task",
     "affords",
     "reviews",
 ]

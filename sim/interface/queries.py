@@ -14,6 +14,34 @@ from typing import NamedTuple
 from sim.interface.arrays import BoolArray, EmbeddingArray, FloatArray, IntArray
 
 
+class Task(NamedTuple):
+    """What a router knows of the task of which a query is a step. How many steps will come is not among it.
+
+    Parameters
+    ----------
+    id : int
+        In order of the tasks' arrival, from 0.
+    step : int
+        From 1.
+    spent_usd : float
+        What the steps before have cost, with all their calls.
+    budget_usd : float
+        What all calls of the task may cost; ``inf`` without a limit.
+    deadline_s : float
+        When its last step must have ended; ``inf`` without a deadline.
+    last_deployment : int or None
+        The deployment that answered the step before, and still holds what has been said: it prefills the rest alone,
+        and may charge less. None for a first step.
+    """
+
+    id: int
+    step: int
+    spent_usd: float
+    budget_usd: float = math.inf
+    deadline_s: float = math.inf
+    last_deployment: int | None = None
+
+
 class Query(NamedTuple):
     """One arrival, as the router sees it; a named tuple, because a run makes one per arrival.
 
@@ -26,7 +54,9 @@ class Query(NamedTuple):
     embedding : array (dim,)
     input_tokens : int
     quality_hat, cost_hat : arrays (n_deployments,)
-        The policy's estimator's predictions; the means of the history if the policy has no estimator.
+        The policy's estimator's predictions; the means of the history if the policy has no estimator. In a task, the
+        cost at ``Task.last_deployment`` is multiplied by the share of their full cost that such steps paid there in
+        the history.
     priority : int
         Class of the query, 0 the most urgent; 0 for all where the workload has none.
     deadline_s : float
@@ -34,6 +64,8 @@ class Query(NamedTuple):
     preference : float
         Weight of quality against cost for whoever asks, in [0, 1]; 1, quality alone, where the workload has none. What
         a policy makes of it is its own affair: the world keeps budgets all the same.
+    task : Task or None
+        What it is a step of; None for a query of its own.
     """
 
     id: int
@@ -45,6 +77,7 @@ class Query(NamedTuple):
     priority: int = 0
     deadline_s: float = math.inf
     preference: float = 1.0
+    task: Task | None = None
 
 
 class State(NamedTuple):
@@ -151,8 +184,10 @@ class Combine(NamedTuple):
 class Feedback(NamedTuple):
     """The outcome of one served query, at its completion and for the deployment that served it only.
 
-    Of a query that took several calls there is one for each answer that came, all once the query has ended: the score
-    is of the answer that was kept, and NaN for every other and for those that were combined.
+    Of a step of a task the score is NaN; when the task has ended, ``Policy.learn_score`` hears the same feedback with
+    what the whole task has earned. Of a query that took several calls there is one for each answer that came, all once
+    the query has ended: the score is of the answer that was kept, and NaN for every other and for those that were
+    combined.
 
     Parameters
     ----------

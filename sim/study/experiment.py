@@ -30,11 +30,13 @@ from sim.study.oracles import (
     Oracle,
 )
 from sim.study.record.checks import check
+from sim.study.record.task_checks import check_tasks
 from sim.study.record.window import rented
 from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
 from sim.world.call_table import call_frame
 from sim.world.record import frame
+from sim.world.task_table import task_frame
 from sim.world.world import simulate
 
 ALWAYS = (
@@ -47,7 +49,7 @@ ALWAYS = (
 class Run:
     """One policy's replication: its requests, its row of the summary, its instance and its fleet's table.
 
-    ``calls`` is the call table; None where each query took one call.
+    ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
     """
 
     policy: str
@@ -57,6 +59,7 @@ class Run:
     instance: Instance
     fleet: pd.DataFrame
     calls: pd.DataFrame | None = None
+    tasks: pd.DataFrame | None = None
 
     @property
     def combines(self) -> bool:
@@ -179,9 +182,12 @@ def replicate(
         wall_s = time.perf_counter() - began
         requests = frame(table, instance)
         calls = None if table.calls is None else call_frame(table.calls, instance)
+        tasks = None if table.tasks is None else task_frame(table.tasks, requests, instance)
         measured = discard_warm_up(requests, warm_up)
         try:
             check(requests, fleet, calls)
+            if tasks is not None:
+                check_tasks(requests, tasks)
             check_metrics(requests, measured, fleet, table.openings, calls)
             limit = float("nan") if table.quality else most  # it is of single answers
             of_optimum = share_of_optimum(float(requests["quality"].sum()), limit)
@@ -201,10 +207,10 @@ def replicate(
             "optimum_ratio": of_optimum,
             "bayes_ratio": ratio(figures["quality"], float("nan") if table.quality else bayes),
             "overshoot": max(table.overshoot_share),
-            **{column: evaluate(metric, measured, used, calls) for column, metric in metrics.items()},
+            **{column: evaluate(metric, measured, used, calls, tasks) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
-        yield Run(name, replication, requests, summary, instance, fleet, calls)
+        yield Run(name, replication, requests, summary, instance, fleet, calls, tasks)
 
 
 def check_draws(seed: int, replications: int) -> None:

@@ -72,6 +72,8 @@ def may_exceed(instance: Instance) -> bool:
 
 def unbounded(scenario: Scenario) -> str | None:
     """Return the setting with which no hindsight optimum bounds a run, and what to do about it; None without one."""
+    if scenario.workload.test.steps is not None:
+        return "queries are steps of tasks, whose cost and number depend on the policy: use a workload without tasks"
     if scenario.window is not None:
         return "budgets renew themselves: use window=null"
     if scenario.reserve == "estimate":

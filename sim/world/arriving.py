@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Protocol
 
@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 
 from sim.instance import Instance
-from sim.interface import Estimates, Query
+from sim.interface import Estimates, FloatArray, Query
 from sim.truth import frozen
 from sim.world.moment import ARRIVALS, Moment
 
@@ -23,21 +23,14 @@ END = (0.0, None)
 
 
 class Source(Protocol):
-    """Where the queries of a run come from.
-
-    Attributes
-    ----------
-    following : Query or None
-        The next query to arrive; None once the last has arrived.
-    most_at_once : float
-        How many queries can be in the system at one time; ``inf`` without a limit.
-    """
-
-    following: Query | None
-    most_at_once: float
+    """Where the queries of a run come from."""
 
     def begin(self, take: Callable[[Query], None]) -> None:
         """Call ``take`` with each query at its time of arrival, from now on."""
+        ...
+
+    def waits_for_more(self, n_waiting: int) -> bool:
+        """Return whether another query may arrive while so many wait for their decision."""
         ...
 
 
@@ -54,30 +47,38 @@ class OpenLoop:
     def __init__(self, env: simpy.Environment, upcoming: Iterator[tuple[float, Query]]) -> None:
         self._env = env
         self._upcoming = upcoming
-        self.following: Query | None = None
-        self.most_at_once = math.inf
+        self._following: Query | None = None
 
     def begin(self, take: Callable[[Query], None]) -> None:
         """Expect the first query."""
         self._take = take
         self._arrive(None)
 
+    def waits_for_more(self, n_waiting: int) -> bool:
+        """Return whether the last query has not arrived."""
+        return self._following is not None
+
     def _arrive(self, _: simpy.Event | None) -> None:
         """Expect the next query, then hand over the one that was expected, if this is not the beginning."""
-        query = self.following
-        gap_s, self.following = next(self._upcoming, END)
-        if self.following is not None:
+        query = self._following
+        gap_s, self._following = next(self._upcoming, END)
+        if self._following is not None:
             Moment(self._env, gap_s, ARRIVALS).callbacks.append(self._arrive)
         if query is not None:
             self._take(query)
 
 
 def arriving(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, Query]]:
-    """Yield each query in order of arrival, with the time since the one before.
+    """Yield each query in order of arrival, with the time since the one before."""
+    return zip(instance.gaps_s.tolist(), made(instance, estimates, np.cumsum(instance.gaps_s)), strict=True)
+
+
+def made(instance: Instance, estimates: Estimates, times_s: FloatArray) -> Iterator[Query]:
+    """Yield the query of each of the instance's rows, as it arrives at these times (n_queries,).
 
     Rows are gathered a block at a time and queries made without their constructor, which takes a third of the time.
     """
-    features, times_s = instance.features, np.cumsum(instance.gaps_s)
+    features = instance.features
     for start in range(0, len(instance.rows), BLOCK):
         block = slice(start, start + BLOCK)
         rows, now_s = instance.rows[block], times_s[block]
@@ -91,6 +92,24 @@ def arriving(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, 
             repeat(0, len(rows)) if instance.priority is None else instance.priority[rows].tolist(),
             repeat(math.inf, len(rows)) if instance.due_s is None else (now_s + instance.due_s[rows]).tolist(),
             repeat(1.0, len(rows)) if instance.preference is None else instance.preference[rows].tolist(),
+            repeat(None, len(rows)),
             strict=True,
         )
-        yield from zip(instance.gaps_s[block].tolist(), map(tuple.__new__, repeat(Query), fields), strict=True)
+        yield from map(tuple.__new__, repeat(Query), fields)
+
+
+def beginning(instance: Instance, queries: Sequence[Query]) -> Iterator[tuple[float, Query]]:
+    """Yield the first step of each task, numbered by its task, with the time since the one before.
+
+    Parameters
+    ----------
+    instance : Instance
+        Of tasks.
+    queries : sequence of Query
+        Of each of the instance's rows.
+    """
+    assert instance.tasks is not None
+    times_s = np.cumsum(instance.gaps_s).tolist()
+    firsts = zip(instance.gaps_s.tolist(), times_s, instance.tasks.begins[:-1].tolist(), strict=True)
+    for number, (gap_s, now_s, place) in enumerate(firsts):
+        yield gap_s, queries[place]._replace(id=number, arrived_at_s=now_s)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from sim.instance import Instance
 from sim.world.record import RequestTable, of_tries
+from sim.world.task_table import TaskTable
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
@@ -37,6 +38,7 @@ CALL_COLUMNS = {
     "attempts": "int32",
     "cost_usd": "float64",
     "input_tokens": "int64",
+    "cached_tokens": "int64",
     "output_tokens": "Int64",
     "energy_j": "float64",
 }
@@ -94,38 +96,38 @@ class Column(Protocol[Item_co]):
         ...
 
 
-class OfCalls(Generic[Item]):
-    """A column by query, read by the number of a call.
+class Through(Generic[Item]):
+    """A column that is read through another, which says where in it each number stands.
 
     Parameters
     ----------
     column : Column
-        Of all queries.
-    query : sequence of int
-        The query of each call; it may grow.
+    place : sequence of int
+        It may grow.
     """
 
-    def __init__(self, column: Column[Item], query: Sequence[int]) -> None:
+    def __init__(self, column: Column[Item], place: Sequence[int]) -> None:
         self._column = column
-        self._query = query
+        self._place = place
 
     def __getitem__(self, number: int) -> Item:
-        return self._column[self._query[number]]
+        return self._column[self._place[number]]
 
 
 def columns_of(
-    instance: Instance, calls: CallTable | None
+    instance: Instance, tasks: TaskTable | None, calls: CallTable | None
 ) -> tuple[Sequence[Column[Any] | None], Sequence[Column[float] | None]]:
     """Return numbers of services and patience, for each deployment.
 
-    They are read by the number of a query, or, where there are calls, by that of a call.
+    They are read by the number of a query, or, where there are calls, by that of a call. In an instance they stand by
+    place among its rows, which is where a query that stands for itself has its number.
     """
-    if calls is None:
-        return instance.draws, instance.patience_s
-    draws, patience_s = (
-        [None if column is None else OfCalls(column, calls.query) for column in columns]
-        for columns in (instance.draws, instance.patience_s)
-    )
+    draws: Sequence[Column[Any] | None] = instance.draws
+    patience_s: Sequence[Column[float] | None] = instance.patience_s
+    for place in (None if tasks is None else tasks.place, None if calls is None else calls.query):
+        if place is not None:
+            draws = [None if column is None else Through(column, place) for column in draws]
+            patience_s = [None if column is None else Through(column, place) for column in patience_s]
     return draws, patience_s
 
 
@@ -137,7 +139,7 @@ def call_frame(calls: CallTable, instance: Instance) -> pd.DataFrame:
     """
     n = calls.size
     query = np.asarray(calls.query, dtype=np.int64)[:n]
-    columns = of_tries(calls, n, instance.rows[query], instance) | {
+    columns = of_tries(calls, n, instance) | {
         "id": np.arange(n),
         "query": query,
         "round": np.asarray(calls.round)[:n],

@@ -21,6 +21,7 @@ from sim.world.call_table import CallTable, columns_of
 from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
+from sim.world.purses import Purses
 from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
 from sim.world.services.job import Finish, Job
 from sim.world.stations.station import Station
@@ -49,6 +50,8 @@ class Dispatcher:
         Called with its number and the time whenever a query has met its fate.
     calls : CallTable or None
         The table, where it is one of calls: to the dispatcher a call is a query whose id is the number of the call.
+    purses : Purses or None
+        The budgets of tasks, where queries are steps of tasks.
 
     Raises
     ------
@@ -74,6 +77,7 @@ class Dispatcher:
         finish: Finish | None,
         end: Callable[[int, float], None] | None,
         calls: CallTable | None = None,
+        purses: Purses | None = None,
     ) -> None:
         scenario, n_deployments = instance.scenario, len(instance.fleet)
         self.env = env
@@ -84,7 +88,7 @@ class Dispatcher:
         self._end = end
         self._n_deployments = n_deployments
         self._rows = table.row
-        self._draws, patience_s = columns_of(instance, calls)
+        self._draws, patience_s = columns_of(instance, table.tasks, calls)
         # Element by element, a memoryview reads twice as fast as the array behind it, and gives Python numbers.
         self._cost = instance.cost.data
         self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
@@ -94,6 +98,7 @@ class Dispatcher:
         self._is_final = scenario.retry.attempts == 1 and not self._may_wait
         self.ledger = open_ledger(instance)
         self.prices = Prices(n_deployments)
+        self._purses = purses
         self._bill = Bill(instance, self.prices)
         self._is_plain = self._bill.is_plain and all(drawn is None for drawn in instance.draws)
         self._flows = isinstance(scenario.window, TokenBucket)
@@ -157,9 +162,10 @@ class Dispatcher:
         row = self._rows[number]
         cost: float = self._cost[row, deployment]
         committed = cost
-        draws = None
+        draws, held_tokens = None, 0
         if not self._is_plain:
-            cost, table.cost_usd[number] = self._bill.costs(row, deployment)
+            cost, table.cost_usd[number] = self._bill.costs(query, row, deployment)
+            table.cached_tokens[number] = held_tokens = self._bill.held_tokens(query, row, deployment)
             committed = self._bill.committed(query, deployment, cost)
             drawn = self._draws[deployment]
             draws = None if drawn is None else drawn[number]
@@ -167,8 +173,13 @@ class Dispatcher:
             return EXHAUSTED
         tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
         table.deployment[number] = deployment
-        job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window)
-        refusal = self.fleet[deployment].offer(job, now_s)
+        job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window, held_tokens)
+        if self._purses is not None and not self._purses.open(job, table.cost_usd[number]):
+            refusal: int | None = EXHAUSTED
+        else:
+            refusal = self.fleet[deployment].offer(job, now_s)
+            if refusal is not None and self._purses is not None:
+                self._purses.close(job, table.cost_usd[number], 0.0)
         if refusal is not None:
             ledger.release(deployment, committed, ledger.window)
         return refusal
@@ -204,7 +215,7 @@ class Dispatcher:
 
     def _needs(self, query: Query, deployment: int) -> float:
         """Return what would be committed for a query now."""
-        return self._bill.committed(query, deployment, self._bill.costs(self._rows[query.id], deployment)[0])
+        return self._bill.committed(query, deployment, self._bill.costs(query, self._rows[query.id], deployment)[0])
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
@@ -213,6 +224,8 @@ class Dispatcher:
         if self._flows:
             self.ledger.flow_in(now_s)
         self.ledger.settle(job.deployment, job.committed, job.cost, job.window)
+        if self._purses is not None:
+            self._purses.close(job, table.cost_usd[number], table.cost_usd[number])
         table.fate[number] = SERVED
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s
@@ -228,6 +241,8 @@ class Dispatcher:
         if self._flows:
             self.ledger.flow_in(now_s)
         self.ledger.release(job.deployment, job.committed, job.window)
+        if self._purses is not None:
+            self._purses.close(job, table.cost_usd[number], 0.0)
         table.ended_at_s[number] = now_s
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan

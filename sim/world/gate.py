@@ -32,7 +32,7 @@ class Batches:
         self, env: simpy.Environment, gate: Gate, source: Source, decide: Callable[[list[Query]], None]
     ) -> None:
         self._env = env
-        self._size = min(gate.size, source.most_at_once)
+        self._size = gate.size
         self._window_s = gate.window_s
         self._source = source
         self._decide = decide
@@ -42,10 +42,15 @@ class Batches:
     def take(self, query: Query) -> None:
         """Add a query to the batch."""
         self._gathered.append(query)
-        if len(self._gathered) == self._size or self._source.following is None:
+        if len(self._gathered) == self._size or not self._source.waits_for_more(len(self._gathered)):
             self._hand_over()
         elif len(self._gathered) == 1 and self._window_s < math.inf:
             Moment(self._env, self._window_s, DECISIONS, self._number).callbacks.append(self._close_window)
+
+    def recheck(self) -> None:
+        """Hand over a batch that nothing can join any more, because something else has just ended."""
+        if self._gathered and not self._source.waits_for_more(len(self._gathered)):
+            Moment(self._env, 0.0, DECISIONS, self._number).callbacks.append(self._close_window)
 
     def _close_window(self, event: simpy.Event) -> None:
         if event.value == self._number:  # otherwise that batch was full before its window ended

@@ -15,6 +15,7 @@ import pandas as pd
 
 from sim.instance import Instance
 from sim.interface import FloatArray, IntArray
+from sim.world.task_table import TaskTable
 
 if TYPE_CHECKING:
     from sim.world.call_table import CallTable
@@ -37,6 +38,8 @@ COLUMNS = {
     "id": "int64",
     "row": "int64",
     "source": "category",
+    "task": "Int64",
+    "step": "Int64",
     "arrived_at_s": "float64",
     "deployment": "category",
     "fate": "category",
@@ -52,6 +55,7 @@ COLUMNS = {
     "quality": "float64",
     "cost_usd": "float64",
     "input_tokens": "int64",
+    "cached_tokens": "int64",
     "output_tokens": "Int64",
     "energy_j": "float64",
 }
@@ -60,6 +64,8 @@ COLUMNS = {
 
 class RequestTable:
     """The request table of a run while it goes on: columns of length n_queries, filled in as things happen.
+
+    Where queries are steps of tasks there is room for all that may arrive, and only as many count as have a row.
 
     Parameters
     ----------
@@ -80,7 +86,9 @@ class RequestTable:
     attempts : int array
         How often the query was tried, less those tries that only waited for a budget.
     row : list of int
-        The test row of each query.
+        The test row of each query so far.
+    cached_tokens : int array
+        Of its input, what the deployment of its last try held of the step before.
     cost_usd : double array
         What its last try costs or would have cost; NaN where that is what the instance says.
     deployment : int array
@@ -94,6 +102,8 @@ class RequestTable:
         1 where the policy said that it explored.
     fate : int array
         Index into ``FATES``; no query of a finished run is ``pending``.
+    tasks : TaskTable or None
+        Of the same run; None where each query stands for itself.
     calls : CallTable or None
         Of the same run; None where each query takes one call.
     quality : dict of int to float
@@ -113,6 +123,7 @@ class RequestTable:
         self.ended_at_s = blank
         self.attempts = array("i", [1]) * n_queries
         self.row = rows
+        self.cached_tokens = array("q", [0]) * n_queries
         self.cost_usd = blank[:]
         self.deployment = array("i", [NOWHERE]) * n_queries
         self.explored = array("b", [False]) * n_queries
@@ -121,8 +132,18 @@ class RequestTable:
         self.replica_seconds: list[float] = []
         self.overshoot: list[float] = []
         self.overshoot_share: list[float] = []
+        self.tasks: TaskTable | None = None
         self.calls: CallTable | None = None
         self.quality: dict[int, float] = {}
+
+
+def open_table(instance: Instance) -> RequestTable:
+    """Return the table of a run that has not begun."""
+    if instance.tasks is None:
+        return RequestTable(np.cumsum(instance.gaps_s), instance.rows.tolist())
+    table = RequestTable(np.full(len(instance.rows), np.nan), [])
+    table.tasks = TaskTable(len(instance.tasks))
+    return table
 
 
 def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s: float) -> float:
@@ -153,30 +174,39 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     quality 0, cost 0 (unless it took several calls) and neither output tokens nor energy. Of a query that was tried
     several times, the row speaks of the last try; of one that took several calls, of the one that was kept.
     """
-    rows = instance.rows
-    columns = of_tries(table, len(rows), rows, instance)
-    n_calls: IntArray = (np.asarray(table.fate) != DECLINED).astype(np.int64)
+    rows, n = np.array(table.row, dtype=np.int64), len(table.row)
+    columns = of_tries(table, n, instance)
+    n_calls: IntArray = (np.asarray(table.fate)[:n] != DECLINED).astype(np.int64)
     if table.calls is not None:
-        n, calls = table.calls.size, table.calls
-        query = np.asarray(calls.query)[:n]
-        n_calls = np.bincount(query, minlength=len(rows))
-        cost_usd = of_tries(calls, n, rows[query], instance)["cost_usd"]
-        columns["cost_usd"] = np.bincount(query, weights=cost_usd, minlength=len(rows))
+        query = np.asarray(table.calls.query)[: table.calls.size]
+        n_calls = np.bincount(query, minlength=n)
+        of_calls = of_tries(table.calls, table.calls.size, instance)
+        columns["cost_usd"] = np.bincount(query, weights=of_calls["cost_usd"], minlength=n)
     for number, quality in table.quality.items():
         columns["quality"][number] = quality
     columns |= {
-        "id": np.arange(len(rows)),
+        "id": np.arange(n),
         "row": instance.table_row[rows],
-        "source": topics(instance),
-        "arrived_at_s": np.asarray(table.arrived_at_s),
+        "source": topics(instance, rows),
+        "task": whole_numbers(None if table.tasks is None else table.tasks.task, n),
+        "step": whole_numbers(None if table.tasks is None else np.array(table.tasks.step) + 1, n),
+        "arrived_at_s": np.asarray(table.arrived_at_s)[:n],
         "calls": n_calls.astype(np.int32),
-        "explored": np.asarray(table.explored, dtype=np.bool_),
+        "explored": np.asarray(table.explored, dtype=np.bool_)[:n],
     }
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-def of_tries(table: RequestTable, n: int, rows: IntArray, instance: Instance) -> dict[str, Any]:
-    """Return the columns that speak of tries, for the first n entries of a table that are of these test rows (n,)."""
+def whole_numbers(values: Sequence[int] | IntArray | None, n: int) -> pd.arrays.IntegerArray:
+    """Return whole numbers (n,) as a column; one without a value for None."""
+    if values is None:
+        return pd.arrays.IntegerArray(np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_))
+    return pd.arrays.IntegerArray(np.asarray(values, dtype=np.int64), np.zeros(n, dtype=np.bool_))
+
+
+def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
+    """Return the columns that speak of tries, for the first n entries of a table."""
+    rows = np.array(table.row, dtype=np.int64)
     fate, deployment = np.asarray(table.fate)[:n], np.asarray(table.deployment)[:n]
     served = fate == SERVED
     chosen = np.where(served, deployment, 0)
@@ -206,13 +236,14 @@ def of_tries(table: RequestTable, n: int, rows: IntArray, instance: Instance) ->
         "quality": outcome(instance.quality),
         "cost_usd": np.where(served & ~np.isnan(charged_usd), charged_usd, cost_usd),
         "input_tokens": instance.features.input_tokens[rows],
+        "cached_tokens": np.where(served, np.asarray(table.cached_tokens)[:n], 0),
         "output_tokens": tokens,
         "energy_j": np.where(served, np.nan if energy_j is None else energy_j[rows, chosen], np.nan),
     }
 
 
-def topics(instance: Instance) -> pd.Categorical[Any]:
-    """Return the topic of each arrival (n_queries,); no value where the workload has none."""
+def topics(instance: Instance, rows: IntArray) -> pd.Categorical[Any]:
+    """Return the topics of test rows (n,); no value where the workload has none."""
     if instance.source is None:
-        return pd.Categorical.from_codes([-1] * len(instance.rows), pd.Index([], dtype="str"))
-    return pd.Categorical(pd.Series(instance.source[instance.rows]).astype("string"))
+        return pd.Categorical.from_codes([-1] * len(rows), pd.Index([], dtype="str"))
+    return pd.Categorical(pd.Series(instance.source[rows]).astype("string"))

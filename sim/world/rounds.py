@@ -22,6 +22,7 @@ from sim.world.call_table import CallTable
 from sim.world.dispatch import Dispatcher
 from sim.world.gate import after
 from sim.world.moment import DECISIONS, Moment
+from sim.world.purses import Purses
 from sim.world.record import DECLINED, FATES, SERVED, RequestTable
 from sim.world.services.job import Finish, Job
 
@@ -48,6 +49,8 @@ class Rounds:
         Called with what the policy may learn of every other answer.
     end : callable or None
         Called with its number and the time whenever a query has met its fate.
+    purses : Purses or None
+        The budgets of tasks, where queries are steps of tasks.
 
     Attributes
     ----------
@@ -67,6 +70,7 @@ class Rounds:
         finish: Finish | None,
         tell: Callable[[Feedback], None],
         end: Callable[[int, float], None] | None,
+        purses: Purses | None = None,
     ) -> None:
         self._review = policy.review
         self._env = env
@@ -85,7 +89,8 @@ class Rounds:
         self._under_way: dict[int, Asked] = {}  # by the number of each call that is
         self._speaks_of = array("q", [NONE]) * len(instance.rows)  # the call that the row of each query speaks of
         self.calls = table.calls = CallTable()
-        self.dispatcher = Dispatcher(name, instance, env, self.calls, self._answered, self._lost, self.calls)
+        self.calls.tasks = table.tasks
+        self.dispatcher = Dispatcher(name, instance, env, self.calls, self._answered, self._lost, self.calls, purses)
         self._offer = self.dispatcher.carry_out
 
     # --- asking -------------------------------------------------------------------------------------------------------
@@ -235,6 +240,10 @@ class Rounds:
         if self._end is not None:
             self._end(asked.number, now_s)
 
+    def served_by(self, number: int) -> int:
+        """Return which deployment's answer a query has kept, the first of those that it combines."""
+        return self.calls.deployment[self._speaks_of[number]]
+
     def close(self) -> None:
         """Let the row of each query speak of the call that was kept, or of the last one if none was answered."""
         table, calls = self._table, self.calls
@@ -243,6 +252,7 @@ class Rounds:
         call, served = call[query], np.asarray(table.fate)[query] == SERVED
         offered_at_s, decided_at_s = np.asarray(calls.offered_at_s)[call], np.asarray(calls.decided_at_s)[call]
         np.asarray(table.offered_at_s)[query] = np.where(np.isnan(offered_at_s), decided_at_s, offered_at_s)
+        np.asarray(table.cached_tokens)[query] = np.asarray(calls.cached_tokens)[call]
         np.asarray(table.attempts)[query] = np.asarray(calls.attempts)[call]
         np.asarray(table.deployment)[query] = np.asarray(calls.deployment)[call]
         kept, query = call[served], query[served]

@@ -26,8 +26,8 @@ class Users:
     n_users : int
     think_s : array (n_queries,)
         How long its user thinks before each query.
-    table : RequestTable
-        Gets the times of arrival.
+    table : RequestTable or None
+        Gets the times of arrival, unless what arrives are tasks.
     """
 
     def __init__(
@@ -36,22 +36,26 @@ class Users:
         upcoming: Iterator[tuple[float, Query]],
         n_users: int,
         think_s: FloatArray,
-        table: RequestTable,
+        table: RequestTable | None,
     ) -> None:
         self._env = env
         self._upcoming = upcoming
         self._n_thinking = min(n_users, len(think_s))  # a user after the last query has nothing to ask
         self._think_s = iter(think_s.tolist())
         self._table = table
-        self.following: Query | None = None
-        self.most_at_once = float(n_users)
+        self._n_users = n_users
+        self._following: Query | None = None
 
     def begin(self, take: Callable[[Query], None]) -> None:
         """Let every user think for the first time."""
         self._take = take
-        self.following = next(self._upcoming, END)[1]
+        self._following = next(self._upcoming, END)[1]
         for _ in range(self._n_thinking):
             self.think()
+
+    def waits_for_more(self, n_waiting: int) -> bool:
+        """Return whether the last query has not arrived, and some user does not wait."""
+        return self._following is not None and n_waiting < self._n_users
 
     def think(self) -> None:
         """Let one user think about the next query, if there is one: at first, and when its last query has ended."""
@@ -61,9 +65,10 @@ class Users:
 
     def _ask(self, _: simpy.Event) -> None:
         """Hand over the next query, for whichever user has thought enough."""
-        query = self.following
+        query = self._following
         assert query is not None
-        self.following = next(self._upcoming, END)[1]
+        self._following = next(self._upcoming, END)[1]
         now_s = self._env.now
-        self._table.arrived_at_s[query.id] = self._table.decided_at_s[query.id] = now_s
+        if self._table is not None:
+            self._table.arrived_at_s[query.id] = self._table.decided_at_s[query.id] = now_s
         self._take(query._replace(arrived_at_s=now_s, deadline_s=now_s + query.deadline_s))

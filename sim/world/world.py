@@ -7,26 +7,26 @@ SimPy runs it through callbacks on timeouts; a process per query would be severa
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 import simpy
 
 from sim.instance import Instance
-from sim.interface import Decision, Estimates, Feedback, Policy, Query, State, reviews
+from sim.interface import Decision, Estimates, Policy, Query, State, reviews
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
-from sim.world.arriving import OpenLoop, Source, arriving
+from sim.world.arriving import OpenLoop, Source, arriving, beginning, made
 from sim.world.dispatch import Dispatcher, SeveralCalls, Views
 from sim.world.gate import Batches, after
-from sim.world.moment import COMPLETIONS
+from sim.world.lessons import Lessons
 from sim.world.processes import goes_on_by_itself, processes
-from sim.world.record import RequestTable
+from sim.world.purses import Purses
+from sim.world.record import RequestTable, open_table
 from sim.world.rounds import Rounds
-from sim.world.services.job import Job
+from sim.world.tasks import Steps
 from sim.world.users import Users
 
 
@@ -85,38 +85,51 @@ class World:
         self._scenario = instance.scenario
         self._rng = rng
         self._env = simpy.Environment()
-        self._quality = instance.quality.data
-        self._energy_j = None if instance.energy_j is None else instance.energy_j.data
-        self.table = RequestTable(np.cumsum(instance.gaps_s), instance.rows.tolist())
-        self._rows = self.table.row
-        self._left = len(self._rows)
+        self.table = open_table(instance)
+        self._lessons = Lessons(name, policy, instance, self._env, self.table)
+        purses = None if instance.tasks is None else Purses(instance)
+        self._left = len(instance.gaps_s)
         self._over = self._env.event()
         self._goes_on = goes_on_by_itself(instance) or instance.scenario.feedback.delay_s > 0
-        self._source, self._users = self._open_source(estimates)
-        kind = type(policy)
-        learns = kind.learn is not Policy.learn or kind.learn_score is not Policy.learn_score
-        finish = (self._learn if instance.opinions is None else self._learn_in_part) if learns else None
-        end = self._ended if self._goes_on or self._users is not None else None
         self._flows = isinstance(self._scenario.window, TokenBucket)
+        end = self._ended if self._goes_on or instance.think_s is not None or purses is not None else None
+        finish = self._lessons.finish
         self._rounds: Rounds | None = None
         if in_rounds:
-            tell = partial(self._tell, policy.learn)
-            self._rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, end)
+            tell = self._lessons.tell
+            self._rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, end, purses)
             self.dispatcher, self._carry_out = self._rounds.dispatcher, self._rounds.carry_out
         else:
-            self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end)
+            self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end, purses=purses)
             self._carry_out = self.dispatcher.carry_out
         self._views = self.dispatcher.views
+        self._batches: Batches | None = None
+        self._users: Users | None = None
+        self._steps: Steps | None = None
+        self._source = self._open_source(estimates) if purses is None else self._open_tasks(estimates, purses)
 
-    def _open_source(self, estimates: Estimates) -> tuple[Source, Users | None]:
-        """Return where queries come from, twice if it wants to know when they end."""
-        upcoming = arriving(self._instance, estimates)
+    def _open_source(self, estimates: Estimates) -> Source:
+        """Return where queries come from."""
+        return self._loop(arriving(self._instance, estimates), self.table)
+
+    def _open_tasks(self, estimates: Estimates, purses: Purses) -> Source:
+        """Return where the steps of tasks come from; the tasks themselves come as queries do."""
+        instance, table = self._instance, self.table
+        queries = list(made(instance, estimates, np.zeros(len(instance.rows))))
+        heads = self._loop(beginning(instance, queries), None)
+        served_by = table.deployment.__getitem__ if self._rounds is None else self._rounds.served_by
+        end = self._lessons.task_ended
+        self._steps = Steps(self._env, heads, queries, instance, table, served_by, end, purses)
+        return self._steps
+
+    def _loop(self, upcoming: Iterator[tuple[float, Query]], table: RequestTable | None) -> Source:
+        """Return an open loop, or a closed one."""
         if self._instance.think_s is None:
-            return OpenLoop(self._env, upcoming), None
+            return OpenLoop(self._env, upcoming)
         n_users = ArrivalsTraits.of(self._scenario.arrivals).users
         assert n_users is not None  # or there would be no times to think
-        users = Users(self._env, upcoming, n_users, self._instance.think_s, self.table)
-        return users, users
+        self._users = Users(self._env, upcoming, n_users, self._instance.think_s, table)
+        return self._users
 
     def run(self) -> RequestTable:
         """Run from the first arrival to the last completion."""
@@ -142,7 +155,8 @@ class World:
         """Return what is done with each arrival: the least that this run needs."""
         gate = self._policy.gate
         if gate.size > 1:
-            return Batches(self._env, gate, self._source, self._decide_batch).take
+            self._batches = Batches(self._env, gate, self._source, self._decide_batch)
+            return self._batches.take
         if self._scenario.decision_s > 0 or self._scenario.measure_decisions:
             return self._decide_in_its_time
         return self._decide_at_a_level if self._flows else self._decide_at_once
@@ -202,38 +216,12 @@ class World:
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
-    def _learn(self, job: Job, now_s: float) -> None:
-        query = job.query
-        quality = self._quality[self._rows[query.id], job.deployment]
-        self._tell(self._policy.learn, self._feedback(job, quality, now_s))
-
-    def _learn_in_part(self, job: Job, now_s: float) -> None:
-        """Tell of an outcome at completion, and of its score when somebody gives one."""
-        query, opinions, delay_s = job.query, self._instance.opinions, self._scenario.feedback.delay_s
-        assert opinions is not None
-        quality = float(self._quality[self._rows[query.id], job.deployment])
-        if opinions.flipped[query.id]:
-            quality = 1.0 - quality
-        quality = min(max(quality + float(opinions.error[query.id]), 0.0), 1.0)
-        scored = self._feedback(job, quality, now_s)
-        is_given = bool(opinions.given[query.id])
-        self._tell(self._policy.learn, scored if is_given and delay_s == 0 else scored._replace(quality=math.nan))
-        if is_given and delay_s > 0:
-            after(self._env, delay_s, partial(self._tell, self._policy.learn_score, scored), COMPLETIONS)
-
-    def _feedback(self, job: Job, quality: float, now_s: float) -> Feedback:
-        query, k = job.query, job.deployment
-        energy_j = math.nan if self._energy_j is None else self._energy_j[self._rows[query.id], k]
-        return Feedback(query, k, quality, job.cost, now_s - query.arrived_at_s, energy_j)
-
-    def _tell(self, learn: Callable[[Feedback], None], feedback: Feedback) -> None:
-        try:
-            learn(feedback)
-        except Exception as error:
-            number = feedback.query.id
-            raise self._blame(f"raised {type(error).__name__} learning from query {number}: {error}") from error
-
     def _ended(self, number: int, now_s: float) -> None:
+        if self._steps is not None:
+            if not self._steps.step_ended(number, now_s):
+                return
+            if self._batches is not None:
+                self._batches.recheck()
         self._left -= 1
         if self._left == 0 and self._goes_on:
             self._over.succeed()

@@ -19,8 +19,9 @@ from sim.world.record import FATES as FATES_OF_ALL
 Metric = Callable[..., float]
 """A function of tables, to a number; NaN where it has none.
 
-``requests`` has a row per arrival. ``fleet``, with a row per deployment, and ``calls``, with a row per call (None where
-each query takes one), are for functions with parameters of those names.
+``requests`` has a row per arrival. ``fleet``, with a row per deployment, ``calls``, with one per call (None where each
+query takes one), and ``tasks``, with a row per task (None where each query stands for itself), are for functions with
+parameters of those names.
 """
 
 FATES = FATES_OF_ALL[1:]  # of queries of a finished run, of which none is pending
@@ -32,11 +33,22 @@ ROUNDING = 1e-6
 """Of a hindsight optimum: HiGHS solves to 1e-7 of a share of each query, and budgets may be exceeded by 1e-9."""
 
 
-def evaluate(metric: Metric, requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
-    """Return the figure, handing over the fleet and the calls if the metric has parameters of those names."""
+def evaluate(
+    metric: Metric,
+    requests: pd.DataFrame,
+    fleet: pd.DataFrame,
+    calls: pd.DataFrame | None = None,
+    tasks: pd.DataFrame | None = None,
+) -> float:
+    """Return the figure, handing over fleet, calls and tasks if the metric has parameters of those names.
+
+    Only tasks whose first step is among the requests count.
+    """
     wanted = inspect.signature(metric).parameters
-    tables = {name: table for name, table in (("fleet", fleet), ("calls", calls)) if name in wanted}
-    return metric(requests, **tables)
+    if tasks is not None:
+        tasks = tasks[tasks["task"].isin(requests.loc[requests["step"] == 1, "task"])]
+    given = (("fleet", fleet), ("calls", calls), ("tasks", tasks))
+    return metric(requests, **{name: table for name, table in given if name in wanted})
 
 
 def work(requests: pd.DataFrame, calls: pd.DataFrame | None) -> pd.DataFrame:

@@ -16,10 +16,11 @@ from sim.study.experiment import Run
 from sim.study.metrics.sources import by_source
 from sim.world.call_table import CALL_COLUMNS
 from sim.world.record import COLUMNS
+from sim.world.task_table import TASK_COLUMNS
 
 SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
-CALLS = "calls.parquet"
+CALLS, TASKS = "calls.parquet", "tasks.parquet"
 
 
 def schema(columns: Mapping[str, str]) -> pa.Schema:
@@ -28,7 +29,7 @@ def schema(columns: Mapping[str, str]) -> pa.Schema:
     return pa.schema({"policy": NAME, "replication": pa.int32(), **kinds})
 
 
-SCHEMA, CALL_SCHEMA = schema(COLUMNS), schema(CALL_COLUMNS)
+SCHEMA, CALL_SCHEMA, TASK_SCHEMA = schema(COLUMNS), schema(CALL_COLUMNS), schema(TASK_COLUMNS)
 
 
 class Archive:
@@ -38,7 +39,8 @@ class Archive:
     ----------
     folder : Path
         Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv``, if the workload has sources ``sources.csv``,
-        and ``calls.parquet`` if queries of any run could take several calls.
+        ``calls.parquet`` if queries of any run could take several calls, and ``tasks.parquet`` if they were steps of
+        tasks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +48,7 @@ class Archive:
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
         self._sources: list[pd.DataFrame] = []
-        self._calls: pq.ParquetWriter | None = None
+        self._others: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Archive:
         """Open the file of requests."""
@@ -56,9 +58,11 @@ class Archive:
     def add(self, run: Run) -> None:
         """Write a run's requests and note its row of the summary."""
         self._requests.write_table(rows(run, run.requests, SCHEMA))
-        if run.calls is not None:
-            self._calls = self._calls or pq.ParquetWriter(self._folder / CALLS, CALL_SCHEMA)
-            self._calls.write_table(rows(run, run.calls, CALL_SCHEMA))
+        for name, table, of in ((CALLS, run.calls, CALL_SCHEMA), (TASKS, run.tasks, TASK_SCHEMA)):
+            if table is not None:
+                if name not in self._others:
+                    self._others[name] = pq.ParquetWriter(self._folder / name, of)
+                self._others[name].write_table(rows(run, table, of))
         self._summary.append(run.summary)
         sources = by_source(run.requests)
         if len(sources):
@@ -79,10 +83,9 @@ class Archive:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the files of requests and calls."""
-        self._requests.close()
-        if self._calls is not None:
-            self._calls.close()
+        """Close the files of requests, calls and tasks."""
+        for file in (self._requests, *self._others.values()):
+            file.close()
 
 
 def rows(run: Run, table: pd.DataFrame, of: pa.Schema) -> pa.Table:

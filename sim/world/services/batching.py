@@ -144,7 +144,7 @@ class BatchingServer:
         if self._kv_tokens is not None:
             self._held_tokens += self._needs(job)
         if self._prefill_s:
-            prefill_s = job.query.input_tokens * self._prefill_s
+            prefill_s = (job.query.input_tokens - job.cached_tokens) * self._prefill_s
             self._prefills.append([number, prefill_s])
             self._stall_s += prefill_s
         self._iteration_s = (self._base_s + self._per_sequence_s * len(batch)) * self._slowness

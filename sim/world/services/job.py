@@ -21,6 +21,8 @@ class Job:
     ----------
     query, deployment, output_tokens
         What is served, where, and how long its answer will be (the truth: policies never see a job).
+    cached_tokens : int
+        Of its input, what the deployment still holds and need not prefill.
     cost, committed, window
         What it costs in the budget's unit, what has been committed for it, and in which budget window.
     decision : Decision
@@ -34,6 +36,7 @@ class Job:
     """
 
     __slots__ = (
+        "cached_tokens",
         "committed",
         "cost",
         "decision",
@@ -58,6 +61,7 @@ class Job:
         decision: Decision = ANYWHERE,
         committed: float = 0.0,
         window: int = 0,
+        cached_tokens: int = 0,
     ) -> None:
         self.decision = decision
         self.committed = committed
@@ -66,6 +70,7 @@ class Job:
         self.deployment = deployment
         self.cost = cost
         self.output_tokens = output_tokens
+        self.cached_tokens = cached_tokens
         self.draws = draws
         self.is_waiting = self.is_gone = False
         self.started_at_s = self.first_token_at_s = math.nan

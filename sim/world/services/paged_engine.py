@@ -80,8 +80,9 @@ class Engine:
     def join(self, member: Member) -> None:
         """Take a request into the batch, to be prefilled with what it had made before."""
         self._number = member.number = self._number + 1
-        member.left_tokens = self._prompt(member)
-        self._held_tokens += member.left_tokens
+        prompt_tokens = self._prompt(member)
+        self._held_tokens += prompt_tokens
+        member.left_tokens = prompt_tokens - min(member.job.cached_tokens, max(prompt_tokens - 1, 0))  # never without
         self._prefilling.append(member)
 
     def leave(self, job: Job, iteration: int) -> None:
