@@ -220,7 +220,9 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         latency_s=latency_s,
         energy_j=energy_in_j(test, columns, fleet),
         preference=test.preference,
-        tasks=None if begins is None else tasks_of(test, history, rows[begins[:-1]], begins, columns, fleet),
+        tasks=None
+        if begins is None
+        else tasks_of(test, history, public.known, rows[begins[:-1]], begins, columns, fleet),
     )
 
 

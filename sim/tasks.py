@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sim.errors import check_number
-from sim.interface import FloatArray, IntArray
+from sim.interface import BoolArray, FloatArray, IntArray
 
 Names = np.ndarray[Any, np.dtype[Any]]
 Reward = Callable[[FloatArray], float]
@@ -92,6 +92,12 @@ class Steps:
     def __getitem__(self, numbers: IntArray) -> Steps:
         return replace(self, **{name: array[numbers] for name, array in vars(self).items() if array is not None})
 
+    def with_costs(self, cost_usd: FloatArray, others_usd: FloatArray) -> Steps:
+        """Return the same steps where costs (n, n_models) are others: what is cached keeps its share of them."""
+        if self.cached_cost_usd is None:
+            return self
+        return replace(self, cached_cost_usd=in_proportion(self.cached_cost_usd, cost_usd, others_usd))
+
 
 def check_steps(steps: Steps, input_tokens: IntArray, cost_usd: FloatArray, models: Sequence[str], split: str) -> None:
     """Raise ValueError for a task whose steps are not 1, 2, 3 and so on, or for the first number that cannot be."""
@@ -146,12 +152,39 @@ class Tasks:
     def __len__(self) -> int:
         return len(self.names)
 
+    def taken(self, rows: IntArray) -> Tasks:
+        """Return the same tasks where row i is what ``rows[i]`` (n_rows,) was."""
+        return replace(self, steps=self.steps[rows], cached_cost_usd=self.cached_cost_usd[rows])
 
-def cached_share(steps: Steps, cost_usd: FloatArray, cached_usd: FloatArray) -> FloatArray:
-    """Return the share of their full cost (n, k) that later steps pay where the step before was answered (k,)."""
-    later = steps.step > 1
-    full = cost_usd[later].sum(axis=0)
-    return np.where(full > 0, cached_usd[later].sum(axis=0) / np.where(full > 0, full, 1.0), 1.0)
+    def with_costs(self, cost_usd: FloatArray, others: FloatArray, is_usd: BoolArray) -> Tasks:
+        """Return the same where costs (n_test, n_deployments) are others at the deployments that charge USD."""
+        cached = in_proportion(self.cached_cost_usd, cost_usd, others)
+        return replace(self, cached_cost_usd=np.where(is_usd, cached, self.cached_cost_usd))
+
+
+def shares(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return parts over wholes, 1 where a whole is 0."""
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 1.0)
+
+
+def in_proportion(cached_usd: FloatArray, cost_usd: FloatArray, others_usd: FloatArray) -> FloatArray:
+    """Return cached costs that are to other costs as they were to those before; where these stay, to the last bit."""
+    return np.where(others_usd == cost_usd, cached_usd, others_usd * shares(cached_usd, cost_usd))
+
+
+def cached_share(steps: Steps, known: BoolArray, cost_usd: FloatArray, cached_usd: FloatArray) -> FloatArray:
+    """Return the share of their full cost that later steps pay where the step before was answered (n_deployments,).
+
+    Parameters
+    ----------
+    steps : Steps
+        Of the history.
+    known : bool array (n, n_deployments)
+        Which deployments are known on which rows; the others do not count.
+    cost_usd, cached_usd : arrays (n, n_deployments)
+    """
+    counts = known & (steps.step > 1)[:, None]
+    return shares(np.where(counts, cached_usd, 0.0).sum(axis=0), np.where(counts, cost_usd, 0.0).sum(axis=0))
 
 
 def numbered(task: Names) -> IntArray:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.deployment import Deployment
-from sim.interface import Estimates, FloatArray, IntArray
+from sim.interface import BoolArray, Estimates, FloatArray, IntArray
 from sim.tasks import Tasks, cached_share
 from sim.workload import Rows
 
@@ -64,13 +64,22 @@ def cached_cost_in_usd(
 
 
 def tasks_of(
-    test: Rows, history: Rows, heads: IntArray, begins: IntArray, columns: Sequence[int], fleet: Sequence[Deployment]
+    test: Rows,
+    history: Rows,
+    known: BoolArray,
+    heads: IntArray,
+    begins: IntArray,
+    columns: Sequence[int],
+    fleet: Sequence[Deployment],
 ) -> Tasks:
-    """Return the tasks of a replication that begin with these test rows (n_tasks,); see ``Tasks`` for ``begins``."""
+    """Return the tasks of a replication that begin with these test rows (n_tasks,); see ``Tasks`` for ``begins``.
+
+    ``known`` (n_history, n_deployments) says which outcomes of the history are.
+    """
     assert test.steps is not None  # the workload has seen to both
     assert history.steps is not None
     known_usd = cost_in_usd(history, columns, fleet)
-    share = cached_share(history.steps, known_usd, cached_cost_in_usd(history, columns, fleet, known_usd))
+    share = cached_share(history.steps, known, known_usd, cached_cost_in_usd(history, columns, fleet, known_usd))
     cached_usd = cached_cost_in_usd(test, columns, fleet, cost_in_usd(test, columns, fleet))
     return Tasks(begins, test.steps.task[heads], test.steps, cached_usd, share)
 

@@ -18,6 +18,7 @@ from sim.interface import Policy, reviews
 from sim.scenario import Scenario
 from sim.scores import Scores
 from sim.study.experiment import check_draws
+from sim.tasks import TaskLimits
 from sim.traits import FileTraits, ServiceTraits
 
 TRACE = "scenarios.workloads.trace.trace"
@@ -59,11 +60,18 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
     if scenario.feedback != Scores() and not any(learns(policy) for policy in policies.values()):
         yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from outcomes"
+    yield from about_tasks(scenario)
     if scenario.workload.test.confidence is None:
         for name in (name for name, policy in policies.items() if reviews(policy) and mentions(policy, "confidence")):
             yield f"{name} looks at the confidence of answers, and the workload has none, so that each is NaN to it"
     if config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
         yield f"estimator= does nothing, as {' and '.join(map(str, config.policy))} make no use of estimates"
+
+
+def about_tasks(scenario: Scenario) -> Iterator[str]:
+    """Yield what limits of tasks do without tasks."""
+    if scenario.workload.test.steps is None and scenario.task != TaskLimits():
+        yield "task.budget_usd and task.deadline_s do nothing, as the workload has no tasks"
 
 
 def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:

@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from sim.instance import realise, stream
-from sim.interface import Estimates, IntArray, Policy
+from sim.interface import BoolArray, Estimates, IntArray, Policy
 from sim.scenario import Scenario
 from sim.study.offers import answered, kept, offered
 from sim.study.oracles import EstimateCache
-from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, with_other_history, world_of
+from sim.study.redrawn import Made, World, chosen, redrawn, with_other_arrivals, with_other_history, world_of
+from sim.study.redrawn_tasks import by_place, unearned, with_other_tasks
 from sim.traits import ServiceTraits
 
 MOST_ROWS = 200  # of which the purity of an estimator is checked
@@ -63,7 +65,8 @@ def counterfactual_fence(
     world = world_of(fresh().estimator, scenario, seed, estimates)
     requests, calls, decisions = world.run(fresh())
     marks = offered(requests, calls, decisions, len(world.instance.fleet))
-    unscored = None if calls is None else ~kept(calls, marks.shape)
+    unscored = None if calls is None else ~by_place(world, requests, kept(calls, marks.shape))
+    marks = by_place(world, requests, marks)
     again, calls_again, others = redrawn(world, ~marks, costs_too=True, sooner_too=True, unscored=unscored).run(fresh())
     demand_same(decisions, others, np.inf, "it saw the outcome of a deployment that a query was never offered to")
     same_calls = calls is calls_again or (calls is not None and calls_again is not None and calls.equals(calls_again))
@@ -105,13 +108,22 @@ def causal_fence(
     for share in shares:
         moment_s = float(decided_at_s[int(share * len(decided_at_s))])
         is_later = arrived_at_s > moment_s
-        *_, others = with_other_arrivals(world, is_later, moment_s).run(fresh())
+        *_, others = later_others(world, requests, is_later, moment_s).run(fresh())
         demand_same(decisions, others, moment_s, "it saw a query that had not arrived")
         is_unfinished = ~is_later & ~(finished_at_s <= moment_s)  # not finished at all is NaN
-        unscored = np.repeat(is_unfinished[:, None], len(world.instance.fleet), axis=1)
-        hidden = unscored if calls is None else unscored & ~answered(calls, moment_s, unscored.shape)
+        hidden = np.repeat(is_unfinished[:, None], len(world.instance.fleet), axis=1)
+        unscored = by_place(world, requests, hidden | unearned(requests, moment_s)[:, None], elsewhere=True)
+        seen = np.zeros_like(hidden) if calls is None else answered(calls, moment_s, hidden.shape)
+        hidden = by_place(world, requests, hidden & ~seen, elsewhere=True)
         *_, others = redrawn(world, hidden, costs_too, unscored=unscored).run(fresh())
         demand_same(decisions, others, moment_s, "it saw the outcome of a query that was not finished")
+
+
+def later_others(world: World, requests: pd.DataFrame, is_later: BoolArray, moment_s: float) -> World:
+    """Let other queries, or other tasks and steps of tasks, arrive after a moment."""
+    if world.instance.tasks is None:
+        return with_other_arrivals(world, is_later, moment_s)
+    return with_other_tasks(world, requests, moment_s)
 
 
 def history_fence(

@@ -104,7 +104,7 @@ def runs(
         Its ``approximate_optimum`` is the denominator of ``relative_quality``, the value of its ``optimum`` that of
         ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices may change
         during the run, or estimates are reserved: the program then bounds nothing. Nor does it bound a policy that
-        combines answers. Where it does and the workload knows
+        combines answers, and of tasks there is no oracle at all. Where it does and the workload knows
         expected quality, ``bayes_ratio`` is quality over the program on that and on true costs. No policy that sees no
         outcome beforehand has more than 1 in expectation, though it may be lucky in one run. The costs are true ones,
         as a budget refuses what it cannot pay, so that what it accepts costs less than is expected.
@@ -165,7 +165,8 @@ def replicate(
     check_warm_up(warm_up)
     instance = realise(scenario, seed, replication)
     fleet = fleet_table(instance)
-    truth, names = Estimates(instance.quality, instance.cost), [name for name in ORACLES if name in oracle.names]
+    truth = Estimates(instance.quality, instance.cost)
+    names = [name for name in ORACLES if name in oracle.names and instance.tasks is None]  # no plan is of whole tasks
     known = {name: estimates.get(oracle.estimator, instance) if name in ON_ESTIMATES else truth for name in names}
     optima = {name: bounds.get(name, instance, known[name]) for name in names}
     replays = {name: replayed(optima[name], known[name], instance, name == PUBLISHED) for name in names}

@@ -1,6 +1,7 @@
 """Worlds that differ only in what a policy must not have seen; ``contract.py`` runs policies in them.
 
-Every array of such a world is in order of arrival, so that a query is hidden by its number.
+Every array of such a world is in order of arrival, so that a query is hidden by its number; of tasks, task by task, and
+``row`` in the record says where in it each query stands.
 """
 
 from __future__ import annotations
@@ -93,12 +94,13 @@ def taken(world: World, rows: IntArray) -> World:
             output_tokens=take(instance.output_tokens),
             priority=take(instance.priority),
             due_s=take(instance.due_s),
-            table_row=instance.table_row[rows],
+            table_row=np.arange(len(rows)),
             source=take(instance.source),
             confidence=take(instance.confidence),
             latency_s=take(instance.latency_s),
             energy_j=take(instance.energy_j),
             preference=take(instance.preference),
+            tasks=None if instance.tasks is None else instance.tasks.taken(rows),
             expected=None if instance.expected is None else Estimates(*(each[rows] for each in instance.expected)),
         ),
         Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
@@ -115,6 +117,7 @@ def redrawn(
     instance, rng = world.instance, stream(*world.instance.seeds, "other outcomes")
     tokens = instance.output_tokens
     cost = np.where(hidden & costs_too, instance.cost * rng.uniform(0.1, 9, hidden.shape), instance.cost)
+    is_usd = np.array([info.unit == "usd" for info in instance.setting.fleet])
     no_score = hidden if unscored is None else hidden | unscored
     quality = np.where(no_score, rng.random(hidden.shape), instance.quality)
     expected = None if instance.expected is None else Estimates(quality, cost)  # seen by no policy, so all is other
@@ -123,6 +126,8 @@ def redrawn(
         instance,
         quality=quality,
         cost=cost,
+        cost_usd=np.where(is_usd, cost, instance.cost_usd),
+        tasks=None if instance.tasks is None else instance.tasks.with_costs(instance.cost_usd, cost, is_usd),
         expected=expected,
         confidence=redrawn_signal(instance.confidence, hidden, rng.uniform(0, 9, hidden.shape)),
         latency_s=latency_s,
@@ -157,6 +162,8 @@ def with_other_history(scenario: Scenario, known: BoolArray, seed: int) -> Scena
         if (outcome := getattr(workload.history, name)) is not None
     }
     others["quality"] = np.where(known, workload.history.quality, rng.random(known.shape))
+    if workload.history.steps is not None:
+        others["steps"] = workload.history.steps.with_costs(workload.history.cost_usd, others["cost_usd"])
     return replace(scenario, workload=replace(workload, history=replace(workload.history, **others)))
 
 
