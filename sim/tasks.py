@@ -99,11 +99,16 @@ class Steps:
         return replace(self, cached_cost_usd=in_proportion(self.cached_cost_usd, cost_usd, others_usd))
 
 
-def check_steps(steps: Steps, input_tokens: IntArray, cost_usd: FloatArray, models: Sequence[str], split: str) -> None:
-    """Raise ValueError for a task whose steps are not 1, 2, 3 and so on, or for the first number that cannot be."""
+def check_steps(
+    steps: Steps, input_tokens: IntArray, cost_usd: FloatArray, models: Sequence[str], where: Callable[[int], str]
+) -> None:
+    """Raise ValueError for a task whose steps are not 1, 2, 3 and so on, or for the first number that cannot be.
+
+    ``where`` says in words which row has a number.
+    """
     fault = step_fault(steps.task, steps.step)
     if fault is not None:
-        raise ValueError(f"{fault} ({split} rows)")
+        raise ValueError(fault)
     is_time = np.isfinite(steps.tool_s) & (steps.tool_s >= 0)
     most = np.where(steps.step == 1, 0, input_tokens)
     is_part = (steps.cached_tokens >= 0) & (steps.cached_tokens <= most)
@@ -113,12 +118,12 @@ def check_steps(steps: Steps, input_tokens: IntArray, cost_usd: FloatArray, mode
     ):
         if not good.all():
             row = int(np.argmin(good))
-            raise ValueError(f"{what} is {values[row]} in {split} row {row}; it must be {right}")
+            raise ValueError(f"{what} is {values[row]} in {where(row)}; it must be {right}")
     cached = steps.cached_cost_usd
     if cached is not None and not ((cached >= 0) & (cached <= cost_usd)).all():
         row, k = np.argwhere(~((cached >= 0) & (cached <= cost_usd)))[0]
         raise ValueError(
-            f"the cached cost of model {models[k]!r} is {cached[row, k]} in {split} row {row}; "
+            f"the cached cost of model {models[k]!r} is {cached[row, k]} in {where(row)}; "
             f"it must be from 0 to the cost, {cost_usd[row, k]}"
         )
 
@@ -212,7 +217,7 @@ def step_fault(task: Names, step: IntArray) -> str | None:
         return None
     row, right = rows[wrong[0]], int(expected[wrong[0]])
     name, found = str(task[row]), int(step[row])
-    if found == right - 1:
+    if 0 < found == right - 1:
         return f"task {name!r} has step {found} twice; each step is one row"
     return f"task {name!r} has step {found} and no step {right}; steps are numbered from 1 without a gap"
 

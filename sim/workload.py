@@ -146,7 +146,7 @@ class Workload:
             check_rows(rows, self.models, split)
             check_signals(rows, self.models, split)
             if rows.steps is not None:
-                check_steps(rows.steps, rows.input_tokens, rows.cost_usd, self.models, split)
+                check_steps(rows.steps, rows.input_tokens, rows.cost_usd, self.models, f"{split} row {{}}".format)
         if self.test.steps is not None and self.history.steps is None:
             raise ValueError("test rows are steps of tasks and history rows are not; both must be, or neither")
         if self.history.embeddings.shape[1] != self.test.embeddings.shape[1]:

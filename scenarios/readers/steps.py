@@ -62,7 +62,7 @@ def read_steps(frame: pd.DataFrame, names: Sequence[str], input_tokens: IntArray
         if column in frame.columns:
             cached_usd[:, k] = np.where(step > 1, numbers(frame, column), cost_usd[:, k])
     steps = Steps(task, step, tool_s, np.where(step > 1, held, 0), cached_usd)
-    check_steps(steps, input_tokens, cost_usd, names, f"table{of(frame)}")
+    check_steps(steps, input_tokens, cost_usd, names, lambda row: f"row {row} of the table{of(frame)}")
     return steps
 
 

@@ -14,7 +14,7 @@ from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
-from sim.show.tables import by_rounding, comparison, sources
+from sim.show.tables import arrivals, by_rounding, comparison, sources
 from sim.show.words import listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.metrics.counting import ROUNDING
@@ -44,7 +44,8 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         if len(names) == 1
         else f"Which of {len(names)} policies gets the highest quality"
     )
-    question = f"{subject} from {summary['arrived'].mean():,.0f} queries in {several(n_replications, 'replication')}?"
+    n, what = arrivals(summary)
+    question = f"{subject} from {n:,.0f} {what} in {several(n_replications, 'replication')}?"
     tables = [comparison(summary)]
     ranks = None
     if len(names) > 1 and n_replications > 1:
@@ -147,8 +148,10 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
         "budgets that bind and slots are kept; Little's law and the utilisation law hold."
         + (f" But: {wrong}." if wrong else ""),
     )
-    fates = summary.groupby(DRAW)["arrived"].nunique()
-    yield Check(bool((fates == 1).all()), "All policies of a replication met the same number of queries.")
+    what = "tasks" if "tasks" in summary and summary["tasks"].any() else "arrived"
+    fates = summary.groupby(DRAW)[what].nunique()
+    words = "queries" if what == "arrived" else what
+    yield Check(bool((fates == 1).all()), f"All policies of a replication met the same number of {words}.")
     ratio = summary["optimum_ratio"]
     if ratio.notna().any():
         yield Check(

@@ -33,6 +33,12 @@ HEAVIEST = 5
 MOST_SOURCES = 20
 
 
+def arrivals(summary: pd.DataFrame) -> tuple[float, str]:
+    """Return how many queries arrived, or tasks, where the number of queries depends on the policy; and which it is."""
+    n_tasks = float(summary["tasks"].mean()) if "tasks" in summary else 0.0
+    return (n_tasks, "tasks") if n_tasks else (float(summary["arrived"].mean()), "queries")
+
+
 def comparison(summary: pd.DataFrame) -> Table:
     """Return the mean of each policy over its replications, with 95% half-widths of quality.
 
@@ -45,9 +51,9 @@ def comparison(summary: pd.DataFrame) -> Table:
     shown = [column for column in COLUMNS if column in summary and summary[column].notna().any()]
     shown = [column for column in shown if column not in RARE or summary[column].any()]
     replications = summary["replication"].nunique()
-    arrived = summary["arrived"].mean()
     of = "1 replication" if replications == 1 else f"means of {replications} replications, +- 95%"
-    table = Table(title=f"{arrived:.0f} queries, {of}", title_justify="left", title_style="bold")
+    n, what = arrivals(summary)
+    table = Table(title=f"{n:.0f} {what}, {of}", title_justify="left", title_style="bold")
     same = unvaried(summary)
     if same:
         table.caption = (

@@ -129,13 +129,13 @@ class Steps:
         following = self._begins[task] + step + 1
         is_last = following == self._begins[task + 1]
         tool_s = 0.0 if is_last else self._tool_s[self._rows[following]]
+        self._table.quality[number] = 0.0  # it is earned at the end
         if now_s + tool_s > self._due_s[task]:
             return self._finish(task, LATE, now_s)
         if is_last:
             self._table.quality[number] = self._reward(np.array(self._scores[task]))
             return self._finish(task, DONE, now_s, self._table.quality[number])
         Moment(self._env, tool_s, ARRIVALS, (task, step + 1)).callbacks.append(self._follow)
-        self._table.quality[number] = 0.0  # it is earned at the end
         return False
 
     def _follow(self, event: simpy.Event) -> None:

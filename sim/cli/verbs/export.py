@@ -27,6 +27,8 @@ def export(verb: str, config: DictConfig) -> int:
     policies = build_policies(config)
     with output.whole() as folder:
         scenario, worst = build_settled(config, policies)
+        if scenario.workload.test.steps is not None:
+            raise ValueError("export writes queries that stand for themselves; here they are steps of tasks")
         output.note(files=files_read(scenario))
         estimates, rows = EstimateCache(), {}
         with InstanceFiles(folder) as files, progress(config.replications) as advance:

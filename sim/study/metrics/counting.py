@@ -26,7 +26,7 @@ parameters of those names.
 
 FATES = FATES_OF_ALL[1:]  # of queries of a finished run, of which none is pending
 MONEY = ("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd", "quality_per_usd")
-IN_EVERY_SUMMARY = ("arrived", *FATES, "quality", *MONEY, "overshoot")  # whatever metrics are chosen
+IN_EVERY_SUMMARY = ("arrived", "tasks", *FATES, "quality", *MONEY, "overshoot")  # whatever metrics are chosen
 
 
 ROUNDING = 1e-6
@@ -57,9 +57,10 @@ def work(requests: pd.DataFrame, calls: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def counts(requests: pd.DataFrame) -> dict[str, int]:
-    """Return how many arrived, and how many met each fate."""
+    """Return how many arrived, of how many tasks (0 where each stands for itself), and how many met each fate."""
     fates = requests["fate"].value_counts()
-    return {"arrived": len(requests), **{fate: int(fates.get(fate, 0)) for fate in FATES}}
+    n_tasks = int(requests["task"].nunique()) if "task" in requests else 0
+    return {"arrived": len(requests), "tasks": n_tasks, **{fate: int(fates.get(fate, 0)) for fate in FATES}}
 
 
 def totals(requests: pd.DataFrame) -> dict[str, float]:

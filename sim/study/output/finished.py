@@ -17,7 +17,7 @@ from sim.study.output.source_digest import HOME
 from sim.study.rounding import ROUNDED
 
 DRAW = ["seed", "replication"]
-ABOUT_RUNS = ("policy", *DRAW, "arrived", *ROUNDED, "wall_s")  # columns of the summary that measure no policy
+ABOUT_RUNS = ("policy", *DRAW, "arrived", "tasks", *ROUNDED, "wall_s")  # columns of the summary that measure no policy
 SUMMARY = "summary.csv"
 SIGNS = {"more": 1, "less": -1}
 MORE_IS_BETTER = ("quality", "served", "quality_per_usd", "relative_quality", "optimum_ratio", "bayes_ratio")

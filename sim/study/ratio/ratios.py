@@ -90,13 +90,13 @@ def ratios(
     RuntimeError
         If a policy raises or decides something that cannot be, or a request table fails its check.
     """
+    for scenario in scenarios.values():
+        check_bounded(scenario)
     sized = {
         (order, n_queries): resized(scenario, n_queries)
         for n_queries in check_sizes(sizes, scenarios)
         for order, scenario in scenarios.items()
     }
-    for scenario in scenarios.values():
-        check_bounded(scenario)
     oracle = Oracle((APPROXIMATE, OPTIMUM), estimator)
     estimates, bounds = EstimateCache(), BoundCache()
     rows: list[dict[str, float | int | str]] = []
