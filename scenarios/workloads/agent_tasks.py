@@ -61,7 +61,7 @@ def agent_tasks(
 
     *Calibrated* on 500 runs of one model on SWE-bench, 20,163 steps (mini-swe-agent's published trajectories): number
     of steps, first input, growth of the context by answers and tools, share of the prefix that the provider had cached,
-    success and cost of the last model, ``agent-large``. docs/workloads.md has each figure beside the data's.
+    success and cost of the last model, ``agent-large``. docs/abilities.md has each figure beside the data's.
 
     *Made up*: everything else. A difficulty per task, standard normal, which also lengthens it a little. About a
     seventh of the steps are as hard as the task, the others far easier. A model's answer is right (score 1) if its
