@@ -48,6 +48,9 @@ class Rows:
         Energy of each answer in joules, at least 0; known with the feedback. NaN for every query of a model without.
     preference : array (n,) or None
         Weight of quality against cost for whoever asks, in [0, 1]: 1 is quality alone. A policy sees it on arrival.
+    capped_quality : array (n, n_models, n_caps) or None
+        Score in [0, 1] of each answer if it is cut at each of ``Workload.caps`` output tokens; not looked at where the
+        answer is no longer than that. None where nobody knows.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
     expected_quality : array (n, n_models) or None
@@ -75,6 +78,7 @@ class Rows:
     latency_s: FloatArray | None = None
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
+    capped_quality: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -118,6 +122,11 @@ class Workload:
         What several answers to one query are worth together, for policies that ``Combine``: from their scores
         (n_answers,), in the order in which they were named, to a score in [0, 1], such as ``max``. None where nobody
         knows.
+    caps : tuple of int
+        The numbers of output tokens of ``Rows.capped_quality``, at least 1, ascending; empty without.
+    token_prices : tuple of (float, float) or None
+        Input and output price of each model in USD per million tokens, where costs are made of them. Only what a cut
+        answer costs depends on it.
 
     Raises
     ------
@@ -131,6 +140,8 @@ class Workload:
     files: tuple[Path, ...] = ()
     tells_on_arrival: bool = False
     combined: Callable[[FloatArray], float] | None = None
+    caps: tuple[int, ...] = ()
+    token_prices: tuple[tuple[float, float], ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the truth once, so that nothing downstream has to."""
@@ -144,6 +155,7 @@ class Workload:
                 raise ValueError(f"the workload has no {split} rows; it needs at least one")
             check_rows(rows, self.models, split)
             check_signals(rows, self.models, split)
+            check_capped(rows, self.models, self.caps, split)
         if self.history.embeddings.shape[1] != self.test.embeddings.shape[1]:
             raise ValueError(
                 f"test embeddings have {self.test.embeddings.shape[1]} dimensions, "
@@ -210,3 +222,20 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
     finite = np.isfinite(rows.embeddings).all(axis=1)
     if not finite.all():
         raise ValueError(f"the embedding of {split} row {int(np.argmin(finite))} is not finite")
+
+
+def check_capped(rows: Rows, models: Sequence[str], caps: Sequence[int], split: str) -> None:
+    """Raise ValueError for caps that cannot be, or the first score of a cut answer outside its range."""
+    if any(cap < 1 for cap in caps) or list(caps) != sorted(set(caps)):
+        raise ValueError(f"caps are {', '.join(map(str, caps))}; they must be at least 1 token, and ascend")
+    if not caps and rows.capped_quality is None:
+        return
+    shape = (len(rows), len(models), len(caps))
+    if rows.capped_quality is None or rows.capped_quality.shape != shape:
+        found = "missing" if rows.capped_quality is None else f"of shape {rows.capped_quality.shape}"
+        raise ValueError(f"{split} capped_quality is {found}, not of shape {shape}, as there are {len(caps)} caps")
+    if rows.output_tokens is None:
+        raise ValueError(f"the {split} rows have quality by cap and no output tokens, so nobody knows what a cap cuts")
+    for place, cap in enumerate(caps):
+        scores = rows.capped_quality[..., place]
+        refuser(models, split)(~((scores >= 0) & (scores <= 1)), scores, f"the score at cap {cap}", "in [0, 1]")

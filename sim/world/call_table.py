@@ -38,6 +38,7 @@ CALL_COLUMNS = {
     "cost_usd": "float64",
     "input_tokens": "int64",
     "output_tokens": "Int64",
+    "max_output_tokens": "Int64",
     "energy_j": "float64",
 }
 """The columns of the call table as a DataFrame, in order, with their pandas types."""

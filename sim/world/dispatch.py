@@ -14,7 +14,7 @@ import simpy
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
-from sim.world.bill import Bill
+from sim.world.bill import Bill, checked_cap
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
 from sim.world.call_table import CallTable, columns_of
@@ -123,9 +123,9 @@ class Dispatcher:
         Raises
         ------
         RuntimeError
-            If a choice is no deployment.
+            If a choice is no deployment, or the answer cannot be cut.
         """
-        choice, fallbacks, explores, alongside = decision
+        choice, fallbacks, explores, alongside, cap = decision
         if alongside:
             raise SeveralCalls
         if self._flows:
@@ -137,6 +137,9 @@ class Dispatcher:
             if self._end is not None:
                 self._end(query.id, now_s)
             return
+        if cap is not None:
+            caps = self._instance.scenario.workload.caps
+            self._table.caps[query.id] = checked_cap(self._name, query.id, cap, caps)
         refusal = self._offer(query, decision, choice, now_s)
         if refusal is None:
             return
@@ -158,14 +161,18 @@ class Dispatcher:
         cost: float = self._cost[row, deployment]
         committed = cost
         draws = None
-        if not self._is_plain:
-            cost, table.cost_usd[number] = self._bill.costs(row, deployment)
+        cap = decision[4]
+        if cap is not None or not self._is_plain:
+            cap = table.caps.get(number)  # as it was checked
+            cost, table.cost_usd[number] = self._bill.costs(row, deployment, cap)
             committed = self._bill.committed(query, deployment, cost)
             drawn = self._draws[deployment]
             draws = None if drawn is None else drawn[number]
         if not ledger.commit(deployment, committed):
             return EXHAUSTED
         tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
+        if cap is not None:
+            tokens = min(tokens, cap)
         table.deployment[number] = deployment
         job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window)
         refusal = self.fleet[deployment].offer(job, now_s)
@@ -204,7 +211,8 @@ class Dispatcher:
 
     def _needs(self, query: Query, deployment: int) -> float:
         """Return what would be committed for a query now."""
-        return self._bill.committed(query, deployment, self._bill.costs(self._rows[query.id], deployment)[0])
+        cost, _ = self._bill.costs(self._rows[query.id], deployment, self._table.caps.get(query.id))
+        return self._bill.committed(query, deployment, cost)
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 

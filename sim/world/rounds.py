@@ -18,6 +18,7 @@ import simpy
 from sim.instance import Instance
 from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Query, State
 from sim.world.asked import PENDING, Asked, check_calls, kept_places
+from sim.world.bill import Worth, checked_cap
 from sim.world.call_table import CallTable
 from sim.world.dispatch import Dispatcher
 from sim.world.gate import after
@@ -76,6 +77,7 @@ class Rounds:
         self._finish = finish
         self._tell = tell
         self._end = end
+        self._instance = instance
         self._scenario = instance.scenario
         self._max_calls = instance.scenario.max_calls
         self._rows = table.row
@@ -102,13 +104,15 @@ class Rounds:
 
     def _follow(self, asked: Asked, decision: Decision, now_s: float) -> None:
         """Begin a round, or let the query go if the policy declines."""
-        choice, fallbacks, explores, alongside = decision
+        choice, fallbacks, explores, alongside, cap = decision
         number = asked.number
         if explores:
             self._table.explored[number] = True
         if choice is None and not alongside:
             self._give_up(asked, now_s)
             return
+        if cap is not None:
+            checked_cap(self._name, number, cap, self._scenario.workload.caps)
         is_sound = type(choice) is int and 0 <= choice < self._n_deployments and len(asked.calls) < self._max_calls
         row, round_ = self._rows[number], asked.rounds
         asked.rounds = round_ + 1
@@ -118,6 +122,7 @@ class Rounds:
             self._call(asked, self.calls.add(number, row, round_, 0, now_s), decision, now_s)
             return
         each = [Decision(choice, fallbacks), *map(Decision, alongside)]
+        each = each if cap is None else [one._replace(max_output_tokens=cap) for one in each]
         check_calls(self._name, asked, each, self._n_deployments, self._max_calls)
         asked.under_way = len(each)  # of all, before the first, as a call may end at once
         made = [self.calls.add(number, row, round_, place, now_s) for place in range(len(each))]
@@ -203,7 +208,11 @@ class Rounds:
         """Note what a combination is worth."""
         number, combined = asked.query.id, self._scenario.workload.combined
         assert combined is not None  # or it would have been refused
-        scores = np.array([self._quality[self._rows[number], asked.answers[place].deployment] for place in places])
+        answers, row = [asked.answers[place] for place in places], self._rows[number]
+        scores = np.array([self._quality[row, answer.deployment] for answer in answers])
+        if self.calls.caps:
+            quality = Worth(self._instance).quality
+            scores = np.array([quality(row, answer.deployment, answer.output_tokens) for answer in answers])
         worth = float(combined(scores))
         if not 0 <= worth <= 1:
             raise RuntimeError(
@@ -245,6 +254,8 @@ class Rounds:
         np.asarray(table.offered_at_s)[query] = np.where(np.isnan(offered_at_s), decided_at_s, offered_at_s)
         np.asarray(table.attempts)[query] = np.asarray(calls.attempts)[call]
         np.asarray(table.deployment)[query] = np.asarray(calls.deployment)[call]
+        of_call = dict(zip(call.tolist(), query.tolist(), strict=True)) if calls.caps else {}
+        table.caps = {of_call[number]: cap for number, cap in calls.caps.items() if number in of_call}
         kept, query = call[served], query[served]
         np.asarray(table.started_at_s)[query] = np.asarray(calls.started_at_s)[kept]
         np.asarray(table.first_token_at_s)[query] = np.asarray(table.finished_at_s)[query]

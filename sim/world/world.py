@@ -20,6 +20,7 @@ from sim.interface import Decision, Estimates, Feedback, Policy, Query, State, r
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving
+from sim.world.bill import Worth
 from sim.world.dispatch import Dispatcher, SeveralCalls, Views
 from sim.world.gate import Batches, after
 from sim.world.moment import COMPLETIONS
@@ -87,6 +88,7 @@ class World:
         self._env = simpy.Environment()
         self._quality = instance.quality.data
         self._energy_j = None if instance.energy_j is None else instance.energy_j.data
+        self._worth = Worth(instance) if instance.scenario.workload.caps else None
         self.table = RequestTable(np.cumsum(instance.gaps_s), instance.rows.tolist())
         self._rows = self.table.row
         self._left = len(self._rows)
@@ -204,7 +206,9 @@ class World:
 
     def _learn(self, job: Job, now_s: float) -> None:
         query = job.query
-        quality = self._quality[self._rows[query.id], job.deployment]
+        quality: float = self._quality[self._rows[query.id], job.deployment]
+        if self._worth is not None:
+            quality = self._worth.quality(self._rows[query.id], job.deployment, job.output_tokens)
         self._tell(self._policy.learn, self._feedback(job, quality, now_s))
 
     def _learn_in_part(self, job: Job, now_s: float) -> None:
@@ -212,6 +216,8 @@ class World:
         query, opinions, delay_s = job.query, self._instance.opinions, self._scenario.feedback.delay_s
         assert opinions is not None
         quality = float(self._quality[self._rows[query.id], job.deployment])
+        if self._worth is not None:
+            quality = self._worth.quality(self._rows[query.id], job.deployment, job.output_tokens)
         if opinions.flipped[query.id]:
             quality = 1.0 - quality
         quality = min(max(quality + float(opinions.error[query.id]), 0.0), 1.0)
@@ -224,6 +230,8 @@ class World:
     def _feedback(self, job: Job, quality: float, now_s: float) -> Feedback:
         query, k = job.query, job.deployment
         energy_j = math.nan if self._energy_j is None else self._energy_j[self._rows[query.id], k]
+        if self._worth is not None:
+            energy_j = self._worth.energy_j(self._rows[query.id], k, job.output_tokens)
         return Feedback(query, k, quality, job.cost, now_s - query.arrived_at_s, energy_j)
 
     def _tell(self, learn: Callable[[Feedback], None], feedback: Feedback) -> None:
