@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.deployment import Deployment
-from sim.interface import Capped, Estimates, FloatArray
+from sim.interface import Capped, Estimates, FloatArray, IntArray
 from sim.workload import Rows, Workload
 
 Number = TypeVar("Number", bound=np.generic)
@@ -129,11 +129,33 @@ def capped(
         return None
     assert rows.output_tokens is not None  # as above
     assert rows.capped_quality is not None
-    caps = np.array(workload.caps, dtype=np.int64)
-    is_cut = take(rows.output_tokens, columns)[..., None] > caps
-    quality = np.where(is_cut, rows.capped_quality[:, columns], rows.quality[:, columns, None])
-    in_usd = rows.input_tokens[:, None, None] * each_usd[..., :1] + caps * each_usd[..., 1:]
-    in_tokens = (rows.input_tokens[:, None] + caps)[:, None].astype(np.float64)
+    return cut(
+        workload.caps,
+        units,
+        rows.input_tokens,
+        take(rows.output_tokens, columns),
+        take(rows.quality, columns),
+        take(rows.capped_quality, columns),
+        cost,
+        each_usd,
+    )
+
+
+def cut(
+    caps: Sequence[int],
+    units: Sequence[str],
+    input_tokens: IntArray,
+    output_tokens: IntArray,
+    quality: FloatArray,
+    capped_quality: FloatArray,
+    cost: FloatArray,
+    each_usd: FloatArray,
+) -> Capped:
+    """Return what answers are worth and cost when they are cut, from what whole ones are and ``token_usd``."""
+    at = np.array(caps, dtype=np.int64)
+    is_cut, whole = output_tokens[..., None] > at, cost[..., None]
+    in_usd = input_tokens[:, None, None] * each_usd[..., :1] + at * each_usd[..., 1:]
+    in_tokens = (input_tokens[:, None] + at)[:, None].astype(np.float64)
     of_cut = np.where((np.array(units) == "tokens")[:, None], in_tokens, in_usd)
-    whole = cost[..., None]
-    return Capped(frozen(caps), frozen(quality), frozen(np.where(is_cut, np.minimum(of_cut, whole), whole)))
+    worth = np.where(is_cut, capped_quality, quality[..., None])
+    return Capped(frozen(at), frozen(worth), frozen(np.where(is_cut, np.minimum(of_cut, whole), whole)))
