@@ -33,7 +33,7 @@ class CappedGreedy(Policy):
         If the weight is negative.
     """
 
-    def __init__(self, estimator: Estimator, cost_weight: float = 100.0) -> None:
+    def __init__(self, estimator: Estimator, cost_weight: float = 1000.0) -> None:
         check_number("cost_weight", cost_weight, least=0)
         self.estimator = estimator
         self._weight = cost_weight
