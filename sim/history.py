@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from sim.errors import unknown
-from sim.interface import BoolArray, FloatArray, History
+from sim.interface import BoolArray, Capped, FloatArray, History
 from sim.scenario import Scenario, exact_share
+from sim.truth import frozen
 
 
 def known_rows(
@@ -62,10 +63,12 @@ def told(whole: History, known: BoolArray) -> History:
     """Return what policies are told of a whole history: NaN, read-only, where a model is not known."""
     if known.all():
         return whole
-    quality, cost = (np.where(known, outcome, np.nan) for outcome in (whole.quality, whole.cost))
-    for outcome in (quality, cost):
-        outcome.setflags(write=False)
-    return replace(whole, quality=quality, cost=cost)
+    quality, cost = (frozen(np.where(known, outcome, np.nan)) for outcome in (whole.quality, whole.cost))
+    capped = whole.capped
+    if capped is not None:
+        of_cut = (frozen(np.where(known[..., None], outcome, np.nan)) for outcome in (capped.quality, capped.cost))
+        capped = Capped(capped.caps, *of_cut)
+    return replace(whole, quality=quality, cost=cost, capped=capped)
 
 
 def history_means(history: History) -> tuple[FloatArray, FloatArray]:

@@ -19,7 +19,17 @@ from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, mean_steps, seen, to_sort, unseen_topics, with_steps
 from sim.tasks import Tasks
 from sim.traits import ArrivalsTraits, ServiceTraits
-from sim.truth import cost_in_units, cost_in_usd, energy_in_j, expected_outcomes, frozen, take, tasks_of
+from sim.truth import (
+    capped,
+    cost_in_units,
+    cost_in_usd,
+    energy_in_j,
+    expected_outcomes,
+    frozen,
+    take,
+    tasks_of,
+    token_usd,
+)
 
 LEAST_LOOP_S = 1.0  # a closed loop is taken to last so long, as its services are not known beforehand
 
@@ -60,6 +70,10 @@ class Instance:
         are.
     preference : array (n_test,) or None
         Weight of quality against cost of each test row.
+    capped_quality : array (n_test, n_deployments, n_caps) or None
+        Score of each answer if it is cut at each of the workload's caps, where it is longer than that.
+    token_usd : array (n_test, n_deployments, 2) or None
+        What an input and an output token of a cut answer cost; None without caps.
     table_row, source : arrays (n_test,), the latter or None
         Row of the workload's file (without one, of its test arrays) and topic of each test row, for the record alone.
     draws : tuple of array (n_queries, n_numbers) or None
@@ -103,6 +117,8 @@ class Instance:
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
     tasks: Tasks | None = None
+    capped_quality: FloatArray | None = None
+    token_usd: FloatArray | None = None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -124,11 +140,13 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     check_units(units, fleet, workload)
 
     history_usd, cost_usd = cost_in_usd(history, columns, fleet), cost_in_usd(test, columns, fleet)
+    history_cost = cost_in_units(history, history_usd, columns, units)
     whole = History(
         Features(history.embeddings, history.input_tokens),
         take(history.quality, columns),
-        cost_in_units(history, history_usd, columns, units),
+        history_cost,
         units,
+        capped(history, workload, fleet, columns, units, history_cost, history_usd),
     )
     models = [deployment.model for deployment in fleet]
     public = told(whole, known_rows(scenario, models, len(history), partial(stream, seed, replication)))
@@ -223,6 +241,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         tasks=None
         if begins is None
         else tasks_of(test, history, public.known, rows[begins[:-1]], begins, columns, fleet),
+        capped_quality=None if test.capped_quality is None else take(test.capped_quality, columns),
+        token_usd=token_usd(test, workload, fleet, columns, cost_usd),
     )
 
 

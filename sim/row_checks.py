@@ -79,3 +79,20 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
     finite = np.isfinite(rows.embeddings).all(axis=1)
     if not finite.all():
         raise ValueError(f"the embedding of {split} row {int(np.argmin(finite))} is not finite")
+
+
+def check_capped(rows: Rows, models: Sequence[str], caps: Sequence[int], split: str) -> None:
+    """Raise ValueError for caps that cannot be, or the first score of a cut answer outside its range."""
+    if any(cap < 1 for cap in caps) or list(caps) != sorted(set(caps)):
+        raise ValueError(f"caps are {', '.join(map(str, caps))}; they must be at least 1 token, and ascend")
+    if not caps and rows.capped_quality is None:
+        return
+    shape = (len(rows), len(models), len(caps))
+    if rows.capped_quality is None or rows.capped_quality.shape != shape:
+        found = "missing" if rows.capped_quality is None else f"of shape {rows.capped_quality.shape}"
+        raise ValueError(f"{split} capped_quality is {found}, not of shape {shape}, as there are {len(caps)} caps")
+    if rows.output_tokens is None:
+        raise ValueError(f"the {split} rows have quality by cap and no output tokens, so nobody knows what a cap cuts")
+    for place, cap in enumerate(caps):
+        scores = rows.capped_quality[..., place]
+        refuser(models, split)(~((scores >= 0) & (scores <= 1)), scores, f"the score at cap {cap}", "in [0, 1]")

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.deployment import Deployment
-from sim.interface import BoolArray, Estimates, FloatArray, IntArray
+from sim.interface import BoolArray, Capped, Estimates, FloatArray, IntArray
 from sim.tasks import Tasks, cached_share
-from sim.workload import Rows
+from sim.workload import Rows, Workload
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -116,3 +116,87 @@ def expected_outcomes(
         return None
     cost_usd = cost_in_usd(expected, columns, fleet)
     return Estimates(take(expected.quality, columns), cost_in_units(expected, cost_usd, columns, units))
+
+
+def token_usd(
+    rows: Rows, workload: Workload, fleet: Sequence[Deployment], columns: Sequence[int], cost_usd: FloatArray
+) -> FloatArray | None:
+    """Return what an input and an output token of each answer cost in USD (n, n_deployments, 2); None without caps.
+
+    By the prices of the deployment, else of the workload's model; where neither has prices all tokens of an answer cost
+    the same, so that the cost of a cut answer falls with its tokens, input and output together.
+    """
+    if not workload.caps:
+        return None
+    assert rows.output_tokens is not None  # a workload with caps and without them has been refused
+    each = np.empty((len(rows), len(fleet), 2))
+    for k, (deployment, column) in enumerate(zip(fleet, columns, strict=True)):
+        price_in, price_out = deployment.price_input_usd_per_million, deployment.price_output_usd_per_million
+        if price_in is None and workload.token_prices is not None:
+            price_in, price_out = workload.token_prices[column]
+        if price_in is not None and price_out is not None:
+            each[:, k] = price_in / 1e6, price_out / 1e6
+        else:
+            tokens = np.maximum(rows.input_tokens + rows.output_tokens[:, column], 1)  # of an empty one nothing is cut
+            each[:, k] = (cost_usd[:, k] / tokens)[:, None]
+    return frozen(each)
+
+
+def capped(
+    rows: Rows,
+    workload: Workload,
+    fleet: Sequence[Deployment],
+    columns: Sequence[int],
+    units: Sequence[str],
+    cost: FloatArray,
+    cost_usd: FloatArray,
+) -> Capped | None:
+    """Return what these answers are worth and cost when they are cut at each of the workload's caps.
+
+    Parameters
+    ----------
+    rows, workload, fleet, columns, units
+        As above.
+    cost, cost_usd : arrays (n, n_deployments)
+        Of whole answers, in the unit of each deployment's budget and in USD.
+
+    Returns
+    -------
+    Capped or None
+        None without caps.
+    """
+    each_usd = token_usd(rows, workload, fleet, columns, cost_usd)
+    if each_usd is None:
+        return None
+    assert rows.output_tokens is not None  # as above
+    assert rows.capped_quality is not None
+    return cut(
+        workload.caps,
+        units,
+        rows.input_tokens,
+        take(rows.output_tokens, columns),
+        take(rows.quality, columns),
+        take(rows.capped_quality, columns),
+        cost,
+        each_usd,
+    )
+
+
+def cut(
+    caps: Sequence[int],
+    units: Sequence[str],
+    input_tokens: IntArray,
+    output_tokens: IntArray,
+    quality: FloatArray,
+    capped_quality: FloatArray,
+    cost: FloatArray,
+    each_usd: FloatArray,
+) -> Capped:
+    """Return what answers are worth and cost when they are cut, from what whole ones are and ``token_usd``."""
+    at = np.array(caps, dtype=np.int64)
+    is_cut, whole = output_tokens[..., None] > at, cost[..., None]
+    in_usd = input_tokens[:, None, None] * each_usd[..., :1] + at * each_usd[..., 1:]
+    in_tokens = (input_tokens[:, None] + at)[:, None].astype(np.float64)
+    of_cut = np.where((np.array(units) == "tokens")[:, None], in_tokens, in_usd)
+    worth = np.where(is_cut, capped_quality, quality[..., None])
+    return Capped(frozen(at), frozen(worth), frozen(np.where(is_cut, np.minimum(of_cut, whole), whole)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.interface import EmbeddingArray, FloatArray, IntArray
-from sim.row_checks import check_rows, check_signals
+from sim.row_checks import check_capped, check_rows, check_signals
 from sim.tasks import Reward, Steps, check_steps, every_step
 
 
@@ -43,6 +43,9 @@ class Rows:
         Energy of each answer in joules, at least 0; known with the feedback. NaN for every query of a model without.
     preference : array (n,) or None
         Weight of quality against cost for whoever asks, in [0, 1]: 1 is quality alone. A policy sees it on arrival.
+    capped_quality : array (n, n_models, n_caps) or None
+        Score in [0, 1] of each answer if it is cut at each of ``Workload.caps`` output tokens; not looked at where the
+        answer is no longer than that. None where nobody knows.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
     steps : Steps or None
@@ -73,6 +76,7 @@ class Rows:
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
     steps: Steps | None = None
+    capped_quality: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -118,6 +122,11 @@ class Workload:
         knows.
     reward : callable
         What a task earns from the scores of its steps, where rows are steps of tasks.
+    caps : tuple of int
+        The numbers of output tokens of ``Rows.capped_quality``, at least 1, ascending; empty without.
+    token_prices : tuple of (float, float) or None
+        Input and output price of each model in USD per million tokens, where costs are made of them. Only what a cut
+        answer costs depends on it.
 
     Raises
     ------
@@ -132,6 +141,8 @@ class Workload:
     tells_on_arrival: bool = False
     combined: Callable[[FloatArray], float] | None = None
     reward: Reward = every_step
+    caps: tuple[int, ...] = ()
+    token_prices: tuple[tuple[float, float], ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the truth once, so that nothing downstream has to."""
@@ -147,6 +158,7 @@ class Workload:
             check_signals(rows, self.models, split)
             if rows.steps is not None:
                 check_steps(rows.steps, rows.input_tokens, rows.cost_usd, self.models, f"{split} row {{}}".format)
+            check_capped(rows, self.models, self.caps, split)
         if self.test.steps is not None and self.history.steps is None:
             raise ValueError("test rows are steps of tasks and history rows are not; both must be, or neither")
         if self.history.embeddings.shape[1] != self.test.embeddings.shape[1]:

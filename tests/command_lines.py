@@ -56,6 +56,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.port_fallback": SHARE,
     "policy.primal_resolve": SHARE | {"growth": (1.25, 2.0)},
     "policy.batch_split": BATCH,
+    "policy.capped_greedy": {"cost_weight": (0.0, 1000.0)},
     "policy.paced_batch": BATCH | {"confidence": (0.0, 1.0)},
     "policy.cheapest_available": {"max_queued": (0, 1, 4)},
     "policy.knapsack_threshold": {"tail": (0.0, 0.1)},
@@ -192,6 +193,7 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
     else:
         keys |= {"workload.n_queries": pick(50, 50, 50, 50, 80, 120, 300), "workload.dim": 8}
         keys["workload.n_history"] = pick(30, 60, 60, 200)
+        keys["workload.cap_curve"] = pick(None, 0.5, 3.0)
     line.choose("policy")
     if not is_hard and line.one_in(4):
         line.choose("estimator")

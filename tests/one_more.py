@@ -76,7 +76,10 @@ class PolicyOfTheOthers(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         n, history = self._n, setting.history
         quality, cost = (np.ascontiguousarray(truth[:, :n]) for truth in (history.quality, history.cost))
-        seen = replace(history, quality=quality, cost=cost, units=history.units[:n])
+        cut = history.capped
+        if cut is not None:
+            cut = replace(cut, quality=cut.quality[:, :n], cost=cut.cost[:, :n])
+        seen = replace(history, quality=quality, cost=cost, units=history.units[:n], capped=cut)
         accounts = None if setting.accounts is None else np.unique(setting.accounts[:n], return_inverse=True)[1]
         own = replace(setting, fleet=setting.fleet[:n], budgets=setting.budgets[:n], history=seen, accounts=accounts)
         self._inner.reset(own, rng)

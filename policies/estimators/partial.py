@@ -112,4 +112,5 @@ class Means:
 def chosen(history: History, columns: list[int]) -> History:
     """Return some deployments of a history."""
     units = tuple(history.units[k] for k in columns) if history.units else ()
-    return replace(history, quality=history.quality[:, columns], cost=history.cost[:, columns], units=units)
+    quality, cost = history.quality[:, columns], history.cost[:, columns]
+    return replace(history, quality=quality, cost=cost, units=units, capped=None)

@@ -79,4 +79,4 @@ def part(history: History, rows: IntArray) -> History:
         embeddings=history.features.embeddings[rows],
         input_tokens=history.features.input_tokens[rows],
     )
-    return replace(history, features=features, quality=history.quality[rows], cost=history.cost[rows])
+    return replace(history, features=features, quality=history.quality[rows], cost=history.cost[rows], capped=None)

@@ -19,7 +19,7 @@ def best_first(score: FloatArray, is_worth: BoolArray) -> Decision:
     Examples
     --------
     >>> best_first(np.array([0.2, 0.9, 0.5]), np.array([True, False, True]))
-    Decision(deployment=2, fallbacks=[0], explores=False, alongside=())
+    Decision(deployment=2, fallbacks=[0], explores=False, alongside=(), max_output_tokens=None)
     """
     ranked = np.argsort(np.where(is_worth, -score, np.inf), kind="stable")[: np.count_nonzero(is_worth)].tolist()
     return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)

@@ -1,7 +1,8 @@
 """Says which column of a table is what: of a model, of the queries, or not read. It reads no cell.
 
 A model m has its score in the column ``m``, its cost in ``m|total_cost`` and, optionally, ``m|output_tokens`` and the
-signals ``m|confidence``, ``m|latency_s``, ``m|energy_j``; of a step of a task, ``m|cached_cost``.
+signals ``m|confidence``, ``m|latency_s``, ``m|energy_j``; of a step of a task, ``m|cached_cost``; and in ``m@CAP`` its
+score where its answer is cut at CAP output tokens.
 """
 
 from __future__ import annotations
@@ -77,6 +78,20 @@ def suffixes_by_model(columns: Sequence[str], whole: Sequence[str]) -> dict[str,
     return suffixes
 
 
+def caps_of(columns: Sequence[str], models: Sequence[str]) -> dict[str, dict[int, str]]:
+    """Return the columns with scores of cut answers, ``m@CAP``, of each model that has any, by their caps.
+
+    >>> caps_of(["yi", "yi@50", "yi@120", "yi@all"], ["yi"])
+    {'yi': {50: 'yi@50', 120: 'yi@120'}}
+    """
+    found: dict[str, dict[int, str]] = {}
+    for column in columns:
+        model, at, cap = column.rpartition("@")
+        if at and model in models and column not in models and re.fullmatch(r"[1-9]\d{0,8}", cap):
+            found.setdefault(model, {})[int(cap)] = column
+    return found
+
+
 def check_model(name: str, suffixes: Sequence[str], columns: Sequence[str], where: str) -> None:
     """Raise ValueError if a column of a model seems misspelt, or its score or cost is missing."""
     for suffix in suffixes:
@@ -100,6 +115,7 @@ def tell_ignored(columns: Sequence[str], suffixes: dict[str, list[str]], kept: I
     read = {*QUERY_COLUMNS, *LABELS, *suffixes}
     read |= {f"{name}|{suffix}" for name in kept for suffix in SUFFIXES}
     read |= {f"{name}|{suffix}" for name in suffixes if name not in kept for suffix in suffixes[name]}
+    read |= {column for of_model in caps_of(columns, list(suffixes)).values() for column in of_model.values()}
     ignored = [column for column in columns if column not in read]
     if ignored:
         are = "column is" if len(ignored) == 1 else "columns are"

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from scenarios.workloads.capping import with_curve
 from scenarios.workloads.margins import SEPARATION, with_margins
 from sim.errors import check_number
 from sim.interface import EmbeddingArray, FloatArray, IntArray
@@ -58,6 +59,7 @@ def synthetic(
     dim: int = 64,
     seed: int = 0,
     separation: float = SEPARATION,
+    cap_curve: float | None = None,
 ) -> Workload:
     """Make a workload of topics x difficulty x output length.
 
@@ -90,6 +92,9 @@ def synthetic(
     separation : float
         Chance that a right answer of a model has a larger confidence than a wrong one, from 0.5 (which says nothing)
         to 0.9999. Nothing else depends on it.
+    cap_curve : float or None
+        Of what an answer is worth that is cut: of n tokens and cut at c, it keeps (1 - exp(-a c/n)) / (1 - exp(-a)) of
+        its score, with this a, above 0 and at most 1000; made up (``capping.retained``). None: answers cannot be cut.
 
     Raises
     ------
@@ -101,8 +106,10 @@ def synthetic(
     models = catalogue(n_models, rng)
     shared = draw_shared(n_models, dim, rng)
     history = draw(shared, models, n_history, rng)
-    drawn = Workload(tuple(model.name for model in models), history, draw(shared, models, n_queries, rng))
-    return with_margins(drawn, separation, seed)
+    prices = tuple((model.input_usd_per_million, model.output_usd_per_million) for model in models)
+    names = tuple(model.name for model in models)
+    drawn = Workload(names, history, draw(shared, models, n_queries, rng), token_prices=prices)
+    return with_curve(with_margins(drawn, separation, seed), cap_curve)
 
 
 def check_sizes(sizes: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from scenarios.readers.files import read
 from scenarios.readers.places import located
 from scenarios.readers.unified import build
+from scenarios.workloads.capping import with_columns, with_curve
 from sim.tasks import Reward, every_step
 from sim.workload import Workload
 
@@ -23,10 +24,18 @@ def table(
     split_seed: int = 0,
     scores: str = "strict",
     reward: Reward = every_step,
+    cap_curve: float | None = None,
 ) -> Workload:
     """Read a table and its embeddings.
 
     ``scenarios.readers.unified.build`` has the schema and the parameters, ``scenarios.readers.files.read`` the formats.
+    ``m@CAP`` is the score of model m's answer if it is cut at CAP output tokens (``capping.with_columns``).
+
+    Parameters
+    ----------
+    cap_curve : float or None
+        Makes scores of cut answers up, where the table has none: an answer of n tokens keeps (1 - exp(-a c/n)) /
+        (1 - exp(-a)) of its score when it is cut at c, with this a, above 0 and at most 1000. None makes up nothing.
 
     Parameters
     ----------
@@ -42,8 +51,9 @@ def table(
     OSError
         If there is no such file.
     """
+    frame = read(located(path))
     workload = build(
-        read(located(path)),
+        frame,
         embeddings=embeddings,
         embedder=embedder,
         models=models,
@@ -54,4 +64,4 @@ def table(
         files=[path],
         scores=scores,
     )
-    return replace(workload, reward=reward)
+    return replace(with_curve(with_columns(workload, frame, scores), cap_curve), reward=reward)

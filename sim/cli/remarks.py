@@ -62,8 +62,11 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from outcomes"
     yield from about_tasks(scenario)
     if scenario.workload.test.confidence is None:
-        for name in (name for name, policy in policies.items() if reviews(policy) and mentions(policy, "confidence")):
+        for name in (name for name, policy in policies.items() if reviews(policy) and mentions(policy, ".confidence")):
             yield f"{name} looks at the confidence of answers, and the workload has none, so that each is NaN to it"
+    curve = config.workload.get("cap_curve")
+    if curve is not None and not any(mentions(policy, "max_output_tokens") for policy in policies.values()):
+        yield f"workload.cap_curve={curve} does nothing, as {' and '.join(map(str, policies))} cap no answer"
     if config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
         yield f"estimator= does nothing, as {' and '.join(map(str, config.policy))} make no use of estimates"
 
@@ -111,13 +114,13 @@ def about_queues(scenario: Scenario, fleet: Iterable[Deployment], policies: Iter
         if values is None or len(np.unique(values)) < 2:
             continue
         readers = [deployment.discipline for deployment in fleet if deployment.discipline is not None]
-        if not any(mentions(reader, attribute) for reader in (*readers, *policies)):
+        if not any(mentions(reader, f".{attribute}") for reader in (*readers, *policies)):
             yield (
                 f"the queries have a column {column}, and it does nothing: no policy reads it, and no deployment has a "
                 f"discipline that does, such as sim.world.stations.queue.{discipline}"
             )
     weights = test.preference
-    if weights is not None and len(np.unique(weights)) > 1 and not any(mentions(p, "preference") for p in policies):
+    if weights is not None and len(np.unique(weights)) > 1 and not any(mentions(p, ".preference") for p in policies):
         yield "the queries have a column preference, and it does nothing: no policy reads it"
 
 
@@ -133,14 +136,14 @@ def can_lose(deployment: Deployment) -> bool:
     return any(limit is not None for limit in limits) or not ServiceTraits.of(deployment.service).may_wait
 
 
-def mentions(reader: Any, attribute: str) -> bool:
-    """Return whether a discipline, or the module of a policy, has an attribute in its source; True without a source."""
+def mentions(reader: Any, word: str) -> bool:
+    """Return whether a discipline, or the module of a policy, has a word in its source; True without a source."""
     while isinstance(reader, functools.partial):
         reader = reader.func
     try:
         if inspect.isroutine(reader):
-            return f".{attribute}" in inspect.getsource(reader)
+            return word in inspect.getsource(reader)
         modules = {sys.modules[kind.__module__] for kind in type(reader).__mro__ if kind not in (Policy, object)}
-        return any(f".{attribute}" in inspect.getsource(module) for module in modules)
+        return any(word in inspect.getsource(module) for module in modules)
     except (OSError, TypeError, KeyError):
         return True

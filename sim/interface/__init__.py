@@ -9,12 +9,13 @@ A *cost* here is what a query takes from its deployment's budget, in that budget
 from sim.interface.arrays import TOLERANCE, BoolArray, EmbeddingArray, FloatArray, IntArray, affords
 from sim.interface.policy import Estimates, Estimator, Policy, Predictor, reviews
 from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Keep, Query, State, Task
-from sim.interface.setting import DeploymentInfo, Features, History, Setting
+from sim.interface.setting import Capped, DeploymentInfo, Features, History, Setting
 
 __all__ = [
     "TOLERANCE",
     "Answer",
     "BoolArray",
+    "Capped",
     "Combine",
     "Decision",
     "DeploymentInfo",

@@ -122,12 +122,16 @@ class Decision(NamedTuple):
         Further deployments that are asked at the same time. They and the first are one round of calls, which ends when
         all of its calls have ended; then ``Policy.review`` says what becomes of the query. The fallbacks are those of
         the first call alone.
+    max_output_tokens : int or None
+        The answer is cut at so many output tokens, at least 1; None for the whole answer. It holds for every call of
+        the decision, its fallbacks and retries. Only where the workload has quality by cap (``History.capped``).
     """
 
     deployment: int | None
     fallbacks: Sequence[int] = ()
     explores: bool = False
     alongside: Sequence[int] = ()
+    max_output_tokens: int | None = None
 
 
 class Answer(NamedTuple):
@@ -145,7 +149,7 @@ class Answer(NamedTuple):
     latency_s : float
         From the moment at which the call was made to its last token, or to its loss.
     output_tokens : int
-        0 where the workload has no lengths.
+        Of the answer as it came, so at most the decision's cap; 0 where the workload has no lengths.
     confidence : float
         What the workload says of the answer besides, see ``sim.workload.Rows.confidence``; NaN where it has none.
     fate : str
@@ -194,7 +198,8 @@ class Feedback(NamedTuple):
     query : Query
     deployment : int
     quality : float
-        Score in [0, 1], with the errors of those who score; NaN if there is none, or none yet.
+        Score in [0, 1] of the answer as it came, cut or whole, with the errors of those who score; NaN if there is
+        none, or none yet.
     cost : float
         In the unit of the deployment's budget.
     latency_s : float

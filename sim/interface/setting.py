@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,23 @@ class Features:
 
 
 @dataclass(frozen=True)
+class Capped:
+    """What the answers of a history would have been worth, and cost, if they had been cut at so many output tokens.
+
+    Parameters
+    ----------
+    caps : int array (n_caps,)
+        At least 1, ascending. Between them, a score lies on the straight line between the two nearest.
+    quality, cost : arrays (n_history, n_deployments, n_caps)
+        As in ``History``, of each answer cut at each cap; those of the whole answer where it is no longer than the cap.
+    """
+
+    caps: IntArray
+    quality: FloatArray
+    cost: FloatArray
+
+
+@dataclass(frozen=True)
 class History:
     """Queries answered before the first arrival: by every deployment, unless a model is new.
 
@@ -30,12 +47,28 @@ class History:
         Score in [0, 1]; cost in the unit of each deployment's budget. Both are NaN where ``known`` is false.
     units : tuple of str
         The unit of each deployment's cost; empty where all have the same.
+    capped : Capped or None
+        Of answers that are cut; None where nobody knows, and then a decision must not have a cap.
     """
 
     features: Features
     quality: FloatArray
     cost: FloatArray
     units: tuple[str, ...] = ()
+    capped: Capped | None = None
+
+    def at_cap(self, number: int) -> History:
+        """Return the history whose answers were cut at a cap, by its number: what an estimator of such answers learns.
+
+        Raises
+        ------
+        ValueError
+            If the history has no answers that are cut.
+        """
+        if self.capped is None:
+            raise ValueError("the history has no quality by cap (History.capped is None)")
+        quality, cost = self.capped.quality[..., number], self.capped.cost[..., number]
+        return replace(self, quality=quality, cost=cost, capped=None)
 
     @property
     def known(self) -> BoolArray:

@@ -18,9 +18,18 @@ import pandas as pd
 from sim.instance import realise, stream
 from sim.interface import BoolArray, Estimates, IntArray, Policy
 from sim.scenario import Scenario
-from sim.study.offers import answered, kept, offered
+from sim.study.offers import answered, kept, offered, told_by_caps
 from sim.study.oracles import EstimateCache
-from sim.study.redrawn import Made, World, chosen, redrawn, with_other_arrivals, with_other_history, world_of
+from sim.study.redrawn import (
+    Made,
+    World,
+    chosen,
+    redrawn,
+    redrawn_beyond_caps,
+    with_other_arrivals,
+    with_other_history,
+    world_of,
+)
 from sim.study.redrawn_tasks import by_place, unearned, with_other_tasks
 from sim.traits import ServiceTraits
 
@@ -46,6 +55,8 @@ def counterfactual_fence(
     """Redraw the outcomes of deployments that a query was never offered to: the whole record must stay the same.
 
     Where queries take several calls, the scores of answers that were not kept are others too, as nobody hears of them.
+    Where the workload has quality by cap, so are the scores at caps that were not chosen, and how answers that were cut
+    would have gone on.
 
     Parameters
     ----------
@@ -67,11 +78,18 @@ def counterfactual_fence(
     marks = offered(requests, calls, decisions, len(world.instance.fleet))
     unscored = None if calls is None else ~by_place(world, requests, kept(calls, marks.shape))
     marks = by_place(world, requests, marks)
-    again, calls_again, others = redrawn(world, ~marks, costs_too=True, sooner_too=True, unscored=unscored).run(fresh())
+    other = redrawn(world, ~marks, costs_too=True, sooner_too=True, unscored=unscored)
+    again, calls_again, others = other.run(fresh())
     demand_same(decisions, others, np.inf, "it saw the outcome of a deployment that a query was never offered to")
     same_calls = calls is calls_again or (calls is not None and calls_again is not None and calls.equals(calls_again))
     if not (requests.equals(again) and same_calls):
         raise AssertionError("the record depends on outcomes of deployments that a query was never offered to")
+    if world.instance.capped_quality is not None and world.instance.tasks is None:
+        beyond = redrawn_beyond_caps(world, told_by_caps(world, requests, calls, decisions))
+        again, _, others = beyond.run(fresh())
+        demand_same(decisions, others, np.inf, "it saw the outcome of a cap that was not chosen")
+        if not requests.equals(again):
+            raise AssertionError("the record depends on outcomes of caps that were not chosen")
 
 
 def causal_fence(

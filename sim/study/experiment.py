@@ -50,6 +50,8 @@ class Run:
     """One policy's replication: its requests, its row of the summary, its instance and its fleet's table.
 
     ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
+    ``beyond`` says in words what the policy did that the optimum of whole single answers does not bound; None if
+    nothing.
     """
 
     policy: str
@@ -60,11 +62,7 @@ class Run:
     fleet: pd.DataFrame
     calls: pd.DataFrame | None = None
     tasks: pd.DataFrame | None = None
-
-    @property
-    def combines(self) -> bool:
-        """Whether any query got a combination of answers, which the optimum of single answers does not bound."""
-        return self.calls is not None and bool(self.calls.loc[self.calls["kept"], "query"].duplicated().any())
+    beyond: str | None = None
 
 
 def compare(
@@ -104,7 +102,7 @@ def runs(
         Its ``approximate_optimum`` is the denominator of ``relative_quality``, the value of its ``optimum`` that of
         ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices may change
         during the run, or estimates are reserved: the program then bounds nothing. Nor does it bound a policy that
-        combines answers, and of tasks there is no oracle at all. Where it does and the workload knows
+        combines or caps answers, and of tasks there is no oracle at all. Where it does and the workload knows
         expected quality, ``bayes_ratio`` is quality over the program on that and on true costs. No policy that sees no
         outcome beforehand has more than 1 in expectation, though it may be lucky in one run. The costs are true ones,
         as a budget refuses what it cannot pay, so that what it accepts costs less than is expected.
@@ -190,7 +188,7 @@ def replicate(
             if tasks is not None:
                 check_tasks(requests, tasks)
             check_metrics(requests, measured, fleet, table.openings, calls)
-            limit = float("nan") if table.quality else most  # it is of single answers
+            limit = most if table.beyond is None else float("nan")  # it is of whole single answers
             of_optimum = share_of_optimum(float(requests["quality"].sum()), limit)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
@@ -206,12 +204,12 @@ def replicate(
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": of_optimum,
-            "bayes_ratio": ratio(figures["quality"], float("nan") if table.quality else bayes),
+            "bayes_ratio": ratio(figures["quality"], bayes if table.beyond is None else float("nan")),
             "overshoot": max(table.overshoot_share),
             **{column: evaluate(metric, measured, used, calls, tasks) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
-        yield Run(name, replication, requests, summary, instance, fleet, calls, tasks)
+        yield Run(name, replication, requests, summary, instance, fleet, calls, tasks, table.beyond)
 
 
 def check_draws(seed: int, replications: int) -> None:

@@ -1,12 +1,18 @@
-"""Marks which deployments a run has offered queries to, and which have answered: what a policy may know of outcomes."""
+"""Marks which deployments a run has offered queries to, at which caps, and which have answered.
+
+That is what a policy may know of outcomes.
+"""
 
 from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from sim.interface import BoolArray, Decision
-from sim.study.redrawn import Made
+from sim.study.redrawn import Made, Told, World
 
 
 def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made, n_deployments: int) -> BoolArray:
@@ -16,6 +22,15 @@ def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made,
     offered more than once.
     """
     marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
+    for number, choice, _ in offers(requests, calls, decisions):
+        marks[number, choice] = True
+    return marks
+
+
+def offers(
+    requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made
+) -> Iterator[tuple[int, int, int | None]]:
+    """Yield each query, a deployment that it was offered to, and the cap of the answer that was asked for."""
     tried = requests.assign(query=requests["id"], place=0) if calls is None else calls
     is_first_try = (tried["fate"] == "served") & (tried["offered_at_s"] == tried["decided_at_s"])
     n_calls = [0] * len(requests)  # so far
@@ -29,10 +44,35 @@ def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made,
         for choice in choices:
             if choice is None:
                 break
-            marks[number, choice] = True
+            yield number, choice, decision.max_output_tokens
             if stops and choice == served_by:
                 break
-    return marks
+
+
+def told_by_caps(world: World, requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made) -> Told:
+    """Return what a run could tell of each answer: the whole of it, or its score at the caps beside the decision's.
+
+    A score between two caps tells of both, or of the cap below and the whole answer, if that ends before the next cap.
+    """
+    instance, caps = world.instance, world.instance.scenario.workload.caps
+    tokens, marks = instance.output_tokens, offered(requests, calls, decisions, len(instance.fleet))
+    whole, at_caps = ~marks, np.zeros((*marks.shape, len(caps)), dtype=np.bool_)
+    for number, choice, cap in offers(requests, calls, decisions):
+        n_whole = 0 if tokens is None else int(tokens[number, choice])
+        if cap is None or cap >= n_whole:
+            whole[number, choice] = True
+            continue
+        place = bisect_left(caps, cap)
+        if place < len(caps) and caps[place] == cap:
+            at_caps[number, choice, place] = True
+            continue
+        if place > 0:
+            at_caps[number, choice, place - 1] = True
+        if place < len(caps) and caps[place] < n_whole:
+            at_caps[number, choice, place] = True
+        else:
+            whole[number, choice] = True
+    return Told(whole, at_caps)
 
 
 def kept(calls: pd.DataFrame, shape: tuple[int, ...]) -> BoolArray:

@@ -7,7 +7,7 @@ Every array of such a world is in order of arrival, so that a query is hidden by
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,22 @@ from sim.world.world import simulate
 
 Made = dict[tuple[int, int], tuple[float, Decision | Keep | Combine]]
 """For each arrival and its number of calls so far: when the policy decided, and what. After a call it has reviewed."""
+
+
+class Told(NamedTuple):
+    """What a run told of answers by their caps.
+
+    Parameters
+    ----------
+    whole : bool array (n_queries, n_deployments)
+        Where the whole answer is known, or none was asked for.
+    at_caps : bool array (n_queries, n_deployments, n_caps)
+        At which of the workload's caps the score is known.
+    """
+
+    whole: BoolArray
+    at_caps: BoolArray
+
 
 GRID_PER_S = 2.0**20  # times are whole multiples of 1 / GRID_PER_S, so that sums of gaps are exact in any order
 
@@ -101,6 +117,8 @@ def taken(world: World, rows: IntArray) -> World:
             energy_j=take(instance.energy_j),
             preference=take(instance.preference),
             tasks=None if instance.tasks is None else instance.tasks.taken(rows),
+            capped_quality=take(instance.capped_quality),
+            token_usd=take(instance.token_usd),
             expected=None if instance.expected is None else Estimates(*(each[rows] for each in instance.expected)),
         ),
         Estimates(world.estimates.quality[rows], world.estimates.cost[rows]),
@@ -137,10 +155,43 @@ def redrawn(
             for k, deployment in enumerate(instance.fleet)
         ),
     )
+    if instance.capped_quality is not None and instance.token_usd is not None:
+        capped, each_usd = instance.capped_quality, instance.token_usd
+        factor = np.where(hidden & costs_too, rng.uniform(0.1, 9, hidden.shape), 1.0)[..., None]
+        others = np.where(no_score[..., None], rng.random(capped.shape), capped)
+        outcomes = replace(outcomes, capped_quality=others, token_usd=each_usd * factor)
     if tokens is None:
         return World(outcomes, world.estimates)
     longer = tokens + rng.integers(500, 900, hidden.shape)
     return World(replace(outcomes, output_tokens=np.where(hidden, longer, tokens)), world.estimates)
+
+
+def redrawn_beyond_caps(world: World, told: Told) -> World:
+    """Redraw what nobody was told of answers that were cut: their scores at other caps, and how they would go on.
+
+    A cut answer stays what it was, to the last bit. It only grows, to a power of two times its length, so that its
+    energy can grow with it.
+    """
+    instance, rng = world.instance, stream(*world.instance.seeds, "beyond caps")
+    tokens, capped = instance.output_tokens, instance.capped_quality
+    if tokens is None or capped is None:
+        return world
+    hidden, factor = ~told.whole, 2 ** rng.integers(1, 4, tokens.shape)
+    quality = np.where(hidden, rng.random(tokens.shape), instance.quality)
+    cost = np.where(hidden & (instance.cost > 0), instance.cost * rng.uniform(1, 9, tokens.shape), instance.cost)
+    return World(
+        replace(
+            instance,
+            quality=quality,
+            cost=cost,
+            cost_usd=np.where(hidden, instance.cost_usd * rng.uniform(1, 9, tokens.shape), instance.cost_usd),
+            output_tokens=np.where(hidden, tokens * factor, tokens),
+            energy_j=redrawn_signal(instance.energy_j, hidden, factor.astype(np.float64)),
+            expected=None if instance.expected is None else Estimates(quality, cost),
+            capped_quality=np.where(told.at_caps, capped, rng.random(capped.shape)),
+        ),
+        world.estimates,
+    )
 
 
 def redrawn_signal(values: FloatArray | None, hidden: BoolArray, factor: FloatArray) -> FloatArray | None:
@@ -164,6 +215,9 @@ def with_other_history(scenario: Scenario, known: BoolArray, seed: int) -> Scena
     others["quality"] = np.where(known, workload.history.quality, rng.random(known.shape))
     if workload.history.steps is not None:
         others["steps"] = workload.history.steps.with_costs(workload.history.cost_usd, others["cost_usd"])
+    capped = workload.history.capped_quality
+    if capped is not None:
+        others["capped_quality"] = np.where(known[..., None], capped, rng.random(capped.shape))
     return replace(scenario, workload=replace(workload, history=replace(workload.history, **others)))
 
 

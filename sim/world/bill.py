@@ -1,15 +1,20 @@
-"""Says what a query takes from a deployment's budget, and what it costs in USD: the truth, at the prices of the moment.
+"""Says what a query takes from a deployment's budget, what it costs in USD, and what an answer that is cut is worth.
 
-It knows no budget and no policy.
+It is the truth, at the prices of the moment. It knows no budget and no policy.
 """
 
 from __future__ import annotations
 
+import operator
+from bisect import bisect_left
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sim.instance import Instance
 from sim.interface import Query
-from sim.world.controls import Prices
+
+if TYPE_CHECKING:
+    from sim.world.controls import Prices
 
 
 class Bill:
@@ -24,7 +29,7 @@ class Bill:
     Attributes
     ----------
     is_plain : bool
-        Whether every query costs what the instance says, and that is committed, so that nobody need ask.
+        Whether every whole answer costs what the instance says, and that is committed, so that nobody need ask.
     """
 
     def __init__(self, instance: Instance, prices: Prices) -> None:
@@ -39,17 +44,29 @@ class Bill:
         self._reserves_estimate = scenario.reserve == "estimate"
         may_change = bool(scenario.events)  # of prices
         self.is_plain = not self._reserves_estimate and not may_change and tasks is None
+        self._input_tokens = instance.features.input_tokens.data
+        self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
+        self._token_usd = None if instance.token_usd is None else instance.token_usd.data
 
-    def costs(self, query: Query, row: int, deployment: int) -> tuple[float, float]:
-        """Return what a query of a test row takes from the budget, and its cost in USD.
+    def costs(self, query: Query, row: int, deployment: int, cap: int | None = None) -> tuple[float, float]:
+        """Return what a query of a test row takes from the budget, and its cost in USD, if it is cut at a cap.
 
-        A change of price changes no number of tokens, and neither does a prefix that is held.
+        A change of price changes no number of tokens, and neither does a prefix that is held. A cut answer costs its
+        input tokens and as many output tokens as the cap, and never more than the whole one.
         """
-        cost: float = self._cost_usd[row, deployment]
+        cost: float = self._cost[row, deployment]
+        whole_usd: float = self._cost_usd[row, deployment]
+        cost_usd = whole_usd
+        if cap is not None and self._output_tokens is not None and cap < self._output_tokens[row, deployment]:
+            assert self._token_usd is not None  # or the cap would have been refused
+            input_tokens, each_usd = self._input_tokens[row], self._token_usd
+            cost = min(cost, float(input_tokens + cap))  # where it is charged in tokens
+            cost_usd = min(cost_usd, input_tokens * each_usd[row, deployment, 0] + cap * each_usd[row, deployment, 1])
         if self._cached_cost_usd is not None and holds_prefix(query, deployment):
-            cost = self._cached_cost_usd[row, deployment]
-        cost_usd = cost * self._factor[deployment]
-        return (cost_usd if self._is_charged_usd[deployment] else self._cost[row, deployment]), cost_usd
+            held_usd: float = self._cached_cost_usd[row, deployment]
+            cost_usd = held_usd if cost_usd == whole_usd else max(cost_usd - (whole_usd - held_usd), 0.0)
+        cost_usd *= self._factor[deployment]
+        return (cost_usd if self._is_charged_usd[deployment] else cost), cost_usd
 
     def held_tokens(self, query: Query, row: int, deployment: int) -> int:
         """Return how much of the input of a query a deployment holds, because it answered the step before."""
@@ -58,8 +75,91 @@ class Bill:
         return int(self._cached_tokens[row])
 
     def committed(self, query: Query, deployment: int, cost: float) -> float:
-        """Return what is committed for a query: its cost, or the estimate of it, at least 0 whatever a fit says."""
+        """Return what is committed for a query: its cost, or the estimate of it, at least 0 whatever a fit says.
+
+        The estimate is of a whole answer, also where it will be cut.
+        """
         return max(float(query.cost_hat[deployment]), 0.0) if self._reserves_estimate else cost
+
+
+class Worth:
+    """What the answers of an instance are worth, and the energy that they take, where some of them are cut.
+
+    Parameters
+    ----------
+    instance : Instance
+        Of a workload with quality by cap.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        assert instance.output_tokens is not None  # or the workload would have been refused
+        assert instance.capped_quality is not None
+        self._caps = instance.scenario.workload.caps
+        self._output_tokens = instance.output_tokens.data
+        self._quality = instance.quality.data
+        self._capped = instance.capped_quality.data
+        self._energy_j = None if instance.energy_j is None else instance.energy_j.data
+
+    def quality(self, row: int, deployment: int, tokens: int) -> float:
+        """Return the score of an answer of which so many output tokens came.
+
+        Between caps it lies on the straight line between the two nearest; an answer of no token is worth nothing, and a
+        whole one what it is worth.
+        """
+        whole: float = self._quality[row, deployment]
+        n_whole: int = self._output_tokens[row, deployment]
+        if tokens >= n_whole:
+            return whole
+        place, n_caps = bisect_left(self._caps, tokens), len(self._caps)
+        upper = (n_whole, whole)
+        if place < n_caps and self._caps[place] < n_whole:
+            upper = (self._caps[place], self._capped[row, deployment, place])
+        lower = (self._caps[place - 1], self._capped[row, deployment, place - 1]) if place else (0, 0.0)
+        if upper[0] == tokens:
+            return upper[1]
+        return float(lower[1] + (upper[1] - lower[1]) * (tokens - lower[0]) / (upper[0] - lower[0]))
+
+    def energy_j(self, row: int, deployment: int, tokens: int) -> float:
+        """Return the energy of an answer of which so many output tokens came: in proportion to them; NaN if unknown."""
+        if self._energy_j is None:
+            return float("nan")
+        whole: float = self._energy_j[row, deployment]
+        n_whole: int = self._output_tokens[row, deployment]
+        return whole if tokens >= n_whole else whole / n_whole * tokens
+
+
+def checked_cap(name: str, number: int, cap: object, caps: Sequence[int]) -> int:
+    """Return a decision's cap as an int.
+
+    Parameters
+    ----------
+    name : str
+        Of the policy.
+    number : int
+        Of the query.
+    cap : object
+        As the policy gave it.
+    caps : sequence of int
+        Those of the workload.
+
+    Raises
+    ------
+    RuntimeError
+        If it is no number of tokens, or the workload has no quality by cap; the message names the policy and the query.
+    """
+    try:
+        tokens = operator.index(cap)  # type: ignore[arg-type]
+    except TypeError:
+        tokens = 0
+    if tokens < 1:
+        right = "it must be a whole number of at least 1, or None for the whole answer"
+        raise RuntimeError(f"policy {name!r} caps query {number} at {cap!r} output tokens; {right}")
+    if not caps:
+        raise RuntimeError(
+            f"policy {name!r} caps query {number} at {tokens} output tokens, and the workload has no quality by cap: "
+            "it needs the columns 'MODEL@CAP' or workload.cap_curve"
+        )
+    return tokens
 
 
 def holds_prefix(query: Query, deployment: int) -> bool:

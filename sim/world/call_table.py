@@ -40,6 +40,7 @@ CALL_COLUMNS = {
     "input_tokens": "int64",
     "cached_tokens": "int64",
     "output_tokens": "Int64",
+    "max_output_tokens": "Int64",
     "energy_j": "float64",
 }
 """The columns of the call table as a DataFrame, in order, with their pandas types."""

@@ -14,7 +14,7 @@ import simpy
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
-from sim.world.bill import Bill
+from sim.world.bill import Bill, checked_cap
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
 from sim.world.call_table import CallTable, columns_of
@@ -128,9 +128,9 @@ class Dispatcher:
         Raises
         ------
         RuntimeError
-            If a choice is no deployment.
+            If a choice is no deployment, or the answer cannot be cut.
         """
-        choice, fallbacks, explores, alongside = decision
+        choice, fallbacks, explores, alongside, cap = decision
         if alongside:
             raise SeveralCalls
         if self._flows:
@@ -142,6 +142,9 @@ class Dispatcher:
             if self._end is not None:
                 self._end(query.id, now_s)
             return
+        if cap is not None:
+            caps = self._instance.scenario.workload.caps
+            self._table.caps[query.id] = checked_cap(self._name, query.id, cap, caps)
         refusal = self._offer(query, decision, choice, now_s)
         if refusal is None:
             return
@@ -162,9 +165,10 @@ class Dispatcher:
         row = self._rows[number]
         cost: float = self._cost[row, deployment]
         committed = cost
-        draws, held_tokens = None, 0
-        if not self._is_plain:
-            cost, table.cost_usd[number] = self._bill.costs(query, row, deployment)
+        draws, held_tokens, cap = None, 0, decision[4]
+        if cap is not None or not self._is_plain:
+            cap = table.caps.get(number)  # as it was checked
+            cost, table.cost_usd[number] = self._bill.costs(query, row, deployment, cap)
             table.cached_tokens[number] = held_tokens = self._bill.held_tokens(query, row, deployment)
             committed = self._bill.committed(query, deployment, cost)
             drawn = self._draws[deployment]
@@ -172,6 +176,8 @@ class Dispatcher:
         if not ledger.commit(deployment, committed):
             return EXHAUSTED
         tokens = 0 if self._output_tokens is None else self._output_tokens[row, deployment]
+        if cap is not None:
+            tokens = min(tokens, cap)
         table.deployment[number] = deployment
         job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window, held_tokens)
         if self._purses is not None and not self._purses.open(job, table.cost_usd[number]):
@@ -215,7 +221,9 @@ class Dispatcher:
 
     def _needs(self, query: Query, deployment: int) -> float:
         """Return what would be committed for a query now."""
-        return self._bill.committed(query, deployment, self._bill.costs(query, self._rows[query.id], deployment)[0])
+        cap = self._table.caps.get(query.id)
+        cost, _ = self._bill.costs(query, self._rows[query.id], deployment, cap)
+        return self._bill.committed(query, deployment, cost)
 
     # --- outcomes -----------------------------------------------------------------------------------------------------
 

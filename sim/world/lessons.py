@@ -14,6 +14,7 @@ import simpy
 
 from sim.instance import Instance
 from sim.interface import Feedback, Policy
+from sim.world.bill import Worth
 from sim.world.gate import after
 from sim.world.moment import COMPLETIONS
 from sim.world.record import RequestTable
@@ -46,6 +47,7 @@ class Lessons:
         self._instance = instance
         self._env = env
         self._quality = instance.quality.data
+        self._worth = Worth(instance) if instance.scenario.workload.caps else None
         self._energy_j = None if instance.energy_j is None else instance.energy_j.data
         self._rows = table.row
         self._delay_s = instance.scenario.feedback.delay_s
@@ -66,6 +68,13 @@ class Lessons:
         """
         self._pass_on(self._policy.learn, feedback)
 
+    def quality(self, number: int, deployment: int, tokens: int) -> float:
+        """Return the score of the answer to a query, of which so many tokens came."""
+        if self._worth is not None:
+            return self._worth.quality(self._rows[number], deployment, tokens)
+        quality: float = self._quality[self._rows[number], deployment]
+        return quality
+
     def task_ended(self, task: int, reward: float) -> None:
         """Let the policy learn what the steps of a task have earned together, if somebody says so."""
         steps, tasks, opinions = self._of_task.pop(task, ()), self._instance.tasks, self._instance.opinions
@@ -77,14 +86,13 @@ class Lessons:
                 after(self._env, self._delay_s, partial(self._score, feedback._replace(quality=quality)), COMPLETIONS)
 
     def _whole(self, job: Job, now_s: float) -> None:
-        query = job.query
-        self.tell(self._feedback(job, self._quality[self._rows[query.id], job.deployment], now_s))
+        self.tell(self._feedback(job, self.quality(job.query.id, job.deployment, job.output_tokens), now_s))
 
     def _in_part(self, job: Job, now_s: float) -> None:
         """Tell of an outcome at completion, and of its score when somebody gives one."""
         number, opinions = job.query.id, self._instance.opinions
         assert opinions is not None
-        quality = self._said(float(self._quality[self._rows[number], job.deployment]), number)
+        quality = self._said(self.quality(number, job.deployment, job.output_tokens), number)
         scored = self._feedback(job, quality, now_s)
         is_given = bool(opinions.given[number])
         self.tell(scored if is_given and self._delay_s == 0 else scored._replace(quality=math.nan))
@@ -109,6 +117,8 @@ class Lessons:
     def _feedback(self, job: Job, quality: float, now_s: float) -> Feedback:
         query, k = job.query, job.deployment
         energy_j = math.nan if self._energy_j is None else self._energy_j[self._rows[query.id], k]
+        if self._worth is not None:
+            energy_j = self._worth.energy_j(self._rows[query.id], k, job.output_tokens)
         return Feedback(query, k, quality, job.cost, now_s - query.arrived_at_s, energy_j)
 
     def _score(self, feedback: Feedback) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from sim.instance import Instance
 from sim.interface import FloatArray, IntArray
+from sim.world.bill import Worth
 from sim.world.task_table import TaskTable
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ COLUMNS = {
     "input_tokens": "int64",
     "cached_tokens": "int64",
     "output_tokens": "Int64",
+    "max_output_tokens": "Int64",
     "energy_j": "float64",
 }
 """The columns of the request table as a DataFrame, in order, with their pandas types."""
@@ -108,6 +110,8 @@ class RequestTable:
         Of the same run; None where each query takes one call.
     quality : dict of int to float
         Quality of the queries, by number, whose user got something else than the answer of one deployment.
+    caps : dict of int to int
+        At how many output tokens the answer is cut, by number, of those whose decision said so.
     """
 
     # Standard-library arrays: as compact as NumPy's, and several times faster to write one element at a time.
@@ -135,6 +139,12 @@ class RequestTable:
         self.tasks: TaskTable | None = None
         self.calls: CallTable | None = None
         self.quality: dict[int, float] = {}
+        self.caps: dict[int, int] = {}
+
+    @property
+    def beyond(self) -> str | None:
+        """What the policy did that the optimum of whole single answers does not bound; None if nothing."""
+        return "combines answers" if self.quality else "caps answers" if self.caps else None
 
 
 def open_table(instance: Instance) -> RequestTable:
@@ -221,8 +231,18 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
     tokens = pd.array([pd.NA], dtype="Int64").repeat(n)
     if instance.output_tokens is not None:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
-    energy_j, charged_usd = instance.energy_j, np.asarray(table.cost_usd)[:n]
-    cost_usd = outcome(instance.cost_usd)
+    whole_energy_j, charged_usd = instance.energy_j, np.asarray(table.cost_usd)[:n]
+    cost_usd, quality = outcome(instance.cost_usd), outcome(instance.quality)
+    energy_j = np.where(served, np.nan if whole_energy_j is None else whole_energy_j[rows, chosen], np.nan)
+    caps = np.zeros(n, dtype=np.int64)
+    if table.caps:
+        worth = Worth(instance)
+        for number, cap in table.caps.items():
+            caps[number] = cap
+            if served[number]:
+                row, k = int(rows[number]), int(chosen[number])
+                quality[number], energy_j[number] = worth.quality(row, k, cap), worth.energy_j(row, k, cap)
+                tokens[number] = min(tokens[number], cap)
     return {
         "deployment": pd.Categorical.from_codes(deployment, pd.Index([info.name for info in instance.setting.fleet])),
         "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
@@ -233,12 +253,13 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
         "finished_at_s": finished_at_s,
         "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
         "attempts": np.asarray(table.attempts)[:n],
-        "quality": outcome(instance.quality),
+        "quality": quality,
         "cost_usd": np.where(served & ~np.isnan(charged_usd), charged_usd, cost_usd),
         "input_tokens": instance.features.input_tokens[rows],
         "cached_tokens": np.where(served, np.asarray(table.cached_tokens)[:n], 0),
         "output_tokens": tokens,
-        "energy_j": np.where(served, np.nan if energy_j is None else energy_j[rows, chosen], np.nan),
+        "max_output_tokens": pd.arrays.IntegerArray(caps, caps == 0),
+        "energy_j": energy_j,
     }
 
 

@@ -18,6 +18,7 @@ import simpy
 from sim.instance import Instance
 from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Query, State
 from sim.world.asked import PENDING, Asked, check_calls, kept_places
+from sim.world.bill import Worth, checked_cap
 from sim.world.call_table import CallTable
 from sim.world.dispatch import Dispatcher
 from sim.world.gate import after
@@ -80,6 +81,7 @@ class Rounds:
         self._finish = finish
         self._tell = tell
         self._end = end
+        self._instance = instance
         self._scenario = instance.scenario
         self._max_calls = instance.scenario.max_calls
         self._rows = table.row
@@ -107,13 +109,15 @@ class Rounds:
 
     def _follow(self, asked: Asked, decision: Decision, now_s: float) -> None:
         """Begin a round, or let the query go if the policy declines."""
-        choice, fallbacks, explores, alongside = decision
+        choice, fallbacks, explores, alongside, cap = decision
         number = asked.number
         if explores:
             self._table.explored[number] = True
         if choice is None and not alongside:
             self._give_up(asked, now_s)
             return
+        if cap is not None:
+            checked_cap(self._name, number, cap, self._scenario.workload.caps)
         is_sound = type(choice) is int and 0 <= choice < self._n_deployments and len(asked.calls) < self._max_calls
         row, round_ = self._rows[number], asked.rounds
         asked.rounds = round_ + 1
@@ -123,6 +127,7 @@ class Rounds:
             self._call(asked, self.calls.add(number, row, round_, 0, now_s), decision, now_s)
             return
         each = [Decision(choice, fallbacks), *map(Decision, alongside)]
+        each = each if cap is None else [one._replace(max_output_tokens=cap) for one in each]
         check_calls(self._name, asked, each, self._n_deployments, self._max_calls)
         asked.under_way = len(each)  # of all, before the first, as a call may end at once
         made = [self.calls.add(number, row, round_, place, now_s) for place in range(len(each))]
@@ -208,7 +213,11 @@ class Rounds:
         """Note what a combination is worth."""
         number, combined = asked.query.id, self._scenario.workload.combined
         assert combined is not None  # or it would have been refused
-        scores = np.array([self._quality[self._rows[number], asked.answers[place].deployment] for place in places])
+        answers, row = [asked.answers[place] for place in places], self._rows[number]
+        scores = np.array([self._quality[row, answer.deployment] for answer in answers])
+        if self.calls.caps:
+            quality = Worth(self._instance).quality
+            scores = np.array([quality(row, answer.deployment, answer.output_tokens) for answer in answers])
         worth = float(combined(scores))
         if not 0 <= worth <= 1:
             raise RuntimeError(
@@ -240,9 +249,10 @@ class Rounds:
         if self._end is not None:
             self._end(asked.number, now_s)
 
-    def served_by(self, number: int) -> int:
-        """Return which deployment's answer a query has kept, the first of those that it combines."""
-        return self.calls.deployment[self._speaks_of[number]]
+    def kept(self, number: int) -> tuple[int, int]:
+        """Return which deployment's answer a query has kept, the first of those that it combines, and its call."""
+        call = self._speaks_of[number]
+        return self.calls.deployment[call], call
 
     def close(self) -> None:
         """Let the row of each query speak of the call that was kept, or of the last one if none was answered."""
@@ -255,6 +265,8 @@ class Rounds:
         np.asarray(table.cached_tokens)[query] = np.asarray(calls.cached_tokens)[call]
         np.asarray(table.attempts)[query] = np.asarray(calls.attempts)[call]
         np.asarray(table.deployment)[query] = np.asarray(calls.deployment)[call]
+        of_call = dict(zip(call.tolist(), query.tolist(), strict=True)) if calls.caps else {}
+        table.caps = {of_call[number]: cap for number, cap in calls.caps.items() if number in of_call}
         kept, query = call[served], query[served]
         np.asarray(table.started_at_s)[query] = np.asarray(calls.started_at_s)[kept]
         np.asarray(table.first_token_at_s)[query] = np.asarray(table.finished_at_s)[query]

@@ -36,7 +36,7 @@ class Steps:
     table : RequestTable
         Gets the rows and times of arrival.
     served_by : callable
-        Returns which deployment has answered a query of this number.
+        Returns which deployment has answered a query of this number, and the score of the answer.
     end : callable
         Called with the number of a task and its reward when it has ended.
     purses : Purses
@@ -50,7 +50,7 @@ class Steps:
         queries: Sequence[Query],
         instance: Instance,
         table: RequestTable,
-        served_by: Callable[[int], int],
+        served_by: Callable[[int], tuple[int, float]],
         end: Callable[[int, float], None],
         purses: Purses,
     ) -> None:
@@ -68,7 +68,6 @@ class Steps:
         self._tool_s: list[float] = tasks.steps.tool_s.tolist()
         self._cached_share = tasks.cached_share
         self._is_charged_usd = np.array([info.unit == "usd" for info in instance.setting.fleet])
-        self._quality = instance.quality
         self._reward = instance.scenario.workload.reward
         self._limit_s = math.inf if limits.deadline_s is None else limits.deadline_s
         self._due_s = [math.inf] * len(tasks)
@@ -122,10 +121,8 @@ class Steps:
         task, step = record.task[number], record.step[number]
         if self._table.fate[number] != SERVED:
             return self._finish(task, FAILED, now_s)
-        deployment = self._last[task] = self._served_by(number)
-        worth = self._table.quality.pop(number, None)  # of a combination
-        truth = float(self._quality[self._table.row[number], deployment])
-        self._scores[task].append(truth if worth is None else worth)
+        self._last[task], score = self._served_by(number)
+        self._scores[task].append(self._table.quality.get(number, score))  # a combination has a worth of its own
         following = self._begins[task] + step + 1
         is_last = following == self._begins[task + 1]
         tool_s = 0.0 if is_last else self._tool_s[self._rows[following]]

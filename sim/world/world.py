@@ -117,10 +117,23 @@ class World:
         instance, table = self._instance, self.table
         queries = list(made(instance, estimates, np.zeros(len(instance.rows))))
         heads = self._loop(beginning(instance, queries), None)
-        served_by = table.deployment.__getitem__ if self._rounds is None else self._rounds.served_by
         end = self._lessons.task_ended
-        self._steps = Steps(self._env, heads, queries, instance, table, served_by, end, purses)
+        self._steps = Steps(self._env, heads, queries, instance, table, self._served_by, end, purses)
         return self._steps
+
+    def _served_by(self, number: int) -> tuple[int, float]:
+        """Return which deployment has answered a query, and the score of that answer."""
+        if self._rounds is None:
+            deployment, cap = self.table.deployment[number], self.table.caps.get(number)
+        else:
+            deployment, call = self._rounds.kept(number)
+            cap = self._rounds.calls.caps.get(call)
+        tokens: int = 0
+        if cap is not None and self._instance.output_tokens is not None:
+            tokens = min(cap, int(self._instance.output_tokens[self.table.row[number], deployment]))
+        elif self._instance.output_tokens is not None:
+            tokens = int(self._instance.output_tokens[self.table.row[number], deployment])
+        return deployment, self._lessons.quality(number, deployment, tokens)
 
     def _loop(self, upcoming: Iterator[tuple[float, Query]], table: RequestTable | None) -> Source:
         """Return an open loop, or a closed one."""

@@ -133,9 +133,9 @@ def test_the_optimum_of_single_answers_bounds_a_policy_that_keeps_one() -> None:
 def test_a_combination_may_be_better_than_the_optimum_and_has_no_ratio() -> None:
     better = scenario(workload([UNSURE, UNSURE], combined=max), 2.0, 4.0)
     assert pd.isna(one(Both(), better).summary["optimum_ratio"])
-    with pytest.raises(ValueError, match="'p' combines answers, so the optimum of single answers does not bound it"):
+    with pytest.raises(ValueError, match="'p' combines answers, so the optimum of whole single answers does not"):
         ratios({"given": better}, {"p": Both()}, [None], precision=Precision(2, 2, half_width=0.1), seed=0)
-    with pytest.raises(ValueError, match="'p' combines answers, so the optimum of single answers does not bound it"):
+    with pytest.raises(ValueError, match="'p' combines answers, so the optimum of whole single answers does not"):
         list(explanations(better, {"p": Both()}, 0, 1, 1))
 
 

@@ -90,6 +90,11 @@ def hold_fates(requests: pd.DataFrame, instance: Instance, takes_calls: bool) ->
     assert not (lost["fate"].isin(["exhausted", "rejected"]) & lost["started_at_s"].notna()).any()
 
 
+def tokens(tried: pd.DataFrame) -> FloatArray:
+    """What each query or call takes from a budget in tokens."""
+    return (tried["input_tokens"] + tried["output_tokens"]).to_numpy(dtype=np.float64)
+
+
 def hold_budgets(one: Study, tried: pd.DataFrame, span_s: float, instance: Instance, cost_hat: FloatArray) -> None:
     """No budget is overspent at any time, by the truth and the table alone: of queries, or of calls."""
     scenario = one.scenario
@@ -104,7 +109,7 @@ def hold_budgets(one: Study, tried: pd.DataFrame, span_s: float, instance: Insta
             continue
         rows, at_s = instance.rows[here["id"].to_numpy()], here["offered_at_s"].to_numpy()
         k = here["deployment"].map({info.name: k for k, info in enumerate(fleet)}).to_numpy(dtype=np.int64)
-        spent = here["cost_usd"].to_numpy() if info.unit == "usd" else instance.cost[rows, k]
+        spent = here["cost_usd"].to_numpy() if info.unit == "usd" else tokens(here)
         added = sum(
             event.amount for event in scenario.events if isinstance(event, TopUp) and event.deployment in members
         )
@@ -142,8 +147,12 @@ def hold_events(one: Study, tried: pd.DataFrame, instance: Instance) -> None:
         elif isinstance(event, PriceChange):
             factor[meets] *= event.factor
     columns = pd.Index([info.name for info in instance.setting.fleet]).get_indexer(pd.Index(names))
-    truth = instance.cost_usd[instance.rows[served["id"].to_numpy()], columns]
-    np.testing.assert_allclose(served["cost_usd"], truth * factor, rtol=1e-12)
+    rows = instance.rows[served["id"].to_numpy()]
+    truth = instance.cost_usd[rows, columns]
+    if instance.token_usd is not None and instance.output_tokens is not None:
+        cut_off = instance.output_tokens[rows, columns] - served["output_tokens"].to_numpy(dtype=np.int64)
+        truth = truth - cut_off * instance.token_usd[rows, columns, 1]
+    np.testing.assert_allclose(served["cost_usd"], truth * factor, rtol=1e-11)
 
 
 def number(window: Window, at_s: FloatArray) -> FloatArray:

@@ -23,7 +23,10 @@ from sim.study.contract import (
     reset_forgets,
 )
 
-SMALL = ("workload.n_queries=127", "workload.n_history=100", "workload.n_models=4", "workload.dim=8")
+SMALL = (
+    *("workload.n_queries=127", "workload.n_history=100", "workload.n_models=4", "workload.dim=8"),
+    "workload.cap_curve=3",  # so that policies may cap answers
+)
 BUSY = ("arrivals.rate_per_s=20", "fleet.queue_capacity=4")
 SLOTS = ("fleet=slots", "fleet.service.slots=2", "fleet.queue_capacity=4")
 BATCHES = ("fleet=batching", "fleet.service.kv_tokens=1500", "fleet.service.reserved_output_tokens=200")

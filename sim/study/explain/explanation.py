@@ -62,8 +62,8 @@ def explanations(
     Raises
     ------
     ValueError
-        If nothing bounds what a policy can achieve, as where it combines answers, or a policy, the seed or a number
-        cannot be.
+        If nothing bounds what a policy can achieve, as where it combines or caps answers, or a policy, the seed or a
+        number cannot be.
     RuntimeError
         If a policy or HiGHS fails.
     """
@@ -79,10 +79,10 @@ def explanations(
     replication = -1
     for run in runs(scenario, watched, seed, replications, Oracle(()), {}):
         instance, requests = run.instance, run.requests
-        if run.combines:
+        if run.beyond is not None:
             raise ValueError(
-                f"policy {run.policy!r} combines answers, so the optimum of single answers does not bound it and there "
-                "is nothing to explain; explain policies that keep one answer"
+                f"policy {run.policy!r} {run.beyond}, so the optimum of whole single answers does not bound it and "
+                "there is nothing to explain; explain policies that keep one whole answer"
             )
         at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), moments)
         prices = []

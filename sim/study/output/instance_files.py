@@ -21,6 +21,7 @@ from sim.interface import EmbeddingArray, Estimates, FloatArray
 from sim.row_checks import SIGNALS
 from sim.selection import seen, unseen_topics
 from sim.study.fleet import fleet_table, unbounded
+from sim.study.output.by_cap import BY_CAP, by_cap, capped_truth
 
 PROGRAM = (
     "maximise the sum over id and deployment of quality x share, where for each deployment the sum over id of cost x "
@@ -64,6 +65,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "confidence": "how sure the model is of the answer; empty where the workload has none of the model",
             "latency_s": "measured latency of the answer; empty where the workload has none of the model",
             "energy_j": "joules of the answer, measured or by output token; empty where neither is known",
+            **BY_CAP,
         },
     ),
     "estimates.parquet": (
@@ -83,7 +85,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "history_truth.parquet": (
         "a row per history query and deployment, which every policy sees; outcomes are empty where it is not known",
-        {**REPLICATION, "history": "of history.parquet", **OUTCOME},
+        {**REPLICATION, "history": "of history.parquet", **OUTCOME, **BY_CAP},
     ),
 }
 FLEET = "fleet.csv"
@@ -146,6 +148,7 @@ class InstanceFiles:
         for signal in SIGNALS:
             values = getattr(instance, signal)
             outcomes[signal] = np.full(n_pairs, np.nan) if values is None else values[rows].ravel()
+        outcomes |= by_cap(capped_truth(instance), n_pairs)
         self._write("truth.parquet", replication, outcomes)
         for policy, (quality, cost) in estimates.items():
             named = {"policy": pa.array([policy] * n_pairs).dictionary_encode()}
@@ -172,6 +175,7 @@ class InstanceFiles:
             },
         )
         outcomes = pairs("history", numbers, names, history.quality, history.cost)
+        outcomes |= by_cap(history.capped, history.quality.size)
         self._write("history_truth.parquet", instance.seeds[1], outcomes)
 
     def _write(self, name: str, replication: int, columns: Mapping[str, Any]) -> None:
@@ -205,6 +209,7 @@ class InstanceFiles:
             "replications": len(self._fleets),
             "exhausted": scenario.exhausted,
             "reserve": scenario.reserve,
+            "caps": list(scenario.workload.caps),
             "estimators": {name: value or "the means of the history" for name, value in estimators.items()},
             "not_here": "service times, patience, events and windows of budgets: manifest.json has their configuration",
             "files": {

@@ -99,7 +99,9 @@ def predictions(
     settings = None if store is None else fingerprint(estimator)
     if store is None or settings is None:
         return estimator.fit(history).predict(features)
-    learned_from = (history.features.embeddings, history.features.input_tokens, history.quality, history.cost)
+    capped = history.capped
+    of_cut = () if capped is None else (capped.caps, capped.quality, capped.cost)
+    learned_from = (history.features.embeddings, history.features.input_tokens, history.quality, history.cost, *of_cut)
     depends_on = (b"predictions", settings, *learned_from, features.embeddings, features.input_tokens)
     return store.arrays(depends_on, lambda: estimator.fit(history).predict(features))
 

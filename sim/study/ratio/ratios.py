@@ -86,7 +86,7 @@ def ratios(
     Raises
     ------
     ValueError
-        If there is no optimum, a policy combines answers, or a size, a policy's name or the scenario cannot be.
+        If there is no optimum, a policy combines or caps answers, or a size, a policy's name or the scenario cannot be.
     RuntimeError
         If a policy raises or decides something that cannot be, or a request table fails its check.
     """
@@ -107,10 +107,10 @@ def ratios(
                     done(f"replication {replication}, {n_queries} queries, order {order}, {run.policy}")
                 if run.policy in oracle.names:
                     continue
-                if run.combines:
+                if run.beyond is not None:
                     raise ValueError(
-                        f"policy {run.policy!r} combines answers, so the optimum of single answers does not bound it "
-                        "and there is no ratio; choose policies that keep one answer"
+                        f"policy {run.policy!r} {run.beyond}, so the optimum of whole single answers does not bound it "
+                        "and there is no ratio; choose policies that keep one whole answer"
                     )
                 instance = run.instance
                 optimum = bounds.get(OPTIMUM, instance, estimates.get(estimator, instance)).value

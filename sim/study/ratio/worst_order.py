@@ -199,10 +199,8 @@ def optimum_ratio(
     if not optimum > 0:
         raise ValueError("the hindsight optimum is 0, so no order is worse than another; give larger budgets")
     table = simulate(name, policy, instance, predicted, stream(*draw, "policy"))
-    if table.quality:
-        raise ValueError(
-            f"order=worst_of needs the hindsight optimum, and it bounds nothing, as {name} combines answers"
-        )
+    if table.beyond is not None:
+        raise ValueError(f"order=worst_of needs the hindsight optimum, and it bounds nothing, as {name} {table.beyond}")
     return totals(frame(table, instance))["quality"] / optimum
 
 

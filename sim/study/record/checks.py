@@ -55,7 +55,10 @@ def check(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | Non
 
 
 def check_work(work: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) -> None:
-    """Raise RuntimeError unless deployments kept budgets, slots and flow laws; a row per query, or per call."""
+    """Raise RuntimeError unless deployments kept caps, budgets, slots and flow laws; a row per query, or per call."""
+    if "max_output_tokens" in work:
+        over = numbers(work, "output_tokens") > numbers(work, "max_output_tokens")  # false where either is missing
+        blame(work, over, "has an answer longer than its cap", "output_tokens", "max_output_tokens")
     check_budgets(work, fleet, where)
     check_slots(work, fleet, where)
     check_laws(work, fleet, where)
