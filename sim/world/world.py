@@ -22,7 +22,7 @@ from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving
 from sim.world.dispatch import Dispatcher, SeveralCalls, Views
 from sim.world.gate import Batches, after
-from sim.world.moment import COMPLETIONS
+from sim.world.moment import COMPLETIONS, Clock
 from sim.world.processes import goes_on_by_itself, processes
 from sim.world.record import RequestTable
 from sim.world.rounds import Rounds
@@ -84,7 +84,8 @@ class World:
         self._instance = instance
         self._scenario = instance.scenario
         self._rng = rng
-        self._env = simpy.Environment()
+        clock = Clock() if in_rounds else None
+        self._env = simpy.Environment() if clock is None else clock
         self._quality = instance.quality.data
         self._energy_j = None if instance.energy_j is None else instance.energy_j.data
         self._rows: list[int] = instance.rows.tolist()
@@ -99,9 +100,9 @@ class World:
         end = self._ended if self._goes_on or self._users is not None else None
         self._flows = isinstance(self._scenario.window, TokenBucket)
         self._rounds: Rounds | None = None
-        if in_rounds:
+        if clock is not None:
             tell = partial(self._tell, policy.learn)
-            self._rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, end)
+            self._rounds = Rounds(policy, instance, clock, name, self.table, self._see, finish, tell, end)
             self.dispatcher, self._carry_out = self._rounds.dispatcher, self._rounds.carry_out
         else:
             self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end)
