@@ -19,8 +19,6 @@ class Asked:
     query : Query
     number, fields
         Of the query: its id, and all but that.
-    made_at_s : float
-        When the calls of the last round were made.
     calls : list of int
         Their numbers, in the order of asking.
     answers : list of Answer
@@ -29,12 +27,12 @@ class Asked:
         How many rounds have begun, and how many calls of the last one have not ended.
     """
 
-    __slots__ = ("answers", "calls", "fields", "made_at_s", "number", "query", "rounds", "under_way")
+    __slots__ = ("answers", "calls", "fields", "number", "query", "rounds", "under_way")
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        self.number, *self.fields = query
-        self.made_at_s = math.nan
+        self.number = query[0]
+        self.fields = query[1:]
         self.calls: list[int] = []
         self.answers: list[Answer] = []
         self.rounds = self.under_way = 0
@@ -53,8 +51,8 @@ def check_calls(name: str, asked: Asked, calls: Sequence[Decision], n_deployment
         raise blamed(name, asked, f"asked for call {max_calls + 1} of", right)
 
 
-def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> Sequence[int] | None:
-    """Return the places of the answers that a review hands over; None for a decision to ask again or to give up.
+def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> Sequence[int]:
+    """Return the places of the answers that a review hands over, if its outcome is no ``Decision``.
 
     Raises
     ------
@@ -62,8 +60,6 @@ def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> 
         If the policy keeps an answer that it does not have, combines where nobody knows what that is worth, or returned
         something else; the message names the policy and the query.
     """
-    if type(outcome) is Decision:
-        return None
     if type(outcome) is Keep:
         place = outcome[0]
         if type(place) is int and 0 <= place < len(asked.answers) and asked.answers[place][5] == "served":

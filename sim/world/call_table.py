@@ -19,7 +19,6 @@ from sim.world.task_table import TaskTable
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
-BLOCK = 4096  # rows by which the table grows: adding one at a time takes several times as long
 
 CALL_COLUMNS = {
     "id": "int64",
@@ -49,6 +48,11 @@ CALL_COLUMNS = {
 class CallTable(RequestTable):
     """The call table of a run while it goes on; columns are as in a request table, and grow.
 
+    Parameters
+    ----------
+    room : int
+        How many calls it holds before it grows.
+
     Attributes
     ----------
     size : int
@@ -61,13 +65,13 @@ class CallTable(RequestTable):
         1 where the answer was handed to the user, alone or in a combination.
     """
 
-    def __init__(self) -> None:
-        super().__init__(np.full(BLOCK, np.nan), [])
+    def __init__(self, room: int) -> None:
+        super().__init__(np.full(room, np.nan), [])
         self.size = 0
-        self.query = array("q", [0]) * BLOCK
-        self.round = array("i", [0]) * BLOCK
-        self.place = array("i", [0]) * BLOCK
-        self.kept = array("b", [False]) * BLOCK
+        self.query = array("q", [0]) * room
+        self.round = array("i", [0]) * room
+        self.place = array("i", [0]) * room
+        self.kept = array("b", [False]) * room
 
     def add(self, query: int, row: int, round_: int, place: int, now_s: float) -> int:
         """Add a call that is made now; return its number."""
@@ -77,16 +81,19 @@ class CallTable(RequestTable):
         self.size = number + 1
         self.query[number] = query
         self.row.append(row)
-        self.round[number] = round_
-        self.place[number] = place
-        self.arrived_at_s[number] = self.decided_at_s[number] = now_s
+        if round_:
+            self.round[number] = round_
+        if place:
+            self.place[number] = place
+        self.decided_at_s[number] = now_s
         return number
 
     def _grow(self) -> None:
-        blank = CallTable()
-        for name, column in vars(self).items():
-            if isinstance(column, array):
-                column.extend(getattr(blank, name))
+        """Double the room: to add a fixed number of rows would copy a long table many times."""
+        n = len(self.query)
+        for name, blank in vars(CallTable(1)).items():  # ``vars`` of the table itself would slow it down
+            if isinstance(blank, array):
+                getattr(self, name).extend(blank * n)
 
 
 class Column(Protocol[Item_co]):

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-import simpy
 
 from sim.instance import Instance
 from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Query, State
@@ -22,7 +21,7 @@ from sim.world.bill import Worth, checked_cap
 from sim.world.call_table import CallTable
 from sim.world.dispatch import Dispatcher
 from sim.world.gate import after
-from sim.world.moment import DECISIONS, Moment
+from sim.world.moment import Clock
 from sim.world.purses import Purses
 from sim.world.record import DECLINED, FATES, SERVED, RequestTable
 from sim.world.services.job import Finish, Job
@@ -37,7 +36,7 @@ class Rounds:
     ----------
     policy : Policy
     instance : Instance
-    env : simpy.Environment
+    env : Clock
     name : str
         The policy's name, for error messages.
     table : RequestTable
@@ -64,7 +63,7 @@ class Rounds:
         self,
         policy: Policy,
         instance: Instance,
-        env: simpy.Environment,
+        env: Clock,
         name: str,
         table: RequestTable,
         state: Callable[[], State],
@@ -84,13 +83,16 @@ class Rounds:
         self._instance = instance
         self._scenario = instance.scenario
         self._max_calls = instance.scenario.max_calls
+        self._decision_s = instance.scenario.decision_s
+        self._measures = instance.scenario.measure_decisions
+        self._may_combine = instance.scenario.workload.combined is not None
         self._rows = table.row
         self._quality = instance.quality
         self._confidence = None if instance.confidence is None else instance.confidence.data
         self._n_deployments = len(instance.fleet)
         self._under_way: dict[int, Asked] = {}  # by the number of each call that is
         self._speaks_of = array("q", [NONE]) * len(instance.rows)  # the call that the row of each query speaks of
-        self.calls = table.calls = CallTable()
+        self.calls = table.calls = CallTable(len(instance.rows))
         self.calls.tasks = table.tasks
         self.dispatcher = Dispatcher(name, instance, env, self.calls, self._answered, self._lost, self.calls, purses)
         self._offer = self.dispatcher.carry_out
@@ -121,7 +123,6 @@ class Rounds:
         is_sound = type(choice) is int and 0 <= choice < self._n_deployments and len(asked.calls) < self._max_calls
         row, round_ = self._rows[number], asked.rounds
         asked.rounds = round_ + 1
-        asked.made_at_s = now_s
         if is_sound and not alongside and not fallbacks:  # as nearly every round
             asked.under_way = 1
             self._call(asked, self.calls.add(number, row, round_, 0, now_s), decision, now_s)
@@ -138,18 +139,18 @@ class Rounds:
         asked.calls.append(call)
         asked.answers.append(PENDING)
         self._under_way[call] = asked
-        self._offer(tuple.__new__(Query, (call, *asked.fields)), decision, now_s)
+        self._offer(tuple.__new__(Query, (call,) + asked.fields), decision, now_s)  # noqa: RUF005 - it is quicker
 
     def _answered(self, job: Job, now_s: float) -> None:
         """Take note of an answer, as the policy may see it."""
         call, deployment = job.query[0], job.deployment
         asked = self._under_way.pop(call)
         sure = math.nan if self._confidence is None else self._confidence[self.calls.row[call], deployment]
-        took_s = now_s - asked.made_at_s
+        took_s = now_s - self.calls.decided_at_s[call]
         answer = tuple.__new__(Answer, (deployment, job.cost, took_s, job.output_tokens, sure, "served"))
         if asked.under_way == 1 and asked.calls[-1] == call:  # as nearly always
             asked.answers[-1] = answer
-            Moment(self._env, 0.0, DECISIONS, asked).callbacks.append(self._look)
+            self._env.decide(self._look, asked)
         else:
             self._ended(asked, call, answer)
 
@@ -171,21 +172,20 @@ class Rounds:
         asked.answers[asked.calls.index(call)] = answer
         asked.under_way -= 1
         if asked.under_way == 0:
-            Moment(self._env, 0.0, DECISIONS, asked).callbacks.append(self._look)
+            self._env.decide(self._look, asked)
 
     # --- reviewing ----------------------------------------------------------------------------------------------------
 
-    def _look(self, event: simpy.Event) -> None:
+    def _look(self, asked: Asked) -> None:
         """Ask the policy what becomes of a query, and do it once the decision has taken its time."""
-        asked: Asked = event._value
-        began = time.perf_counter() if self._scenario.measure_decisions else 0.0
+        began = time.perf_counter() if self._measures else 0.0
         try:
             outcome = self._review(asked.query, tuple(asked.answers), self._state())
         except Exception as error:
             what = f"raised {type(error).__name__} reviewing query {asked.query.id}: {error}"
             raise RuntimeError(f"policy {self._name!r} {what}") from error
-        kept = kept_places(self._name, asked, outcome, self._scenario.workload.combined is not None)
-        took_s = time.perf_counter() - began if self._scenario.measure_decisions else self._scenario.decision_s
+        kept = None if type(outcome) is Decision else kept_places(self._name, asked, outcome, self._may_combine)
+        took_s = time.perf_counter() - began if self._measures else self._decision_s
         if took_s == 0:
             self._act(asked, outcome, kept)
         else:

@@ -22,6 +22,7 @@ from sim.world.arriving import OpenLoop, Source, arriving, beginning, made
 from sim.world.dispatch import Dispatcher, SeveralCalls, Views
 from sim.world.gate import Batches, after
 from sim.world.lessons import Lessons
+from sim.world.moment import Clock
 from sim.world.processes import goes_on_by_itself, processes
 from sim.world.purses import Purses
 from sim.world.record import RequestTable, open_table
@@ -84,7 +85,8 @@ class World:
         self._instance = instance
         self._scenario = instance.scenario
         self._rng = rng
-        self._env = simpy.Environment()
+        clock = Clock() if in_rounds else None
+        self._env = simpy.Environment() if clock is None else clock
         self.table = open_table(instance)
         self._lessons = Lessons(name, policy, instance, self._env, self.table)
         purses = None if instance.tasks is None else Purses(instance)
@@ -95,9 +97,9 @@ class World:
         end = self._ended if self._goes_on or instance.think_s is not None or purses is not None else None
         finish = self._lessons.finish
         self._rounds: Rounds | None = None
-        if in_rounds:
+        if clock is not None:
             tell = self._lessons.tell
-            self._rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, end, purses)
+            self._rounds = Rounds(policy, instance, clock, name, self.table, self._see, finish, tell, end, purses)
             self.dispatcher, self._carry_out = self._rounds.dispatcher, self._rounds.carry_out
         else:
             self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end, purses=purses)

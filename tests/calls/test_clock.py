@@ -1,0 +1,57 @@
+"""The clock of runs in rounds: a decision without an event has the turn that an event in its place would have."""
+
+from sim.world.moment import ARRIVALS, COMPLETIONS, DECISIONS, RETRIES, Clock, Moment
+
+
+class Noting:
+    """A clock, and the names of what happened on it."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.happened: list[str] = []
+
+    def plan(self, delay_s: float, priority: int, name: str) -> None:
+        """Plan an event."""
+        Moment(self.clock, delay_s, priority).callbacks.append(lambda _: self.happened.append(name))
+
+    def decide(self, name: str) -> None:
+        """Plan a decision of this time without an event."""
+        self.clock.decide(self.happened.append, name)
+
+
+def test_a_decision_comes_after_all_that_ends_at_its_time_and_before_what_arrives_then() -> None:
+    noting = Noting()
+    Moment(noting.clock, 1.0, COMPLETIONS).callbacks.append(lambda _: noting.decide("review"))
+    noting.plan(1.0, ARRIVALS, "arrival")
+    noting.plan(1.0, RETRIES, "retry")
+    noting.plan(1.0, COMPLETIONS, "completion")
+    noting.clock.run()
+    assert noting.happened == ["completion", "retry", "review", "arrival"]
+
+
+def test_decisions_of_one_time_come_in_the_order_in_which_they_were_planned_with_an_event_or_without() -> None:
+    noting = Noting()
+
+    def end(_: object) -> None:
+        noting.plan(0.0, DECISIONS, "gate planned before")
+        noting.decide("first review")
+        noting.plan(0.0, DECISIONS, "gate planned between")
+        noting.decide("second review")
+
+    Moment(noting.clock, 1.0, COMPLETIONS).callbacks.append(end)
+    noting.clock.run()
+    assert noting.happened == ["gate planned before", "first review", "gate planned between", "second review"]
+
+
+def test_what_a_decision_plans_for_its_own_time_comes_before_what_is_later() -> None:
+    noting = Noting()
+
+    def review(name: str) -> None:
+        noting.happened.append(f"{name} at {noting.clock.now}")
+        noting.plan(0.0, COMPLETIONS, "completion")
+        noting.decide("next review")
+
+    Moment(noting.clock, 1.0, COMPLETIONS).callbacks.append(lambda _: noting.clock.decide(review, "review"))
+    noting.plan(1.5, COMPLETIONS, "later")
+    noting.clock.run()
+    assert noting.happened == ["review at 1.0", "completion", "next review", "later"]
