@@ -24,7 +24,7 @@ from scenarios.readers.splitting import split
 from scenarios.readers.steps import read_steps
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
-from sim.row_checks import MOST_COST_USD, SIGNALS
+from sim.rows import MOST_COST_USD, SIGNALS
 from sim.workload import Rows, Workload
 
 SCORES = ("strict", "clip")

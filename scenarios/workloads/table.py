@@ -36,11 +36,6 @@ def table(
     cap_curve : float or None
         Makes scores of cut answers up, where the table has none: an answer of n tokens keeps (1 - exp(-a c/n)) /
         (1 - exp(-a)) of its score when it is cut at c, with this a, above 0 and at most 1000. None makes up nothing.
-
-    Parameters
-    ----------
-    path, embeddings, embedder, models, exclude, n_queries, n_history, split_seed, scores
-        See there.
     reward : callable
         What a task earns from the scores (n_steps,) of its steps.
 

@@ -36,7 +36,7 @@ from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
 from sim.world.call_table import call_frame
 from sim.world.record import frame
-from sim.world.task_table import task_frame
+from sim.world.tasks.table import task_frame
 from sim.world.world import simulate
 
 ALWAYS = (

@@ -27,7 +27,7 @@ from sim.interface import (
     Keep,
     Policy,
 )
-from sim.row_checks import OF_EACH_MODEL
+from sim.rows import OF_EACH_MODEL
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched

@@ -15,7 +15,7 @@ import pandas as pd
 
 from sim.instance import Instance
 from sim.world.record import RequestTable, of_tries
-from sim.world.task_table import TaskTable
+from sim.world.tasks.table import TaskTable
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)

@@ -21,10 +21,10 @@ from sim.world.call_table import CallTable, columns_of
 from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
-from sim.world.purses import Purses
 from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
 from sim.world.services.job import Finish, Job
 from sim.world.stations.station import Station
+from sim.world.tasks.purses import Purses
 
 Views = tuple[IntArray, IntArray, FloatArray, BoolArray]
 RETRIED = (REJECTED, ABANDONED, TIMED_OUT, FAILED)

@@ -16,7 +16,7 @@ import pandas as pd
 from sim.instance import Instance
 from sim.interface import FloatArray, IntArray
 from sim.world.bill import Worth
-from sim.world.task_table import TaskTable
+from sim.world.tasks.table import TaskTable
 
 if TYPE_CHECKING:
     from sim.world.call_table import CallTable

@@ -22,9 +22,9 @@ from sim.world.call_table import CallTable
 from sim.world.dispatch import Dispatcher
 from sim.world.gate import after
 from sim.world.moment import Clock
-from sim.world.purses import Purses
 from sim.world.record import DECLINED, FATES, SERVED, RequestTable
 from sim.world.services.job import Finish, Job
+from sim.world.tasks.purses import Purses
 
 NONE = -1
 

@@ -25,6 +25,8 @@ LAYERS = (
     "sim.scenario",
     "sim.deployment",
     "sim.workload",
+    "sim.rows",
+    "sim.tasks",
     "sim.scores",
     "sim.traits",
     "sim.assignment",
@@ -64,7 +66,8 @@ def test_a_policy_sees_only_the_interface_and_arithmetic(module: str, path: Path
 @pytest.mark.parametrize(("module", "path"), list(modules("scenarios")))
 def test_scenarios_see_the_interface_and_what_a_scenario_is_made_of(module: str, path: Path) -> None:
     ours = {name for name in imported(path) if name.split(".")[0] in OURS and name.split(".")[0] != "scenarios"}
-    assert ours <= {"sim.interface", "sim.errors", "sim.scenario", "sim.deployment", "sim.workload"}
+    made_of = {"sim.scenario", "sim.deployment", "sim.workload", "sim.rows", "sim.tasks"}
+    assert ours <= {"sim.interface", "sim.errors", *made_of}
 
 
 @pytest.mark.parametrize(("module", "path"), [(m, p) for m, p in modules("sim") if m not in ("sim", "sim.__main__")])

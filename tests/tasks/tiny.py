@@ -25,7 +25,7 @@ from sim.tasks import Steps
 from sim.workload import Rows, Workload
 from sim.world.record import frame
 from sim.world.services.slots import Slots
-from sim.world.task_table import task_frame
+from sim.world.tasks.table import task_frame
 from sim.world.world import simulate
 from tests.scripted import At
 

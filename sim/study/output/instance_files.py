@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from sim.instance import Instance
 from sim.interface import EmbeddingArray, Estimates, FloatArray
-from sim.row_checks import SIGNALS
+from sim.rows import SIGNALS
 from sim.selection import seen, unseen_topics
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.output.by_cap import BY_CAP, by_cap, capped_truth
