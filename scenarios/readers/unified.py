@@ -20,6 +20,7 @@ from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.faults import Faults
 from scenarios.readers.places import located
+from scenarios.readers.splits import is_history, split
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
 from sim.workload import MOST_COST_USD, SIGNALS, Rows, Workload
@@ -134,18 +135,21 @@ def check_complete(frame: pd.DataFrame, names: Sequence[str], exclude: Sequence[
         Those that are left out already.
     """
     missing: dict[str, tuple[str, int]] = {}  # the first empty cell of each model: its column and its row
+    in_history, may_be_empty = is_history(frame), True
     for name in names:
         for column in (name, *(f"{name}|{suffix}" for suffix in (COST, TOKENS, *SIGNALS))):
-            if column in frame.columns and name not in missing and (empty := is_missing(frame[column])).any():
-                missing[name] = column, int(np.argmax(empty))
+            if column in frame.columns and (empty := is_missing(frame[column])).any():
+                missing.setdefault(name, (column, int(np.argmax(empty))))
+                may_be_empty &= bool(in_history[empty].all())
     if not missing:
         return True
     column, row = next(iter(missing.values()))
     have, them = ("model {} has", "it") if len(missing) == 1 else ("models {} have", "them")
     out = f", or leave {them} out with {exclusion([*exclude, *missing])}" if len(missing) < len(names) else ""
+    hint = ", with any number in history rows that profiled={NAME: 0} hides" if out and may_be_empty else ""
     raise ValueError(
         f"{have.format(', '.join(missing))} missing values, the first in {column!r} in row {row} of the table; "
-        f"fill them in{out}{of(frame)}"
+        f"fill them in{hint}{out}{of(frame)}"
     )
 
 
@@ -214,36 +218,3 @@ def in_range(frame: pd.DataFrame, names: Sequence[str], quality: FloatArray, sco
         )
     note(f"{int(outside.sum())} of {outside.size} scores were outside [0, 1] and are clipped to it{of(frame)}")
     return np.clip(quality, 0, 1)
-
-
-def split(
-    frame: pd.DataFrame, n_queries: int | None, n_history: int | None, split_seed: int
-) -> tuple[IntArray, IntArray]:
-    """Return the row numbers of history and test."""
-    if "split" in frame.columns:
-        values = frame["split"].to_numpy(dtype=object)
-        bad = ~np.isin(values.astype(str), ("history", "test"))
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise ValueError(
-                f"split is {values[row]!r} in row {row} of the table; it must be 'history' or 'test'{of(frame)}"
-            )
-        history, test = np.flatnonzero(values == "history"), np.flatnonzero(values == "test")
-    else:
-        if n_queries is None:
-            raise ValueError("the table has no 'split' column: say how many rows to draw as test, workload.n_queries=N")
-        if not 1 <= n_queries < len(frame):
-            raise ValueError(f"workload.n_queries is {n_queries}; it must be from 1 to {len(frame) - 1} in this table")
-        shuffled = np.random.default_rng(split_seed).permutation(len(frame))
-        test, history = shuffled[:n_queries], np.sort(shuffled[n_queries:])
-    for name, rows in (("history", history), ("test", test)):
-        if not len(rows):
-            raise ValueError(f"the table has no {name} rows; at least one must have split '{name}'{of(frame)}")
-    return first(history, n_history, "n_history"), first(test, n_queries, "n_queries")
-
-
-def first(rows: IntArray, n: int | None, name: str) -> IntArray:
-    """Return the first n rows, all without n; raise ValueError if there are fewer."""
-    if n is not None and not 1 <= n <= len(rows):
-        raise ValueError(f"workload.{name} is {n}; it must be from 1 to {len(rows)}, the rows that the table has")
-    return rows[:n]
