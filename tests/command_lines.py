@@ -65,7 +65,8 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.mirror_descent_entropic": {"step": (0.1, 1.0)},
     "policy.mirror_descent_euclidean": {"step": (0.1, 1.0)},
     "policy.dual_subgradient": {"step": (0.1, 1.0)},
-    "policy.steward": {"solves": (2, 5), "refused_go_on": (False, True)},
+    "policy.steward": {"solves": (2, 5)},
+    "policy.cascade": {"threshold": (0.0, 0.3, 1.0, 3.0)},
     "order.adversarial_prefix": {"share": (0.025, 0.29, 0.5), "densest": (False, True)},
     "order.drift": {"strength": (0.0, 0.5, 1.0)},
     "order.late_topic": {"after": (0.0, 0.29, 0.5)},
@@ -106,6 +107,8 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "events.random_outages": {"mean_up_s": (1.0, 5.0), "mean_down_s": (0.5, 3.0)},
     "events.top_up": {"at_s": TIMES_S, "amount": (0.0, 0.002, 100.0)},
 }
+FEEDBACK = {"share": (0.0, 0.5), "delay_s": (0.25, 5.0, 60.0), "noise": (0.1, 1000.0), "flipped": (0.3, 1.0)}
+WELL_KNOWN = 15  # rows of the history: few, and enough that a model is right on some
 RATED = ("poisson", "deterministic", "gamma", "weibull", "batches", "sessions")
 
 
@@ -192,6 +195,7 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
     else:
         keys |= {"workload.n_queries": pick(50, 50, 50, 50, 80, 120, 300), "workload.dim": 8}
         keys["workload.n_history"] = pick(30, 60, 60, 200)
+        keys["workload.separation"] = pick(0.5, 0.696, 0.9999)
     line.choose("policy")
     if not is_hard and line.one_in(4):
         line.choose("estimator")
@@ -208,7 +212,9 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
         names = draw_fleet(line, is_hard)
         draw_money(line, is_hard, names)
         draw_events(line, names)
+        draw_new_models(line, is_hard, names)
     draw_order(line, is_hard)
+    draw_calls(line, names)
     groups["metric"] = tuple(sorted({pick(*options("metric")) for _ in range(2)}))
     keys["warm_up"] = pick(None, None, 0.0, 2.0, "29%", "mser5")
     if line.one_in(8):
@@ -361,3 +367,32 @@ def draw_events(line: Drawing, names: Sequence[str]) -> None:
             line.keys["events.budget_cut.at"] = line.pick(*TIMES_S, *shares)
         for key in SETTINGS[f"events.{name}"]:
             line.keys[f"events.{name}.{key}"] = line.pick(*SETTINGS[f"events.{name}"][key])
+
+
+def draw_new_models(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
+    """Draw models that the history knows on few rows or none, never so that it knows nobody."""
+    pick, groups, keys = line.pick, line.groups, line.keys
+    if not line.one_in(3):
+        return
+    are_models = bool(names) and groups["fleet"] in PLAIN_FLEETS
+    one_is_whole = are_models or (is_hard and "fleet.size" not in keys)
+    few = (0, 1, 5, WELL_KNOWN) if one_is_whole else (WELL_KNOWN,)
+    if are_models and pick(False, True):
+        keys["profiled"] = {pick(*names): pick(*few)}
+        few = (WELL_KNOWN,)
+        if keys["profiled"] != {names[0]: WELL_KNOWN}:
+            return
+    keys |= {"new_model_share": pick(0.34, 0.5), "new_model_rows": pick(*few)}
+
+
+def draw_calls(line: Drawing, names: Sequence[str]) -> None:
+    """Draw how many calls a query may take, whom a cascade asks, and what is said of the answers."""
+    pick, keys = line.pick, line.keys
+    is_cascade = line.groups["policy"] == "cascade"
+    if is_cascade and names and pick(False, True):
+        keys["policy.cascade.deployments"] = pick(names[::-1], names[:1], (*names[1:], names[0]))
+    keys["max_calls"] = pick(len(names) + 2, 20) if is_cascade else pick(1, 8)
+    if line.one_in(3):
+        for name, values in FEEDBACK.items():
+            if pick(False, True):
+                keys[f"feedback.{name}"] = pick(*values)
