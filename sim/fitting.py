@@ -12,7 +12,8 @@ import numpy as np
 from sim.deployment import Deployment
 from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.scenario import BudgetRule, Event, Scenario, Window
+from sim.renewing import Window
+from sim.scenario import BudgetRule, Event, Scenario
 from sim.traits import AutoscalerTraits, BudgetTraits, EventTraits, ServiceTraits
 from sim.workload import Workload
 

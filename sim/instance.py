@@ -22,7 +22,8 @@ from sim.fitting import (
 )
 from sim.history import history_means, known_rows, sums, told
 from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting
-from sim.scenario import BudgetBasis, Scenario, TokenBucket
+from sim.renewing import TokenBucket
+from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, seen, unseen_topics
 from sim.traits import ArrivalsTraits, ServiceTraits

@@ -375,8 +375,7 @@ def draw_new_models(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     if not line.one_in(3):
         return
     are_models = bool(names) and groups["fleet"] in PLAIN_FLEETS
-    one_is_whole = are_models or (is_hard and "fleet.size" not in keys)
-    few = (0, 1, 5, WELL_KNOWN) if one_is_whole else (WELL_KNOWN,)
+    few = (0, 1, 5, WELL_KNOWN) if are_models else (1, 5) if is_hard else (WELL_KNOWN,)
     if are_models and pick(False, True):
         keys["profiled"] = {pick(*names): pick(*few)}
         few = (WELL_KNOWN,)

@@ -25,6 +25,7 @@ LAYERS = (
     "sim.scenario",
     "sim.deployment",
     "sim.workload",
+    "sim.renewing",
     "sim.scores",
     "sim.traits",
     "sim.assignment",
