@@ -35,10 +35,12 @@ GROUPS = (
     "metric",
     "experiment",
 )
+TABLE = Path(__file__).parent / "tables" / "signals.csv"  # made up: three models with signals, queries with preferences
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
+MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
 DEAR = {  # what takes long, so that it is drawn less often
     "policy": ("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
     "estimator": ("blend", "logistic"),
@@ -187,11 +189,14 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
     pick, groups, keys = line.pick, line.groups, line.keys
     keys["seed"] = draw(st.integers(0, 99))
     is_hard = line.one_in(6)
-    workload = line.choose("workload", *(HARD if is_hard else ("synthetic",)))
+    is_table = not is_hard and line.one_in(8)
+    workload = line.choose("workload", *(HARD if is_hard else ("table",) if is_table else ("synthetic",)))
     if is_hard:
         keys["workload.budget"] = pick(10, 20)
         if workload in ("adwords_triangular", "long_then_short"):
             keys["workload.n_deployments" if workload == "adwords_triangular" else "workload.n_long"] = 6
+    elif is_table:
+        keys |= {"workload.path": str(TABLE), "workload.embeddings": "hashing", "workload.n_history": pick(30, 60)}
     else:
         keys |= {"workload.n_queries": pick(50, 50, 50, 50, 80, 120, 300), "workload.dim": 8}
         keys["workload.n_history"] = pick(30, 60, 60, 200)
@@ -201,7 +206,7 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
         line.choose("estimator")
     draw_traffic(line)
     names: Sequence[str] = ()
-    if not is_hard and line.one_in(12):
+    if not is_hard and not is_table and line.one_in(12):
         line.choose("experiment")
         for group in ("arrivals",):
             groups.pop(group)
@@ -225,10 +230,12 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
 def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     """Draw deployments, their limits, times and replicas; return their names, none if they are not known beforehand."""
     pick, keys = line.pick, line.keys
+    is_table = line.groups["workload"] == "table"
     is_plain = is_hard or not line.one_in(3 if line.slow else 10)
-    fleet = line.choose("fleet", *(("instant", "timed") if is_hard else PLAIN_FLEETS if is_plain else options("fleet")))
-    is_plain = fleet in PLAIN_FLEETS
-    if not is_hard and is_plain:
+    able = ("instant", "timed") if is_hard else MODEL_FLEETS if is_table else PLAIN_FLEETS if is_plain else ()
+    fleet = line.choose("fleet", *(able or options("fleet")))
+    is_plain = fleet in MODEL_FLEETS
+    if not is_hard and not is_table and is_plain:
         keys["workload.n_models"] = pick(2, 3, 4)
     draw_service(line, fleet)
     if is_plain:
@@ -240,9 +247,9 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
         if fleet != "autoscaled":
             keys["fleet.replicas"] = pick(1, 1, 2, 3)
-        keys["fleet.discipline"] = pick(
-            None, {"_target_": "sim.world.stations.queue.shortest_predicted", "_partial_": True}
-        )
+        by_queries = ("highest_priority", "earliest_deadline") if is_table else ()
+        disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
+        keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
         balancers = ({"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
         keys["fleet.balancer"] = pick(None, *balancers)
     if fleet == "sprout_2024":  # its models are those of another table
@@ -256,7 +263,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         return ()
     if "fleet.models" in keys:
         return tuple(keys["fleet.models"])
-    return names_of(fleet, keys.get("workload.n_models", 11))
+    return names_of(fleet, keys.get("workload.n_models", 3 if is_table else 11))
 
 
 def draw_service(line: Drawing, fleet: str) -> None:
@@ -266,6 +273,8 @@ def draw_service(line: Drawing, fleet: str) -> None:
         keys["fleet.service.slots"] = pick(1, 1, 2, 4)
         keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
         keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)
+    if fleet == "measured":
+        keys["fleet.service.slots"] = pick(None, 1, 2)
     if fleet == "timed":
         keys["fleet.service.slots"] = pick(1, 2, 4)
         if pick(False, True, True):
@@ -374,7 +383,7 @@ def draw_new_models(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     pick, groups, keys = line.pick, line.groups, line.keys
     if not line.one_in(3):
         return
-    are_models = bool(names) and groups["fleet"] in PLAIN_FLEETS
+    are_models = bool(names) and groups["fleet"] in MODEL_FLEETS
     few = (0, 1, 5, WELL_KNOWN) if are_models else (1, 5) if is_hard else (WELL_KNOWN,)
     if are_models and pick(False, True):
         keys["profiled"] = {pick(*names): pick(*few)}
