@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sim.errors import check_number
-from sim.scenario import Controls, exact_share
+from sim.scenario import Controls, seconds_or_share
 
 
 def check(event: object, *names: str, above: float | None = None, null: str | None = None) -> None:
@@ -183,7 +183,7 @@ class BudgetCut:
         if self.factor > 1:
             raise ValueError(f"factor of a BudgetCut is {self.factor}; it must be at most 1, see TopUp for more budget")
         share = isinstance(self.at, str)
-        if not 0 <= number(self.at) < (1.0 if share else float("inf")):
+        if not 0 <= seconds_or_share(self.at) < (1.0 if share else float("inf")):
             right = "seconds from the first arrival on, or a share of the arrivals below 100% such as '50%'"
             raise ValueError(f"at of a BudgetCut is {self.at!r}; it must be {right}")
 
@@ -192,16 +192,6 @@ class BudgetCut:
         controls.stations(self.deployment)
         yield controls.env.timeout(controls.arrival_s(self.at) if isinstance(self.at, str) else self.at)
         controls.cut_budget(self.deployment, self.factor)
-
-
-def number(at: float | str) -> float:
-    """Return seconds as they are, and a share such as ``"50%"`` as 0.5; NaN for what is neither."""
-    if not isinstance(at, str):
-        return float(at)
-    try:
-        return float(exact_share(at)) if at.endswith("%") else float("nan")
-    except (ValueError, ZeroDivisionError):
-        return float("nan")
 
 
 @dataclass(frozen=True)

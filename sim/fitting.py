@@ -12,7 +12,8 @@ import numpy as np
 from sim.deployment import Deployment
 from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.scenario import BudgetRule, Scenario, Window
+from sim.renewing import Window
+from sim.scenario import BudgetRule, Event, Scenario
 from sim.traits import AutoscalerTraits, BudgetTraits, EventTraits, ServiceTraits
 from sim.workload import Workload
 
@@ -67,6 +68,15 @@ def check_units(units: Sequence[str], fleet: Sequence[Deployment], workload: Wor
             raise ValueError(unknown("budget unit", unit, UNITS))
     if "tokens" in units and (workload.test.output_tokens is None or workload.history.output_tokens is None):
         raise ValueError("budget.unit=tokens needs output tokens, and the workload has none: add 'MODEL|output_tokens'")
+
+
+def check_events(events: Sequence[Event], fleet: Sequence[Deployment]) -> None:
+    """Raise ValueError for an event of a deployment that the fleet does not have."""
+    names = [deployment.name for deployment in fleet]
+    for event in events:
+        deployment = EventTraits.of(event).deployment
+        if deployment is not None and deployment not in names:
+            raise ValueError(unknown("deployment of an event", deployment, names))
 
 
 def check_periods(scenario: Scenario, fleet: Sequence[Deployment], span_s: float) -> None:

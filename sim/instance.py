@@ -11,10 +11,19 @@ from typing import Any
 import numpy as np
 
 from sim.deployment import Deployment, Service
-from sim.fitting import account_names, check_accounts, check_budgets, check_fleet, check_periods, check_units
+from sim.fitting import (
+    account_names,
+    check_accounts,
+    check_budgets,
+    check_events,
+    check_fleet,
+    check_periods,
+    check_units,
+)
 from sim.history import history_means, known_rows, sums, told
 from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting
-from sim.scenario import BudgetBasis, Scenario, TokenBucket
+from sim.renewing import TokenBucket
+from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, mean_steps, seen, to_sort, unseen_topics, with_steps
 from sim.tasks import Tasks
@@ -127,13 +136,15 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     Raises
     ------
     ValueError
-        If the parts do not fit each other: an unknown model, budgets of the wrong length, a unit or a service that
+        If the parts do not fit each other: an unknown model, an event of a deployment that is not there, budgets of the
+        wrong length, a unit or a service that
         needs output tokens where the workload has none.
     """
     workload, test = scenario.workload, scenario.workload.test
     history = seen(workload.history, unseen_topics(scenario))
     fleet = scenario.fleet.deployments(workload.models, stream(seed, replication, "fleet"))
     columns = check_fleet(fleet, workload)
+    check_events(scenario.events, fleet)
     units = (
         (scenario.budget.unit,) * len(fleet) if isinstance(scenario.budget.unit, str) else tuple(scenario.budget.unit)
     )

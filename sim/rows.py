@@ -1,4 +1,4 @@
-"""Holds the truth table: queries with the outcome of every model, and what is checked of them once. It knows no fleet."""
+"""Holds the truth table: queries with the outcome of every model, and checks it once. It knows no fleet."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ replication of it all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,13 +16,16 @@ import numpy as np
 from sim.deployment import Deployment
 from sim.errors import check_number, check_one_of
 from sim.interface import FloatArray, IntArray
+from sim.renewing import Retry as Retry  # noqa: PLC0414 - they are parts of a scenario, so that they may come from here
+from sim.renewing import TokenBucket as TokenBucket  # noqa: PLC0414
+from sim.renewing import Window as Window  # noqa: PLC0414
 from sim.scores import Scores
 from sim.tasks import TaskLimits
 from sim.workload import Rows, Workload
 
 EXHAUSTED = ("lost", "fallback", "wait")
 RESERVE = ("true_cost", "estimate")
-MOST_BACKOFF_S = MOST_DECISION_S = 1e12
+MOST_DECISION_S = 1e12
 
 
 def exact_share(share: float | str) -> Fraction:
@@ -33,6 +35,16 @@ def exact_share(share: float | str) -> Fraction:
     (28, 29, 29)
     """
     return Fraction(share.removesuffix("%")) / 100 if isinstance(share, str) else Fraction(repr(float(share)))
+
+
+def seconds_or_share(at: float | str) -> float:
+    """Return seconds as they are, and a share such as ``"50%"`` as 0.5; NaN for what is neither."""
+    if not isinstance(at, str):
+        return float(at)
+    try:
+        return float(exact_share(at)) if at.endswith("%") else float("nan")
+    except (ValueError, ZeroDivisionError):
+        return float("nan")
 
 
 class FleetRule(Protocol):
@@ -131,73 +143,6 @@ class Event(Protocol):
 
 
 @dataclass(frozen=True)
-class Window:
-    """Budgets that begin anew every ``length_s`` seconds.
-
-    Parameters
-    ----------
-    length_s : float
-        Seconds from one renewal to the next.
-    rollover : bool
-        Whether what is left is added to the next window.
-    spread : bool
-        True: the budget is for the whole run, and each window gets its share of the time between the first and the last
-        arrival. False: the budget is for each window.
-    """
-
-    length_s: float
-    rollover: bool = False
-    spread: bool = True
-
-    def __post_init__(self) -> None:
-        """Check the length."""
-        check_number("window.length_s", self.length_s, above=0)
-
-
-@dataclass(frozen=True)
-class TokenBucket:
-    """Budgets that are given out evenly from the first arrival to the last, and may be saved up a little.
-
-    A bucket holds at most ``burst_s`` seconds' share of its budget. It is full at the first arrival; the rest of the
-    budget flows in evenly until the last one. What finds the bucket full is lost.
-    """
-
-    burst_s: float
-
-    def __post_init__(self) -> None:
-        """Check the burst."""
-        check_number("window.burst_s", self.burst_s, above=0)
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Offer a query again, to the same choices, after it was rejected, abandoned, timed out or failed.
-
-    Parameters
-    ----------
-    attempts : int
-        In all, the first included.
-    backoff_s, multiplier : float
-        Wait backoff_s x multiplier^(n - 1) before attempt n + 1.
-    """
-
-    attempts: int = 1
-    backoff_s: float = 1.0
-    multiplier: float = 2.0
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        check_number("retry.attempts", self.attempts, least=1)
-        check_number("retry.backoff_s", self.backoff_s, above=0)
-        check_number("retry.multiplier", self.multiplier, least=1)
-        if math.log(self.backoff_s) + max(self.attempts - 2, 0) * math.log(self.multiplier) > math.log(MOST_BACKOFF_S):
-            raise ValueError(
-                f"retry waits {self.backoff_s} s x {self.multiplier} up to {self.attempts - 2} times; "
-                f"the longest wait must be at most {MOST_BACKOFF_S:g} s"
-            )
-
-
-@dataclass(frozen=True)
 class Scenario:
     """All that is simulated.
 
@@ -251,7 +196,7 @@ class Scenario:
     events: Sequence[Event] = ()
     window: Window | TokenBucket | None = None
     reserve: str = "true_cost"
-    retry: Retry = Retry()
+    retry: Retry = Retry()  # noqa: RUF009 - immutable
     state_refresh_s: float | None = None
     decision_s: float = 0.0
     measure_decisions: bool = False

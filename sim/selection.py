@@ -25,9 +25,14 @@ def unseen_topics(scenario: Scenario) -> tuple[str, ...]:
 
 
 def seen(history: Rows, unseen: Sequence[str]) -> Rows:
-    """Return the history without some topics; raise ValueError for one that it does not have, or if nothing is left."""
+    """Return the history without some topics; raise ValueError as ``seen_rows`` does."""
+    return history.take(seen_rows(history, unseen)) if unseen else history
+
+
+def seen_rows(history: Rows, unseen: Sequence[str]) -> IntArray:
+    """Return the history rows that are not of some topics; raise ValueError for an unknown one, or if none is left."""
     if not unseen:
-        return history
+        return np.arange(len(history))
     if history.source is None:
         raise ValueError(
             f"topic {unseen[0]!r} is to be unseen, and the workload has no topics: add the column 'source'"
@@ -39,7 +44,7 @@ def seen(history: Rows, unseen: Sequence[str]) -> Rows:
     keep = np.flatnonzero(~np.isin(history.source.astype(str), list(unseen)))
     if not len(keep):
         raise ValueError(f"no history is left without {', '.join(map(repr, unseen))}; leave at least one topic in it")
-    return history.take(keep)
+    return keep
 
 
 def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator) -> IntArray:

@@ -35,10 +35,12 @@ GROUPS = (
     "metric",
     "experiment",
 )
+TABLE = Path(__file__).parent / "tables" / "signals.csv"  # made up: three models with signals, queries with preferences
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
+MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
 DEAR = {  # what takes long, so that it is drawn less often
     "policy": ("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
     "estimator": ("blend", "logistic"),
@@ -66,7 +68,8 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.mirror_descent_entropic": {"step": (0.1, 1.0)},
     "policy.mirror_descent_euclidean": {"step": (0.1, 1.0)},
     "policy.dual_subgradient": {"step": (0.1, 1.0)},
-    "policy.steward": {"solves": (2, 5), "refused_go_on": (False, True)},
+    "policy.steward": {"solves": (2, 5)},
+    "policy.cascade": {"threshold": (0.0, 0.3, 1.0, 3.0)},
     "order.adversarial_prefix": {"share": (0.025, 0.29, 0.5), "densest": (False, True)},
     "order.drift": {"strength": (0.0, 0.5, 1.0)},
     "order.late_topic": {"after": (0.0, 0.29, 0.5)},
@@ -107,6 +110,8 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "events.random_outages": {"mean_up_s": (1.0, 5.0), "mean_down_s": (0.5, 3.0)},
     "events.top_up": {"at_s": TIMES_S, "amount": (0.0, 0.002, 100.0)},
 }
+FEEDBACK = {"share": (0.0, 0.5), "delay_s": (0.25, 5.0, 60.0), "noise": (0.1, 1000.0), "flipped": (0.3, 1.0)}
+WELL_KNOWN = 15  # rows of the history: few, and enough that a model is right on some
 RATED = ("poisson", "deterministic", "gamma", "weibull", "batches", "sessions")
 
 
@@ -185,21 +190,25 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
     pick, groups, keys = line.pick, line.groups, line.keys
     keys["seed"] = draw(st.integers(0, 99))
     is_hard = line.one_in(6)
-    workload = line.choose("workload", *(HARD if is_hard else ("synthetic",)))
+    is_table = not is_hard and line.one_in(8)
+    workload = line.choose("workload", *(HARD if is_hard else ("table",) if is_table else ("synthetic",)))
     if is_hard:
         keys["workload.budget"] = pick(10, 20)
         if workload in ("adwords_triangular", "long_then_short"):
             keys["workload.n_deployments" if workload == "adwords_triangular" else "workload.n_long"] = 6
+    elif is_table:
+        keys |= {"workload.path": str(TABLE), "workload.embeddings": "hashing", "workload.n_history": pick(30, 60)}
     else:
         keys |= {"workload.n_queries": pick(50, 50, 50, 50, 80, 120, 300), "workload.dim": 8}
         keys["workload.n_history"] = pick(30, 60, 60, 200)
         keys["workload.cap_curve"] = pick(None, 0.5, 3.0)
+        keys["workload.separation"] = pick(0.5, 0.696, 0.9999)
     line.choose("policy")
     if not is_hard and line.one_in(4):
         line.choose("estimator")
     draw_traffic(line)
     names: Sequence[str] = ()
-    if not is_hard and line.one_in(12):
+    if not is_hard and not is_table and line.one_in(12):
         line.choose("experiment")
         for group in ("arrivals",):
             groups.pop(group)
@@ -210,7 +219,9 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
         names = draw_fleet(line, is_hard)
         draw_money(line, is_hard, names)
         draw_events(line, names)
+        draw_new_models(line, is_hard, names)
     draw_order(line, is_hard)
+    draw_calls(line, names)
     groups["metric"] = tuple(sorted({pick(*options("metric")) for _ in range(2)}))
     keys["warm_up"] = pick(None, None, 0.0, 2.0, "29%", "mser5")
     if line.one_in(8):
@@ -221,10 +232,12 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
 def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     """Draw deployments, their limits, times and replicas; return their names, none if they are not known beforehand."""
     pick, keys = line.pick, line.keys
+    is_table = line.groups["workload"] == "table"
     is_plain = is_hard or not line.one_in(3 if line.slow else 10)
-    fleet = line.choose("fleet", *(("instant", "timed") if is_hard else PLAIN_FLEETS if is_plain else options("fleet")))
-    is_plain = fleet in PLAIN_FLEETS
-    if not is_hard and is_plain:
+    able = ("instant", "timed") if is_hard else MODEL_FLEETS if is_table else PLAIN_FLEETS if is_plain else ()
+    fleet = line.choose("fleet", *(able or options("fleet")))
+    is_plain = fleet in MODEL_FLEETS
+    if not is_hard and not is_table and is_plain:
         keys["workload.n_models"] = pick(2, 3, 4)
     draw_service(line, fleet)
     if is_plain:
@@ -236,9 +249,9 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
         if fleet != "autoscaled":
             keys["fleet.replicas"] = pick(1, 1, 2, 3)
-        keys["fleet.discipline"] = pick(
-            None, {"_target_": "sim.world.stations.queue.shortest_predicted", "_partial_": True}
-        )
+        by_queries = ("highest_priority", "earliest_deadline") if is_table else ()
+        disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
+        keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
         balancers = ({"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
         keys["fleet.balancer"] = pick(None, *balancers)
     if fleet == "sprout_2024":  # its models are those of another table
@@ -252,7 +265,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         return ()
     if "fleet.models" in keys:
         return tuple(keys["fleet.models"])
-    return names_of(fleet, keys.get("workload.n_models", 11))
+    return names_of(fleet, keys.get("workload.n_models", 3 if is_table else 11))
 
 
 def draw_service(line: Drawing, fleet: str) -> None:
@@ -262,6 +275,8 @@ def draw_service(line: Drawing, fleet: str) -> None:
         keys["fleet.service.slots"] = pick(1, 1, 2, 4)
         keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
         keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)
+    if fleet == "measured":
+        keys["fleet.service.slots"] = pick(None, 1, 2)
     if fleet == "timed":
         keys["fleet.service.slots"] = pick(1, 2, 4)
         if pick(False, True, True):
@@ -363,3 +378,31 @@ def draw_events(line: Drawing, names: Sequence[str]) -> None:
             line.keys["events.budget_cut.at"] = line.pick(*TIMES_S, *shares)
         for key in SETTINGS[f"events.{name}"]:
             line.keys[f"events.{name}.{key}"] = line.pick(*SETTINGS[f"events.{name}"][key])
+
+
+def draw_new_models(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
+    """Draw models that the history knows on few rows or none, never so that it knows nobody."""
+    pick, groups, keys = line.pick, line.groups, line.keys
+    if not line.one_in(3):
+        return
+    are_models = bool(names) and groups["fleet"] in MODEL_FLEETS
+    few = (0, 1, 5, WELL_KNOWN) if are_models else (1, 5) if is_hard else (WELL_KNOWN,)
+    if are_models and pick(False, True):
+        keys["profiled"] = {pick(*names): pick(*few)}
+        few = (WELL_KNOWN,)
+        if keys["profiled"] != {names[0]: WELL_KNOWN}:
+            return
+    keys |= {"new_model_share": pick(0.34, 0.5), "new_model_rows": pick(*few)}
+
+
+def draw_calls(line: Drawing, names: Sequence[str]) -> None:
+    """Draw how many calls a query may take, whom a cascade asks, and what is said of the answers."""
+    pick, keys = line.pick, line.keys
+    is_cascade = line.groups["policy"] == "cascade"
+    if is_cascade and names and pick(False, True):
+        keys["policy.cascade.deployments"] = pick(names[::-1], names[:1], (*names[1:], names[0]))
+    keys["max_calls"] = pick(len(names) + 2, 20) if is_cascade else pick(1, 8)
+    if line.one_in(3):
+        for name, values in FEEDBACK.items():
+            if pick(False, True):
+                keys[f"feedback.{name}"] = pick(*values)

@@ -90,21 +90,22 @@ def workload_of(spec: str) -> Workload:
     return made
 
 
-def synthetic(keys: Plain) -> Workload:
-    """The synthetic workload with these keys."""
+def made_of(keys: Plain) -> Workload:
+    """The workload with these keys: of a table if they have a path, else synthetic."""
     of_workload = {key: value for key, value in keys.items() if key.startswith("workload.")}
-    spec = assembled({"workload": "synthetic"}, of_workload)["workload"]
+    option = "table" if "workload.path" in of_workload else "synthetic"
+    spec = assembled({"workload": option}, of_workload)["workload"]
     return workload_of(OmegaConf.to_yaml(OmegaConf.create(spec)))
 
 
 def costs_of(keys: Plain) -> FloatArray:
-    """What synthetic queries cost at each model in USD, in the order of the data set."""
-    return synthetic(keys).test.cost_usd
+    """What queries cost at each model in USD, in the order of the data set."""
+    return made_of(keys).test.cost_usd
 
 
 def topics_of(keys: Plain) -> tuple[str, ...]:
-    """The topics that are in the history of a synthetic workload and among its queries."""
-    rows = synthetic(keys)
+    """The topics that are in the history of a workload and among its queries."""
+    rows = made_of(keys)
     assert rows.history.source is not None
     assert rows.test.source is not None
     return tuple(sorted(set(map(str, rows.history.source)) & set(map(str, rows.test.source))))
@@ -114,7 +115,7 @@ def topics_of(keys: Plain) -> tuple[str, ...]:
 def names_of(fleet: str, n_models: int) -> tuple[str, ...]:
     """The names of the deployments of a fleet on the synthetic workload."""
     sizes = {"n_queries": 50, "n_history": 30, "dim": 8, "n_models": n_models}
-    models = synthetic({f"workload.{key}": value for key, value in sizes.items()}).models
+    models = made_of({f"workload.{key}": value for key, value in sizes.items()}).models
     made = build(OmegaConf.create(node("fleet", fleet)), "fleet").deployments(models, np.random.default_rng(0))
     return tuple(deployment.name for deployment in made)
 

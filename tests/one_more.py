@@ -42,25 +42,23 @@ class OneMore:
 
 @dataclass(frozen=True)
 class BudgetOfTheOthers:
-    """Budgets as if the last deployment were not there; that has none."""
+    """Budgets that the others have without the last deployment, which has none."""
 
     inner: Any
-    n_deployments: int
+    budgets: FloatArray
 
     @property
     def unit(self) -> Sequence[str]:
         unit = self.inner.unit
-        units = [unit] * self.n_deployments if isinstance(unit, str) else list(unit)
+        units = [unit] * len(self.budgets) if isinstance(unit, str) else list(unit)
         return (*units, units[0])
 
     def amounts(self, basis: BudgetBasis, rng: np.random.Generator) -> FloatArray:
-        n = self.n_deployments
-        of_others = {name: getattr(basis, name)[:n] for name in ("names", "quality_mean", "cost_mean")}
-        return np.append(self.inner.amounts(replace(basis, **of_others), rng), np.inf)
+        return np.append(self.budgets, np.inf)
 
     def accounts(self, names: Sequence[str]) -> Sequence[str]:
         of_others = BudgetTraits.of(self.inner).accounts
-        others = names[: self.n_deployments]
+        others = names[: len(self.budgets)]
         return (*(others if of_others is None else of_others(others)), "nobody's")
 
 
@@ -108,9 +106,9 @@ class PolicyOfTheOthers(Policy):
         self._inner.learn_score(feedback._replace(query=self._query(feedback.query)))
 
 
-def with_one_more(one: Study, scenario: Scenario, estimates: Estimates) -> pd.DataFrame:
-    """Run with one more deployment, given the estimates of the others."""
-    n_deployments = estimates.quality.shape[1]
-    more = replace(scenario, fleet=OneMore(scenario.fleet), budget=BudgetOfTheOthers(scenario.budget, n_deployments))
+def with_one_more(one: Study, scenario: Scenario, estimates: Estimates, budgets: FloatArray) -> pd.DataFrame:
+    """Run with one more deployment, given the estimates and the budgets of the others."""
+    n_deployments = len(budgets)
+    more = replace(scenario, fleet=OneMore(scenario.fleet), budget=BudgetOfTheOthers(scenario.budget, budgets))
     padded = Estimates(*(np.pad(part, ((0, 0), (0, 1))) for part in estimates))
     return record(PolicyOfTheOthers(one.policy(), n_deployments), more, one.seed, padded)[0]

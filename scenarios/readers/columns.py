@@ -57,6 +57,8 @@ def find_models(
         raise ValueError(f"workload.models is empty; name at least one of {', '.join(suffixes)}, or null for all")
     for name in (*(models or ()), *exclude):
         if name not in suffixes:
+            if name in columns and name not in exclude:
+                check_model(name, (), columns, where)
             raise ValueError(unknown("model", name, list(suffixes)) + where)
     kept = [name for name in (suffixes if models is None else models) if name not in exclude]
     if not kept:

@@ -7,8 +7,15 @@ import pandas as pd
 
 from scenarios.readers.cells import of
 from scenarios.readers.steps import TASK_COLUMNS
-from sim.interface import IntArray
+from sim.interface import BoolArray, IntArray
 from sim.tasks import numbered
+
+
+def is_history(frame: pd.DataFrame) -> BoolArray:
+    """Return which rows (n_rows,) the table itself calls history; none in a table without ``split``."""
+    if "split" not in frame.columns:
+        return np.zeros(len(frame), dtype=np.bool_)
+    return np.asarray(frame["split"].to_numpy(dtype=object).astype(str) == "history")
 
 
 def split(

@@ -20,7 +20,7 @@ from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.faults import Faults
 from scenarios.readers.places import located
-from scenarios.readers.splitting import split
+from scenarios.readers.splitting import is_history, split
 from scenarios.readers.steps import read_steps
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
@@ -141,18 +141,21 @@ def check_complete(frame: pd.DataFrame, names: Sequence[str], exclude: Sequence[
         Those that are left out already.
     """
     missing: dict[str, tuple[str, int]] = {}  # the first empty cell of each model: its column and its row
+    in_history, may_be_empty = is_history(frame), True
     for name in names:
         for column in (name, *(f"{name}|{suffix}" for suffix in (COST, TOKENS, *SIGNALS))):
-            if column in frame.columns and name not in missing and (empty := is_missing(frame[column])).any():
-                missing[name] = column, int(np.argmax(empty))
+            if column in frame.columns and (empty := is_missing(frame[column])).any():
+                missing.setdefault(name, (column, int(np.argmax(empty))))
+                may_be_empty &= bool(in_history[empty].all())
     if not missing:
         return True
     column, row = next(iter(missing.values()))
     have, them = ("model {} has", "it") if len(missing) == 1 else ("models {} have", "them")
     out = f", or leave {them} out with {exclusion([*exclude, *missing])}" if len(missing) < len(names) else ""
+    hint = ", with any number in history rows that profiled={NAME: 0} hides" if out and may_be_empty else ""
     raise ValueError(
         f"{have.format(', '.join(missing))} missing values, the first in {column!r} in row {row} of the table; "
-        f"fill them in{out}{of(frame)}"
+        f"fill them in{hint}{out}{of(frame)}"
     )
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from scenarios.workloads.capping import with_curve
+from scenarios.workloads.item_response import draw_scores
 from scenarios.workloads.margins import SEPARATION, with_margins
 from sim.errors import check_number
 from sim.interface import EmbeddingArray, FloatArray, IntArray
@@ -199,10 +198,8 @@ def scores(
     array (n,), array (n,)
         The scores, and the chance of 1 given topic and difficulty.
     """
-    n = len(questions.topic)
     hardness = DISCRIMINATION * questions.difficulty - shared.affinity[questions.topic, k]
-    count = round(mean_quality * n)
-    return lowest(hardness - rng.logistic(size=n), count), chances(hardness, count)
+    return draw_scores(hardness, round(mean_quality * len(hardness)), rng)
 
 
 def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) -> Rows:
@@ -241,26 +238,3 @@ def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) 
         expected_cost_usd=expected_cost_usd,
         expected_output_tokens=expected_output_tokens,
     )
-
-
-def chances(hardness: FloatArray, count: int) -> FloatArray:
-    """Return the chance (n,) that logistic noise exceeds hardness - ability, at the ability that expects ``count``.
-
-    The chance is 1 / (1 + exp(hardness - ability)).
-    """
-    if not 0 < count < len(hardness):
-        return np.full(len(hardness), float(count > 0))
-
-    def excess(ability: float) -> float:
-        return float(expit(ability - hardness).sum()) - count
-
-    far = np.log(len(hardness)) + 1.0  # below all by so much it expects less than one, above all less than one wrong
-    ability = brentq(excess, hardness.min() - far, hardness.max() + far, xtol=1e-9)
-    return np.asarray(expit(ability - hardness))
-
-
-def lowest(thresholds: FloatArray, count: int) -> IntArray:
-    """Return 1 for the ``count`` lowest of the thresholds, else 0: the ability that meets the mean, set exactly."""
-    right = np.zeros(len(thresholds), dtype=np.int64)
-    right[np.argpartition(thresholds, min(count, len(thresholds) - 1))[:count]] = 1
-    return right

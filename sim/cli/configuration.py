@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ from sim.cli.own.policies import offered
 from sim.cli.own.words import bring, without_places
 from sim.cli.renamed import follow_moves
 from sim.cli.types import check, check_all, shown, takes_any_name
-from sim.cli.words import of_own_estimators, quoted
+from sim.cli.words import nearest, of_own_estimators, quoted
 
 GROUPS = (
     "policy",
@@ -227,14 +226,6 @@ def options(group: str) -> list[str]:
 def with_yaml(group: str) -> list[str]:
     """Return the names in a group that have a YAML."""
     return list(GlobalHydra.instance().config_loader().get_group_options(group)) if group else []
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return a hint at the nearest known words, or at all of them if they are few."""
-    near = difflib.get_close_matches(word, sorted(set(known)), n=3, cutoff=0.6)
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; known: {', '.join(known)}" if known and len(known) <= 20 else ""
 
 
 def build(spec: DictConfig, key: str) -> Any:

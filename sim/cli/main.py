@@ -18,11 +18,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sim.cli.configuration import configure, nearest
+from sim.cli.configuration import configure
 from sim.cli.help import help_of_verb, usage
 from sim.cli.project import opened
 from sim.cli.verbs import VERBS
-from sim.cli.words import with_plain_words
+from sim.cli.words import nearest, with_plain_words
 from sim.errors import notes_to
 
 TAKE_WORDS = {"report": "directories", "diff": "directories", "data": "tables"}  # the key of words without KEY=

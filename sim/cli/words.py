@@ -1,7 +1,11 @@
-"""Spells words of the command line so that Hydra can read them. It knows no configuration."""
+"""Spells words of the command line so that Hydra can read them, and hints at those that were meant.
+
+It knows no configuration.
+"""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,3 +51,11 @@ def of_own_estimators(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
         return list(overrides), []
     own = [word for word in overrides if word.startswith("estimator.")]
     return [word for word in overrides if word not in own], own
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Return a hint at the nearest known words, or at all of them if they are few."""
+    near = difflib.get_close_matches(word, sorted(set(known)), n=3, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; known: {', '.join(known)}" if known and len(known) <= 20 else ""

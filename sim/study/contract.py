@@ -22,6 +22,7 @@ from sim.study.offers import answered, kept, offered, told_by_caps
 from sim.study.oracles import EstimateCache
 from sim.study.redrawn import (
     Made,
+    Run,
     World,
     chosen,
     redrawn,
@@ -34,6 +35,10 @@ from sim.study.redrawn_tasks import by_place, unearned, with_other_tasks
 from sim.traits import ServiceTraits
 
 MOST_ROWS = 200  # of which the purity of an estimator is checked
+
+
+class NothingHiddenError(ValueError):
+    """A fence has nothing to redraw, so that it can tell nothing; the message says why."""
 
 
 def check_world(scenario: Scenario, seed: int = 0) -> None:
@@ -54,9 +59,9 @@ def counterfactual_fence(
 ) -> None:
     """Redraw the outcomes of deployments that a query was never offered to: the whole record must stay the same.
 
-    Where queries take several calls, the scores of answers that were not kept are others too, as nobody hears of them.
-    Where the workload has quality by cap, so are the scores at caps that were not chosen, and how answers that were cut
-    would have gone on.
+    Where queries take several calls, these are the outcomes of all calls that were not made. Where the workload has
+    quality by cap, the scores at caps that were not chosen are others too, and how answers that were cut would have
+    gone on.
 
     Parameters
     ----------
@@ -74,22 +79,41 @@ def counterfactual_fence(
         If the policy decides otherwise; the message names the query.
     """
     world = world_of(fresh().estimator, scenario, seed, estimates)
-    requests, calls, decisions = world.run(fresh())
-    marks = offered(requests, calls, decisions, len(world.instance.fleet))
-    unscored = None if calls is None else ~by_place(world, requests, kept(calls, marks.shape))
-    marks = by_place(world, requests, marks)
-    other = redrawn(world, ~marks, costs_too=True, sooner_too=True, unscored=unscored)
-    again, calls_again, others = other.run(fresh())
-    demand_same(decisions, others, np.inf, "it saw the outcome of a deployment that a query was never offered to")
-    same_calls = calls is calls_again or (calls is not None and calls_again is not None and calls.equals(calls_again))
-    if not (requests.equals(again) and same_calls):
-        raise AssertionError("the record depends on outcomes of deployments that a query was never offered to")
+    run = requests, _, _ = world.run(fresh())
+    marks = by_place(world, requests, offered(*run, len(world.instance.fleet)))
+    other = redrawn(world, ~marks, costs_too=True, sooner_too=True)
+    demand_same_run(run, other.run(fresh()), "the outcome of a deployment that a query was never offered to")
     if world.instance.capped_quality is not None and world.instance.tasks is None:
-        beyond = redrawn_beyond_caps(world, told_by_caps(world, requests, calls, decisions))
-        again, _, others = beyond.run(fresh())
-        demand_same(decisions, others, np.inf, "it saw the outcome of a cap that was not chosen")
-        if not requests.equals(again):
-            raise AssertionError("the record depends on outcomes of caps that were not chosen")
+        beyond = redrawn_beyond_caps(world, told_by_caps(world, *run))
+        demand_same_run(run, beyond.run(fresh()), "the outcome of a cap that was not chosen")
+
+
+def score_fence(
+    fresh: Callable[[], Policy], scenario: Scenario, seed: int = 0, estimates: EstimateCache | None = None
+) -> None:
+    """Redraw the scores of answers that were not kept, of which nobody hears: the whole record must stay the same.
+
+    Parameters
+    ----------
+    fresh, scenario, seed, estimates
+        As for ``counterfactual_fence``.
+
+    Raises
+    ------
+    AssertionError
+        If the policy decides otherwise; the message names the query.
+    NothingHiddenError
+        If every answer was kept, as where a policy makes one call for each query.
+    """
+    world = world_of(fresh().estimator, scenario, seed, estimates)
+    run = requests, calls, _ = world.run(fresh())
+    marks = offered(*run, len(world.instance.fleet))
+    unkept = np.zeros_like(marks) if calls is None else marks & ~kept(calls, marks.shape)
+    if not unkept.any():
+        raise NothingHiddenError("every answer was kept")
+    unkept = by_place(world, requests, unkept)
+    other = redrawn(world, np.zeros_like(unkept), costs_too=False, unscored=unkept)
+    demand_same_run(run, other.run(fresh()), "the score of an answer that was not kept")
 
 
 def causal_fence(
@@ -158,18 +182,14 @@ def history_fence(
     ------
     AssertionError
         If the policy decides otherwise; the message names the query.
-    ValueError
-        If nothing is hidden, as ``profiled`` and ``new_model_share`` name no model, or the history lacks topics.
+    NothingHiddenError
+        If every model is known on the whole history, as ``profiled`` and ``new_model_share`` name none.
     """
     world = world_of(fresh().estimator, scenario, seed, estimates)
-    history = world.instance.setting.history
-    if history.known.all() or len(history.known) != len(scenario.workload.history):
-        raise ValueError("nothing is hidden in this history, or not row by row: name a model in profiled, no unseen")
-    known = np.ones((len(history.known), len(scenario.workload.models)), dtype=np.bool_)
-    for k, deployment in enumerate(world.instance.fleet):
-        known[:, scenario.workload.models.index(deployment.model)] = history.known[:, k]
+    if world.instance.setting.history.known.all():
+        raise NothingHiddenError("every model is known on the whole history")
     *_, decisions = world.run(fresh())
-    *_, others = world_of(fresh().estimator, with_other_history(scenario, known, seed), seed, None).run(fresh())
+    *_, others = world_of(fresh().estimator, with_other_history(world.instance), seed, None).run(fresh())
     demand_same(decisions, others, np.inf, "it saw a part of the history that is hidden")
 
 
@@ -238,6 +258,15 @@ def demand_same(decisions: Made, others: Made, until_s: float, saw: str) -> None
         if time_s <= until_s and others.get((number, n_calls)) != (time_s, decision):
             what = "decision on" if n_calls == 0 else f"review after {n_calls} call{'s' * (n_calls > 1)} of"
             raise AssertionError(f"the {what} query {number}, at {time_s:.6g} s, would have been another: {saw}")
+
+
+def demand_same_run(run: Run, other: Run, saw: str) -> None:
+    """Raise AssertionError for the first query on which two runs decided differently, or if their tables differ."""
+    (requests, calls, decisions), (again, calls_again, others) = run, other
+    demand_same(decisions, others, np.inf, f"it saw {saw}")
+    same_calls = calls is calls_again or (calls is not None and calls_again is not None and calls.equals(calls_again))
+    if not (requests.equals(again) and same_calls):
+        raise AssertionError(f"the record depends on {saw}")
 
 
 def demand_equal(estimates: Estimates, others: Estimates, rows: IntArray, when: str) -> None:

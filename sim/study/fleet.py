@@ -9,7 +9,8 @@ import pandas as pd
 
 from sim.deployment import Deployment
 from sim.instance import Instance, slots
-from sim.scenario import Scenario, Window
+from sim.renewing import Window
+from sim.scenario import Scenario
 from sim.traits import EventTraits, ServiceTraits
 
 

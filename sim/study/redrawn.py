@@ -29,6 +29,7 @@ from sim.interface import (
 )
 from sim.rows import OF_EACH_MODEL
 from sim.scenario import Scenario
+from sim.selection import seen_rows, unseen_topics
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.traits import ServiceTraits
@@ -39,6 +40,10 @@ from sim.world.world import simulate
 
 Made = dict[tuple[int, int], tuple[float, Decision | Keep | Combine]]
 """For each arrival and its number of calls so far: when the policy decided, and what. After a call it has reviewed."""
+
+
+Run = tuple[pd.DataFrame, pd.DataFrame | None, Made]
+"""The tables of requests and of calls of a run, the latter None without rounds, and what was decided."""
 
 
 class Told(NamedTuple):
@@ -66,7 +71,7 @@ class World:
     instance: Instance
     estimates: Estimates
 
-    def run(self, policy: Policy, asks: bool = False) -> tuple[pd.DataFrame, pd.DataFrame | None, Made]:
+    def run(self, policy: Policy, asks: bool = False) -> Run:
         """Return the tables of requests and of calls of a run, and what was decided; ask what it believes, or not."""
         watched = Watched(policy, asks)
         rng = stream(*self.instance.seeds, "policy")
@@ -204,9 +209,14 @@ def replays_latency(deployment: Deployment) -> bool:
     return ServiceTraits.of(deployment.service).replays_latency
 
 
-def with_other_history(scenario: Scenario, known: BoolArray, seed: int) -> Scenario:
-    """Redraw all outcomes of the history that policies do not know (n_history, n_models of the workload)."""
-    rng, workload = stream(seed, 0, "other history"), scenario.workload
+def with_other_history(instance: Instance) -> Scenario:
+    """Redraw all outcomes of the history that the models of an instance's fleet are not known on."""
+    scenario, workload = instance.scenario, instance.scenario.workload
+    known = np.ones(workload.history.quality.shape, dtype=np.bool_)
+    rows = seen_rows(workload.history, unseen_topics(scenario))
+    for k, deployment in enumerate(instance.fleet):
+        known[rows, workload.models.index(deployment.model)] = instance.setting.history.known[:, k]
+    rng = stream(*instance.seeds, "other history")
     others: dict[str, Any] = {
         name: np.where(known, outcome, rng.permutation(outcome, axis=0).astype(outcome.dtype))
         for name in OF_EACH_MODEL

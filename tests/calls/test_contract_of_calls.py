@@ -15,10 +15,18 @@ from scenarios.orders import shuffled
 from scenarios.workloads.synthetic import synthetic
 from sim.interface import Answer, Decision, Feedback, Keep, Policy, Query, Setting, State
 from sim.scenario import Retry, Scenario, Window
-from sim.study.contract import asking_changes_nothing, causal_fence, counterfactual_fence, reset_forgets
+from sim.study.contract import (
+    NothingHiddenError,
+    asking_changes_nothing,
+    causal_fence,
+    counterfactual_fence,
+    reset_forgets,
+    score_fence,
+)
 from sim.study.redrawn import world_of
 from sim.world.services.slots import Slots
 from tests.calls.reviewing import keep_last
+from tests.configured import configured_policy
 from tests.policies.test_fences import truth
 
 PLAIN = synthetic(n_queries=120, n_history=100, n_models=4, dim=8, seed=1)
@@ -77,6 +85,7 @@ HONEST = {"cascade": lambda: Cascade(0.6), "ladder": Ladder, "learns": Learns}
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_policy_keeps_the_contract(name: str, world: str) -> None:
     counterfactual_fence(HONEST[name], WORLDS[world])
+    score_fence(HONEST[name], WORLDS[world])
     causal_fence(HONEST[name], WORLDS[world])
     reset_forgets(HONEST[name], WORLDS[world])
     asking_changes_nothing(HONEST[name], WORLDS[world])
@@ -142,8 +151,13 @@ def test_outcomes_of_calls_never_made_are_hidden(cheat: type[Policy], world: str
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_the_score_of_an_answer_that_is_not_kept_is_hidden_from_its_review(world: str) -> None:
-    with pytest.raises(AssertionError, match=r"the review after 1 call of query \d+, .*: it saw the outcome of a"):
-        counterfactual_fence(KnowsItsScore, WORLDS[world])
+    with pytest.raises(AssertionError, match=r"the review after 1 call of query \d+, .*: it saw the score of an"):
+        score_fence(KnowsItsScore, WORLDS[world])
+
+
+def test_no_score_is_hidden_from_a_policy_that_makes_one_call_for_each_query() -> None:
+    with pytest.raises(NothingHiddenError, match="every answer was kept"):
+        score_fence(lambda: configured_policy("random"), WORLDS["slots and a budget"])
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -24,7 +24,38 @@ class Mine(Policy):
     def decide(self, query, state):
         return Decision({}["no such key"])
 """,
+    "reads_history": """
+class Mine(Policy):
+    def reset(self, setting, rng):
+        self.best = truth().scenario.workload.history.quality.argmax(axis=1)
+    def decide(self, query, state):
+        return Decision(int(self.best[query.id % len(self.best)]))
+""",
+    "knows_calls": """
+class Mine(Policy):
+    def decide(self, query, state):
+        return Decision(0)
+    def review(self, query, answers, state):
+        if len(answers) == 1 and truth().quality[query.id, 1] > 0.5:
+            return Decision(1)
+        return super().review(query, answers, state)
+""",
+    "knows_scores": """
+class Mine(Policy):
+    def decide(self, query, state):
+        return Decision(0, alongside=(1, 2))
+    def review(self, query, answers, state):
+        came = [(truth().quality[query.id, one.deployment], place) for place, one in enumerate(answers) if one.came]
+        return Keep(max(came)[1]) if came else Decision(None)
+""",
 }
+TRUTH = """
+def truth():  # of the run at hand, among the variables of what called
+    caller = inspect.currentframe()
+    while caller.f_code.co_name != "simulate":
+        caller = caller.f_back
+    return caller.f_locals["instance"]
+"""
 
 
 @pytest.fixture
@@ -33,7 +64,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "conf" / "policy").mkdir(parents=True)
     for name, code in POLICIES.items():
         module = f"{name}_{tmp_path.name}"
-        (tmp_path / f"{module}.py").write_text(f"from sim.interface import Decision, Policy\n{code}")
+        (tmp_path / f"{module}.py").write_text(
+            f"import inspect\nfrom sim.interface import Decision, Keep, Policy\n{TRUTH}{code}"
+        )
         (tmp_path / "conf" / "policy" / f"{name}.yaml").write_text(f"{name}:\n  _target_: {module}.Mine\n")
     return tmp_path
 
@@ -62,6 +95,54 @@ def test_a_policy_that_raises_breaks_every_check_that_runs_it(
 ) -> None:
     assert main(["check", "policy=raises"]) == 1
     assert "raised KeyError on query 0: 'no such key'" in capsys.readouterr().out
+
+
+def row(printed: str, policy: str, what: str) -> list[str]:
+    """The cells of one check of a policy, by world."""
+    (line,) = [line for line in printed.splitlines() if line.startswith(f"│ {policy} ") and what in line]
+    return [cell.strip() for cell in line.split("│")[3:-1]]
+
+
+def test_a_policy_that_reads_the_history_of_models_that_nobody_has_seen_is_caught(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "policy=[keeps,reads_history]"]) == 1
+    printed = capsys.readouterr().out
+    assert "reads_history breaks the contract of a policy." in printed
+    assert row(printed, "keeps", "history that is hidden") == ["-"] * 4 + ["yes"] * 2
+    assert row(printed, "reads_history", "history that is hidden") == ["-"] * 4 + ["NO"] * 2
+    assert row(printed, "reads_history", "future") == ["yes"] * 6  # no other check notices
+    assert "reads_history, slots and a budget, models that nobody has seen: the decision on query" in printed
+    assert "would have been another: it saw a part of the history that is hidden" in printed
+    assert "-: 'sees nothing of the history that is hidden' did not run where every model is known on the" in printed
+
+
+def test_the_history_that_the_words_hide_is_fenced_in_every_world(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "policy=random", "new_model_share=0.4"]) == 0
+    assert row(capsys.readouterr().out, "random", "history that is hidden") == ["yes"] * 6
+
+
+def test_a_policy_by_place_that_knows_calls_that_it_did_not_make_is_caught(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "cheats.py").write_text((project / f"knows_calls_{project.name}.py").read_text())
+    assert main(["check", "policy=[keeps,./cheats.py:Mine]"]) == 1
+    printed = capsys.readouterr().out
+    assert row(printed, "mine", "call that was not made") == ["NO"] * 6
+    assert row(printed, "keeps", "score of an answer that it did not keep") == ["-"] * 6
+    assert "-: 'sees no score of an answer that it did not keep' did not run where every answer was kept" in printed
+    assert "the review after 1 call of query" in printed
+    assert "it saw the outcome of a deployment that a query was never offered to" in printed
+
+
+def test_a_policy_that_knows_the_scores_of_answers_that_it_does_not_keep_is_caught(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "policy=knows_scores"]) == 1
+    printed = capsys.readouterr().out
+    assert row(printed, "knows_scores", "score of an answer that it did not keep")[0] == "NO"
+    assert "the review after 3 calls of query" in printed
+    assert "it saw the score of an answer that was not kept" in printed
 
 
 def test_its_worlds_take_keys_and_a_workload(capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,7 @@ def hold(line: Line) -> None:
     for shift_s in () if one.is_closed else (3600.0, 1.7e9):
         moved, _ = record(one.policy(), one.moved(shift_s), one.seed, predicted)
         pd.testing.assert_frame_equal(moved, run.requests, check_exact=True)
-    more = with_one_more(one, scenario, predicted)
+    more = with_one_more(one, scenario, predicted, run.instance.setting.budgets)
     pd.testing.assert_frame_equal(plain(more), plain(run.requests), check_exact=True)
     hold_fates(run.requests, run.instance, run.calls is not None)
     span_s = max(float(run.requests["arrived_at_s"].iloc[-1]), float(np.finfo(np.float64).tiny))

@@ -20,7 +20,13 @@ from scenarios.workloads.synthetic import synthetic
 from sim.instance import realise
 from sim.interface import Decision, Estimates, Estimator, Features, History, Policy, Predictor, Query, Setting, State
 from sim.scenario import Scenario
-from sim.study.contract import causal_fence, counterfactual_fence, history_fence, purity_of_estimator
+from sim.study.contract import (
+    NothingHiddenError,
+    causal_fence,
+    counterfactual_fence,
+    history_fence,
+    purity_of_estimator,
+)
 from sim.study.oracles import EstimateCache
 from sim.world.services.slots import Slots
 from tests.configured import NAMES, configured_policy
@@ -142,8 +148,16 @@ def test_a_policy_that_reads_the_hidden_part_is_noticed() -> None:
 
 
 def test_the_fence_says_so_where_nothing_is_hidden() -> None:
-    with pytest.raises(ValueError, match="nothing is hidden in this history"):
+    with pytest.raises(NothingHiddenError, match="every model is known on the whole history"):
         history_fence(ReadsTheWholeHistory, replace(SCENARIO, profiled=None))
+
+
+def test_what_is_hidden_of_a_history_without_a_topic_is_fenced_too() -> None:
+    without = replace(SCENARIO, unseen=("topic-02",))
+    assert len(realise(without, 0, 0).setting.history.known) < len(WORKLOAD.history)
+    history_fence(lambda: configured_policy("knn_perf"), without)
+    with pytest.raises(AssertionError, match=r"query \d+, .*: it saw a part of the history that is hidden"):
+        history_fence(ReadsTheWholeHistory, without)
 
 
 @dataclass(frozen=True)

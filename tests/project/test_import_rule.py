@@ -27,6 +27,7 @@ LAYERS = (
     "sim.workload",
     "sim.rows",
     "sim.tasks",
+    "sim.renewing",
     "sim.scores",
     "sim.traits",
     "sim.assignment",

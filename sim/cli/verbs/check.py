@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,15 @@ from sim.cli.output import say
 from sim.cli.progress import progress, stdout_to_stderr
 from sim.interface import Gate, Policy
 from sim.study.contract import (
+    NothingHiddenError,
     asking_changes_nothing,
     causal_fence,
     check_world,
     counterfactual_fence,
+    history_fence,
     purity_of_estimator,
     reset_forgets,
+    score_fence,
 )
 
 SMALL = (
@@ -38,10 +41,14 @@ WORLDS = {
     ),
     "a closed loop of users, no budgets": (*SLOTS, "arrivals=closed_loop", "arrivals.users=12", "budget=unlimited"),
     "batches and token buckets": (*BATCHES, *BUSY, "window=bucket", "window.burst_s=2"),
+    "slots and a budget, models that nobody has seen": (*SLOTS, *BUSY, "new_model_share=0.4"),
+    "batches and a budget, models known on few rows": (*BATCHES, *BUSY, "new_model_share=0.4", "new_model_rows=7"),
 }
 CHECKS: dict[str, Callable[..., None]] = {
-    "sees no outcome of a deployment that was not tried": counterfactual_fence,
+    "sees no outcome of a call that was not made": counterfactual_fence,
+    "sees no score of an answer that it did not keep": score_fence,
     "sees nothing of the future": causal_fence,
+    "sees nothing of the history that is hidden": history_fence,
     "begins anew at reset": reset_forgets,
     "decides the same when asked what it believes": asking_changes_nothing,
     "estimates each query by itself": purity_of_estimator,
@@ -51,12 +58,17 @@ MOST_GATHERED = 12  # queries in a batch, so that there are several in a small w
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one check in one world: what is broken, in a line; None if the policy holds."""
+    """Of one check in one world: what is broken, or why the check cannot tell, each a line; None for neither."""
 
     policy: str
     check: str
     world: str
-    broken: str | None
+    broken: str | None = None
+    untold: str | None = None
+
+    def answer(self) -> str:
+        """Return it as a cell of a table."""
+        return "NO" if self.broken is not None else "yes" if self.untold is None else "-"
 
 
 def check(words: Sequence[str]) -> int:
@@ -68,7 +80,7 @@ def check(words: Sequence[str]) -> int:
     for policy in policies:
         for what in CHECKS:
             cells = [one for one in found if (one.policy, one.check) == (policy, what)]
-            table.add_row(policy, what, *("yes" if one.broken is None else "NO" for one in cells))
+            table.add_row(policy, what, *(one.answer() for one in cells))
     worlds = [f"world {number}: {world}" for number, world in enumerate(WORLDS, start=1)]
     lines = [f"{one.policy}, {one.world}: {one.broken}" for one in broken]
     breaking = [name for name in policies if any(verdict.policy == name for verdict in broken)]
@@ -77,8 +89,14 @@ def check(words: Sequence[str]) -> int:
         + ("." if name in breaking else " in every world.")
         for name in policies
     ]
-    say(*answers, table, *worlds, *lines)
+    say(*answers, table, *worlds, *not_run(found), *lines)
     return 1 if broken else 0
+
+
+def not_run(found: Sequence[Verdict]) -> Iterator[str]:
+    """Yield a line for each check and each reason why it did not run somewhere."""
+    for check, why in dict.fromkeys((one.check, one.untold) for one in found if one.untold is not None):
+        yield f"-: '{check}' did not run where {why}"
 
 
 def verdicts(words: Sequence[str]) -> Iterator[Verdict]:
@@ -105,13 +123,15 @@ def verdicts(words: Sequence[str]) -> Iterator[Verdict]:
             check_world(scenario, config.seed)
             for name, spec in config.policy.items():
                 for what, holds in CHECKS.items():
+                    verdict = Verdict(str(name), what, world)
                     try:
                         holds(partial(fresh, spec, f"policy.{name}"), scenario, config.seed)
-                        broken = None
+                    except NothingHiddenError as error:
+                        verdict = replace(verdict, untold=str(error))
                     except (AssertionError, RuntimeError) as error:  # the world blames a policy with the latter
-                        broken = str(error).strip().splitlines()[0]
+                        verdict = replace(verdict, broken=str(error).strip().splitlines()[0])
                     advance(f"{name}: {what}")
-                    yield Verdict(str(name), what, world, broken)
+                    yield verdict
 
 
 def unless_chosen(settings: Sequence[str], words: Sequence[str]) -> list[str]:

@@ -14,7 +14,8 @@ from sim.instance import realise
 from sim.show.tables import worst_order
 from sim.study.experiment import check_draws
 from sim.study.oracles import EstimateCache
-from sim.study.output.instance_files import FLEET, OF_FLEET, TABLES, InstanceFiles
+from sim.study.output.instance_columns import FLEET, OF_FLEET, TABLES
+from sim.study.output.instance_files import InstanceFiles
 from sim.study.ratio.worst_order import write as write_worst
 
 UNUSED = {"warm_up": "metrics leave out", "metric": "runs measure"}  # keys of every study, and what they are about

@@ -21,7 +21,7 @@ from sim.assignment.rows import pooled
 from sim.deployment import Deployment
 from sim.instance import Instance, stream
 from sim.interface import Decision, Policy
-from sim.scenario import Retry
+from sim.renewing import Retry
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Replay, ReplayCalls, Watched, planned
 from sim.world.record import frame

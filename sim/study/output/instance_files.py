@@ -17,80 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.instance import Instance
-from sim.interface import EmbeddingArray, Estimates, FloatArray
-from sim.rows import SIGNALS
+from sim.interface import BoolArray, EmbeddingArray, Estimates, FloatArray, IntArray
+from sim.rows import Rows
 from sim.selection import seen, unseen_topics
 from sim.study.fleet import fleet_table, unbounded
-from sim.study.output.by_cap import BY_CAP, by_cap, capped_truth
-
-PROGRAM = (
-    "maximise the sum over id and deployment of quality x share, where for each deployment the sum over id of cost x "
-    "share is at most its budget, for each id the sum over deployments of share is at most 1, and no share is below 0"
-)
-REPLICATION = {"replication": "number from 0 of the draw"}
-OF_A_QUERY = {
-    "row": "row of the workload's file, from 0; without a file the place among the workload's rows of that split",
-    "source": "topic or data set; empty where the workload has none",
-    "input_tokens": "length of the prompt",
-    "embedding": "list of numbers; what an estimator may predict from, with input_tokens",
-}
-OUTCOME = {
-    "deployment": "name, as in fleet.csv",
-    "quality": "score in [0, 1]",
-    "cost": "what it takes of the deployment's budget, in the unit of fleet.csv",
-}
-TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "queries.parquet": (
-        "a row per arrival, in order of arrival",
-        {
-            **REPLICATION,
-            "id": "place in the order of arrival, from 0",
-            "arrived_at_s": "seconds since the first arrival; empty in a closed loop, where it comes of the answers",
-            "think_s": "in a closed loop, how long the user thinks before it; otherwise empty",
-            "test_row": "place among the workload's test queries, from 0; what order=saved calls row",
-            **OF_A_QUERY,
-            "priority": "class, 0 the most urgent; empty where the workload has none",
-            "due_s": "seconds from arrival to the deadline; empty where the workload has none",
-            "preference": "weight of quality against cost, in [0, 1]; empty where the workload has none",
-        },
-    ),
-    "truth.parquet": (
-        "a row per arrival and deployment: what would come of it there, which no policy sees before",
-        {
-            **REPLICATION,
-            "id": "of queries.parquet",
-            **OUTCOME,
-            "cost_usd": "the same cost in USD, at the prices of the beginning",
-            "output_tokens": "length of the answer; empty where the workload has none",
-            "confidence": "how sure the model is of the answer; empty where the workload has none of the model",
-            "latency_s": "measured latency of the answer; empty where the workload has none of the model",
-            "energy_j": "joules of the answer, measured or by output token; empty where neither is known",
-            **BY_CAP,
-        },
-    ),
-    "estimates.parquet": (
-        "a row per policy, arrival and deployment: what the policy's estimator predicts from the history",
-        {
-            **REPLICATION,
-            "policy": "name",
-            "id": "of queries.parquet",
-            "deployment": "name, as in fleet.csv",
-            "quality": "predicted score; a prediction may lie outside [0, 1]",
-            "cost": "predicted cost, in the unit of fleet.csv",
-        },
-    ),
-    "history.parquet": (
-        "a row per query that was answered before the first arrival",
-        {**REPLICATION, "history": "number from 0", **OF_A_QUERY},
-    ),
-    "history_truth.parquet": (
-        "a row per history query and deployment, which every policy sees; outcomes are empty where it is not known",
-        {**REPLICATION, "history": "of history.parquet", **OUTCOME, **BY_CAP},
-    ),
-}
-FLEET = "fleet.csv"
-OF_FLEET = "a row per deployment: budget (inf for none) and its unit, and what run writes of it besides"
-WORDS = "instance.json"
+from sim.study.output.by_cap import by_cap, capped_truth
+from sim.study.output.instance_columns import BESIDES, FLEET, OF_FLEET, PROGRAM, TABLES, WORDS
+from sim.truth import cost_in_usd, energy_in_j
 
 
 class InstanceFiles:
@@ -131,27 +64,17 @@ class InstanceFiles:
                 "arrived_at_s": np.full(n_queries, np.nan) if thinks else np.cumsum(instance.gaps_s),
                 "think_s": np.full(n_queries, np.nan) if instance.think_s is None else instance.think_s,
                 "test_row": rows,
-                "row": instance.table_row[rows],
-                "source": texts(instance.source, rows),
-                "input_tokens": instance.features.input_tokens[rows],
-                "embedding": vectors(instance.features.embeddings[rows]),
-                "priority": pa.nulls(n_queries, pa.int64()) if instance.priority is None else instance.priority[rows],
-                "due_s": np.full(n_queries, np.nan) if instance.due_s is None else instance.due_s[rows],
-                "preference": np.full(n_queries, np.nan) if instance.preference is None else instance.preference[rows],
+                **of_queries(instance.scenario.workload.test, rows),
             },
         )
+        here = {name: getattr(instance, name) for name in BESIDES}
+        taken = {name: None if values is None else values[rows] for name, values in here.items()}
         outcomes = pairs("id", ids, names, instance.quality[rows], instance.cost[rows])
-        tokens = instance.output_tokens
-        outcomes["cost_usd"] = instance.cost_usd[rows].ravel()
-        n_pairs = n_queries * len(names)
-        outcomes["output_tokens"] = pa.nulls(n_pairs, pa.int64()) if tokens is None else tokens[rows].ravel()
-        for signal in SIGNALS:
-            values = getattr(instance, signal)
-            outcomes[signal] = np.full(n_pairs, np.nan) if values is None else values[rows].ravel()
-        outcomes |= by_cap(capped_truth(instance), n_pairs)
+        everywhere = np.ones((n_queries, len(names)), dtype=np.bool_)
+        outcomes |= besides(taken, everywhere) | by_cap(capped_truth(instance), everywhere.size)
         self._write("truth.parquet", replication, outcomes)
         for policy, (quality, cost) in estimates.items():
-            named = {"policy": pa.array([policy] * n_pairs).dictionary_encode()}
+            named = {"policy": pa.array([policy] * everywhere.size).dictionary_encode()}
             self._write("estimates.parquet", replication, named | pairs("id", ids, names, quality[rows], cost[rows]))
         self._add_history(instance, names)
         fleet = fleet_table(instance)
@@ -160,22 +83,16 @@ class InstanceFiles:
 
     def _add_history(self, instance: Instance, names: list[str]) -> None:
         """Write the history of an instance."""
-        history, scenario = instance.setting.history, instance.scenario
-        known = seen(scenario.workload.history, unseen_topics(scenario))
-        numbers = np.arange(len(history.quality))
-        self._write(
-            "history.parquet",
-            instance.seeds[1],
-            {
-                "history": numbers,
-                "row": numbers if known.row is None else known.row,
-                "source": texts(known.source, numbers),
-                "input_tokens": history.features.input_tokens,
-                "embedding": vectors(history.features.embeddings),
-            },
-        )
+        history, workload = instance.setting.history, instance.scenario.workload
+        rows = seen(workload.history, unseen_topics(instance.scenario))
+        numbers = np.arange(len(rows))
+        self._write("history.parquet", instance.seeds[1], {"history": numbers, **of_queries(rows, numbers)})
+        columns = [workload.models.index(deployment.model) for deployment in instance.fleet]
+        here = {name: None if (of_all := getattr(rows, name)) is None else of_all[:, columns] for name in BESIDES}
+        here["cost_usd"] = cost_in_usd(rows, columns, instance.fleet)
+        here["energy_j"] = energy_in_j(rows, columns, instance.fleet)
         outcomes = pairs("history", numbers, names, history.quality, history.cost)
-        outcomes |= by_cap(history.capped, history.quality.size)
+        outcomes |= besides(here, history.known) | by_cap(history.capped, history.quality.size)
         self._write("history_truth.parquet", instance.seeds[1], outcomes)
 
     def _write(self, name: str, replication: int, columns: Mapping[str, Any]) -> None:
@@ -239,6 +156,33 @@ def pairs(
         "quality": np.ascontiguousarray(quality).ravel(),
         "cost": np.ascontiguousarray(cost).ravel(),
     }
+
+
+def of_queries(rows: Rows, numbers: IntArray) -> dict[str, Any]:
+    """Return the columns that tell a query, of some rows (n,) of a workload."""
+    each: Mapping[str, pa.DataType] = {"priority": pa.int64(), "due_s": pa.float64(), "preference": pa.float64()}
+    values = {name: None if (all_ := getattr(rows, name)) is None else all_[numbers] for name in each}
+    return {
+        "row": numbers if rows.row is None else rows.row[numbers],
+        "source": texts(rows.source, numbers),
+        "input_tokens": rows.input_tokens[numbers],
+        "embedding": vectors(rows.embeddings[numbers]),
+        **{name: cells(values[name], np.ones(len(numbers), dtype=np.bool_), kind) for name, kind in each.items()},
+    }
+
+
+def besides(outcomes: Mapping[str, Any], known: BoolArray) -> dict[str, pa.Array]:
+    """Return the columns ``BESIDES`` of outcomes, each an array (n, n_deployments) or None, where they are known."""
+    return {
+        name: cells(outcomes[name], known, pa.int64() if name == "output_tokens" else pa.float64()) for name in BESIDES
+    }
+
+
+def cells(values: np.ndarray[Any, Any] | None, known: BoolArray, kind: pa.DataType) -> pa.Array:
+    """Return a column of values that is empty where they are not known, and everywhere if there are none."""
+    if values is None:
+        return pa.nulls(known.size, kind)
+    return pa.array(np.ascontiguousarray(values).ravel(), kind, mask=~known.ravel())
 
 
 def texts(source: np.ndarray[Any, Any] | None, rows: np.ndarray[Any, Any]) -> pa.Array:

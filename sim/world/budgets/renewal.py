@@ -13,7 +13,7 @@ import numpy as np
 import simpy
 
 from sim.instance import Instance
-from sim.scenario import TokenBucket, Window
+from sim.renewing import TokenBucket, Window
 from sim.world.budgets.ledger import Ledger
 from sim.world.moment import WINDOWS, Moment
 

@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import coo_matrix, vstack
 
+from scenarios.workloads.table import table
 from sim.cli.main import main
 
 SMALL = ["workload.n_queries=60", "workload.n_history=40", "workload.n_models=3", "workload.dim=4", "seed=3"]
@@ -102,6 +103,75 @@ def test_where_the_program_bounds_nothing_the_file_of_words_says_why(tmp_path: P
     assert main(["export", *SMALL, "policy=random", "window=minute", f"out={tmp_path / 'x'}"]) == 0
     words = json.loads((tmp_path / "x" / "instance.json").read_text())
     assert words["program_bounds_nothing_as"] == "budgets renew themselves: use window=null"
+
+
+def table_of(folder: Path) -> pd.DataFrame:
+    """The table that a workload was read from, made of its export: a row per query, columns per model."""
+    parts = []
+    for split, queries, truth, key in (
+        ("history", "history.parquet", "history_truth.parquet", "history"),
+        ("test", "queries.parquet", "truth.parquet", "id"),
+    ):
+        wide = pd.read_parquet(folder / truth).astype({"deployment": str}).pivot(index=key, columns="deployment")
+        wide = wide.drop(columns=["replication", "cost"]).rename(columns={"cost_usd": "total_cost"}, level=0)
+        names, models = (wide.columns.get_level_values(level) for level in (0, 1))
+        named = [model if name == "quality" else f"{model}|{name}" for name, model in zip(names, models, strict=True)]
+        wide = wide.set_axis(named, axis=1)
+        parts.append(pd.read_parquet(folder / queries).set_index(key).assign(split=split).join(wide))
+    whole = pd.concat(parts).sort_values("row").reset_index(drop=True)
+    assert whole["row"].tolist() == list(range(len(whole)))
+    return whole.drop(columns=["replication", "row", "arrived_at_s", "think_s", "test_row"]).dropna(axis=1, how="all")
+
+
+OF_EACH = ["total_cost", "output_tokens", "confidence", "latency_s", "energy_j"]
+COSTS, TOKENS = OF_EACH[:1], OF_EACH[:2]
+OF_QUERIES = ["source", "priority", "due_s", "preference"]
+
+
+@pytest.mark.parametrize("order", ["given", "random"])
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "of_queries"),
+    [
+        (OF_EACH, OF_EACH, OF_QUERIES),
+        (OF_EACH, TOKENS, OF_QUERIES),
+        (TOKENS, OF_EACH[:3], []),
+        (COSTS, COSTS, []),
+    ],
+    ids=["all columns", "signals of one model", "some", "none that is optional"],
+)
+def test_a_table_is_the_same_workload_when_it_is_exported_and_read_back(
+    of_a: list[str], of_b: list[str], of_queries: list[str], order: str, tmp_path: Path
+) -> None:
+    rng, n = np.random.default_rng(0), 12
+    columns = {"source": rng.choice(["law", "art"], n), "priority": rng.integers(3, size=n),
+               "due_s": rng.exponential(size=n), "preference": rng.random(n)}  # fmt: skip
+    frame = pd.DataFrame({name: columns[name] for name in of_queries}, index=range(n))
+    frame["input_tokens"], frame["split"] = rng.integers(1, 99, n), rng.permutation(["history"] * 5 + ["test"] * 7)
+    for model, names in (("a", of_a), ("b", of_b)):
+        frame[model] = rng.random(n)
+        for name in names:
+            whole = name == "output_tokens"
+            frame[f"{model}|{name}"] = rng.integers(1, 99, n) if whole else rng.exponential(size=n)
+    frame.to_parquet(tmp_path / "t.parquet")
+    np.save(tmp_path / "t.npy", rng.random((n, 3), dtype=np.float32))
+    words = ["workload=table", f"workload.path={tmp_path / 't.parquet'}", f"workload.embeddings={tmp_path / 't.npy'}"]
+    assert main(["export", *words, "policy=random", f"order={order}", f"out={tmp_path / 'x'}"]) == 0
+    again = table_of(tmp_path / "x")
+    np.save(tmp_path / "u.npy", np.stack(again.pop("embedding").tolist()))
+    again.to_parquet(tmp_path / "u.parquet")
+    before, after = (table(str(tmp_path / f"{name}.parquet"), str(tmp_path / f"{name}.npy")) for name in ("t", "u"))
+    assert before.models == after.models
+    for split in ("history", "test"):
+        for name, array in vars(getattr(before, split)).items():
+            np.testing.assert_array_equal(array, getattr(getattr(after, split), name), err_msg=f"{split} {name}")
+
+
+def test_outcomes_that_the_history_hides_are_empty_in_every_column(tmp_path: Path) -> None:
+    assert main(["export", *SMALL, "policy=random", "profiled={claude-v1: 0}", f"out={tmp_path / 'x'}"]) == 0
+    truth = pd.read_parquet(tmp_path / "x" / "history_truth.parquet").drop(columns=["replication", "history"])
+    hidden = truth["deployment"] == "claude-v1"
+    assert truth[hidden].drop(columns="deployment").isna().all(axis=None)
+    assert truth.loc[~hidden, ["cost_usd", "output_tokens", "confidence"]].notna().all(axis=None)
 
 
 WRONG = {
