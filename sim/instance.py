@@ -26,7 +26,6 @@ from sim.renewing import TokenBucket
 from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, mean_steps, seen, to_sort, unseen_topics, with_steps
-from sim.tasks import Tasks
 from sim.traits import ArrivalsTraits, ServiceTraits
 from sim.truth import (
     capped,
@@ -39,6 +38,7 @@ from sim.truth import (
     tasks_of,
     token_usd,
 )
+from sim.workload.tasks import Tasks
 
 LEAST_LOOP_S = 1.0  # a closed loop is taken to last so long, as its services are not known beforehand
 

@@ -20,8 +20,8 @@ from sim.renewing import Retry as Retry  # noqa: PLC0414 - they are parts of a s
 from sim.renewing import TokenBucket as TokenBucket  # noqa: PLC0414
 from sim.renewing import Window as Window  # noqa: PLC0414
 from sim.scores import Scores
-from sim.tasks import TaskLimits
 from sim.workload import Rows, Workload
+from sim.workload.tasks import TaskLimits
 
 EXHAUSTED = ("lost", "fallback", "wait")
 RESERVE = ("true_cost", "estimate")

@@ -14,9 +14,9 @@ import numpy as np
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.scenario import Scenario
-from sim.tasks import Reward, taken_in_order
 from sim.traits import OrderTraits
 from sim.workload import Rows
+from sim.workload.tasks import Reward, taken_in_order
 
 
 def unseen_topics(scenario: Scenario) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from sim.deployment import Deployment
 from sim.interface import BoolArray, Capped, Estimates, FloatArray, IntArray
-from sim.tasks import Tasks, cached_share
 from sim.workload import Rows, Workload
+from sim.workload.tasks import Tasks, cached_share
 
 Number = TypeVar("Number", bound=np.generic)
 

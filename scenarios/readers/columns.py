@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sim.errors import near, note, unknown
-from sim.rows import SIGNALS
+from sim.workload.rows import SIGNALS
 
 COST, TOKENS = "total_cost", "output_tokens"
 SUFFIXES = (COST, TOKENS, *SIGNALS, "cached_cost", "model_response", "input_tokens")  # the last two are of no use

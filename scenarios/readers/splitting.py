@@ -8,7 +8,7 @@ import pandas as pd
 from scenarios.readers.cells import of
 from scenarios.readers.steps import TASK_COLUMNS
 from sim.interface import BoolArray, IntArray
-from sim.tasks import numbered
+from sim.workload.tasks import numbered
 
 
 def is_history(frame: pd.DataFrame) -> BoolArray:

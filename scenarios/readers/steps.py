@@ -15,7 +15,7 @@ import pandas as pd
 from scenarios.readers.cells import numbers, of, whole_numbers
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
-from sim.tasks import Steps, check_steps, in_order
+from sim.workload.tasks import Steps, check_steps, in_order
 
 CACHED_COST = "cached_cost"
 TASK_COLUMNS = ("task", "step")

@@ -24,8 +24,8 @@ from scenarios.readers.splitting import is_history, split
 from scenarios.readers.steps import read_steps
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
-from sim.rows import MOST_COST_USD, SIGNALS
 from sim.workload import Rows, Workload
+from sim.workload.rows import MOST_COST_USD, SIGNALS
 
 SCORES = ("strict", "clip")
 

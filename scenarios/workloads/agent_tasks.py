@@ -10,8 +10,8 @@ from scenarios.workloads.margins import SEPARATION, with_margins
 from scenarios.workloads.synthetic import N_TOPICS, Questions, Shared, draw_shared, embed
 from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
-from sim.tasks import Reward, Steps, every_step
 from sim.workload import Rows, Workload
+from sim.workload.tasks import Reward, Steps, every_step
 
 
 @dataclass(frozen=True)

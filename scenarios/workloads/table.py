@@ -9,8 +9,8 @@ from scenarios.readers.files import read
 from scenarios.readers.places import located
 from scenarios.readers.unified import build
 from scenarios.workloads.capping import with_columns, with_curve
-from sim.tasks import Reward, every_step
 from sim.workload import Workload
+from sim.workload.tasks import Reward, every_step
 
 
 def table(

@@ -18,8 +18,8 @@ from sim.interface import Policy, reviews
 from sim.scenario import Scenario
 from sim.scores import Scores
 from sim.study.experiment import check_draws
-from sim.tasks import TaskLimits
 from sim.traits import FileTraits, ServiceTraits
+from sim.workload.tasks import TaskLimits
 
 TRACE = "scenarios.workloads.trace.trace"
 UNLIMITED = "scenarios.budgets.Unlimited"

@@ -27,13 +27,13 @@ from sim.interface import (
     Keep,
     Policy,
 )
-from sim.rows import OF_EACH_MODEL
 from sim.scenario import Scenario
 from sim.selection import seen_rows, unseen_topics
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.traits import ServiceTraits
 from sim.truth import Number
+from sim.workload.rows import OF_EACH_MODEL
 from sim.world.call_table import call_frame
 from sim.world.record import frame
 from sim.world.world import simulate

@@ -25,8 +25,6 @@ LAYERS = (
     "sim.scenario",
     "sim.deployment",
     "sim.workload",
-    "sim.rows",
-    "sim.tasks",
     "sim.renewing",
     "sim.scores",
     "sim.traits",
@@ -67,7 +65,7 @@ def test_a_policy_sees_only_the_interface_and_arithmetic(module: str, path: Path
 @pytest.mark.parametrize(("module", "path"), list(modules("scenarios")))
 def test_scenarios_see_the_interface_and_what_a_scenario_is_made_of(module: str, path: Path) -> None:
     ours = {name for name in imported(path) if name.split(".")[0] in OURS and name.split(".")[0] != "scenarios"}
-    made_of = {"sim.scenario", "sim.deployment", "sim.workload", "sim.rows", "sim.tasks"}
+    made_of = {"sim.scenario", "sim.deployment", "sim.workload", "sim.workload.rows", "sim.workload.tasks"}
     assert ours <= {"sim.interface", "sim.errors", *made_of}
 
 

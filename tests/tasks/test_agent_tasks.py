@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from scenarios.workloads.agent_tasks import AGENTS, agent_tasks
-from sim.tasks import Steps, in_order
 from sim.workload import Rows
+from sim.workload.tasks import Steps, in_order
 
 RUNS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "agent_steps.csv"
 needs_runs = pytest.mark.skipif(not RUNS.is_file(), reason="the published runs of agents are not here")

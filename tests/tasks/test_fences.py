@@ -16,7 +16,7 @@ from sim.scenario import Scenario
 from sim.study.contract import causal_fence, counterfactual_fence, history_fence, reset_forgets
 from sim.study.oracles import EstimateCache
 from sim.study.redrawn import World
-from sim.tasks import TaskLimits
+from sim.workload.tasks import TaskLimits
 from sim.world.services.slots import Slots
 from tests.configured import NAMES, QUICK, configured_policy
 

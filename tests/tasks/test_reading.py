@@ -11,8 +11,8 @@ from scenarios.workloads.table import table
 from sim.deployment import Deployment
 from sim.errors import Note
 from sim.instance import realise
-from sim.tasks import Steps, step_fault
 from sim.workload import Rows, Workload
+from sim.workload.tasks import Steps, step_fault
 from sim.world.services.slots import Instant
 from tests.tasks.tiny import scenario
 

@@ -13,7 +13,7 @@ from sim.deployment import Service
 from sim.interface import Decision, Gate, Keep, Policy, Query, State
 from sim.scenario import Retry
 from sim.scores import Scores
-from sim.tasks import Reward, TaskLimits, last_step, mean_step
+from sim.workload.tasks import Reward, TaskLimits, last_step, mean_step
 from sim.world.services.batching import Batching
 from sim.world.services.paged import PagedBatching
 from tests.tasks.tiny import ByStep, run, scenario

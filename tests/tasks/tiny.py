@@ -21,8 +21,8 @@ from sim.interface import Decision, Feedback, Policy, Query, State
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.record.task_checks import check_tasks
-from sim.tasks import Steps
 from sim.workload import Rows, Workload
+from sim.workload.tasks import Steps
 from sim.world.record import frame
 from sim.world.services.slots import Slots
 from sim.world.tasks.table import task_frame

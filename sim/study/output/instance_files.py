@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 
 from sim.instance import Instance
 from sim.interface import BoolArray, EmbeddingArray, Estimates, FloatArray, IntArray
-from sim.rows import Rows
 from sim.selection import seen, unseen_topics
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.output.by_cap import by_cap, capped_truth
 from sim.study.output.instance_columns import BESIDES, FLEET, OF_FLEET, PROGRAM, TABLES, WORDS
 from sim.truth import cost_in_usd, energy_in_j
+from sim.workload.rows import Rows
 
 
 class InstanceFiles:

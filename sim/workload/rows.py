@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sim.interface import BoolArray, EmbeddingArray, FloatArray, IntArray
-from sim.tasks import Steps
+from sim.workload.tasks import Steps
 
 MOST_COST_USD = 1e9
 """Of one query: a sum of costs must be a number, and one that shows each of them."""

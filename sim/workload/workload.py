@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.interface import FloatArray
-from sim.rows import Rows, check_capped, check_rows, check_signals
-from sim.tasks import Reward, check_steps, every_step
-
-__all__ = ["Rows", "Workload"]
+from sim.workload.rows import Rows, check_capped, check_rows, check_signals
+from sim.workload.tasks import Reward, check_steps, every_step
 
 
 @dataclass(frozen=True)
