@@ -15,6 +15,7 @@ import numpy as np
 
 from sim.errors import unknown
 from sim.interface import FloatArray
+from sim.traits import ServiceTraits
 
 TOKEN_PRICES = ("price_input_usd_per_million", "price_output_usd_per_million")
 CACHED_PRICE = "price_cached_input_usd_per_million"
@@ -131,6 +132,12 @@ class Deployment:
     price_per_hour_usd: float = 0.0
     energy_j_per_token: float | None = None
     provenance: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
+
+    @property
+    def total_slots(self) -> float:
+        """How many queries it serves at once: slots x engines x replicas; ``inf`` without a limit."""
+        service = ServiceTraits.of(self.service)
+        return math.inf if service.slots is None else float(service.slots * service.ranks * self.replicas)
 
     def __post_init__(self) -> None:
         """Check every number, and that provenance is whole."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from dataclasses import dataclass
 from functools import partial
@@ -202,7 +201,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     opinions = None if is_exact else scenario.feedback.draw(len(rows), stream(seed, replication, "feedback"))
     setting = Setting(
         fleet=tuple(
-            DeploymentInfo(deployment.name, deployment.model, unit, slots(deployment), account)
+            DeploymentInfo(deployment.name, deployment.model, unit, deployment.total_slots, account)
             for deployment, unit, account in zip(fleet, units, accounts or ("",) * len(fleet), strict=True)
         ),
         budgets=frozen(budgets),
@@ -260,9 +259,3 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
 def patience_s(deployment: Deployment, n_queries: int, rng: np.random.Generator) -> FloatArray | None:
     """Return how long each arrival would wait at a deployment; None for ever."""
     return None if deployment.patience is None else deployment.patience.draw(n_queries, rng)
-
-
-def slots(deployment: Deployment) -> float:
-    """Return how many queries a deployment serves at once: slots x engines x replicas; ``inf`` without a limit."""
-    service = ServiceTraits.of(deployment.service)
-    return math.inf if service.slots is None else float(service.slots * service.ranks * deployment.replicas)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim.deployment import Deployment
-from sim.instance import Instance, slots
+from sim.instance import Instance
 from sim.renewing import Window
 from sim.scenario import Scenario
 from sim.traits import EventTraits, ServiceTraits
@@ -45,7 +45,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "rolls_over": window is not None and window.rollover,
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
-            "slots": [slots(deployment) if deployment.autoscaler is None else math.nan for deployment in fleet],
+            "slots": [deployment.total_slots if deployment.autoscaler is None else math.nan for deployment in fleet],
             "may_overlap": [ServiceTraits.of(deployment.service).may_overlap for deployment in fleet],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],

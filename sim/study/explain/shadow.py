@@ -11,7 +11,7 @@ import pandas as pd
 from sim.assignment.certified import certified
 from sim.assignment.program import solve_linear
 from sim.assignment.rows import Capacity, pooled
-from sim.instance import Instance, slots
+from sim.instance import Instance
 from sim.interface import FloatArray
 from sim.traits import ServiceTraits
 
@@ -115,7 +115,7 @@ def slot_prices(instance: Instance, at_s: FloatArray) -> tuple[FloatArray, Float
         instance.cost[instance.rows],
         instance.setting.budgets,
         accounts=instance.setting.accounts,
-        capacities=[Capacity(k, held[k], window, slots(instance.fleet[k]) * length_s) for k in held],
+        capacities=[Capacity(k, held[k], window, instance.fleet[k].total_slots * length_s) for k in held],
     )
     of_slot = np.full((len(at_s), len(instance.fleet)), np.nan)
     of_slot[:, list(held)] = np.transpose(solution.capacity_prices)
