@@ -247,6 +247,14 @@ def test_a_line_gives_through_the_command_what_it_gives_here(tmp_path: Path) -> 
         assert found == "nan" if pd.isna(value) else type(value)(found) == value, name
 
 
+def test_lines_have_new_models_confidences_preferences_calls_and_scores_that_come_late() -> None:
+    drawn: set[str] = set()
+    each_of(0, 200, True, lambda line: drawn.update(line.keys))
+    feedback = {f"feedback.{name}" for name in ("share", "delay_s", "noise", "flipped")}
+    models = {"profiled", "new_model_share", "new_model_rows", "workload.separation"}
+    assert drawn >= feedback | models | {"max_calls", "workload.path"}  # a table, with preferences
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_option_is_drawn_or_named_as_one_that_cannot_be(group: str) -> None:
     known = {*options(group), *NEEDS_A_FILE.get(group, set()), *FOR_SWEEPS.get(group, set())}
