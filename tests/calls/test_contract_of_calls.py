@@ -23,7 +23,7 @@ from sim.study.contract import (
     reset_forgets,
     score_fence,
 )
-from sim.study.redrawn import world_of
+from sim.study.contract.worlds import world_of
 from sim.world.services.slots import Slots
 from tests.calls.reviewing import keep_last
 from tests.configured import configured_policy

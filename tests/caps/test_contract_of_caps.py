@@ -17,7 +17,7 @@ from scenarios.workloads.synthetic import synthetic
 from sim.interface import Answer, Decision, Feedback, Keep, Policy, Query, Setting, State
 from sim.scenario import Retry, Scenario, Window
 from sim.study.contract import causal_fence, counterfactual_fence, history_fence, reset_forgets
-from sim.study.redrawn import world_of
+from sim.study.contract.worlds import world_of
 from sim.world.services.slots import Slots
 from tests.calls.reviewing import keep_last
 from tests.policies.test_fences import truth

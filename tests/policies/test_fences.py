@@ -23,8 +23,8 @@ from sim.study.contract import (
     purity_of_estimator,
     reset_forgets,
 )
+from sim.study.contract.worlds import world_of
 from sim.study.oracles import EstimateCache
-from sim.study.redrawn import world_of
 from sim.world.services.batching import Batching
 from sim.world.services.slots import Slots
 from tests.configured import NAMES, configured_policy

@@ -17,9 +17,10 @@ from sim.instance import Instance, realise
 from sim.interface import Decision, Feedback, Policy, Query, State
 from sim.scenario import Scenario
 from sim.study.contract import causal_fence, counterfactual_fence
+from sim.study.contract.redrawn import redrawn
+from sim.study.contract.worlds import world_of
 from sim.study.metrics.load import energy_j
 from sim.study.oracles import EstimateCache
-from sim.study.redrawn import redrawn, world_of
 from sim.workload import Rows, Workload
 from sim.world.record import frame
 from sim.world.services.measured import Measured

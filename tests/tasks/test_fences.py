@@ -14,8 +14,8 @@ from scenarios.workloads.agent_tasks import agent_tasks
 from sim.interface import Decision, Policy, Query, State
 from sim.scenario import Scenario
 from sim.study.contract import causal_fence, counterfactual_fence, history_fence, reset_forgets
+from sim.study.contract.worlds import World
 from sim.study.oracles import EstimateCache
-from sim.study.redrawn import World
 from sim.workload.tasks import TaskLimits
 from sim.world.services.slots import Slots
 from tests.configured import NAMES, QUICK, configured_policy

@@ -14,7 +14,7 @@ import pandas as pd
 
 from sim.instance import stream
 from sim.interface import BoolArray, FloatArray, IntArray
-from sim.study.redrawn import GRID_PER_S, World, taken
+from sim.study.contract.worlds import GRID_PER_S, World, taken
 
 MOST_MORE = 5  # steps by which a task that goes on may be longer than it is so far
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import BoolArray, Decision
-from sim.study.redrawn import Made, Told, World
+from sim.study.contract.worlds import Made, Told, World
 
 
 def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made, n_deployments: int) -> BoolArray:

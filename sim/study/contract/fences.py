@@ -16,22 +16,14 @@ import numpy as np
 import pandas as pd
 
 from sim.instance import realise, stream
-from sim.interface import BoolArray, Estimates, IntArray, Policy
+from sim.interface import BoolArray, Policy
 from sim.scenario import Scenario
-from sim.study.offers import answered, kept, offered, told_by_caps
+from sim.study.contract.demands import demand_equal, demand_same, demand_same_run
+from sim.study.contract.offers import answered, kept, offered, told_by_caps
+from sim.study.contract.redrawn import redrawn, redrawn_beyond_caps, with_other_arrivals, with_other_history
+from sim.study.contract.redrawn_tasks import by_place, unearned, with_other_tasks
+from sim.study.contract.worlds import World, chosen, world_of
 from sim.study.oracles import EstimateCache
-from sim.study.redrawn import (
-    Made,
-    Run,
-    World,
-    chosen,
-    redrawn,
-    redrawn_beyond_caps,
-    with_other_arrivals,
-    with_other_history,
-    world_of,
-)
-from sim.study.redrawn_tasks import by_place, unearned, with_other_tasks
 from sim.traits import ServiceTraits
 
 MOST_ROWS = 200  # of which the purity of an estimator is checked
@@ -249,29 +241,3 @@ def purity_of_estimator(fresh: Callable[[], Policy], scenario: Scenario, seed: i
     demand_equal(alone, predict(changed), half, "when later rows are others")
     for row in {0, n // 2, n - 1}:
         demand_equal(alone, predict(chosen(features, np.array([row]))), np.array([row]), "when the row is alone")
-
-
-def demand_same(decisions: Made, others: Made, until_s: float, saw: str) -> None:
-    """Raise AssertionError for the first query up to a time on which two runs decided differently."""
-    in_order = sorted(decisions.items(), key=lambda made: (made[1][0], made[0]))
-    for (number, n_calls), (time_s, decision) in in_order:
-        if time_s <= until_s and others.get((number, n_calls)) != (time_s, decision):
-            what = "decision on" if n_calls == 0 else f"review after {n_calls} call{'s' * (n_calls > 1)} of"
-            raise AssertionError(f"the {what} query {number}, at {time_s:.6g} s, would have been another: {saw}")
-
-
-def demand_same_run(run: Run, other: Run, saw: str) -> None:
-    """Raise AssertionError for the first query on which two runs decided differently, or if their tables differ."""
-    (requests, calls, decisions), (again, calls_again, others) = run, other
-    demand_same(decisions, others, np.inf, f"it saw {saw}")
-    same_calls = calls is calls_again or (calls is not None and calls_again is not None and calls.equals(calls_again))
-    if not (requests.equals(again) and same_calls):
-        raise AssertionError(f"the record depends on {saw}")
-
-
-def demand_equal(estimates: Estimates, others: Estimates, rows: IntArray, when: str) -> None:
-    """Raise AssertionError unless the first of the other estimates are those of ``rows``."""
-    for what, known, other in zip(("quality", "cost"), estimates, others, strict=True):
-        for row, before, after in zip(rows.tolist(), known[rows], other[: len(rows)], strict=True):
-            if not np.array_equal(before, after):
-                raise AssertionError(f"the estimator's {what} of row {row} changes {when}: it looks at other rows")
