@@ -59,6 +59,8 @@ class Instance:
         are.
     preference : array (n_test,) or None
         Weight of quality against cost of each test row.
+    prompt : array (n_test,)
+        Number of each test row's prompt: its own place, unless the workload says which prompts are the same.
     table_row, source : arrays (n_test,), the latter or None
         Row of the workload's file (without one, of its test arrays) and topic of each test row, for the record alone.
     draws : tuple of array (n_queries, n_numbers) or None
@@ -88,6 +90,7 @@ class Instance:
     output_tokens: IntArray | None
     priority: IntArray | None
     due_s: FloatArray | None
+    prompt: IntArray
     table_row: IntArray
     source: np.ndarray[Any, np.dtype[Any]] | None
     draws: tuple[FloatArray | None, ...]
@@ -204,6 +207,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
         priority=test.priority,
         due_s=test.due_s,
+        prompt=frozen(np.arange(len(test))) if test.prompt is None else test.prompt,
         table_row=frozen(np.arange(len(test))) if test.row is None else test.row,
         source=test.source,
         draws=tuple(numbers_of(k, deployment.service) for k, deployment in enumerate(fleet)),

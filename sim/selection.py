@@ -42,13 +42,15 @@ def seen(history: Rows, unseen: Sequence[str]) -> Rows:
 def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator) -> IntArray:
     """Return which test rows arrive, before they are put in order.
 
-    All, a random subset, draws with replacement, or those that the order itself names.
+    All, a random subset, draws with replacement (all alike, or by a law of the order), or those that the order names.
     """
     available = len(scenario.workload.test)
     order = OrderTraits.of(scenario.order)
     if order.arriving is not None:
         return check_named(order.arriving(replication), scenario)
     n_queries = scenario.n_queries or available
+    if order.drawn is not None:
+        return order.drawn(available, n_queries, rng)
     if order.with_replacement:
         return rng.integers(available, size=n_queries)
     if n_queries > available:

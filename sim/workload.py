@@ -48,6 +48,9 @@ class Rows:
         Energy of each answer in joules, at least 0; known with the feedback. NaN for every query of a model without.
     preference : array (n,) or None
         Weight of quality against cost for whoever asks, in [0, 1]: 1 is quality alone. A policy sees it on arrival.
+    prompt : array (n,) of int or None
+        Which prompt each query has: two with the same number have the same prompt, as a cache sees it. None: each row
+        is a prompt of its own. A row that arrives twice is the same prompt both times, whatever stands here.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
     expected_quality : array (n, n_models) or None
@@ -75,6 +78,7 @@ class Rows:
     latency_s: FloatArray | None = None
     energy_j: FloatArray | None = None
     preference: FloatArray | None = None
+    prompt: IntArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""

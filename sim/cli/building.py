@@ -92,6 +92,7 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         new_model_rows=config.new_model_rows,
         feedback=build(config.feedback, "feedback"),
         max_calls=config.max_calls,
+        cache=build(config.cache, "cache") if config.get("cache") else None,
     )
     return {name: replace(scenario, order=order) for name, order in orders.items()}
 

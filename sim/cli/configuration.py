@@ -32,6 +32,7 @@ GROUPS = (
     "window",
     "arrivals",
     "order",
+    "cache",
     "events",
     "metric",
     "experiment",

@@ -72,6 +72,8 @@ def may_exceed(instance: Instance) -> bool:
 
 def unbounded(scenario: Scenario) -> str | None:
     """Return the setting with which no hindsight optimum bounds a run, and what to do about it; None without one."""
+    if scenario.cache is not None:
+        return "a cache answers queries at no cost: use cache=none"
     if scenario.window is not None:
         return "budgets renew themselves: use window=null"
     if scenario.reserve == "estimate":

@@ -13,10 +13,12 @@ def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made,
     """Mark the deployments that each query was offered to (n_queries, n_deployments).
 
     They are the choices of each of its calls in turn up to the one that served it, and all of them if the call was
-    offered more than once.
+    offered more than once. Of a query that a cache answered they are those whose answer it was.
     """
     marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
-    tried = requests.assign(query=requests["id"], place=0) if calls is None else calls
+    cached = (requests["fate"] == "cached").to_numpy()
+    asked = requests[requests["fate"] != "cached"]
+    tried = asked.assign(query=asked["id"], place=0) if calls is None else calls
     is_first_try = (tried["fate"] == "served") & (tried["offered_at_s"] == tried["decided_at_s"])
     n_calls = [0] * len(requests)  # so far
     for number, place, served_by, stops in zip(
@@ -32,6 +34,9 @@ def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made,
             marks[number, choice] = True
             if stops and choice == served_by:
                 break
+    if cached.any():
+        whose = asked[asked["fate"] == "served"].assign(query=asked["id"]) if calls is None else calls[calls["kept"]]
+        marks[cached] = marked(whose, marks.shape)[requests.loc[cached, "answer_of"].to_numpy(dtype=np.int64)]
     return marks
 
 

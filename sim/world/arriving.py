@@ -33,8 +33,10 @@ class Source(Protocol):
         How many queries can be in the system at one time; ``inf`` without a limit.
     """
 
-    following: Query | None
-    most_at_once: float
+    @property
+    def following(self) -> Query | None: ...  # noqa: D102 - see the class
+    @property
+    def most_at_once(self) -> float: ...  # noqa: D102
 
     def begin(self, take: Callable[[Query], None]) -> None:
         """Call ``take`` with each query at its time of arrival, from now on."""

@@ -47,6 +47,11 @@ class Batches:
         elif len(self._gathered) == 1 and self._window_s < math.inf:
             Moment(self._env, self._window_s, DECISIONS, self._number).callbacks.append(self._close_window)
 
+    def close(self) -> None:
+        """Hand over what is gathered, if anything is: nothing can join it any more."""
+        if self._gathered:
+            self._hand_over()
+
     def _close_window(self, event: simpy.Event) -> None:
         if event.value == self._number:  # otherwise that batch was full before its window ended
             self._hand_over()

@@ -11,15 +11,17 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import simpy
 
 from sim.instance import Instance
-from sim.interface import Decision, Estimates, Feedback, Policy, Query, State, reviews
+from sim.interface import Decision, Estimates, Feedback, Hit, Policy, Query, State, reviews
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving
+from sim.world.caching.cache import Cache
 from sim.world.dispatch import Dispatcher, SeveralCalls, Views
 from sim.world.gate import Batches, after
 from sim.world.moment import COMPLETIONS
@@ -98,13 +100,19 @@ class World:
         finish = (self._learn if instance.opinions is None else self._learn_in_part) if learns else None
         end = self._ended if self._goes_on or self._users is not None else None
         self._flows = isinstance(self._scenario.window, TokenBucket)
+        self._cache: Cache | None = None
+        if self._scenario.cache is not None:
+            hear = None if kind.learn_hit is Policy.learn_hit else partial(self._tell, policy.learn_hit)
+            self._source = self._cache = Cache(instance, self._env, self._source, self.table, hear, end)
         self._rounds: Rounds | None = None
         if in_rounds:
             tell = partial(self._tell, policy.learn)
-            self._rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, end)
+            store = None if self._cache is None else self._cache.store
+            self._rounds = Rounds(policy, instance, self._env, name, self.table, self._see, finish, tell, end, store)
             self.dispatcher, self._carry_out = self._rounds.dispatcher, self._rounds.carry_out
         else:
-            self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end)
+            done = finish if self._cache is None else self._cache.storing(finish)
+            self.dispatcher = Dispatcher(name, instance, self._env, self.table, done, end)
             self._carry_out = self.dispatcher.carry_out
         self._views = self.dispatcher.views
 
@@ -142,8 +150,12 @@ class World:
         """Return what is done with each arrival: the least that this run needs."""
         gate = self._policy.gate
         if gate.size > 1:
-            return Batches(self._env, gate, self._source, self._decide_batch).take
-        if self._scenario.decision_s > 0 or self._scenario.measure_decisions:
+            batches = Batches(self._env, gate, self._source, self._decide_batch)
+            if self._cache is not None:
+                self._cache.at_end = batches.close
+            return batches.take
+        takes_time = self._scenario.cache is not None and self._scenario.cache.lookup_s > 0
+        if self._scenario.decision_s > 0 or self._scenario.measure_decisions or takes_time:
             return self._decide_in_its_time
         return self._decide_at_a_level if self._flows else self._decide_at_once
 
@@ -226,7 +238,7 @@ class World:
         energy_j = math.nan if self._energy_j is None else self._energy_j[self._rows[query.id], k]
         return Feedback(query, k, quality, job.cost, now_s - query.arrived_at_s, energy_j)
 
-    def _tell(self, learn: Callable[[Feedback], None], feedback: Feedback) -> None:
+    def _tell(self, learn: Callable[[Any], None], feedback: Feedback | Hit) -> None:
         try:
             learn(feedback)
         except Exception as error:
