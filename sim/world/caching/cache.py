@@ -16,7 +16,6 @@ from sim.instance import Instance
 from sim.interface import Hit, Query
 from sim.world.arriving import Source
 from sim.world.caching.contents import Contents, Stored
-from sim.world.caching.similar import Similar
 from sim.world.gate import after
 from sim.world.moment import ARRIVALS
 from sim.world.record import CACHED, RequestTable
@@ -70,6 +69,8 @@ class Cache:
         self.at_end: Callable[[], None] | None = None
         similar = None
         if rule.similarity is not None:
+            from sim.world.caching.similar import Similar  # and FAISS, which only this needs
+
             known, n_queries = instance.setting.history.features.embeddings, len(instance.rows)
             n_most = n_queries if rule.capacity is None else min(rule.capacity, n_queries)
             similar = Similar(instance.features.embeddings, known, rule.similarity, n_most)

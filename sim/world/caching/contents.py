@@ -9,9 +9,12 @@ import heapq
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sim.scenario import CacheRule
-from sim.world.caching.similar import Similar
+
+if TYPE_CHECKING:
+    from sim.world.caching.similar import Similar
 
 SLACK = 64  # entries that are out of date and do no harm
 
