@@ -17,7 +17,7 @@ import numpy as np
 from sim.instance import realise, stream
 from sim.interface import Estimates, IntArray, Policy
 from sim.scenario import Scenario
-from sim.study.offers import answered, kept, offered
+from sim.study.offers import answered, given_again, kept, offered
 from sim.study.oracles import EstimateCache
 from sim.study.redrawn import Made, chosen, redrawn, with_other_arrivals, with_other_history, world_of
 from sim.traits import ServiceTraits
@@ -63,7 +63,7 @@ def counterfactual_fence(
     world = world_of(fresh().estimator, scenario, seed, estimates)
     requests, calls, decisions = world.run(fresh())
     marks = offered(requests, calls, decisions, len(world.instance.fleet))
-    unscored = None if calls is None else ~kept(calls, marks.shape)
+    unscored = None if calls is None else ~(kept(calls, marks.shape) | given_again(requests, calls, marks.shape))
     again, calls_again, others = redrawn(world, ~marks, costs_too=True, sooner_too=True, unscored=unscored).run(fresh())
     demand_same(decisions, others, np.inf, "it saw the outcome of a deployment that a query was never offered to")
     same_calls = calls is calls_again or (calls is not None and calls_again is not None and calls.equals(calls_again))

@@ -16,7 +16,6 @@ def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made,
     offered more than once. Of a query that a cache answered they are those whose answer it was.
     """
     marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
-    cached = (requests["fate"] == "cached").to_numpy()
     asked = requests[requests["fate"] != "cached"]
     tried = asked.assign(query=asked["id"], place=0) if calls is None else calls
     is_first_try = (tried["fate"] == "served") & (tried["offered_at_s"] == tried["decided_at_s"])
@@ -34,9 +33,16 @@ def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made,
             marks[number, choice] = True
             if stops and choice == served_by:
                 break
+    return marks | given_again(requests, calls, marks.shape)
+
+
+def given_again(requests: pd.DataFrame, calls: pd.DataFrame | None, shape: tuple[int, ...]) -> BoolArray:
+    """Mark the deployments whose stored answer each query got from a cache (n_queries, n_deployments)."""
+    marks, cached = np.zeros(shape, dtype=np.bool_), (requests["fate"] == "cached").to_numpy()
     if cached.any():
-        whose = asked[asked["fate"] == "served"].assign(query=asked["id"]) if calls is None else calls[calls["kept"]]
-        marks[cached] = marked(whose, marks.shape)[requests.loc[cached, "answer_of"].to_numpy(dtype=np.int64)]
+        served = requests[requests["fate"] == "served"]
+        whose = kept(served.assign(query=served["id"], kept=True) if calls is None else calls, shape)
+        marks[cached] = whose[requests.loc[cached, "answer_of"].to_numpy(dtype=np.int64)]
     return marks
 
 
