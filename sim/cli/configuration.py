@@ -15,7 +15,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from sim.cli.own.policies import offered
 from sim.cli.own.words import bring, without_places
@@ -117,9 +117,6 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         if key.rpartition(".")[2] in values:
             raise ValueError(f"unknown key {key!r}; did you mean {key.rpartition('.')[2]}?") from error
         raise ValueError(f"unknown key {key!r}{nearest(key, known)}") from error
-    if config.get("cache") == {}:  # cache=none, like a group that is null, leaves nothing behind
-        with open_dict(config):
-            del config["cache"]
     for key, node in nodes.values():
         put_node(config, key, node)
     follow_moves(config)

@@ -21,7 +21,7 @@ from sim.study.contract import asking_changes_nothing, causal_fence, counterfact
 from sim.study.oracles import EstimateCache
 from sim.study.redrawn import world_of
 from sim.world.services.slots import Slots
-from tests.configured import NAMES, configured_policy
+from tests.configured import MOST_SLOW, configured_policy
 from tests.policies.test_fences import truth
 
 WORKLOAD = synthetic(n_queries=120, n_history=100, n_models=4, dim=8, seed=1)
@@ -54,7 +54,7 @@ def shipped(name: str) -> Callable[[], Policy]:
     return fresh
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MOST_SLOW)
 def test_every_shipped_policy_keeps_the_contract_behind_a_cache(name: str) -> None:
     world = "similar prompts, tokens, and a look-up"
     counterfactual_fence(shipped(name), WORLDS[world], estimates=ESTIMATES[world])

@@ -62,7 +62,12 @@ class Similar:
     def add(self, slot: int, row: int) -> None:
         """Add the prompt of a row, by the slot of its answer."""
         self._row_of[slot] = row
-        self._index.add_with_ids(self._searched[row : row + 1], np.array([slot]))
+        threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1)  # to wake others takes ten times as long as to add one
+        try:
+            self._index.add_with_ids(self._searched[row : row + 1], np.array([slot]))
+        finally:
+            faiss.omp_set_num_threads(threads)
 
     def remove(self, slot: int) -> None:
         """Remove the prompt whose answer is in a slot."""
