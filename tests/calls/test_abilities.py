@@ -12,7 +12,7 @@ from sim.world.record import frame
 from tests.calls.reviewing import run, table_of, world
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "abilities.md"
-STEPS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+STEPS = re.findall(r"```python\n((?:(?!```).)*?class Cascade.*?)```", PAGE.read_text(), flags=re.DOTALL)
 
 
 def cascade(step: str) -> Policy:
