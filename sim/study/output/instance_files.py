@@ -206,7 +206,7 @@ class InstanceFiles:
             "exhausted": scenario.exhausted,
             "reserve": scenario.reserve,
             "estimators": {name: value or "the means of the history" for name, value in estimators.items()},
-            "not_here": "service times, patience, events and windows of budgets: manifest.json has their configuration",
+            "not_here": "service times, patience, events, windows of budgets, caches: manifest.json has their settings",
             "files": {
                 name: {"rows": what, "n_rows": self.n_rows[name], "columns": dict(columns)}
                 for name, (what, columns) in TABLES.items()
