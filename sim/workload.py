@@ -196,6 +196,8 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
         raise ValueError(
             f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query"
         )
+    if rows.prompt is not None and rows.prompt.shape != (len(rows),):
+        raise ValueError(f"{split} prompt has shape {rows.prompt.shape}, not ({len(rows)},): one number per query")
     for scores, of in ((rows.quality, "the score"), (rows.expected_quality, "the expected score")):
         if scores is not None:
             refuse(~((scores >= 0) & (scores <= 1)), scores, of, "in [0, 1]")

@@ -95,6 +95,12 @@ def test_a_cache_of_a_table_answers_prompts_and_not_rows() -> None:
     assert run(Notes(), instance)["fate"].tolist() == ["served", "served", "cached", "cached", "cached"]
 
 
+def test_prompts_are_one_number_per_query() -> None:
+    rows = tiny_rows([[0.5]] * 3, [[1.0]] * 3)
+    with pytest.raises(ValueError, match=r"history prompt has shape \(2,\), not \(3,\): one number per query"):
+        tiny_workload(replace(rows, prompt=np.array([0, 1])))
+
+
 def test_with_a_cache_no_hindsight_optimum_is_a_bound() -> None:
     assert unbounded(scenario(5, 5, Zipf())) is None
     reason = unbounded(replace(scenario(5, 5, Zipf()), cache=LeastRecentlyUsed(5)))
