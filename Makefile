@@ -33,6 +33,7 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.world
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.batching
+	$(BIN)/python -m benchmarks.cache
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.million
 	$(BIN)/python -m benchmarks.azure_day

@@ -26,7 +26,7 @@ WORDS = (
 def took_s(out: Path, cache: Path, *launcher: str) -> tuple[float, float]:
     """Return the seconds, by the clock and of processors, of the whole command, from an empty cache to figures."""
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    words = [*WORDS, *launcher, f"out={out}", f"cache={cache}"]
+    words = [*WORDS, *launcher, f"out={out}", f"store={cache}"]
     subprocess.run([sys.executable, "-m", "sim", *words], check=True, stdout=subprocess.DEVNULL)
     now = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime

@@ -78,6 +78,8 @@ class Instance:
         are.
     preference : array (n_test,) or None
         Weight of quality against cost of each test row.
+    prompt : array (n_test,)
+        Number of each test row's prompt: its own place, unless the workload says which prompts are the same.
     capped_quality : array (n_test, n_deployments, n_caps) or None
         Score of each answer if it is cut at each of the workload's caps, where it is longer than that.
     token_usd : array (n_test, n_deployments, 2) or None
@@ -113,6 +115,7 @@ class Instance:
     output_tokens: IntArray | None
     priority: IntArray | None
     due_s: FloatArray | None
+    prompt: IntArray
     table_row: IntArray
     source: np.ndarray[Any, np.dtype[Any]] | None
     draws: tuple[FloatArray | None, ...]
@@ -237,6 +240,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
         priority=test.priority,
         due_s=test.due_s,
+        prompt=frozen(np.arange(len(test))) if test.prompt is None else test.prompt,
         table_row=frozen(np.arange(len(test))) if test.row is None else test.row,
         source=test.source,
         draws=tuple(numbers_of(k, deployment.service) for k, deployment in enumerate(fleet)),

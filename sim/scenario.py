@@ -142,6 +142,61 @@ class Event(Protocol):
         ...
 
 
+class Eviction(Protocol):
+    """Which stored answer goes first when a cache is full: the state of a cache's rule in one run.
+
+    A prompt is a number; two queries have the same one if their prompts are the same.
+    """
+
+    def asked(self, prompt: int) -> None:
+        """Take note of a look-up for this prompt; where a similar one answered, for the prompt of that."""
+        ...
+
+    def answered(self, prompt: int, deployment: int, cost_usd: float, size: float) -> None:
+        """Take note of an answer that was served: what it cost, and its size in the unit of the capacity."""
+        ...
+
+    def worth(self, prompt: int) -> float:
+        """Return what the answer to a prompt is worth; the least goes first."""
+        ...
+
+    def gone(self, prompt: int, evicted: bool) -> None:
+        """Take note that an answer is stored no more: evicted for a better one, or expired, or never stored."""
+        ...
+
+
+class CacheRule(Protocol):
+    """A cache before the policy; ``scenarios.caches`` has the implementations.
+
+    Attributes
+    ----------
+    capacity, capacity_tokens : int or None
+        How many answers it holds, or how many tokens of prompts and answers; one of the two.
+    similarity : float or None
+        The least cosine between the embeddings of two prompts of which one's answer serves the other; None: prompts
+        must be the same.
+    lookup_s : float
+        How long a look-up takes, whether it finds something or not.
+    expires_s : float or None
+        The age at which an answer is of no use any more; None for never.
+    """
+
+    @property
+    def capacity(self) -> int | None: ...  # noqa: D102 - see the class
+    @property
+    def capacity_tokens(self) -> int | None: ...  # noqa: D102
+    @property
+    def similarity(self) -> float | None: ...  # noqa: D102
+    @property
+    def lookup_s(self) -> float: ...  # noqa: D102
+    @property
+    def expires_s(self) -> float | None: ...  # noqa: D102
+
+    def open(self) -> Eviction:
+        """Return the rule's state at the beginning of a run."""
+        ...
+
+
 @dataclass(frozen=True)
 class Scenario:
     """All that is simulated.
@@ -185,6 +240,8 @@ class Scenario:
         What a task may take, where the workload has tasks.
     max_calls : int
         How many calls a policy may make for one query, in all of its rounds; one that asks for more is an error.
+    cache : CacheRule or None
+        Answers that are kept and given again, before the policy is asked.
     """
 
     workload: Workload
@@ -208,6 +265,7 @@ class Scenario:
     feedback: Scores = Scores()  # noqa: RUF009 - immutable
     max_calls: int = 8
     task: TaskLimits = TaskLimits()  # noqa: RUF009 - immutable
+    cache: CacheRule | None = None
 
     def __post_init__(self) -> None:
         """Check the settings that no part of it checks."""
@@ -220,9 +278,29 @@ class Scenario:
                 f"state_refresh_s is {self.state_refresh_s}; it must be positive, or null for a fresh state"
             )
         check_number("n_queries", self.n_queries, least=1, null="for all test queries")
+        if self.cache is not None and self.workload.test.steps is not None:
+            raise ValueError(
+                "a cache answers queries that stand for themselves, and those here are steps of tasks: cache=none"
+            )
         check_number("decision_s", self.decision_s, least=0, most=MOST_DECISION_S)
         check_number("max_calls", self.max_calls, least=1)
         for model, n_rows in (self.profiled or {}).items():
             check_number(f"profiled.{model}", n_rows, least=0)
         check_number("new_model_share", self.new_model_share, least=0, below=1)
         check_number("new_model_rows", self.new_model_rows, least=0)
+        if self.cache is not None:
+            check_cache(self.cache, self.workload.test)
+
+
+def check_cache(cache: CacheRule, test: Rows) -> None:
+    """Raise ValueError if a cache needs what the queries do not have: embeddings, or the lengths of answers."""
+    if cache.similarity is not None and test.embeddings.shape[1] == 0:
+        raise ValueError(
+            f"cache.similarity is {cache.similarity}, and the workload's embeddings have 0 dimensions; it must be "
+            "null, for the same prompt"
+        )
+    if cache.capacity_tokens is not None and test.output_tokens is None:
+        raise ValueError(
+            f"cache.capacity_tokens is {cache.capacity_tokens}, and the workload has no output tokens; "
+            "give cache.capacity, a number of answers, and cache.capacity_tokens=null"
+        )

@@ -50,7 +50,8 @@ def seen_rows(history: Rows, unseen: Sequence[str]) -> IntArray:
 def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator) -> IntArray:
     """Return which test rows arrive, before they are put in order.
 
-    All, a random subset, draws with replacement, or those that the order itself names. Of tasks, their first steps.
+    All, a random subset, draws with replacement (all alike, or by a law of the order), or those that the order names.
+    Of tasks, their first steps.
     """
     rows = arrivals_of(scenario.workload.test)
     available = len(rows)
@@ -58,6 +59,8 @@ def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator
     if order.arriving is not None:
         return check_named(order.arriving(replication), scenario)
     n_queries = scenario.n_queries or available
+    if order.drawn is not None:
+        return order.drawn(available, n_queries, rng)
     if order.with_replacement:
         return rows[rng.integers(available, size=n_queries)]
     if n_queries > available:

@@ -169,11 +169,15 @@ class OrderTraits(Traits):
         Topics that it brings and that the history must not have.
     arriving : callable or None
         From the replication to the test rows that arrive, for an order that says itself which they are.
+    drawn : callable or None
+        From how many test rows there are, how many queries arrive and a random stream to the rows that arrive
+        (n_queries,), for an order that draws them with replacement by a law of its own.
     """
 
     with_replacement: bool = False
     unseen: Sequence[str] = ()
     arriving: Callable[[int], IntArray] | None = None
+    drawn: Callable[[int, int, Generator], IntArray] | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ GROUPS = (
     "window",
     "arrivals",
     "order",
+    "cache",
     "events",
     "metric",
     "experiment",
@@ -220,6 +221,8 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
         draw_money(line, is_hard, names)
         draw_events(line, names)
         draw_new_models(line, is_hard, names)
+    if line.one_in(5):
+        draw_cache(line)
     draw_order(line, is_hard)
     draw_calls(line, names)
     groups["metric"] = tuple(sorted({pick(*options("metric")) for _ in range(2)}))
@@ -340,6 +343,18 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     keys["reserve"] = pick("true_cost", "true_cost", "estimate")
 
 
+def draw_cache(line: Drawing) -> None:
+    """Draw a cache before the policy; prompts come again where the order draws with replacement."""
+    pick, keys = line.pick, line.keys
+    if line.choose("cache") == "none":
+        return
+    keys["cache.capacity"] = pick(1, 3, 20, None)
+    keys["cache.capacity_tokens"] = None if keys["cache.capacity"] else pick(500, 5000)
+    keys["cache.similarity"] = pick(None, None, 0.5, 0.9, 1.0)
+    keys["cache.lookup_s"] = pick(0.0, 0.0, 0.25, 3.0)
+    keys["cache.expires_s"] = pick(None, None, 0.5, 5.0)
+
+
 def draw_order(line: Drawing, is_hard: bool) -> None:
     """Draw in which order queries arrive, and which of them do."""
     pick, groups, keys = line.pick, line.groups, line.keys
@@ -348,7 +363,7 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
         unfit |= {"density_up", "density_down", "adversarial_prefix"}
     able = [name for name in options("order") if name not in unfit]
     topics = () if is_hard else topics_of(keys)
-    money = ("window", "events", "experiment")
+    money = ("window", "events", "experiment", "cache")
     if not any(group in groups for group in money) and keys["reserve"] == "true_cost" and line.one_in(30):
         able = ["worst_of"]
     order = line.choose("order", *able, "given", "given")
@@ -359,7 +374,7 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
     elif not is_hard and line.one_in(8):
         keys["unseen"] = (pick(*topics),)
     if not is_hard and order not in ("late_topic", "worst_of") and line.one_in(3):
-        keys["n_queries"] = pick(30, 50, *((400,) if order == "resampled" else ()))
+        keys["n_queries"] = pick(30, 50, *((400,) if order in ("resampled", "zipf", "power") else ()))
 
 
 def draw_events(line: Drawing, names: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ def assembled(groups: Mapping[str, str | tuple[str, ...]], keys: Plain) -> Plain
         if group in SEVERAL:
             parts = [node(group, option) for option in ([chosen] if isinstance(chosen, str) else chosen)]
             config[group] = {name: copy.deepcopy(value) for part in parts for name, value in part.items()}
-        elif group not in BASES:
+        elif group not in BASES and not (group == "cache" and chosen == "none"):  # which leaves nothing
             config[group] = copy.deepcopy(node(group, str(chosen)))
     for key, value in keys.items():
         *path, last = key.lstrip("~+").split(".")

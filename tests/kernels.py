@@ -25,6 +25,7 @@ TESTS = (
     "tests/policies/test_steward.py",
     "tests/policies/test_box_minimum.py",
     "tests/study/test_statistics.py",
+    "tests/caching/test_similar.py",
 )
 COMPARED = "tests/policies/test_everywhere.py"  # runs under all of the settings by itself
 IN_USE = (

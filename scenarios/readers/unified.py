@@ -99,6 +99,7 @@ def build(
     priority = faults.of(lambda: whole_numbers(frame, "priority") if "priority" in frame.columns else None)
     due_s = faults.of(lambda: deadlines_s(frame) if "due_s" in frame.columns else None)
     preference = faults.of(lambda: preferences(frame) if "preference" in frame.columns else None)
+    prompt = prompts(frame)
     faults.tell()
     assert parts is not None  # or it was among the faults; likewise the others
     assert vectors is not None
@@ -123,10 +124,22 @@ def build(
             energy_j=None if energy_j is None else energy_j[chosen],
             preference=None if preference is None else preference[chosen],
             steps=None if steps is None else steps[chosen],
+            prompt=None if prompt is None else prompt[chosen],
         )
 
     from_file = [] if embeddings in (None, HASHING) else [embeddings]
     return Workload(tuple(names), rows(history), rows(test), tuple(located(str(file)) for file in [*files, *from_file]))
+
+
+def prompts(frame: pd.DataFrame) -> IntArray | None:
+    """Return a number for each row's prompt (n_rows,), the same for the same text; None without prompts.
+
+    A row without a prompt has one of its own.
+    """
+    if "prompt" not in frame.columns:
+        return None
+    number: IntArray = pd.factorize(frame["prompt"])[0].astype(np.int64)
+    return np.where(number < 0, len(frame) + np.arange(len(frame)), number)
 
 
 def check_complete(frame: pd.DataFrame, names: Sequence[str], exclude: Sequence[str]) -> bool:

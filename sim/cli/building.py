@@ -93,6 +93,7 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         feedback=build(config.feedback, "feedback"),
         max_calls=config.max_calls,
         task=build(config.task, "task"),
+        cache=build(config.cache, "cache") if config.get("cache") else None,
     )
     return {name: replace(scenario, order=order) for name, order in orders.items()}
 

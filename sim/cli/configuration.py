@@ -31,6 +31,7 @@ GROUPS = (
     "window",
     "arrivals",
     "order",
+    "cache",
     "events",
     "metric",
     "experiment",

@@ -18,7 +18,7 @@ from sim.interface import Policy, reviews
 from sim.scenario import Scenario
 from sim.scores import Scores
 from sim.study.experiment import check_draws
-from sim.traits import FileTraits, ServiceTraits
+from sim.traits import FileTraits, OrderTraits, ServiceTraits
 from sim.workload.tasks import TaskLimits
 
 TRACE = "scenarios.workloads.trace.trace"
@@ -58,6 +58,7 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         )
     if config.get("warm_up") is not None and not config.get("metric"):
         yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
+    yield from about_cache(scenario)
     if scenario.feedback != Scores() and not any(learns(policy) for policy in policies.values()):
         yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from outcomes"
     yield from about_tasks(scenario)
@@ -75,6 +76,18 @@ def about_tasks(scenario: Scenario) -> Iterator[str]:
     """Yield what limits of tasks do without tasks."""
     if scenario.workload.test.steps is None and scenario.task != TaskLimits():
         yield "task.budget_usd and task.deadline_s do nothing, as the workload has no tasks"
+
+
+def about_cache(scenario: Scenario) -> Iterator[str]:
+    """Yield that a cache for the same prompt does nothing where none comes twice."""
+    cache, test, order = scenario.cache, scenario.workload.test, OrderTraits.of(scenario.order)
+    if cache is None or cache.similarity is not None or order.with_replacement:
+        return
+    if test.prompt is None or len(np.unique(test.prompt)) == len(test):
+        yield (
+            "cache= answers nothing, as no prompt comes twice; draw some again and again with order=zipf, or let "
+            "similar ones count with cache.similarity=0.95"
+        )
 
 
 def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:

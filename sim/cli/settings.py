@@ -47,7 +47,7 @@ class Settings:
     confidence: float
     moments: int
     axes: Mapping[str, Any]
-    cache: str | None
+    store: str | None
     service: str
     requests: str
     name: str

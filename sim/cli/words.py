@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-OPTIONAL = ("window", "events", "estimator", "metric", "experiment")  # groups of which nothing need be chosen
+OPTIONAL = ("window", "cache", "events", "estimator", "metric", "experiment")  # groups of which nothing need be chosen
 COMPARISON = re.compile("[<>]")
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from sim.interface.arrays import FloatArray
-from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Keep, Query, State
+from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Hit, Keep, Query, State
 from sim.interface.setting import Features, History, Setting
 
 
@@ -93,6 +93,9 @@ class Policy(ABC):
 
     def learn_score(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
         """Take note of a score that came after ``learn`` heard of the rest of an outcome; by default ignore it."""
+
+    def learn_hit(self, hit: Hit) -> None:  # noqa: B027 - optional, so not abstract
+        """Take note of a query that a cache has answered, of which nothing else is heard; by default ignore it."""
 
 
 def reviews(policy: Policy) -> bool:

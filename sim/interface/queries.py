@@ -217,6 +217,32 @@ class Feedback(NamedTuple):
     energy_j: float = math.nan
 
 
+class Hit(NamedTuple):
+    """A query that a cache has answered, so that the policy was not asked; what the answer is worth is not told.
+
+    Parameters
+    ----------
+    query : Query
+    deployment : int
+        Whose answer it is; of a combination, the one that was named first.
+    similarity : float
+        Cosine between the embeddings of this prompt and of the one that was answered; 1 where they are the same.
+    answer_of : int
+        Id of the query whose answer it is.
+    age_s : float
+        Time since the answer was stored.
+    latency_s : float
+        From arrival to the answer: the look-up.
+    """
+
+    query: Query
+    deployment: int
+    similarity: float
+    answer_of: int
+    age_s: float
+    latency_s: float
+
+
 class Gate(NamedTuple):
     """How many queries a policy wants to see at once.
 

@@ -95,7 +95,9 @@ def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
         served_share = policies["served"].sum() / policies["arrived"].sum()
         cost = f"{plus_minus(*mean_interval(policies[total_cost(policies)].tolist()))} USD"
         of_optimum = f" That is {listed([part for part in (share, of_bayes) if part])}." if share else ""
-        rest = f" It serves {served_share:.0%} of the queries and costs {cost}."
+        cached = policies["cached"].sum() / policies["arrived"].sum() if "cached" in policies else 0.0
+        of_cache = f", a cache answers {cached:.0%}, and that costs" if cached else " and costs"
+        rest = f" It serves {served_share:.0%} of the queries{of_cache} {cost}."
         return f"{best} gets a quality of {amount}.{of_optimum}{rest}"
     baseline = "random" if "random" in intervals and best != "random" else min(intervals, key=lambda n: intervals[n][0])
     times = f"{mean / intervals[baseline][0]:.3g} times {baseline}'s" if intervals[baseline][0] > 0 else ""

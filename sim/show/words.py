@@ -92,6 +92,8 @@ def scenario(config: Mapping[str, Any]) -> str:
         f"budget {part(config.get('budget'))}",
         f"arrivals {part(config.get('arrivals'))}",
     ]
+    if config.get("cache"):
+        words.append(f"cache {part(config['cache'])}")
     if config.get("window"):
         words.append(f"window {part(config['window'])}")
     if config.get("events"):

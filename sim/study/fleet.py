@@ -75,6 +75,8 @@ def unbounded(scenario: Scenario) -> str | None:
     """Return the setting with which no hindsight optimum bounds a run, and what to do about it; None without one."""
     if scenario.workload.test.steps is not None:
         return "queries are steps of tasks, whose cost and number depend on the policy: use a workload without tasks"
+    if scenario.cache is not None:
+        return "a cache answers queries at no cost: use cache=none"
     if scenario.window is not None:
         return "budgets renew themselves: use window=null"
     if scenario.reserve == "estimate":

@@ -22,6 +22,7 @@ from sim.interface import (
     Estimates,
     Feedback,
     FloatArray,
+    Hit,
     IntArray,
     Keep,
     Policy,
@@ -191,9 +192,13 @@ class Watched(Policy):
         """Pass it on."""
         self._policy.learn_score(feedback)
 
-    def decided_at_s(self) -> list[float]:
-        """Return when each query was decided on, in order of arrival."""
-        return [now_s for _, (now_s, _, _) in sorted(self._noted.items())]
+    def learn_hit(self, hit: Hit) -> None:
+        """Pass it on."""
+        self._policy.learn_hit(hit)
+
+    def decided(self) -> dict[int, tuple[float, Decision]]:
+        """Return when each query was decided on, and what, by its number; a cache may have answered the others."""
+        return {number: (now_s, decision) for number, (now_s, _, decision) in sorted(self._noted.items())}
 
     def decisions(self) -> list[Decision]:
         """Return what was decided, in order of arrival."""

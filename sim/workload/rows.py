@@ -51,6 +51,9 @@ class Rows:
     capped_quality : array (n, n_models, n_caps) or None
         Score in [0, 1] of each answer if it is cut at each of ``Workload.caps`` output tokens; not looked at where the
         answer is no longer than that. None where nobody knows.
+    prompt : array (n,) of int or None
+        Which prompt each query has: two with the same number have the same prompt, as a cache sees it. None: each row
+        is a prompt of its own. A row that arrives twice is the same prompt both times, whatever stands here.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
     steps : Steps or None
@@ -82,6 +85,7 @@ class Rows:
     preference: FloatArray | None = None
     steps: Steps | None = None
     capped_quality: FloatArray | None = None
+    prompt: IntArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -148,6 +152,8 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
         raise ValueError(
             f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query"
         )
+    if rows.prompt is not None and rows.prompt.shape != (len(rows),):
+        raise ValueError(f"{split} prompt has shape {rows.prompt.shape}, not ({len(rows)},): one number per query")
     for scores, of in ((rows.quality, "the score"), (rows.expected_quality, "the expected score")):
         if scores is not None:
             refuse(~((scores >= 0) & (scores <= 1)), scores, of, "in [0, 1]")

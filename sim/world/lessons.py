@@ -9,11 +9,12 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import simpy
 
 from sim.instance import Instance
-from sim.interface import Feedback, Policy
+from sim.interface import Feedback, Hit, Policy
 from sim.world.bill import Worth
 from sim.world.gate import after
 from sim.world.moment import COMPLETIONS
@@ -37,6 +38,8 @@ class Lessons:
     ----------
     finish : callable or None
         To be called with each job and the time at its completion; None if the policy learns nothing.
+    hit : callable or None
+        To be called with what a cache has answered; None if the policy does not want to hear of it.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Lessons:
         self._delay_s = instance.scenario.feedback.delay_s
         self._of_task: defaultdict[int, list[Feedback]] = defaultdict(list)  # by number; those without an end yet
         kind = type(policy)
+        self.hit = None if kind.learn_hit is Policy.learn_hit else partial(self._pass_on, policy.learn_hit)
         self.finish: Finish | None = None
         if kind.learn is not Policy.learn or kind.learn_score is not Policy.learn_score:
             in_part = self._of_step if instance.tasks is not None else self._in_part
@@ -124,7 +128,7 @@ class Lessons:
     def _score(self, feedback: Feedback) -> None:
         self._pass_on(self._policy.learn_score, feedback)
 
-    def _pass_on(self, learn: Callable[[Feedback], None], feedback: Feedback) -> None:
+    def _pass_on(self, learn: Callable[[Any], None], feedback: Feedback | Hit) -> None:
         try:
             learn(feedback)
         except Exception as error:

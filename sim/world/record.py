@@ -31,8 +31,9 @@ FATES = (
     "abandoned",  # left the queue
     "timed_out",
     "failed",  # the deployment was or went down
+    "cached",  # answered by a cache
 )
-PENDING, SERVED, DECLINED, EXHAUSTED, REJECTED, TOO_LONG, ABANDONED, TIMED_OUT, FAILED = range(len(FATES))
+PENDING, SERVED, DECLINED, EXHAUSTED, REJECTED, TOO_LONG, ABANDONED, TIMED_OUT, FAILED, CACHED = range(len(FATES))
 NOWHERE = -1
 
 COLUMNS = {
@@ -60,6 +61,9 @@ COLUMNS = {
     "output_tokens": "Int64",
     "max_output_tokens": "Int64",
     "energy_j": "float64",
+    "answer_of": "Int64",
+    "saved_usd": "float64",
+    "saved_s": "float64",
 }
 """The columns of the request table as a DataFrame, in order, with their pandas types."""
 
@@ -110,6 +114,8 @@ class RequestTable:
         Of the same run; None where each query takes one call.
     quality : dict of int to float
         Quality of the queries, by number, whose user got something else than the answer of one deployment.
+    answer_of : dict of int to int
+        Of the queries that a cache answered, by number: the query whose answer they got, which was served.
     caps : dict of int to int
         At how many output tokens the answer is cut, by number, of those whose decision said so.
     """
@@ -139,6 +145,7 @@ class RequestTable:
         self.tasks: TaskTable | None = None
         self.calls: CallTable | None = None
         self.quality: dict[int, float] = {}
+        self.answer_of: dict[int, int] = {}
         self.caps: dict[int, int] = {}
 
     @property
@@ -182,11 +189,12 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
 
     Rows and topics are joined here, as neither the world nor a policy sees them. A query that was not served has
     quality 0, cost 0 (unless it took several calls) and neither output tokens nor energy. Of a query that was tried
-    several times, the row speaks of the last try; of one that took several calls, of the one that was kept.
+    several times, the row speaks of the last try; of one that took several calls, of the one that was kept. A query
+    that a cache answered was not served: it has the quality of what it got, and names the query that this was for.
     """
     rows, n = np.array(table.row, dtype=np.int64), len(table.row)
     columns = of_tries(table, n, instance)
-    n_calls: IntArray = (np.asarray(table.fate)[:n] != DECLINED).astype(np.int64)
+    n_calls: IntArray = (~np.isin(np.asarray(table.fate)[:n], (DECLINED, CACHED))).astype(np.int64)
     if table.calls is not None:
         query = np.asarray(table.calls.query)[: table.calls.size]
         n_calls = np.bincount(query, minlength=n)
@@ -194,7 +202,7 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         columns["cost_usd"] = np.bincount(query, weights=of_calls["cost_usd"], minlength=n)
     for number, quality in table.quality.items():
         columns["quality"][number] = quality
-    columns |= {
+    columns |= savings(table, columns) | {
         "id": np.arange(n),
         "row": instance.table_row[rows],
         "source": topics(instance, rows),
@@ -205,6 +213,25 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         "explored": np.asarray(table.explored, dtype=np.bool_)[:n],
     }
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def savings(table: RequestTable, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that speak of answers from a cache: whose they were, and what they once cost and took."""
+    n_queries = len(table.row)
+    hits, queries = (
+        np.fromiter(each, np.int64, len(table.answer_of)) for each in (table.answer_of, table.answer_of.values())
+    )
+    answer_of, is_missing = np.zeros(n_queries, np.int64), np.ones(n_queries, np.bool_)
+    saved_usd, saved_s = np.full(n_queries, np.nan), np.full(n_queries, np.nan)
+    latency_s = columns["ended_at_s"] - np.asarray(table.arrived_at_s)[:n_queries]
+    answer_of[hits], is_missing[hits] = queries, False
+    saved_usd[hits] = columns["cost_usd"][queries]
+    saved_s[hits] = latency_s[queries] - latency_s[hits]
+    return {
+        "answer_of": pd.arrays.IntegerArray(answer_of, is_missing),
+        "saved_usd": saved_usd,
+        "saved_s": saved_s,
+    }
 
 
 def whole_numbers(values: Sequence[int] | IntArray | None, n: int) -> pd.arrays.IntegerArray:

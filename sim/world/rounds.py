@@ -51,6 +51,8 @@ class Rounds:
         Called with its number and the time whenever a query has met its fate.
     purses : Purses or None
         The budgets of tasks, where queries are steps of tasks.
+    store : callable or None
+        Called with what each user got, for a cache; see ``sim.world.caching.cache.Cache.store``.
 
     Attributes
     ----------
@@ -71,6 +73,7 @@ class Rounds:
         tell: Callable[[Feedback], None],
         end: Callable[[int, float], None] | None,
         purses: Purses | None = None,
+        store: Callable[[int, Sequence[int], float, int, float], None] | None = None,
     ) -> None:
         self._review = policy.review
         self._env = env
@@ -81,13 +84,14 @@ class Rounds:
         self._tell = tell
         self._end = end
         self._instance = instance
+        self._store = store
         self._scenario = instance.scenario
         self._max_calls = instance.scenario.max_calls
         self._decision_s = instance.scenario.decision_s
         self._measures = instance.scenario.measure_decisions
         self._may_combine = instance.scenario.workload.combined is not None
         self._rows = table.row
-        self._quality = instance.quality
+        self._quality, self._cost_usd = instance.quality, instance.cost_usd
         self._confidence = None if instance.confidence is None else instance.confidence.data
         self._n_deployments = len(instance.fleet)
         self._under_way: dict[int, Asked] = {}  # by the number of each call that is
@@ -207,7 +211,20 @@ class Rounds:
         table.finished_at_s[number] = now_s
         if len(places) > 1:
             self._combine(asked, places)
+        if self._store is not None:
+            kept = [asked.answers[place] for place in places]
+            n_tokens = sum(answer.output_tokens for answer in kept)
+            self._store(number, [answer.deployment for answer in kept], self._paid_usd(asked), n_tokens, now_s)
         self._leave(asked, places[0] if len(places) == 1 else None, now_s)
+
+    def _paid_usd(self, asked: Asked) -> float:
+        """Return what all calls of a query have cost in USD."""
+        calls, row, paid_usd = self.calls, self._rows[asked.number], 0.0
+        for call, answer in zip(asked.calls, asked.answers, strict=True):
+            if answer.came:
+                charged_usd = calls.cost_usd[call]
+                paid_usd += self._cost_usd[row, answer.deployment] if math.isnan(charged_usd) else charged_usd
+        return float(paid_usd)
 
     def _combine(self, asked: Asked, places: Sequence[int]) -> None:
         """Note what a combination is worth."""

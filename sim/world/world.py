@@ -19,6 +19,7 @@ from sim.interface import Decision, Estimates, Policy, Query, State, reviews
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving, beginning, made
+from sim.world.caching.cache import Cache
 from sim.world.dispatch import Dispatcher, SeveralCalls, Views
 from sim.world.gate import Batches, after
 from sim.world.lessons import Lessons
@@ -96,23 +97,31 @@ class World:
         self._flows = isinstance(self._scenario.window, TokenBucket)
         end = self._ended if self._goes_on or instance.think_s is not None or purses is not None else None
         finish = self._lessons.finish
+        self._users: Users | None = None
+        self._cache: Cache | None = None
+        if purses is None:
+            self._source = self._loop(arriving(instance, estimates), self.table)
+        if self._scenario.cache is not None:
+            self._source = self._cache = Cache(
+                instance, self._env, self._source, self.table, self._lessons.hit, end, self._lessons.quality
+            )
         self._rounds: Rounds | None = None
         if clock is not None:
             tell = self._lessons.tell
-            self._rounds = Rounds(policy, instance, clock, name, self.table, self._see, finish, tell, end, purses)
+            store = None if self._cache is None else self._cache.store
+            self._rounds = Rounds(
+                policy, instance, clock, name, self.table, self._see, finish, tell, end, purses, store
+            )
             self.dispatcher, self._carry_out = self._rounds.dispatcher, self._rounds.carry_out
         else:
-            self.dispatcher = Dispatcher(name, instance, self._env, self.table, finish, end, purses=purses)
+            done = finish if self._cache is None else self._cache.storing(finish)
+            self.dispatcher = Dispatcher(name, instance, self._env, self.table, done, end, purses=purses)
             self._carry_out = self.dispatcher.carry_out
         self._views = self.dispatcher.views
         self._batches: Batches | None = None
-        self._users: Users | None = None
         self._steps: Steps | None = None
-        self._source = self._open_source(estimates) if purses is None else self._open_tasks(estimates, purses)
-
-    def _open_source(self, estimates: Estimates) -> Source:
-        """Return where queries come from."""
-        return self._loop(arriving(self._instance, estimates), self.table)
+        if purses is not None:
+            self._source = self._open_tasks(estimates, purses)
 
     def _open_tasks(self, estimates: Estimates, purses: Purses) -> Source:
         """Return where the steps of tasks come from; the tasks themselves come as queries do."""
@@ -171,8 +180,11 @@ class World:
         gate = self._policy.gate
         if gate.size > 1:
             self._batches = Batches(self._env, gate, self._source, self._decide_batch)
+            if self._cache is not None:
+                self._cache.at_hit = self._batches.recheck
             return self._batches.take
-        if self._scenario.decision_s > 0 or self._scenario.measure_decisions:
+        takes_time = self._scenario.cache is not None and self._scenario.cache.lookup_s > 0
+        if self._scenario.decision_s > 0 or self._scenario.measure_decisions or takes_time:
             return self._decide_in_its_time
         return self._decide_at_a_level if self._flows else self._decide_at_once
 

@@ -18,7 +18,7 @@ VERBS = {
     "ratio": ["sizes=[15]", "min_replications=2", "max_replications=2", "policy=[greedy_cost]", "order=[random]"],
     "explain": ["replications=1", "moments=2", "policy=[greedy_cost]"],
     "plan": ["targets=['served_share>=0.01']", "min_replications=2", "max_replications=2"],
-    "sweep": ["seed=0,1", "replications=1", "cache=null", "policy=[greedy_cost]"],
+    "sweep": ["seed=0,1", "replications=1", "store=null", "policy=[greedy_cost]"],
     "check": ["policy=[greedy_cost]"],
 }
 WITHOUT_GROUPS = ("validate", "fit", "report", "diff")

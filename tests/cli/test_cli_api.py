@@ -51,7 +51,7 @@ def test_sweep_gives_the_table_that_the_command_writes_and_keeps_nothing(
     words = [*TWO, "n_queries=60,120"]
     table = sweep(*words)
     assert list(tmp_path.iterdir()) == []
-    assert main(["sweep", *words, "cache=null", "out=s"]) == 0
+    assert main(["sweep", *words, "store=null", "out=s"]) == 0
     written = pd.read_parquet("s/sweep.parquet")
     pd.testing.assert_frame_equal(table.drop(columns="wall_s"), written.drop(columns="wall_s"))
 

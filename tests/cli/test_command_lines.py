@@ -84,7 +84,11 @@ def hold_fates(requests: pd.DataFrame, instance: Instance, takes_calls: bool) ->
     assert served[TIMES].notna().all(axis=None)
     steps = np.diff(served[TIMES[:-1]].to_numpy(), axis=1)
     assert (steps >= -1e-9 * (1 + served["ended_at_s"].to_numpy()[:, None])).all()
-    lost = requests[requests["fate"] != "served"]
+    cached = requests[requests["fate"] == "cached"]
+    assert (cached["cost_usd"] == 0).all()
+    assert (cached["ended_at_s"] >= cached["arrived_at_s"]).all()
+    assert set(cached["answer_of"]) <= set(served["id"])
+    lost = requests[~requests["fate"].isin(["served", "cached"])]
     assert lost["finished_at_s"].isna().all()
     assert (lost[["quality"] if takes_calls else ["quality", "cost_usd"]] == 0).all(axis=None)
     assert not (lost["fate"].isin(["exhausted", "rejected"]) & lost["started_at_s"].notna()).any()

@@ -22,6 +22,8 @@ BASES: dict[str, list[str]] = {
     "users": [*SMALL, "fleet=batching", "arrivals=closed_loop", "budget=uniform", "policy=batch_split"],
     "bucket": [*SMALL, "window=bucket", "arrivals=piecewise", "events=[budget_cut,price_change]", "policy=awy_dynamic"],
     "token prices": [*SMALL, "fleet=autoscaled", "arrivals=batches", "budget=extreme", "policy=latency_priced"],
+    "cache": [*SMALL, "cache=gdsf", "order=[zipf]", "metric=cache", "policy=least_loaded"],
+    "cache by tokens": [*SMALL, "cache=lru", "cache.capacity=null", "cache.capacity_tokens=900", "order=[power]"],
     "hard": [
         "workload=long_then_short",
         "workload.n_long=20",

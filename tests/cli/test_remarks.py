@@ -204,6 +204,6 @@ def test_the_command_prints_each_note_in_one_line_and_goes_on(
     assert capsys.readouterr().err == line
     for launcher in ("basic", "joblib"):
         assert (
-            main(["sweep", *words, "seed=1,2", f"launcher={launcher}", "cache=null", f"out={tmp_path / launcher}"]) == 0
+            main(["sweep", *words, "seed=1,2", f"launcher={launcher}", "store=null", f"out={tmp_path / launcher}"]) == 0
         )
         assert capsys.readouterr().err == line

@@ -26,7 +26,7 @@ VERBS = {
               "max_replications=2"],
     "explain": ["explain", *SMALL, "policy=[random,greedy_perf]", "replications=2", "moments=4"],
     "sweep": ["sweep", *SMALL[1:], "n_queries=30,60", "budget=uniform,weighted", "workload.n_queries=80",
-              "policy=[random,greedy_cost]", "replications=2", "cache=null"],
+              "policy=[random,greedy_cost]", "replications=2", "store=null"],
     "plan": ["plan", *SMALL[:2], "workload.n_models=2", "workload.dim=8", "fleet=timed", "fleet.service.slots=1",
              "arrivals.rate_per_s=5", "targets=[p95_ttft_s<=9,cost_per_1k_usd<=50]", "min_replications=3",
              "max_replications=6"],

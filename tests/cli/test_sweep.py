@@ -40,7 +40,7 @@ from sim.world.services.slots import Instant
 from tests.worlds import tiny_rows, tiny_scenario, tiny_workload
 
 SMALL = ["workload.n_queries=60", "workload.n_history=40", "workload.n_models=3", "workload.dim=4", "metric=[]"]
-QUICK = [*SMALL, "policy=[random,port_fallback]", "replications=2", "cache=null"]
+QUICK = [*SMALL, "policy=[random,port_fallback]", "replications=2", "store=null"]
 
 
 def ten_queries() -> Scenario:
@@ -463,7 +463,7 @@ def test_a_point_is_the_comparison_of_its_configuration(tmp_path: Path) -> None:
 def test_two_processes_give_what_one_gives_bit_for_bit(tmp_path: Path) -> None:
     words = ["sweep", *SMALL, "policy=[random,port,model_perf]", "replications=2", "n_queries=30,60", "fleet.size=2,3"]
     for name, launcher in (("one", ["launcher=basic"]), ("two", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"])):
-        assert main([*words, *launcher, f"out={tmp_path / name}", f"cache={tmp_path / f'cache {name}'}"]) == 0
+        assert main([*words, *launcher, f"out={tmp_path / name}", f"store={tmp_path / f'cache {name}'}"]) == 0
     pd.testing.assert_frame_equal(table_of(tmp_path / "one"), table_of(tmp_path / "two"), check_exact=True)
     kept = [sorted(path.name for path in (tmp_path / f"cache {name}").iterdir()) for name in ("one", "two")]
     assert kept[0] == kept[1] != []
@@ -472,7 +472,7 @@ def test_two_processes_give_what_one_gives_bit_for_bit(tmp_path: Path) -> None:
 def test_a_kept_prediction_changes_no_bit(tmp_path: Path) -> None:
     words = ["sweep", *SMALL, "policy=[knn_threshold,port]", "replications=1", "n_queries=30,60"]
     for name, cache in (("without", "null"), ("cold", tmp_path / "cache"), ("warm", tmp_path / "cache")):
-        assert main([*words, f"cache={cache}", f"out={tmp_path / name}"]) == 0
+        assert main([*words, f"store={cache}", f"out={tmp_path / name}"]) == 0
     pd.testing.assert_frame_equal(table_of(tmp_path / "without"), table_of(tmp_path / "cold"), check_exact=True)
     pd.testing.assert_frame_equal(table_of(tmp_path / "without"), table_of(tmp_path / "warm"), check_exact=True)
 
@@ -565,7 +565,7 @@ def test_a_data_file_that_changed_makes_another_sweep(tmp_path: Path, capsys: py
     table.write_text("\n".join(["prompt,split,a,a|total_cost,b,b|total_cost", *rows]))
     np.save(tmp_path / "e.npy", np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32))
     words = ["sweep", "workload=table", f"workload.path={table}", f"workload.embeddings={tmp_path / 'e.npy'}"]
-    words += ["policy=random", "n_queries=5,10", "cache=null", f"out={tmp_path / 'o'}", "replications=1"]
+    words += ["policy=random", "n_queries=5,10", "store=null", f"out={tmp_path / 'o'}", "replications=1"]
     assert main(words) == 0
     table.write_text(table.read_text().replace("0.2", "0.3"))
     capsys.readouterr()

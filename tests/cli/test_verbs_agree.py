@@ -16,7 +16,7 @@ VERBS = {
     "compare": [*SMALL, "policy=[port_exact]", "replications=1"],
     "explain": [*SMALL, "policy=port_exact", "replications=1", "moments=2"],
     "ratio": [*SMALL, "policy=port_exact", "sizes=[null]", "min_replications=2", "max_replications=2"],
-    "sweep": [*SMALL, "policy=port_exact", "replications=1", "seed=0,1", "cache=null"],
+    "sweep": [*SMALL, "policy=port_exact", "replications=1", "seed=0,1", "store=null"],
     "export": [*SMALL, "policy=port_exact"],
     "plan": [*SMALL, "policy=port_exact", "fleet=slots", "targets=[quality_per_query>=0]", "max_replications=2",
              "min_replications=2", "search.high=1"],
@@ -97,7 +97,7 @@ def test_with_out_null_every_verb_prints_and_writes_nothing(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [word for word in VERBS[verb] if word != "cache=null"]
+    words = [word for word in VERBS[verb] if word != "store=null"]
     assert main([verb, *words, "out=null"]) == 0
     printed = capsys.readouterr().out
     assert "\u2503" in printed  # a table

@@ -34,8 +34,9 @@ def record(*words: str) -> dict[str, list[object]]:
 
 def digest(rows: pd.DataFrame) -> str:
     """Where every query went and what became of it."""
-    decided = "\n".join(rows["deployment"].astype(object).fillna("none").astype(str) + " " + rows["fate"].astype(str))
-    return hashlib.sha256(decided.encode()).hexdigest()
+    columns = (rows[name].astype(object).fillna("none").astype(str) for name in ("deployment", "fate", "answer_of"))
+    decided = [" ".join(row) for row in zip(*columns, strict=True)]
+    return hashlib.sha256("\n".join(decided).encode()).hexdigest()
 
 
 def under(setting: Setting, *words: str) -> dict[str, list[object]]:
@@ -55,6 +56,13 @@ def assert_same_everywhere(*words: str) -> None:
 @pytest.mark.slow  # make kernels runs it
 def test_prices_of_synthetic_queries_are_the_same_on_every_processor() -> None:
     assert_same_everywhere("policy=[port,port_exact,greedy_cost,batch_split,steward]", *SYNTHETIC)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dim", [32, 200])  # searched as they are, and by sums of them
+def test_what_a_cache_finds_by_similarity_is_the_same_on_every_processor(dim: int) -> None:
+    words = ("cache=gdsf", "cache.similarity=0.5", "cache.capacity=200", "order=zipf", f"workload.dim={dim}")
+    assert_same_everywhere("policy=random", *words, "workload.n_queries=2000", "workload.n_history=400")
 
 
 @needs_data

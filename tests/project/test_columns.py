@@ -16,7 +16,7 @@ POLICIES = "policy=[random,port]"
 WITH_CALLS = "policy=[random,port,cascade]"
 COMMANDS = {
     "compare": ["compare", "fleet=slots", WITH_CALLS, "replications=2", "roundings=1", f"metric=[{','.join(GROUPS)}]"],
-    "sweep": ["sweep", "n_queries=20,30", POLICIES, "fleet=slots", "replications=1", "metric=latency", "cache=null"],
+    "sweep": ["sweep", "n_queries=20,30", POLICIES, "fleet=slots", "replications=1", "metric=latency", "store=null"],
     "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
     "export": ["export", POLICIES],
     "explain": ["explain", "fleet=slots", POLICIES, "replications=1", "moments=3"],

@@ -118,7 +118,7 @@ def swept(words: list[str], folders: list[Path], out: Path) -> subprocess.Comple
     command = [sys.executable, "-m", "sim", "sweep", *SMALL, "replications=1", "seed=1,2", "launcher=basic", *words]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [*command, f"cache={out.parent / 'cache'}", f"out={out}"],
+        [*command, f"store={out.parent / 'cache'}", f"out={out}"],
         cwd=out.parent, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

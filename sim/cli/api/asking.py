@@ -48,12 +48,12 @@ def sweep(*words: str) -> pd.DataFrame:
     >>> table[["n_queries", "policy", "arrived"]].values.tolist()
     [[20, 'random', 20], [40, 'random', 40]]
     """
-    from sim.cli.sweeping.running import Sweep, named_cache
+    from sim.cli.sweeping.running import Sweep, named_store
 
     with opened(words=words), TemporaryDirectory(prefix="switchyard-") as folder:
         points = Sweep(words)
         points.check()
-        points.run(Path(folder), named_cache(points, words))
+        points.run(Path(folder), named_store(points, words))
         for number in sorted(points.failures):
             raise RuntimeError(f"{points.points[number].label}: {points.failures[number]}")
         return points.table()

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sim.cli.configuration import GROUPS, check_values, configure, defaults, leaves, put_estimator, set_own_estimators
 
-NO_AXES = ("out", "cache", "launcher", "axes")  # what a point does not depend on
+NO_AXES = ("out", "store", "launcher", "axes")  # what a point does not depend on
 Value = str | int | float | bool | None
 
 

@@ -141,10 +141,10 @@ class Sweep:
                 complain(self.points[min(left)], f"{len(left)} points did not end, {self.failures[min(left)]}")
 
 
-def named_cache(made: Sweep, words: Sequence[str]) -> str | None:
-    """Return the cache of a sweep that writes nothing else: the one that its words name, if they do."""
-    cache: str | None = made.config.cache
-    return cache if any(word.startswith("cache=") for word in words) else None
+def named_store(made: Sweep, words: Sequence[str]) -> str | None:
+    """Return the store of a sweep that writes nothing else: the one that its words name, if they do."""
+    store: str | None = made.config.store
+    return store if any(word.startswith("store=") for word in words) else None
 
 
 def describe(config: DictConfig) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sim.cli.output import place, say, write_report
 from sim.cli.progress import stdout_to_stderr, stop_on_termination
 from sim.cli.project import project_files
 from sim.cli.sweeping.claims import claim, replace_earlier
-from sim.cli.sweeping.running import Sweep, named_cache
+from sim.cli.sweeping.running import Sweep, named_store
 from sim.show.sweep import point_table
 from sim.study.output.directory import replace_file
 from sim.study.sweep import cells
@@ -49,7 +49,7 @@ def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> in
     n_points = len(made.points)
     try:
         with stdout_to_stderr(), stop_on_termination():
-            made.run(out / "points", made.config.cache)
+            made.run(out / "points", made.config.store)
     except KeyboardInterrupt:
         sys.stderr.write(
             f"switchyard: stopped; {len(made.rows)} of {n_points} points are kept: the same command goes on\n"
@@ -75,7 +75,7 @@ def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> in
 def without_output(made: Sweep, words: Sequence[str]) -> int:
     """Run the points and print the table; write nothing, unless the words name a cache."""
     with stdout_to_stderr(), stop_on_termination(), TemporaryDirectory(prefix="switchyard-") as folder:
-        made.run(Path(folder), named_cache(made, words))
+        made.run(Path(folder), named_store(made, words))
     if made.rows:
         say(point_table(cells(made.table(), made.axes), made.axes))
     sys.stdout.write(f"{len(made.rows)} of {len(made.points)} points\n")

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sim.interface import FloatArray
 from sim.show.figures import colours, legend_at_right, look, panels, time_maps
-from sim.study.metrics.latency import first_token_s, latency_s
+from sim.study.metrics.latency import first_token_s, latency_s, lookup_s
 from sim.study.output.records import read_requests, work_by_policy
 from sim.study.record.series import even_edges, over_time
 
@@ -68,14 +68,18 @@ def matrix(rows: pd.DataFrame, column: str, n_deployments: int) -> FloatArray:
 
 
 def latency(runs: dict[str, pd.DataFrame]) -> Figure:
-    """Draw which share of all arrivals had its first and its last token within a time; refused queries never do."""
+    """Draw which share of all arrivals had its first and its last token within a time; refused queries never do.
+
+    What a cache answered had both when its look-up ended; on a logarithmic axis a look-up of 0 s is left of its edge.
+    """
     figure, grid = panels(2, 5.5, 4.3, margin_in=(0.0, 0.5), sharex=False)
     colour = colours(list(runs))
     for axes, measure, title in zip(
         grid, (first_token_s, latency_s), ("time to first token", "end to end"), strict=True
     ):
-        values = {policy: np.sort(measure(run)) for policy, run in runs.items()}
-        smallest = min((float(times[0]) for times in values.values() if len(times)), default=0.0)
+        served = {policy: measure(run) for policy, run in runs.items()}
+        values = {policy: np.sort(np.append(served[policy], lookup_s(run))) for policy, run in runs.items()}
+        smallest = min((float(times.min()) for times in served.values() if len(times)), default=0.0)
         largest = max((float(times[-1]) for times in values.values() if len(times)), default=0.0)
         for number, (policy, run) in enumerate(runs.items()):
             curve(axes, values[policy], len(run), largest, number, policy, colour[policy])
@@ -101,7 +105,7 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
 def curve(
     axes: Axes, times_s: FloatArray, n_arrivals: int, until_s: float, number: int, label: str, colour: Any
 ) -> None:
-    """Draw one distribution of sorted times (n_served,); colour, dash and marker all depend on its number."""
+    """Draw one distribution of sorted times (n_answered,); colour, dash and marker all depend on its number."""
     share = np.arange(1, len(times_s) + 1) / n_arrivals * 100
     shown = np.unique(np.linspace(0, len(times_s) - 1, MAX_POINTS).astype(int)) if len(times_s) else np.arange(0)
     axes.step(

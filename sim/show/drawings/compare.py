@@ -20,7 +20,7 @@ from sim.study.oracles import ORACLES
 from sim.study.output.records import read_requests, work_by_policy
 from sim.study.statistics import mean_interval
 
-HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**")  # one per fate, for eyes and printers without colour
+HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**", "--")  # one per fate, for eyes and printers without colour
 TIME_BINS = 60
 BARS = ("#0173b2", "#949494")  # of a policy, and of what knows the future
 

@@ -19,7 +19,7 @@ from sim.instance import realise, stream
 from sim.interface import BoolArray, Policy
 from sim.scenario import Scenario
 from sim.study.contract.demands import demand_equal, demand_same, demand_same_run
-from sim.study.contract.offers import answered, kept, offered, told_by_caps
+from sim.study.contract.offers import answered, given_again, kept, offered, told_by_caps
 from sim.study.contract.redrawn import redrawn, redrawn_beyond_caps, with_other_arrivals, with_other_history
 from sim.study.contract.redrawn_tasks import by_place, unearned, with_other_tasks
 from sim.study.contract.worlds import World, chosen, world_of
@@ -101,6 +101,8 @@ def score_fence(
     run = requests, calls, _ = world.run(fresh())
     marks = offered(*run, len(world.instance.fleet))
     unkept = np.zeros_like(marks) if calls is None else marks & ~kept(calls, marks.shape)
+    if calls is not None:
+        unkept &= ~given_again(requests, calls, marks.shape)
     if not unkept.any():
         raise NothingHiddenError("every answer was kept")
     unkept = by_place(world, requests, unkept)

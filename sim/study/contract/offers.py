@@ -19,19 +19,20 @@ def offered(requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made,
     """Mark the deployments that each query was offered to (n_queries, n_deployments).
 
     They are the choices of each of its calls in turn up to the one that served it, and all of them if the call was
-    offered more than once.
+    offered more than once. Of a query that a cache answered they are those whose answer it was.
     """
     marks = np.zeros((len(requests), n_deployments), dtype=np.bool_)
     for number, choice, _ in offers(requests, calls, decisions):
         marks[number, choice] = True
-    return marks
+    return marks | given_again(requests, calls, marks.shape)
 
 
 def offers(
     requests: pd.DataFrame, calls: pd.DataFrame | None, decisions: Made
 ) -> Iterator[tuple[int, int, int | None]]:
     """Yield each query, a deployment that it was offered to, and the cap of the answer that was asked for."""
-    tried = requests.assign(query=requests["id"], place=0) if calls is None else calls
+    asked = requests[requests["fate"] != "cached"]
+    tried = asked.assign(query=asked["id"], place=0) if calls is None else calls
     is_first_try = (tried["fate"] == "served") & (tried["offered_at_s"] == tried["decided_at_s"])
     n_calls = [0] * len(requests)  # so far
     for number, place, served_by, stops in zip(
@@ -73,6 +74,16 @@ def told_by_caps(world: World, requests: pd.DataFrame, calls: pd.DataFrame | Non
         else:
             whole[number, choice] = True
     return Told(whole, at_caps)
+
+
+def given_again(requests: pd.DataFrame, calls: pd.DataFrame | None, shape: tuple[int, ...]) -> BoolArray:
+    """Mark the deployments whose stored answer each query got from a cache (n_queries, n_deployments)."""
+    marks, cached = np.zeros(shape, dtype=np.bool_), (requests["fate"] == "cached").to_numpy()
+    if cached.any():
+        served = requests[requests["fate"] == "served"]
+        whose = kept(served.assign(query=served["id"], kept=True) if calls is None else calls, shape)
+        marks[cached] = whose[requests.loc[cached, "answer_of"].to_numpy(dtype=np.int64)]
+    return marks
 
 
 def kept(calls: pd.DataFrame, shape: tuple[int, ...]) -> BoolArray:

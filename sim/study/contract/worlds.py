@@ -71,8 +71,7 @@ class World:
         watched = Watched(policy, asks)
         rng = stream(*self.instance.seeds, "policy")
         table = simulate(type(policy).__name__, watched, self.instance, self.estimates, rng)
-        decided = zip(watched.decided_at_s(), watched.decisions(), strict=True)
-        made: Made = {(number, 0): one for number, one in enumerate(decided)} | watched.reviewed()
+        made: Made = {(number, 0): one for number, one in watched.decided().items()} | watched.reviewed()
         calls = None if table.calls is None else call_frame(table.calls, self.instance)
         return frame(table, self.instance), calls, {key: (now_s, plain(what)) for key, (now_s, what) in made.items()}
 
@@ -110,6 +109,7 @@ def taken(world: World, rows: IntArray) -> World:
             output_tokens=take(instance.output_tokens),
             priority=take(instance.priority),
             due_s=take(instance.due_s),
+            prompt=instance.prompt[rows],
             table_row=np.arange(len(rows)),
             source=take(instance.source),
             confidence=take(instance.confidence),

@@ -74,6 +74,11 @@ def is_served(requests: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return (requests["fate"] == "served").to_numpy(dtype=np.bool_)
 
 
+def is_cached(requests: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which arrivals a cache answered (n_queries,)."""
+    return (requests["fate"] == "cached").to_numpy(dtype=np.bool_)
+
+
 def numbers(requests: pd.DataFrame, column: str) -> FloatArray:
     """Return a column (n_queries,), NaN where it has no value."""
     return requests[column].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,6 +1,7 @@
 """Measures how long queries take: to the first token, per token, to the last, and in the queue.
 
-Each measure has a mean over served queries and a percentile, over served queries or over all arrivals. A percentile is
+Each measure has a mean over served queries and a percentile, over served queries or over all arrivals. Of all arrivals,
+those that a cache answered have the look-up as their time to the first and the last token, and no wait. A percentile is
 NumPy's ``linear`` method (number 7 of Hyndman and Fan 1996, The American Statistician 50:361, the default of NumPy,
 pandas and R): of n sorted values it reads position (n - 1) p, counted from 0, and interpolates linearly between the two
 beside it. It is defined for every n and p, lies within the sample, and is what most reports of latency print.
@@ -13,7 +14,7 @@ import pandas as pd
 
 from sim.errors import check_number
 from sim.interface import FloatArray
-from sim.study.metrics.counting import is_served, numbers
+from sim.study.metrics.counting import ended_at_s, is_cached, is_served, numbers
 
 
 def first_token_s(requests: pd.DataFrame) -> FloatArray:
@@ -69,27 +70,39 @@ def mean_wait_s(requests: pd.DataFrame) -> float:
 
 def first_token_percentile_s(requests: pd.DataFrame, percent: float, all_arrivals: bool = False) -> float:
     """Return a percentile of the time to the first token; see ``percentile``."""
-    return percentile(first_token_s(requests), percent, refused(requests) if all_arrivals else 0)
+    if not all_arrivals:
+        return percentile(first_token_s(requests), percent)
+    return percentile(np.append(first_token_s(requests), lookup_s(requests)), percent, unanswered(requests))
 
 
 def per_token_percentile_s(requests: pd.DataFrame, percent: float, all_arrivals: bool = False) -> float:
     """Return a percentile of the time per output token; see ``percentile``. Answers of one token are left out."""
-    return percentile(per_token_s(requests), percent, refused(requests) if all_arrivals else 0)
+    return percentile(per_token_s(requests), percent, unanswered(requests) if all_arrivals else 0)
 
 
 def latency_percentile_s(requests: pd.DataFrame, percent: float, all_arrivals: bool = False) -> float:
     """Return a percentile of arrival to last token; see ``percentile``."""
-    return percentile(latency_s(requests), percent, refused(requests) if all_arrivals else 0)
+    if not all_arrivals:
+        return percentile(latency_s(requests), percent)
+    return percentile(np.append(latency_s(requests), lookup_s(requests)), percent, unanswered(requests))
 
 
 def wait_percentile_s(requests: pd.DataFrame, percent: float, all_arrivals: bool = False) -> float:
     """Return a percentile of the time in the queue; see ``percentile``."""
-    return percentile(wait_s(requests), percent, refused(requests) if all_arrivals else 0)
+    if not all_arrivals:
+        return percentile(wait_s(requests), percent)
+    return percentile(np.append(wait_s(requests), 0.0 * lookup_s(requests)), percent, unanswered(requests))
 
 
-def refused(requests: pd.DataFrame) -> int:
-    """Return how many arrivals were not served, for whatever reason."""
-    return int((~is_served(requests)).sum())
+def unanswered(requests: pd.DataFrame) -> int:
+    """Return how many arrivals were neither served nor answered by a cache, for whatever reason."""
+    return int((~is_served(requests) & ~is_cached(requests)).sum())
+
+
+def lookup_s(requests: pd.DataFrame) -> FloatArray:
+    """Return arrival to answer of each query that a cache answered (n_cached,)."""
+    cached = is_cached(requests)
+    return ended_at_s(requests)[cached] - numbers(requests, "arrived_at_s")[cached]
 
 
 def mean(values: FloatArray) -> float:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio
-from sim.study.metrics.latency import first_token_s, latency_s, per_token_s
+from sim.study.metrics.counting import is_cached, is_served, makespan_s, numbers, ratio
+from sim.study.metrics.latency import first_token_s, latency_s, lookup_s, per_token_s
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ class Slo:
                 raise ValueError(f"{name} of the service-level objective is {limit}; it must be above 0, or null")
 
     def met(self, requests: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        """Return which arrivals (n_queries,) were served within every limit.
+        """Return which arrivals (n_queries,) were answered within every limit, by a deployment or a cache.
 
-        An answer without a time per output token (of one token, or of unknown length) meets any limit on it.
+        An answer without a time per output token (of one token, of unknown length, or from a cache) meets any limit on
+        it. From a cache the answer is there whole when the look-up ends.
         """
         served = is_served(requests)
         good = np.ones(int(served.sum()), dtype=np.bool_)
@@ -58,24 +59,27 @@ class Slo:
                 good &= ~(measure(requests) > limit_s)
         within = np.zeros(len(requests), dtype=np.bool_)
         within[served] = good
+        whole_s = min((limit for limit in (self.time_to_first_token_s, self.end_to_end_s) if limit), default=np.inf)
+        within[is_cached(requests)] = lookup_s(requests) <= whole_s
         return within
 
 
 def slo_attainment(requests: pd.DataFrame, slo: Slo) -> float:
-    """Return the share of all arrivals that were served within the objective; NaN if nothing arrived."""
+    """Return the share of all arrivals that were answered within the objective; NaN if nothing arrived."""
     return ratio(float(slo.met(requests).sum()), len(requests))
 
 
 def slo_attainment_of_served(requests: pd.DataFrame, slo: Slo) -> float:
     """Return the share of served queries within the objective; NaN if none was served."""
-    return ratio(float(slo.met(requests).sum()), float(is_served(requests).sum()))
+    served = is_served(requests)
+    return ratio(float(slo.met(requests)[served].sum()), float(served.sum()))
 
 
 def goodput_per_s(requests: pd.DataFrame, slo: Slo) -> float:
-    """Return queries served within the objective per second of makespan; NaN for a makespan of 0."""
+    """Return queries answered within the objective per second of makespan; NaN for a makespan of 0."""
     return ratio(float(slo.met(requests).sum()), makespan_s(requests))
 
 
 def goodput_quality_per_s(requests: pd.DataFrame, slo: Slo) -> float:
-    """Return the quality of queries served within the objective, per second of makespan; NaN for a makespan of 0."""
+    """Return the quality of queries answered within the objective, per second of makespan; NaN for a makespan of 0."""
     return ratio(float(numbers(requests, "quality")[slo.met(requests)].sum()), makespan_s(requests))

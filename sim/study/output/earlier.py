@@ -9,7 +9,7 @@ from typing import Any
 from sim.study.output.directory import earlier_manifest
 from sim.study.output.finished import differing
 
-ABOUT_NO_RESULT = ("out", "command", "cache", "launcher")  # keys that results do not depend on
+ABOUT_NO_RESULT = ("out", "command", "store", "launcher")  # keys that results do not depend on
 MOST_KEYS = 4
 
 

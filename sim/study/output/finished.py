@@ -25,7 +25,7 @@ LESS_IS_BETTER = (
     *("exhausted", "rejected", "too_long", "abandoned", "timed_out", "failed", "overshoot"),
     *("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd"),
 )
-NEITHER = ("declined",)
+NEITHER = ("declined", "cached")
 
 
 @dataclass(frozen=True)

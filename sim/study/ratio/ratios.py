@@ -55,9 +55,9 @@ def ratios(
 ) -> pd.DataFrame:
     """Simulate every policy in every order at every size, and set its quality beside the hindsight optima.
 
-    In a replication all orders of one size bring the same queries (those that draw with replacement have theirs in
-    common), at the same times and with the same budgets, unless an order hides topics from the history that budgets
-    are made from.
+    In a replication all orders of one size bring the same queries (those that draw with replacement by one law have
+    theirs in common), at the same times and with the same budgets, unless an order hides topics from the history that
+    budgets are made from.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ import pandas as pd
 
 from sim.interface import TOLERANCE, FloatArray, IntArray
 from sim.study.metrics.counting import ended_at_s, is_served, numbers, offered_at_s
+from sim.study.record.cache_checks import check_cached
 from sim.study.record.call_checks import check_calls
 from sim.study.record.series import average_number, rows_of_fleet, stage
 
@@ -22,7 +23,7 @@ ROUNDING = 1e-15  # of one time, relative to the last
 CLOCK_ROUNDING = 1e-12  # of a time that a service computed in several steps, likewise
 N_BINS = 1024
 STEPS = ("arrived_at_s", "decided_at_s", "started_at_s", "first_token_at_s", "finished_at_s")
-NEVER_STARTED = ["declined", "exhausted", "rejected", "too_long", "abandoned"]
+NEVER_STARTED = ["declined", "exhausted", "rejected", "too_long", "abandoned", "cached"]
 
 
 def check(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> None:
@@ -41,6 +42,7 @@ def check(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | Non
         return
     check_fates(requests)
     check_times(requests)
+    check_cached(requests, blame)
     where = rows_of_fleet(requests, fleet)
     blame(requests, is_served(requests) & (where < 0), "was served by no deployment of the fleet")
     if calls is None:

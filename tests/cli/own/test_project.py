@@ -128,7 +128,7 @@ def test_the_manifest_has_the_hashes_of_its_configuration_and_code(
 def test_a_sweep_finds_the_projects_modules_in_its_workers(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     words = [*SMALL[1:], "policy=last", "workload.n_queries=20,30", "replications=1", "oracle.names=[]"]
-    assert main(["sweep", *words, "launcher=joblib", "launcher.n_jobs=2", "cache=null", "out=o"]) == 0
+    assert main(["sweep", *words, "launcher=joblib", "launcher.n_jobs=2", "store=null", "out=o"]) == 0
     assert len(pd.read_parquet(project / "o" / "sweep.parquet")) == 2
 
 

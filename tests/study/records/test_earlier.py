@@ -123,7 +123,7 @@ def test_what_a_user_put_beside_the_files_of_a_verb_stays_there(tmp_path: Path) 
     (out / "figures" / "mine.svg").write_text("<svg/>")
     assert main([*RUN, f"out={out}"]) == 0
     assert main([*RUN, "seed=1", f"out={out}", "--overwrite"]) == 0
-    swept = ["sweep", *SMALL, "policy=random", "replications=1", "seed=1,2", "cache=null", f"out={out}"]
+    swept = ["sweep", *SMALL, "policy=random", "replications=1", "seed=1,2", "store=null", f"out={out}"]
     assert main([*swept, "--overwrite"]) == 0
     assert (out / "notes.txt").read_text() == "what I saw"
     assert (out / "figures" / "mine.svg").read_text() == "<svg/>"
@@ -135,7 +135,7 @@ def test_another_sweep_replaces_points_and_tables_when_it_is_told_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "o"
-    words = ["sweep", *SMALL, "policy=random", "replications=1", "cache=null", f"out={out}"]
+    words = ["sweep", *SMALL, "policy=random", "replications=1", "store=null", f"out={out}"]
     assert main([*words, "seed=1,2"]) == 0
     assert main([*words, "n_queries=5,6"]) == 1
     capsys.readouterr()

@@ -1,0 +1,1 @@
+"""What a cache of answers does to a run."""
