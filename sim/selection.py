@@ -60,7 +60,7 @@ def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator
         return check_named(order.arriving(replication), scenario)
     n_queries = scenario.n_queries or available
     if order.drawn is not None:
-        return order.drawn(available, n_queries, rng)
+        return rows[order.drawn(available, n_queries, rng)]
     if order.with_replacement:
         return rows[rng.integers(available, size=n_queries)]
     if n_queries > available:

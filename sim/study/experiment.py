@@ -34,9 +34,9 @@ from sim.study.record.task_checks import check_tasks
 from sim.study.record.window import rented
 from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
-from sim.world.call_table import call_frame
 from sim.world.record import frame
-from sim.world.tasks.table import task_frame
+from sim.world.record.calls import call_frame
+from sim.world.record.tasks import task_frame
 from sim.world.world import simulate
 
 ALWAYS = (

@@ -17,11 +17,11 @@ from sim.scenario import TokenBucket
 from sim.world.bill import Bill, checked_cap
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
-from sim.world.call_table import CallTable, columns_of
 from sim.world.controls import Prices
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
-from sim.world.record import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
+from sim.world.record.calls import CallTable, columns_of
+from sim.world.record.requests import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
 from sim.world.services.job import Finish, Job
 from sim.world.stations.station import Station
 from sim.world.tasks.purses import Purses

@@ -18,7 +18,7 @@ from sim.interface import Feedback, Hit, Policy
 from sim.world.bill import Worth
 from sim.world.gate import after
 from sim.world.moment import COMPLETIONS
-from sim.world.record import RequestTable
+from sim.world.record.requests import RequestTable
 from sim.world.services.job import Finish, Job
 
 

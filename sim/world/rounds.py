@@ -18,11 +18,11 @@ from sim.instance import Instance
 from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Query, State
 from sim.world.asked import PENDING, Asked, check_calls, kept_places
 from sim.world.bill import Worth, checked_cap
-from sim.world.call_table import CallTable
 from sim.world.dispatch import Dispatcher
 from sim.world.gate import after
 from sim.world.moment import Clock
-from sim.world.record import DECLINED, FATES, SERVED, RequestTable
+from sim.world.record.calls import CallTable
+from sim.world.record.requests import DECLINED, FATES, SERVED, RequestTable
 from sim.world.services.job import Finish, Job
 from sim.world.tasks.purses import Purses
 

@@ -12,7 +12,7 @@ import simpy
 from sim.interface import FloatArray, Query
 from sim.world.arriving import END
 from sim.world.moment import ARRIVALS, Moment
-from sim.world.record import RequestTable
+from sim.world.record.requests import RequestTable
 
 
 class Users:

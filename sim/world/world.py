@@ -25,7 +25,7 @@ from sim.world.gate import Batches, after
 from sim.world.lessons import Lessons
 from sim.world.moment import Clock
 from sim.world.processes import goes_on_by_itself, processes
-from sim.world.record import RequestTable, open_table
+from sim.world.record.requests import RequestTable, open_table
 from sim.world.rounds import Rounds
 from sim.world.tasks.purses import Purses
 from sim.world.tasks.steps import Steps

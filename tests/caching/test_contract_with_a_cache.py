@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sim.study.redrawn import world_of
 
 from scenarios.arrivals.closed import ClosedLoop
 from scenarios.arrivals.renewal import Poisson
@@ -19,6 +18,7 @@ from scenarios.workloads.synthetic import synthetic
 from sim.interface import Answer, Decision, Gate, Hit, Keep, Policy, Query, Setting, State
 from sim.scenario import Scenario
 from sim.study.contract import asking_changes_nothing, causal_fence, counterfactual_fence, reset_forgets
+from sim.study.contract.worlds import world_of
 from sim.study.oracles import EstimateCache
 from sim.world.services.slots import Slots
 from tests.configured import MOST_SLOW, configured_policy

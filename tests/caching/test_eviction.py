@@ -12,8 +12,8 @@ from scenarios.caches.gdsf import GreedyDualSizeFrequency
 from scenarios.caches.least_expected_cost import LeastExpectedCost
 from scenarios.caches.lfu import LeastFrequentlyUsed
 from scenarios.caches.lru import LeastRecentlyUsed
+from sim.caching import CacheRule, Eviction
 from sim.interface import FloatArray, IntArray
-from sim.scenario import CacheRule, Eviction
 from sim.world.caching.contents import Contents, Stored
 from sim.world.services.slots import Instant
 from tests.caching.repeated import Notes, run, world

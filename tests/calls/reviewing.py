@@ -18,8 +18,8 @@ from sim.study.fleet import fleet_table
 from sim.study.oracles import EstimateCache
 from sim.study.record.checks import check
 from sim.workload import Rows, Workload
-from sim.world.call_table import call_frame
 from sim.world.record import RequestTable, frame
+from sim.world.record.calls import call_frame
 from sim.world.services.slots import Slots
 from sim.world.world import simulate
 from tests.scripted import At

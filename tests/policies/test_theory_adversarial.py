@@ -27,7 +27,7 @@ from sim.interface import Features, History, Policy, State
 from sim.scenario import Order, Scenario
 from sim.study.oracles import EstimateCache
 from sim.workload import Rows, Workload
-from sim.world.record import SERVED
+from sim.world.record.requests import SERVED
 from sim.world.services.slots import Instant
 from sim.world.world import simulate
 from tests.worlds import idle, tiny_query, tiny_setting

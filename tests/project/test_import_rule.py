@@ -23,6 +23,7 @@ LAYERS = (
     "sim.fitting",
     "sim.truth",
     "sim.scenario",
+    "sim.caching",
     "sim.deployment",
     "sim.workload",
     "sim.renewing",
@@ -65,7 +66,14 @@ def test_a_policy_sees_only_the_interface_and_arithmetic(module: str, path: Path
 @pytest.mark.parametrize(("module", "path"), list(modules("scenarios")))
 def test_scenarios_see_the_interface_and_what_a_scenario_is_made_of(module: str, path: Path) -> None:
     ours = {name for name in imported(path) if name.split(".")[0] in OURS and name.split(".")[0] != "scenarios"}
-    made_of = {"sim.scenario", "sim.deployment", "sim.workload", "sim.workload.rows", "sim.workload.tasks"}
+    made_of = {
+        "sim.scenario",
+        "sim.caching",
+        "sim.deployment",
+        "sim.workload",
+        "sim.workload.rows",
+        "sim.workload.tasks",
+    }
     assert ours <= {"sim.interface", "sim.errors", *made_of}
 
 

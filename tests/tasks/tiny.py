@@ -24,8 +24,8 @@ from sim.study.record.task_checks import check_tasks
 from sim.workload import Rows, Workload
 from sim.workload.tasks import Steps
 from sim.world.record import frame
+from sim.world.record.tasks import task_frame
 from sim.world.services.slots import Slots
-from sim.world.tasks.table import task_frame
 from sim.world.world import simulate
 from tests.scripted import At
 

@@ -29,8 +29,8 @@ from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.study.replay import Watched
 from sim.truth import Number
-from sim.world.call_table import call_frame
 from sim.world.record import frame
+from sim.world.record.calls import call_frame
 from sim.world.world import simulate
 
 Made = dict[tuple[int, int], tuple[float, Decision | Keep | Combine]]

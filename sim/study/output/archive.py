@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from sim.study.experiment import Run
 from sim.study.metrics.sources import by_source
-from sim.world.call_table import CALL_COLUMNS
 from sim.world.record import COLUMNS
-from sim.world.tasks.table import TASK_COLUMNS
+from sim.world.record.calls import CALL_COLUMNS
+from sim.world.record.tasks import TASK_COLUMNS
 
 SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())

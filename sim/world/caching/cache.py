@@ -17,7 +17,7 @@ from sim.world.arriving import Source
 from sim.world.caching.contents import Contents, Stored
 from sim.world.gate import after
 from sim.world.moment import ARRIVALS
-from sim.world.record import CACHED, RequestTable
+from sim.world.record.requests import CACHED, RequestTable
 from sim.world.services.job import Finish, Job
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sim.scenario import CacheRule
+from sim.caching import CacheRule
 
 if TYPE_CHECKING:
     from sim.world.caching.similar import Similar

@@ -14,9 +14,9 @@ import simpy
 
 from sim.deployment import Deployment
 from sim.traits import ServiceTraits
-from sim.world.call_table import Column
 from sim.world.moment import TIME_LIMITS, Moment
-from sim.world.record import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
+from sim.world.record.calls import Column
+from sim.world.record.requests import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
 from sim.world.services.job import Finish, Job
 from sim.world.stations.balancer import LeastLoaded
 from sim.world.stations.replica import Replica

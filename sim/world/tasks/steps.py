@@ -15,9 +15,9 @@ from sim.instance import Instance
 from sim.interface import Query, Task
 from sim.world.arriving import Source
 from sim.world.moment import ARRIVALS, Moment
-from sim.world.record import SERVED, RequestTable
+from sim.world.record.requests import SERVED, RequestTable
+from sim.world.record.tasks import DONE, FAILED, LATE, TaskTable
 from sim.world.tasks.purses import Purses
-from sim.world.tasks.table import DONE, FAILED, LATE, TaskTable
 
 NOBODY = -1
 

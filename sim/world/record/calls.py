@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from sim.instance import Instance
-from sim.world.record import RequestTable, of_tries
-from sim.world.tasks.table import TaskTable
+from sim.world.record.frames import of_tries
+from sim.world.record.requests import RequestTable
+from sim.world.record.tasks import TaskTable
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)

@@ -1,0 +1,131 @@
+"""Makes the request table of a finished run a DataFrame, with the truth of what was answered looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sim.instance import Instance
+from sim.interface import FloatArray, IntArray
+from sim.world.bill import Worth
+
+if TYPE_CHECKING:
+    pass
+
+from sim.world.record.requests import CACHED, COLUMNS, DECLINED, FATES, SERVED, RequestTable
+
+
+def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
+    """Return the request table as a DataFrame with ``COLUMNS``, the truth of what was served looked up.
+
+    Rows and topics are joined here, as neither the world nor a policy sees them. A query that was not served has
+    quality 0, cost 0 (unless it took several calls) and neither output tokens nor energy. Of a query that was tried
+    several times, the row speaks of the last try; of one that took several calls, of the one that was kept. A query
+    that a cache answered was not served: it has the quality of what it got, and names the query that this was for.
+    """
+    rows, n = np.array(table.row, dtype=np.int64), len(table.row)
+    columns = of_tries(table, n, instance)
+    n_calls: IntArray = (~np.isin(np.asarray(table.fate)[:n], (DECLINED, CACHED))).astype(np.int64)
+    if table.calls is not None:
+        query = np.asarray(table.calls.query)[: table.calls.size]
+        n_calls = np.bincount(query, minlength=n)
+        of_calls = of_tries(table.calls, table.calls.size, instance)
+        columns["cost_usd"] = np.bincount(query, weights=of_calls["cost_usd"], minlength=n)
+    for number, quality in table.quality.items():
+        columns["quality"][number] = quality
+    columns |= savings(table, columns) | {
+        "id": np.arange(n),
+        "row": instance.table_row[rows],
+        "source": topics(instance, rows),
+        "task": whole_numbers(None if table.tasks is None else table.tasks.task, n),
+        "step": whole_numbers(None if table.tasks is None else np.array(table.tasks.step) + 1, n),
+        "arrived_at_s": np.asarray(table.arrived_at_s)[:n],
+        "calls": n_calls.astype(np.int32),
+        "explored": np.asarray(table.explored, dtype=np.bool_)[:n],
+    }
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def savings(table: RequestTable, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that speak of answers from a cache: whose they were, and what they once cost and took."""
+    n_queries = len(table.row)
+    hits, queries = (
+        np.fromiter(each, np.int64, len(table.answer_of)) for each in (table.answer_of, table.answer_of.values())
+    )
+    answer_of, is_missing = np.zeros(n_queries, np.int64), np.ones(n_queries, np.bool_)
+    saved_usd, saved_s = np.full(n_queries, np.nan), np.full(n_queries, np.nan)
+    latency_s = columns["ended_at_s"] - np.asarray(table.arrived_at_s)[:n_queries]
+    answer_of[hits], is_missing[hits] = queries, False
+    saved_usd[hits] = columns["cost_usd"][queries]
+    saved_s[hits] = latency_s[queries] - latency_s[hits]
+    return {
+        "answer_of": pd.arrays.IntegerArray(answer_of, is_missing),
+        "saved_usd": saved_usd,
+        "saved_s": saved_s,
+    }
+
+
+def whole_numbers(values: Sequence[int] | IntArray | None, n: int) -> pd.arrays.IntegerArray:
+    """Return whole numbers (n,) as a column; one without a value for None."""
+    if values is None:
+        return pd.arrays.IntegerArray(np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_))
+    return pd.arrays.IntegerArray(np.asarray(values, dtype=np.int64), np.zeros(n, dtype=np.bool_))
+
+
+def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
+    """Return the columns that speak of tries, for the first n entries of a table."""
+    rows = np.array(table.row, dtype=np.int64)
+    fate, deployment = np.asarray(table.fate)[:n], np.asarray(table.deployment)[:n]
+    served = fate == SERVED
+    chosen = np.where(served, deployment, 0)
+
+    def outcome(truth: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> FloatArray:
+        return np.where(served, truth[rows, chosen], 0.0)
+
+    decided_at_s, finished_at_s = np.asarray(table.decided_at_s)[:n], np.asarray(table.finished_at_s)[:n]
+    began_at_s, lost_at_s = np.asarray(table.offered_at_s)[:n], np.asarray(table.ended_at_s)[:n]
+    offered_at_s = np.where(np.isnan(began_at_s), decided_at_s, began_at_s)
+    ended_at_s = np.where(served, finished_at_s, lost_at_s)
+    tokens = pd.array([pd.NA], dtype="Int64").repeat(n)
+    if instance.output_tokens is not None:
+        tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
+    whole_energy_j, charged_usd = instance.energy_j, np.asarray(table.cost_usd)[:n]
+    cost_usd, quality = outcome(instance.cost_usd), outcome(instance.quality)
+    energy_j = np.where(served, np.nan if whole_energy_j is None else whole_energy_j[rows, chosen], np.nan)
+    caps = np.zeros(n, dtype=np.int64)
+    if table.caps:
+        worth = Worth(instance)
+        for number, cap in table.caps.items():
+            caps[number] = cap
+            if served[number]:
+                row, k = int(rows[number]), int(chosen[number])
+                quality[number], energy_j[number] = worth.quality(row, k, cap), worth.energy_j(row, k, cap)
+                tokens[number] = min(tokens[number], cap)
+    return {
+        "deployment": pd.Categorical.from_codes(deployment, pd.Index([info.name for info in instance.setting.fleet])),
+        "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),
+        "decided_at_s": decided_at_s,
+        "offered_at_s": offered_at_s,
+        "started_at_s": np.asarray(table.started_at_s)[:n],
+        "first_token_at_s": np.asarray(table.first_token_at_s)[:n],
+        "finished_at_s": finished_at_s,
+        "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
+        "attempts": np.asarray(table.attempts)[:n],
+        "quality": quality,
+        "cost_usd": np.where(served & ~np.isnan(charged_usd), charged_usd, cost_usd),
+        "input_tokens": instance.features.input_tokens[rows],
+        "cached_tokens": np.where(served, np.asarray(table.cached_tokens)[:n], 0),
+        "output_tokens": tokens,
+        "max_output_tokens": pd.arrays.IntegerArray(caps, caps == 0),
+        "energy_j": energy_j,
+    }
+
+
+def topics(instance: Instance, rows: IntArray) -> pd.Categorical[Any]:
+    """Return the topics of test rows (n,); no value where the workload has none."""
+    if instance.source is None:
+        return pd.Categorical.from_codes([-1] * len(rows), pd.Index([], dtype="str"))
+    return pd.Categorical(pd.Series(instance.source[rows]).astype("string"))
