@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 from sim.interface import Answer, Combine, Decision, Keep, Query
-from sim.world.dispatch import index
 
 PENDING = Answer(-1, 0.0, math.nan, 0, math.nan, "pending")
+
+
+class SeveralCalls(Exception):  # noqa: N818 - it is no error
+    """A decision asks several deployments at once."""
 
 
 class Asked:
@@ -89,3 +93,45 @@ def kept_places(name: str, asked: Asked, outcome: object, may_combine: bool) -> 
 def blamed(name: str, asked: Asked, what: str, right: str) -> RuntimeError:
     """Return the error that a policy has made with a query."""
     return RuntimeError(f"policy {name!r} {what} query {asked.query.id}: {right}")
+
+
+def index(choice: object) -> int:
+    """Return any integer type as an int; -1, which is no deployment, for what is not a whole number."""
+    try:
+        return operator.index(choice)  # type: ignore[arg-type]
+    except TypeError:
+        return -1
+
+
+def checked_cap(name: str, number: int, cap: object, caps: Sequence[int]) -> int:
+    """Return a decision's cap as an int.
+
+    Parameters
+    ----------
+    name : str
+        Of the policy.
+    number : int
+        Of the query.
+    cap : object
+        As the policy gave it.
+    caps : sequence of int
+        Those of the workload.
+
+    Raises
+    ------
+    RuntimeError
+        If it is no number of tokens, or the workload has no quality by cap; the message names the policy and the query.
+    """
+    try:
+        tokens = operator.index(cap)  # type: ignore[arg-type]
+    except TypeError:
+        tokens = 0
+    if tokens < 1:
+        right = "it must be a whole number of at least 1, or None for the whole answer"
+        raise RuntimeError(f"policy {name!r} caps query {number} at {cap!r} output tokens; {right}")
+    if not caps:
+        raise RuntimeError(
+            f"policy {name!r} caps query {number} at {tokens} output tokens, and the workload has no quality by cap: "
+            "it needs the columns 'MODEL@CAP' or workload.cap_curve"
+        )
+    return tokens

@@ -5,7 +5,6 @@ It is the truth, at the prices of the moment. It knows no budget and no policy.
 
 from __future__ import annotations
 
-import operator
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -126,40 +125,6 @@ class Worth:
         whole: float = self._energy_j[row, deployment]
         n_whole: int = self._output_tokens[row, deployment]
         return whole if tokens >= n_whole else whole / n_whole * tokens
-
-
-def checked_cap(name: str, number: int, cap: object, caps: Sequence[int]) -> int:
-    """Return a decision's cap as an int.
-
-    Parameters
-    ----------
-    name : str
-        Of the policy.
-    number : int
-        Of the query.
-    cap : object
-        As the policy gave it.
-    caps : sequence of int
-        Those of the workload.
-
-    Raises
-    ------
-    RuntimeError
-        If it is no number of tokens, or the workload has no quality by cap; the message names the policy and the query.
-    """
-    try:
-        tokens = operator.index(cap)  # type: ignore[arg-type]
-    except TypeError:
-        tokens = 0
-    if tokens < 1:
-        right = "it must be a whole number of at least 1, or None for the whole answer"
-        raise RuntimeError(f"policy {name!r} caps query {number} at {cap!r} output tokens; {right}")
-    if not caps:
-        raise RuntimeError(
-            f"policy {name!r} caps query {number} at {tokens} output tokens, and the workload has no quality by cap: "
-            "it needs the columns 'MODEL@CAP' or workload.cap_curve"
-        )
-    return tokens
 
 
 def holds_prefix(query: Query, deployment: int) -> bool:

@@ -6,7 +6,6 @@ It knows the truth and the budgets, and no policy.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 
 import simpy
@@ -14,7 +13,8 @@ import simpy
 from sim.instance import Instance, stream
 from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
-from sim.world.bill import Bill, checked_cap
+from sim.world.asked import SeveralCalls, checked_cap, index
+from sim.world.bill import Bill
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
 from sim.world.controls import Prices
@@ -28,10 +28,6 @@ from sim.world.tasks.purses import Purses
 
 Views = tuple[IntArray, IntArray, FloatArray, BoolArray]
 RETRIED = (REJECTED, ABANDONED, TIMED_OUT, FAILED)
-
-
-class SeveralCalls(Exception):  # noqa: N818 - it is no error
-    """A decision asks several deployments at once."""
 
 
 class Dispatcher:
@@ -255,11 +251,3 @@ class Dispatcher:
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
         self._refuse(job.query, job.decision, fate, now_s)
-
-
-def index(choice: object) -> int:
-    """Return any integer type as an int; -1, which is no deployment, for what is not a whole number."""
-    try:
-        return operator.index(choice)  # type: ignore[arg-type]
-    except TypeError:
-        return -1

@@ -12,21 +12,17 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
-
 from sim.instance import Instance
 from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Query, State
-from sim.world.asked import PENDING, Asked, check_calls, kept_places
-from sim.world.bill import Worth, checked_cap
+from sim.world.asked import PENDING, Asked, check_calls, checked_cap, kept_places
 from sim.world.dispatch import Dispatcher
 from sim.world.gate import after
+from sim.world.kept import TruthOfAnswers
 from sim.world.moment import Clock
-from sim.world.record.calls import CallTable
+from sim.world.record.calls import NONE, CallTable, speak_of
 from sim.world.record.requests import DECLINED, FATES, SERVED, RequestTable
 from sim.world.services.job import Finish, Job
 from sim.world.tasks.purses import Purses
-
-NONE = -1
 
 
 class Rounds:
@@ -83,7 +79,6 @@ class Rounds:
         self._finish = finish
         self._tell = tell
         self._end = end
-        self._instance = instance
         self._store = store
         self._scenario = instance.scenario
         self._max_calls = instance.scenario.max_calls
@@ -91,13 +86,13 @@ class Rounds:
         self._measures = instance.scenario.measure_decisions
         self._may_combine = instance.scenario.workload.combined is not None
         self._rows = table.row
-        self._quality, self._cost_usd = instance.quality, instance.cost_usd
         self._confidence = None if instance.confidence is None else instance.confidence.data
         self._n_deployments = len(instance.fleet)
         self._under_way: dict[int, Asked] = {}  # by the number of each call that is
         self._speaks_of = array("q", [NONE]) * len(instance.rows)  # the call that the row of each query speaks of
         self.calls = table.calls = CallTable(len(instance.rows))
         self.calls.tasks = table.tasks
+        self._truth = TruthOfAnswers(instance, self.calls, table.row)
         self.dispatcher = Dispatcher(name, instance, env, self.calls, self._answered, self._lost, self.calls, purses)
         self._offer = self.dispatcher.carry_out
 
@@ -210,38 +205,12 @@ class Rounds:
         table.fate[number] = SERVED
         table.finished_at_s[number] = now_s
         if len(places) > 1:
-            self._combine(asked, places)
+            table.quality[number] = self._truth.worth(asked, places)
         if self._store is not None:
             kept = [asked.answers[place] for place in places]
             n_tokens = sum(answer.output_tokens for answer in kept)
-            self._store(number, [answer.deployment for answer in kept], self._paid_usd(asked), n_tokens, now_s)
+            self._store(number, [answer.deployment for answer in kept], self._truth.paid_usd(asked), n_tokens, now_s)
         self._leave(asked, places[0] if len(places) == 1 else None, now_s)
-
-    def _paid_usd(self, asked: Asked) -> float:
-        """Return what all calls of a query have cost in USD."""
-        calls, row, paid_usd = self.calls, self._rows[asked.number], 0.0
-        for call, answer in zip(asked.calls, asked.answers, strict=True):
-            if answer.came:
-                charged_usd = calls.cost_usd[call]
-                paid_usd += self._cost_usd[row, answer.deployment] if math.isnan(charged_usd) else charged_usd
-        return float(paid_usd)
-
-    def _combine(self, asked: Asked, places: Sequence[int]) -> None:
-        """Note what a combination is worth."""
-        number, combined = asked.query.id, self._scenario.workload.combined
-        assert combined is not None  # or it would have been refused
-        answers, row = [asked.answers[place] for place in places], self._rows[number]
-        scores = np.array([self._quality[row, answer.deployment] for answer in answers])
-        if self.calls.caps:
-            quality = Worth(self._instance).quality
-            scores = np.array([quality(row, answer.deployment, answer.output_tokens) for answer in answers])
-        worth = float(combined(scores))
-        if not 0 <= worth <= 1:
-            raise RuntimeError(
-                f"the workload says that answers with scores {scores.tolist()} are worth {worth} together "
-                f"(query {number}); it must be from 0 to 1"
-            )
-        self._table.quality[number] = worth
 
     def _give_up(self, asked: Asked, now_s: float) -> None:
         """End a query without an answer: declined by the policy, or with the fate of its last call if none came."""
@@ -273,17 +242,4 @@ class Rounds:
 
     def close(self) -> None:
         """Let the row of each query speak of the call that was kept, or of the last one if none was answered."""
-        table, calls = self._table, self.calls
-        call = np.asarray(self._speaks_of)
-        query = np.flatnonzero(call != NONE)
-        call, served = call[query], np.asarray(table.fate)[query] == SERVED
-        offered_at_s, decided_at_s = np.asarray(calls.offered_at_s)[call], np.asarray(calls.decided_at_s)[call]
-        np.asarray(table.offered_at_s)[query] = np.where(np.isnan(offered_at_s), decided_at_s, offered_at_s)
-        np.asarray(table.cached_tokens)[query] = np.asarray(calls.cached_tokens)[call]
-        np.asarray(table.attempts)[query] = np.asarray(calls.attempts)[call]
-        np.asarray(table.deployment)[query] = np.asarray(calls.deployment)[call]
-        of_call = dict(zip(call.tolist(), query.tolist(), strict=True)) if calls.caps else {}
-        table.caps = {of_call[number]: cap for number, cap in calls.caps.items() if number in of_call}
-        kept, query = call[served], query[served]
-        np.asarray(table.started_at_s)[query] = np.asarray(calls.started_at_s)[kept]
-        np.asarray(table.first_token_at_s)[query] = np.asarray(table.finished_at_s)[query]
+        speak_of(self.calls, self._speaks_of, self._table)

@@ -7,6 +7,7 @@ SimPy runs it through callbacks on timeouts; a process per query would be severa
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,8 +20,9 @@ from sim.interface import Decision, Estimates, Policy, Query, State, reviews
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
 from sim.world.arriving import OpenLoop, Source, arriving, beginning, made
+from sim.world.asked import SeveralCalls
 from sim.world.caching.cache import Cache
-from sim.world.dispatch import Dispatcher, SeveralCalls, Views
+from sim.world.dispatch import Dispatcher, Views
 from sim.world.gate import Batches, after
 from sim.world.lessons import Lessons
 from sim.world.moment import Clock
@@ -109,9 +111,8 @@ class World:
         if clock is not None:
             tell = self._lessons.tell
             store = None if self._cache is None else self._cache.store
-            self._rounds = Rounds(
-                policy, instance, clock, name, self.table, self._see, finish, tell, end, purses, store
-            )
+            told = (self._see, finish, tell, end, purses, store)
+            self._rounds = Rounds(policy, instance, clock, name, self.table, *told)
             self.dispatcher, self._carry_out = self._rounds.dispatcher, self._rounds.carry_out
         else:
             done = finish if self._cache is None else self._cache.storing(finish)
@@ -139,12 +140,7 @@ class World:
         else:
             deployment, call = self._rounds.kept(number)
             cap = self._rounds.calls.caps.get(call)
-        tokens: int = 0
-        if cap is not None and self._instance.output_tokens is not None:
-            tokens = min(cap, int(self._instance.output_tokens[self.table.row[number], deployment]))
-        elif self._instance.output_tokens is not None:
-            tokens = int(self._instance.output_tokens[self.table.row[number], deployment])
-        return deployment, self._lessons.quality(number, deployment, tokens)
+        return deployment, self._lessons.quality(number, deployment, sys.maxsize if cap is None else cap)
 
     def _loop(self, upcoming: Iterator[tuple[float, Query]], table: RequestTable | None) -> Source:
         """Return an open loop, or a closed one."""

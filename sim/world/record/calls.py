@@ -15,11 +15,13 @@ import pandas as pd
 
 from sim.instance import Instance
 from sim.world.record.frames import of_tries
-from sim.world.record.requests import RequestTable
+from sim.world.record.requests import SERVED, RequestTable
 from sim.world.record.tasks import TaskTable
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
+
+NONE = -1  # of calls
 
 CALL_COLUMNS = {
     "id": "int64",
@@ -138,6 +140,32 @@ def columns_of(
             draws = [None if column is None else Through(column, place) for column in draws]
             patience_s = [None if column is None else Through(column, place) for column in patience_s]
     return draws, patience_s
+
+
+def speak_of(calls: CallTable, speaks_of: Sequence[int], table: RequestTable) -> None:
+    """Let the row of each query speak of one of its calls, at the end of a run.
+
+    Parameters
+    ----------
+    calls : CallTable
+    speaks_of : sequence of int
+        For each query the call that was kept, or the last one if none was answered; ``NONE`` without a call.
+    table : RequestTable
+        Gets what it says.
+    """
+    call = np.asarray(speaks_of)
+    query = np.flatnonzero(call != NONE)
+    call, served = call[query], np.asarray(table.fate)[query] == SERVED
+    offered_at_s, decided_at_s = np.asarray(calls.offered_at_s)[call], np.asarray(calls.decided_at_s)[call]
+    np.asarray(table.offered_at_s)[query] = np.where(np.isnan(offered_at_s), decided_at_s, offered_at_s)
+    np.asarray(table.cached_tokens)[query] = np.asarray(calls.cached_tokens)[call]
+    np.asarray(table.attempts)[query] = np.asarray(calls.attempts)[call]
+    np.asarray(table.deployment)[query] = np.asarray(calls.deployment)[call]
+    of_call = dict(zip(call.tolist(), query.tolist(), strict=True)) if calls.caps else {}
+    table.caps = {of_call[number]: cap for number, cap in calls.caps.items() if number in of_call}
+    kept, query = call[served], query[served]
+    np.asarray(table.started_at_s)[query] = np.asarray(calls.started_at_s)[kept]
+    np.asarray(table.first_token_at_s)[query] = np.asarray(table.finished_at_s)[query]
 
 
 def call_frame(calls: CallTable, instance: Instance) -> pd.DataFrame:
