@@ -85,7 +85,7 @@ class PacedBatch(Policy):
     def decide_batch(self, queries: Sequence[Query], state: State) -> list[Decision]:
         """Solve the program of the batch."""
         quality, cost = estimates(queries)
-        budgets = state.remaining * (len(queries) / self._left)
+        budgets = state.remaining * (len(queries) / max(self._left, len(queries)))
         self._left -= len(queries)
         plan = solve_binary(self._lower(quality), cost, budgets, self._gap, accounts=self._accounts).plan
         return decisions(plan)

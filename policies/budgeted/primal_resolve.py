@@ -85,7 +85,7 @@ class PrimalResolve(Policy):
             return Decision(None)
         if self._n_arrived >= self._due:
             self._due = self._growth * self._n_arrived
-            scale = self._n_arrived / self._horizon
+            scale = min(self._n_arrived / self._horizon, 1.0)
             quality, cost, count = np.array(self._quality), np.array(self._cost), np.array(self._count)
             budgets, accounts = scale * self._budgets, self._accounts
             solution = solve_linear(quality, cost, budgets, accounts=accounts, counts=count, allowed=quality > 0)

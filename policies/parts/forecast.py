@@ -103,7 +103,7 @@ class Forecast:
         """Return what is still to come."""
         known, n_strange = self._known, len(self._strange)
         n_arrived = float(self._arrived.sum()) + n_strange
-        left = self._horizon - n_arrived
+        left = max(self._horizon - n_arrived, 1.0)  # tasks may bring more queries than are expected
         share = max(0.0, (n_strange - STRANGE * n_arrived) / (n_arrived + DOUBT * self._horizon))
         familiar = (1 - share) * known.shares
         kinds = np.maximum(self._horizon * familiar - self._arrived, LEAST * left * familiar)

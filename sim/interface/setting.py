@@ -153,7 +153,8 @@ class Setting:
         In each deployment's unit; ``inf`` without a budget. Deployments that share an account have one budget together,
         whose amount stands at each of them.
     horizon : int
-        Number of queries that will arrive.
+        Number of queries that will arrive. Of tasks, how many their steps would be if they had as many as those of the
+        history on average; there may be more, or fewer.
     history : History
     accounts : array (n_deployments,) or None
         Number of the account that each deployment pays from, from 0; None where each has its own budget.

@@ -33,6 +33,10 @@ SMALL = (
 BUSY = ("arrivals.rate_per_s=20", "fleet.queue_capacity=4")
 SLOTS = ("fleet=slots", "fleet.service.slots=2", "fleet.queue_capacity=4")
 BATCHES = ("fleet=batching", "fleet.service.kv_tokens=1500", "fleet.service.reserved_output_tokens=200")
+TASKS = (
+    *("workload=agent_tasks", "workload.n_queries=25", "workload.n_history=20", "workload.dim=8"),
+    *("workload.mean_steps=5", "task.budget_usd=0.05", "task.deadline_s=60"),
+)
 WORLDS = {
     "slots and a budget": (*SLOTS, *BUSY),
     "batches, token budgets in windows, a state that is stale": (
@@ -43,6 +47,8 @@ WORLDS = {
     "batches and token buckets": (*BATCHES, *BUSY, "window=bucket", "window.burst_s=2"),
     "slots and a budget, models that nobody has seen": (*SLOTS, *BUSY, "new_model_share=0.4"),
     "batches and a budget, models known on few rows": (*BATCHES, *BUSY, "new_model_share=0.4", "new_model_rows=7"),
+    "slots and a budget, a cache before the policy": (*SLOTS, *BUSY, "cache=lru", "order=zipf"),
+    "slots and a budget, tasks of several steps": (*TASKS, *SLOTS, "arrivals.rate_per_s=2", "budget.total=2.0"),
 }
 CHECKS: dict[str, Callable[..., None]] = {
     "sees no outcome of a call that was not made": counterfactual_fence,
@@ -113,7 +119,9 @@ def verdicts(words: Sequence[str]) -> Iterator[Verdict]:
         As ``configure`` and the parts of the scenario do.
     """
     configs = {
-        world: configure("check", [*unless_chosen((*SMALL, *settings), words), *words])
+        world: configure(
+            "check", [*unless_chosen(settings if TASKS[0] in settings else (*SMALL, *settings), words), *words]
+        )
         for world, settings in WORLDS.items()
     }
     policies = next(iter(configs.values())).policy

@@ -1,0 +1,31 @@
+"""Tasks that are longer than those of the history: more queries come than policies were told to expect."""
+
+from dataclasses import replace
+
+import pytest
+
+from scenarios.arrivals.renewal import Poisson
+from scenarios.budgets import Weighted
+from scenarios.fleets import OnePerModel
+from scenarios.orders.exchangeable import shuffled
+from scenarios.workloads.agent_tasks import agent_tasks
+from sim.scenario import Scenario
+from sim.study.experiment import compare
+from sim.world.services.slots import Slots
+from tests.configured import NAMES, configured_policy
+
+SHORT, LONG = (agent_tasks(n_queries=15, n_history=15, mean_steps=steps, dim=8) for steps in (2, 12))
+LONGER = Scenario(
+    replace(SHORT, test=LONG.test),
+    OnePerModel(Slots(4, 0.2, 0.01)),
+    Weighted(total=1.0),
+    Poisson(rate_per_s=1.0),
+    shuffled,
+)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "batch_split"])  # it takes long, and no horizon
+def test_every_shipped_policy_goes_on(name: str) -> None:
+    found = compare(LONGER, {name: configured_policy(name)})
+    assert found["tasks"].tolist() == [15]
+    assert found["arrived"].iloc[0] > 15
