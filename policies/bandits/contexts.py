@@ -94,3 +94,69 @@ class Projection:
         for row, away in enumerate(unit(embeddings) - self.centre):
             result[row, :-1] = np.add.reduce(self.directions * away, axis=1)
         return np.round(result, DIGITS)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The constant 1, and which of some clusters of embeddings a query is in, as 0s and a 1.
+
+    Sequential k-means by cosine, as in GreenServ (arXiv 2601.17551): the first different embeddings are the centroids;
+    then each embedding moves the nearest one towards itself by one part in as many as it has had. One pass is made over
+    the history, after which the centroids stay.
+
+    Parameters
+    ----------
+    n_clusters : int
+        At most; fewer where the history has fewer different embeddings.
+
+    Raises
+    ------
+    ValueError
+        If ``n_clusters`` is less than 1.
+    """
+
+    n_clusters: int = 3
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        check_number("n_clusters", self.n_clusters, least=1)
+
+    def fit(self, history: History) -> Centroids:
+        """Pass over the history once."""
+        rows = unit(history.features.embeddings).astype(np.float64)
+        centroids: list[FloatArray] = []
+        counts: list[int] = []
+        for row in rows:
+            if len(centroids) < self.n_clusters and not any(np.array_equal(row, one) for one in centroids):
+                centroids.append(row.copy())
+                counts.append(1)
+                continue
+            place = nearest(np.array(centroids), row)
+            counts[place] += 1
+            centroids[place] += (row - centroids[place]) / counts[place]
+        return Centroids(np.array(centroids))
+
+
+@dataclass(frozen=True)
+class Centroids:
+    """Centroids (n_clusters, dim) that stay."""
+
+    centroids: FloatArray
+
+    def of(self, embeddings: EmbeddingArray) -> FloatArray:
+        """Return the constant and the cluster (n, n_clusters + 1) of embeddings."""
+        result = np.zeros((len(embeddings), len(self.centroids) + 1))
+        result[:, 0] = 1.0
+        for number, row in enumerate(unit(embeddings).astype(np.float64)):
+            result[number, 1 + nearest(self.centroids, row)] = 1.0
+        return result
+
+
+def nearest(centroids: FloatArray, row: FloatArray) -> int:
+    """Return the centroid (of n_clusters, dim) with the largest cosine to an embedding (dim,), the first among equals.
+
+    >>> nearest(np.array([[0.0, 5.0], [1.0, 0.0]]), np.array([0.9, 0.1]))
+    1
+    """
+    lengths = np.sqrt(np.add.reduce(centroids * centroids, axis=1))
+    return int(np.argmax(np.add.reduce(centroids * row, axis=1) / np.maximum(lengths, 1e-12)))

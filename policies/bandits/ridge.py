@@ -49,6 +49,10 @@ class RidgeArms:
         result: FloatArray = np.add.reduce(turned * x, axis=1)
         return np.maximum(result, 0.0)
 
+    def bounds(self, x: FloatArray, alpha: float) -> FloatArray:
+        """Return the upper bounds theta_k . x + alpha sqrt(x' A_k^-1 x) (n_arms,) of a context (dim,)."""
+        return self.means(x) + alpha * np.sqrt(self.variances(x))
+
     def learn(self, arm: int, x: FloatArray, reward: float) -> None:
         """Take in an outcome: A += x x', b += reward x."""
         self._response[arm] += reward * x
