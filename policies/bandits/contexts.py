@@ -74,7 +74,7 @@ class Whitened:
         centre = np.add.reduce(rows, axis=0) / len(rows)
         values, vectors = np.linalg.eigh((rows - centre).T @ (rows - centre) / max(len(rows) - 1, 1))
         order = np.argsort(values)[::-1][: self.components]
-        order = order[values[order] > 1e-9 * max(float(values[-1]), 1e-9)]
+        order = order[values[order] > 1e-9 * max(float(values.max(initial=0.0)), 1e-9)]
         directions = vectors[:, order].T
         largest = np.argmax(np.abs(directions), axis=1)
         signs = np.sign(directions[np.arange(len(directions)), largest])  # an eigenvector is known but for its sign
