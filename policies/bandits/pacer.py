@@ -57,7 +57,7 @@ def ceilings(setting: Setting, ceiling: float | None) -> list[float]:
     totals = dict.fromkeys(units, 0.0)
     for k in first.tolist():
         totals[units[k]] += float(setting.budgets[k])
-    per_query = {unit: max(total / setting.horizon, 1e-300) * len(totals) for unit, total in totals.items()}
+    per_query = {unit: max(total / setting.horizon, 1e-200) * len(totals) for unit, total in totals.items()}
     return [per_query[unit] for unit in units]
 
 
