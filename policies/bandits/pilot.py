@@ -27,8 +27,9 @@ class Pilot(Policy):
 
         Psi(z) = (U e / L)^z (L / e),
 
-    where z is the share that is spent of a bin's budget. The horizon is cut into bins of ``bin_size`` queries, each
-    with its share of the budget and what the bins before it have left (or overspent).
+    where z is the share that is spent of a bin's budget. Everything is supposed to be worth at least L per cost, so
+    that nothing is refused before Psi(z) exceeds L, and models that nobody knows are tried. The horizon is cut into
+    bins of ``bin_size`` queries, each with its share of the budget and what those before it have left (or overspent).
 
     What is inferred, as no code was found: the upper bound stands for the reward in the threshold too; a query for
     which nothing is worth its cost is declined, as an item of a knapsack is; L and U are, among the deployments of an
@@ -94,7 +95,7 @@ class Pilot(Policy):
             lowest, highest = np.full(n_arms, self._lowest), np.full(n_arms, self._highest)
         else:
             lowest, highest = densities(setting)
-        self._start = np.where(np.isfinite(setting.budgets), lowest / math.e, 0.0)
+        self._lowest_known = np.where(np.isfinite(setting.budgets), lowest, 0.0)
         self._growth = np.array([1.0 + math.log(one) for one in (highest / lowest).tolist()])
 
     def decide(self, query: Query, state: State) -> Decision:
@@ -103,7 +104,8 @@ class Pilot(Policy):
         bound = self._arms.bounds(x, self._alpha)
         used = self._bins.used(query.id, state.remaining).tolist()
         rise = np.array([math.exp(share * growth) for share, growth in zip(used, self._growth.tolist(), strict=True)])
-        useful = bound >= self._start * rise * query.cost_hat
+        worth = np.maximum(bound, self._lowest_known * query.cost_hat)
+        useful = worth >= self._lowest_known / math.e * rise * query.cost_hat
         there = np.zeros(len(useful), dtype=np.bool_)
         there[candidates(state)] = True
         return best_first(bound, pays_or_waits(useful & there, can_pay(query, state), self._refused))

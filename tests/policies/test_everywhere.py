@@ -57,6 +57,11 @@ def test_prices_of_synthetic_queries_are_the_same_on_every_processor() -> None:
     assert_same_everywhere("policy=[port,port_exact,greedy_cost,batch_split,steward]", *SYNTHETIC)
 
 
+@pytest.mark.slow
+def test_bandits_learn_the_same_on_every_processor() -> None:
+    assert_same_everywhere("policy=[pareto_bandit,greenserv,ti_ucb,pilot,stage_route]", "budget=global", *SYNTHETIC)
+
+
 @needs_data
 @pytest.mark.slow
 def test_prices_of_zeroeval_are_the_same_on_every_processor() -> None:

@@ -95,6 +95,15 @@ def test_a_bin_has_its_share_and_what_the_one_before_has_left() -> None:
     assert policy.decide(later, spent(0.56)).deployment == 1
 
 
+def test_what_nobody_knows_is_tried_while_little_is_spent() -> None:
+    nothing = np.zeros((1, 2))  # no preferences, and bounds of 0
+    policy = Pilot(AsItIs(), alpha=0.0, lowest=0.5, highest=2.0)
+    policy.reset(setting_of(np.ones((1, 1)), nothing, nothing, 10, budget=100.0), np.random.default_rng(0))
+    query = tiny_query(0, [0.0, 0.0], [2.0, 0.5])._replace(embedding=np.ones(1, dtype=np.float32))
+    assert policy.decide(query, spent(0.0)).deployment == 0
+    assert policy.decide(query, spent(0.5)).deployment is None
+
+
 def test_half_a_range_is_refused() -> None:
     with pytest.raises(ValueError, match=r"lowest is 1\.0 and highest None; give both, or null for both"):
         Pilot(AsItIs(), lowest=1.0)
