@@ -144,12 +144,11 @@ def middle_model_gets_worse(reward: FloatArray, cost: FloatArray, when: slice) -
 
 
 @needs_reference
-@pytest.mark.parametrize("target", [2, 3, 4])
-def test_the_ceiling_holds_while_a_price_falls_and_after_it_has_risen_again(target: int) -> None:
+@pytest.mark.parametrize(("target", "lift"), [(2, 0.0), (3, 0.03), (4, 0.005)])  # the paper's 0.071, 0.044 and 0.018
+def test_the_ceiling_holds_while_a_price_falls_and_after_it_has_risen_again(target: int, lift: float) -> None:
     reward, spending = drift(float(targets()[target]), dear_model_becomes_cheap)
-    assert (thirds(spending) < 1.05).all()
-    if target > 2:  # at the tightest the pacer never allows the model whose price has fallen
-        assert thirds(reward)[1] > thirds(reward)[0] - 0.005
+    assert (thirds(spending) < 1.03).all()
+    assert thirds(reward)[1] > thirds(reward)[0] + lift
 
 
 @needs_reference

@@ -4,6 +4,7 @@ No code of the authors and no figures of a run were found, so these tests are of
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,11 +17,13 @@ from scenarios.fleets import OnePerModel
 from scenarios.orders import shuffled
 from scenarios.shared_budgets import Shared
 from scenarios.workloads.synthetic import synthetic
+from sim.cli.api import scenario
 from sim.interface import Feedback, State
 from sim.scenario import Scenario
 from sim.study.experiment import compare
 from sim.study.oracles import Oracle
 from sim.world.services.slots import Instant
+from tests.scenarios.test_real_tables import DATA, needs_data
 from tests.systems.driving import drive, setting_of
 from tests.worlds import idle, tiny_query
 
@@ -31,11 +34,29 @@ DEAR = int(WORKLOAD.test.quality.mean(axis=0).argmax())  # gpt-4
 def test_nearly_all_of_the_dearest_models_quality_costs_a_quarter_of_its_money() -> None:
     whole = float(WORKLOAD.test.cost_usd[:, DEAR].sum())
     budget = Shared({"all": whole / 4}, {"others": "all"})
-    scenario = Scenario(WORKLOAD, OnePerModel(Instant()), budget, Deterministic(1.0), shuffled)
-    [run] = compare(scenario, {"pilot": Pilot(Whitened())}, replications=1, oracle=Oracle(())).to_dict("records")
+    world = Scenario(WORKLOAD, OnePerModel(Instant()), budget, Deterministic(1.0), shuffled)
+    [run] = compare(world, {"pilot": Pilot(Whitened())}, replications=1, oracle=Oracle(())).to_dict("records")
     assert run["total_cost_usd"] <= whole / 4
     assert run["quality"] > 0.93 * WORKLOAD.test.quality[:, DEAR].sum()  # the paper's 93%
     assert run["declined"] < 0.01 * len(WORKLOAD.test)
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("table", "share"), [("zeroeval", 0.89), pytest.param("mmlu_pro", 0.89, marks=pytest.mark.slow)]
+)
+def test_on_real_tables_a_quarter_of_the_money_buys_nine_tenths_of_the_best_models_quality(
+    table: str, share: float
+) -> None:
+    paths = [f"workload.path={DATA / table}.parquet", f"workload.embeddings={DATA / table}_embeddings.npy"]
+    real = scenario(f"experiment={table}", *paths)
+    test = real.workload.test
+    best = int(test.quality.mean(axis=0).argmax())
+    whole = float(test.cost_usd[:, best].sum())
+    real = replace(real, budget=Shared({"all": whole / 4}, {"others": "all"}))
+    [run] = compare(real, {"pilot": Pilot(Whitened())}, replications=1, oracle=Oracle(())).to_dict("records")
+    assert run["total_cost_usd"] <= whole / 4
+    assert run["quality"] > share * test.quality[:, best].sum()
 
 
 def test_queries_come_to_good_models_sooner_with_preferences() -> None:
