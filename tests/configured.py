@@ -22,6 +22,7 @@ QUICK = {
     "latency_priced",
     "steward",
     "cascade",
+    "pareto_bandit",
 }
 MOST_SLOW = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]
 """All policies for what takes long: a few of every kind always, the others with ``make proof``."""

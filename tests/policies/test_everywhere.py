@@ -65,6 +65,11 @@ def test_what_a_cache_finds_by_similarity_is_the_same_on_every_processor(dim: in
     assert_same_everywhere("policy=random", *words, "workload.n_queries=2000", "workload.n_history=400")
 
 
+@pytest.mark.slow  # make kernels runs it
+def test_bandits_learn_the_same_on_every_processor() -> None:
+    assert_same_everywhere("policy=[pareto_bandit,greenserv,ti_ucb,pilot,stage_route]", "budget=global", *SYNTHETIC)
+
+
 @needs_data
 @pytest.mark.slow
 def test_prices_of_zeroeval_are_the_same_on_every_processor() -> None:

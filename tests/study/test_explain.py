@@ -133,6 +133,7 @@ DO_NOT_PACE = {
     *("random", "round_robin", "least_loaded", "power_of_two", "lowest_latency", "latency_priced", "usage_based"),
     *("cheapest_available", "greedy_perf", "knn_perf", "model_perf", "knn_threshold", "batch_split", "cascade"),
     "capped_greedy",
+    *("greenserv", "ti_ucb"),
 }
 
 
