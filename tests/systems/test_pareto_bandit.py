@@ -11,7 +11,7 @@ from policies.bandits.contexts import AsItIs
 from policies.bandits.pareto import ParetoBandit
 from policies.bandits.priors import FromHistory, Prior
 from policies.bandits.ridge import RidgeArms
-from sim.interface import BoolArray, FloatArray, History, IntArray, Setting
+from sim.interface import BoolArray, Decision, FloatArray, History, IntArray, Setting
 from tests.systems.driving import REFERENCE, drive, needs, setting_of
 from tests.worlds import idle, tiny_query, tiny_setting
 
@@ -209,7 +209,7 @@ def test_an_arm_that_nobody_has_seen_is_an_average_one_and_is_tried_first() -> N
     policy.reset(setting, np.random.default_rng(0))
     query = tiny_query(0, [0.0, 0.0], [1.0, 1.0])._replace(embedding=np.ones(1, dtype=np.float32))
     assert policy.believes(query).quality[1] == pytest.approx(0.3)
-    assert [policy.decide(query, idle(2)) for _ in range(3)] == [(1, [0], True, ())] * 3
+    assert [policy.decide(query, idle(2)) for _ in range(3)] == [Decision(1, [0], True)] * 3
 
 
 def test_half_a_market_and_a_ceiling_of_nothing_are_refused() -> None:

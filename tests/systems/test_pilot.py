@@ -18,7 +18,7 @@ from scenarios.orders import shuffled
 from scenarios.shared_budgets import Shared
 from scenarios.workloads.synthetic import synthetic
 from sim.cli.api import scenario
-from sim.interface import Feedback, State
+from sim.interface import Decision, Feedback, State
 from sim.scenario import Scenario
 from sim.study.experiment import compare
 from sim.study.oracles import Oracle
@@ -95,9 +95,9 @@ def test_the_best_bound_is_chosen_among_what_is_worth_its_cost_and_nothing_where
     assert policy.believes(query).quality.tolist() == [1.0, 0.5]
     # Worth per cost is 1/2 and 1. Psi(z) = (4 e)^z / (2 e) is 1/2 at z = 1 / ln(4 e) and 1 at (1 + ln 2) / ln(4 e).
     first, second = 1 / (1 + math.log(4)), (1 + math.log(2)) / (1 + math.log(4))
-    assert policy.decide(query, spent(first - 0.01)) == (0, [1], False, ())
-    assert policy.decide(query, spent(first + 0.01)) == (1, [], False, ())
-    assert policy.decide(query, spent(second - 0.01)) == (1, [], False, ())
+    assert policy.decide(query, spent(first - 0.01)) == Decision(0, [1], False)
+    assert policy.decide(query, spent(first + 0.01)) == Decision(1, [], False)
+    assert policy.decide(query, spent(second - 0.01)) == Decision(1, [], False)
     assert policy.decide(query, spent(second + 0.01)).deployment is None
 
 

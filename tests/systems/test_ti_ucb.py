@@ -113,12 +113,12 @@ def test_each_deployment_gets_two_queries_first_and_the_bound_is_the_next_point_
     policy.reset(tiny_setting([np.inf] * 2, 100), np.random.default_rng(0))
     query = tiny_query(0, [0.5, 0.5], [0.0, 0.0])
     assert [policy.decide(query, idle(2)) for _ in range(4)] == [
-        (0, [1], True, ()),
-        (1, [0], True, ()),
-        (0, [1], True, ()),
-        (1, [0], True, ()),
+        Decision(0, [1], True),
+        Decision(1, [0], True),
+        Decision(0, [1], True),
+        Decision(1, [0], True),
     ]
-    assert policy.decide(query, idle(2)) == (0, [1], False, ())  # nobody has answered: both have the bound 1
+    assert policy.decide(query, idle(2)) == Decision(0, [1], False)  # nobody has answered: both have the bound 1
     policy.learn(Feedback(query, 0, 0.5, 0.0, 0.0))  # 0.5 + 2
     assert policy.decide(query, idle(2)).deployment == 0
     for score in (0.3, 0.1):
