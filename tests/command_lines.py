@@ -40,8 +40,11 @@ TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
 DEAR = {  # what takes long, so that it is drawn less often
-    "policy": ("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
-    "estimator": ("blend", "logistic"),
+    "policy": (
+        *("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
+        *("cost_spectrum",),  # trained on the history
+    ),
+    "estimator": ("blend", "contrastive", "logistic"),
 }
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]
