@@ -42,9 +42,15 @@ PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "auto
 DEAR = {  # what takes long, so that it is drawn less often
     "policy": (
         *("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
-        *("cost_spectrum", "zero_router"),  # trained on the history
+        *(
+            "cost_spectrum",
+            "zero_router",
+            "radial_performance",
+            "radial_balance",
+            "radial_cost",
+        ),  # trained on the history
     ),
-    "estimator": ("blend", "contrastive", "item_response", "logistic"),
+    "estimator": ("blend", "contrastive", "item_response", "logistic", "radial"),
 }
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]
