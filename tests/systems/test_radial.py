@@ -62,7 +62,8 @@ WEIGHTS = {"radial_performance": 0.0, "radial_balance": 0.02, "radial_cost": 0.1
 
 def worth(weight: float) -> FloatArray:
     """What each answer is worth at a weight of cost (n, n_models)."""
-    return TEST.quality - weight * TEST.cost_usd / ROWS.cost_usd.mean()
+    value: FloatArray = TEST.quality - weight * TEST.cost_usd / float(ROWS.cost_usd.mean())
+    return value
 
 
 def test_the_presets_trade_quality_for_cost_and_the_outer_two_are_best_at_their_own_aims() -> None:
