@@ -42,7 +42,7 @@ PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "auto
 DEAR = {  # what takes long, so that it is drawn less often
     "policy": (
         *("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
-        *("barp", "cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost"),
+        *("barp", "cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost", "route_moa"),
     ),
     "estimator": ("blend", "contrastive", "item_response", "logistic", "radial"),
 }
