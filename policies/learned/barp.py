@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from policies.estimators.learned import columns
 from policies.learned.network import Weights, backward, drawn, forward, softmax, train
 from sim.errors import check_number
-from sim.interface import Decision, Features, FloatArray, History, IntArray, Policy, Query, Setting, State
+from sim.interface import Decision, FloatArray, History, IntArray, Policy, Query, Setting, State
 
 KNOTS = np.linspace(0.0, 1.0, 5)
 NEWS = 0.1  # of the baseline: so far it goes towards each batch
@@ -81,32 +81,35 @@ class BaRP(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Train on the history, with the run's own random numbers."""
         history = setting.history
-        self._scaler = StandardScaler().fit(columns(history.features))
+        raw = columns(history.features)
+        scaled = StandardScaler().fit(raw)
         self._known = history.known.any(axis=0)
-        self._weights = self._trained(history, capped_cost(history, self._cost_cap), rng)
+        first, offset, second, self._constants = self._trained(history, scaled.transform(raw), rng)
+        n_inputs = len(first) - len(KNOTS)  # scaling is made part of the weights, and each sum is added in one order
+        self._first = np.ascontiguousarray((first[:n_inputs] / scaled.scale_[:, None]).T)
+        self._offset = offset - np.add.reduce(self._first * scaled.mean_, axis=1)
+        self._knots = np.ascontiguousarray(first[n_inputs:].T) * np.sqrt(n_inputs)
+        self._second = np.ascontiguousarray(second.T)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the likeliest deployment that is available."""
         preference = query.preference if self._preference is None else self._preference
-        features = Features(query.embedding[None], np.array([query.input_tokens]))
-        inputs = self._scaler.transform(columns(features))
-        row = conditioned(inputs, between_knots(np.array([preference])))[0]
-        scores = np.where(self._known, self._scores(row), -np.inf)
+        raw = np.append(query.embedding.astype(np.float64), np.log1p(query.input_tokens))
+        hidden = np.maximum(np.add.reduce(self._first * raw, axis=1) + self._at(preference), 0.0)
+        scores = np.where(self._known, np.add.reduce(self._second * hidden, axis=1) + self._constants, -np.inf)
         able = state.available & self._known
         return Decision(int(np.where(able, scores, -np.inf).argmax() if able.any() else scores.argmax()))
 
-    def _scores(self, row: FloatArray) -> FloatArray:
-        """Return the scores (n_deployments,) of one row, added in one order."""
-        first, constants, second, others = self._weights
-        hidden = np.maximum(np.add.reduce(first * row[:, None], axis=0) + constants, 0.0)
-        result: FloatArray = np.add.reduce(second * hidden[:, None], axis=0) + others
-        return result
+    def _at(self, preference: float) -> FloatArray:
+        """Return what a preference adds to the hidden layer (width,)."""
+        added: FloatArray = np.add.reduce(self._knots * between_knots(np.array([preference]))[0], axis=1) + self._offset
+        return added
 
-    def _trained(self, history: History, cost: FloatArray, rng: np.random.Generator) -> Weights:
-        """Return weights after some passes over the rows of the history on which anything is known."""
+    def _trained(self, history: History, inputs: FloatArray, rng: np.random.Generator) -> Weights:
+        """Return weights after some passes over the rows of the history (n_history, n_inputs) that know anything."""
         rows = np.flatnonzero(history.known.any(axis=1))
-        inputs, known = self._scaler.transform(columns(history.features))[rows], history.known[rows]
-        quality, cost = history.quality[rows], cost[rows]
+        inputs, known, quality = inputs[rows], history.known[rows], history.quality[rows]
+        cost = capped_cost(history, self._cost_cap)[rows]
         baseline = np.zeros(len(KNOTS))
 
         def slope(now: Weights, batch: IntArray) -> Weights:

@@ -28,7 +28,7 @@ class CostSpectrum(Policy):
     estimator : Estimator
         ``Contrastive``, or any: of others 2 quality_hat - 1 stands for s.
     k : int
-        Neighbours.
+        Neighbours; models as near as the k-th count too.
     bonus : float
         beta; 0 for none, then no model is tried for the sake of trying.
     cost_weight : float
@@ -53,30 +53,33 @@ class CostSpectrum(Policy):
         """Scale the costs of the history, and forget all visits."""
         _, cost = setting.history.means()
         units = np.array([info.unit for info in setting.fleet])
-        self._cost = np.zeros(len(cost))
+        scaled = np.zeros(len(cost))
         for unit in np.unique(units):
             of_unit = units == unit
             spread = float(np.ptp(cost[of_unit]))
             if spread > 0:
-                self._cost[of_unit] = (cost[of_unit] - cost[of_unit].min()) / spread
+                scaled[of_unit] = (cost[of_unit] - cost[of_unit].min()) / spread
+        self._price = self._cost_weight * scaled
         self._visits = np.zeros(len(cost), dtype=np.int64)
         self._n_queries = 0
 
     def decide(self, query: Query, state: State) -> Decision:
-        """Return the argmax; ties go to the nearer model, then to the lower index."""
+        """Return the argmax; ties go to the lowest index."""
         nearness = 2 * query.quality_hat - 1
-        able = state.available if state.available.any() else np.ones(len(nearness), dtype=np.bool_)
-        order = np.argsort(-np.where(able, nearness, -np.inf), kind="stable")
-        near = order[: min(self._k, np.count_nonzero(able))]
-        score = nearness[near] - self._cost_weight * self._cost[near]
-        best = int(near[score.argmax()])
-        choice = best
+        able = state.available
+        if not able.all():
+            nearness = np.where(able, nearness, -np.inf) if able.any() else nearness
+        score = nearness - self._price
+        if self._k < len(nearness):
+            nearness = np.where(nearness >= np.partition(nearness, -self._k)[-self._k], nearness, -np.inf)
+            score = np.where(nearness > -np.inf, score, -np.inf)
+        choice = best = int(score.argmax())
         if self._bonus > 0:
-            visits = self._visits[near]
-            if (visits == 0).any():
-                choice = int(near[np.argmin(visits != 0)])
-            else:
-                choice = int(near[(score + self._bonus * np.sqrt(math.log1p(self._n_queries) / visits)).argmax()])
+            untried = np.where(self._visits == 0, nearness, -np.inf)
+            choice = int(untried.argmax())
+            if untried[choice] == -np.inf:
+                spread = np.sqrt(math.log1p(self._n_queries) / np.maximum(self._visits, 1))
+                choice = int((score + self._bonus * spread).argmax())
         self._n_queries += 1
         self._visits[choice] += 1
         return Decision(choice, explores=choice != best)
