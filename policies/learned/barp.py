@@ -12,6 +12,7 @@ from sim.interface import Decision, FloatArray, History, IntArray, Policy, Query
 
 KNOTS = np.linspace(0.0, 1.0, 5)
 NEWS = 0.1  # of the baseline: so far it goes towards each batch
+DECAY = 0.3  # share of the weights that a step of 1 takes away
 
 
 class BaRP(Policy):
@@ -40,8 +41,8 @@ class BaRP(Policy):
         Weight of the entropy of the policy beside the reward.
     width : int
         Of the hidden layer.
-    passes, batch : int
-        Of the training: over the history, and queries for each step.
+    steps, batch : int
+        Of the training: how many at least, to whole passes over the history, and queries for each.
     step : float
         Of the training (Adam's).
 
@@ -58,7 +59,7 @@ class BaRP(Policy):
         cost_cap: float | None = None,
         entropy: float = 0.02,
         width: int = 128,
-        passes: int = 50,
+        steps: int = 600,
         batch: int = 256,
         step: float = 0.003,
     ) -> None:
@@ -66,7 +67,7 @@ class BaRP(Policy):
         check_number("trained_for", trained_for, least=0, most=1, null="for all preferences")
         check_number("cost_cap", cost_cap, above=0, null="for the dearest mean cost")
         check_number("entropy", entropy, least=0)
-        for name, value in (("width", width), ("passes", passes), ("batch", batch)):
+        for name, value in (("width", width), ("steps", steps), ("batch", batch)):
             check_number(name, value, least=1)
         check_number("step", step, above=0)
         self._preference = preference
@@ -74,7 +75,7 @@ class BaRP(Policy):
         self._cost_cap = cost_cap
         self._entropy = entropy
         self._width = width
-        self._passes = passes
+        self._steps = steps
         self._batch = batch
         self._step = step
 
@@ -131,7 +132,8 @@ class BaRP(Policy):
             return backward(now, seen, hidden, of_scores / n)
 
         start = drawn(inputs.shape[1] + len(KNOTS), self._width, known.shape[1], rng)
-        return train(start, slope, len(rows), rng, passes=self._passes, batch=self._batch, step=self._step, decay=0.3)
+        passes = -(-self._steps // -(-len(rows) // self._batch))
+        return train(start, slope, len(rows), rng, passes=passes, batch=self._batch, step=self._step, decay=DECAY)
 
 
 def capped_cost(history: History, cap: float | None) -> FloatArray:

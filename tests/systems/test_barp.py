@@ -51,14 +51,14 @@ def test_a_cost_of_one_is_the_dearest_mean_in_a_unit_and_nothing_counts_as_more(
 
 def test_it_changes_over_where_the_dearer_answer_is_worth_its_cost() -> None:
     # 0.4 w - 0.2 (1 - w) is below w - (1 - w) where w is above 4/7: 0.571.
-    policy = BaRP(passes=100)
+    policy = BaRP(steps=300)
     policy.reset(SMALL_AND_LARGE, np.random.default_rng(0))
     assert [choice(policy, w) for w in (0.0, 0.25, 0.45, 0.7, 0.85, 1.0)] == [0, 0, 0, 1, 1, 1]
 
 
 def test_a_preference_of_its_own_stands_in_the_place_of_the_queries() -> None:
     for preference, chosen in ((0.0, 0), (1.0, 1)):
-        policy = BaRP(preference=preference, passes=100)
+        policy = BaRP(preference=preference, steps=300)
         policy.reset(SMALL_AND_LARGE, np.random.default_rng(0))
         assert {choice(policy, w) for w in (0.0, 0.5, 1.0)} == {chosen}
 
@@ -67,7 +67,7 @@ def test_what_is_not_available_or_was_never_seen_is_not_chosen() -> None:
     quality, cost = (
         np.column_stack([of, np.full(200, np.nan)]) for of in (np.tile([0.4, 1.0], (200, 1)), np.ones((200, 2)))
     )
-    policy = BaRP(passes=100)
+    policy = BaRP(steps=300)
     policy.reset(setting(quality, cost), np.random.default_rng(0))
     assert choice(policy, 1.0, n_deployments=3) == 1
     down = idle(3)._replace(available=np.array([True, False, True]))
@@ -75,7 +75,7 @@ def test_what_is_not_available_or_was_never_seen_is_not_chosen() -> None:
 
 
 def test_the_same_random_numbers_train_the_same_policy() -> None:
-    first, second = BaRP(passes=3), BaRP(passes=3)
+    first, second = BaRP(steps=10), BaRP(steps=10)
     for policy in (first, second):
         policy.reset(SMALL_AND_LARGE, np.random.default_rng(7))
     assert [choice(first, w) for w in np.linspace(0, 1, 9)] == [choice(second, w) for w in np.linspace(0, 1, 9)]
