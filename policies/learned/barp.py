@@ -13,6 +13,7 @@ from sim.interface import Decision, FloatArray, History, IntArray, Policy, Query
 KNOTS = np.linspace(0.0, 1.0, 5)
 NEWS = 0.1  # of the baseline: so far it goes towards each batch
 DECAY = 0.3  # share of the weights that a step of 1 takes away
+GRAIN = 2.0**-16  # of the weights, so that no draw of the training hangs on the last bit of a product
 
 
 class BaRP(Policy):
@@ -26,8 +27,7 @@ class BaRP(Policy):
     public. It draws while it is trained; while queries come it takes the likeliest deployment that is available, and
     learns no more.
 
-    A deployment that the history knows on no row is never chosen, as nobody has ever drawn it. On another kind of
-    processor the weights may differ in their last digits, and what is decided so near a tie.
+    A deployment that the history knows on no row is never chosen, as nobody has ever drawn it.
 
     Parameters
     ----------
@@ -133,7 +133,9 @@ class BaRP(Policy):
 
         start = drawn(inputs.shape[1] + len(KNOTS), self._width, known.shape[1], rng)
         passes = -(-self._steps // -(-len(rows) // self._batch))
-        return train(start, slope, len(rows), rng, passes=passes, batch=self._batch, step=self._step, decay=DECAY)
+        return train(
+            start, slope, len(rows), rng, passes=passes, batch=self._batch, step=self._step, decay=DECAY, grain=GRAIN
+        )
 
 
 def capped_cost(history: History, cap: float | None) -> FloatArray:

@@ -57,6 +57,17 @@ def test_prices_of_synthetic_queries_are_the_same_on_every_processor() -> None:
     assert_same_everywhere("policy=[port,port_exact,greedy_cost,batch_split,steward]", *SYNTHETIC)
 
 
+@pytest.mark.slow
+def test_trained_networks_decide_the_same_on_every_processor() -> None:
+    assert_same_everywhere("policy=[barp,cost_spectrum,radial_balance,zero_router]", *SYNTHETIC, "budget=uniform")
+
+
+@needs_data
+@pytest.mark.slow
+def test_trained_networks_decide_the_same_on_zeroeval_on_every_processor() -> None:
+    assert_same_everywhere("policy=[barp,cost_spectrum,radial_balance,zero_router]", *ZEROEVAL, "oracle.names=[]")
+
+
 @needs_data
 @pytest.mark.slow
 def test_prices_of_zeroeval_are_the_same_on_every_processor() -> None:
