@@ -212,6 +212,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         history=public,
         accounts=None if accounts is None else frozen(np.unique(accounts, return_inverse=True)[1].astype(np.int64)),
         refused=scenario.exhausted,
+        max_calls=scenario.max_calls,
+        combines=scenario.workload.combined is not None,
     )
     latency_s = None if test.latency_s is None else take(test.latency_s, columns)
 

@@ -43,8 +43,11 @@ HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density"
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
 MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
 DEAR = {  # what takes long, so that it is drawn less often
-    "policy": ("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
-    "estimator": ("blend", "logistic"),
+    "policy": (
+        *("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
+        *("barp", "cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost", "route_moa"),
+    ),
+    "estimator": ("blend", "contrastive", "item_response", "logistic", "radial"),
 }
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]

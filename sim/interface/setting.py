@@ -161,6 +161,10 @@ class Setting:
     refused : str
         How a query goes on whose choice cannot take it: ``lost``; ``fallback``, to the decision's next choices;
         ``wait``, to these, and then it waits for the next budget window.
+    max_calls : int
+        How many calls a query may take in all of its rounds.
+    combines : bool
+        Whether the workload says what several answers are worth together, so that a policy may ``Combine`` them.
     """
 
     fleet: tuple[DeploymentInfo, ...]
@@ -169,3 +173,5 @@ class Setting:
     history: History
     accounts: IntArray | None = None
     refused: str = "fallback"
+    max_calls: int = 8
+    combines: bool = False

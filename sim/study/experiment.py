@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.errors import check_number
 from sim.instance import Instance, realise, stream
-from sim.interface import Estimates, Policy
+from sim.interface import Estimates, Policy, reviews
 from sim.scenario import Scenario
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.metrics import IN_EVERY_SUMMARY, Metric, counts, evaluate, totals
@@ -104,7 +104,8 @@ def runs(
         during the run, or estimates are reserved: the program then bounds nothing. Nor does it bound a policy that
         combines or caps answers, and of tasks there is no oracle at all. Where it does and the workload knows
         expected quality, ``bayes_ratio`` is quality over the program on that and on true costs. No policy that sees no
-        outcome beforehand has more than 1 in expectation, though it may be lucky in one run. The costs are true ones,
+        outcome beforehand has more than 1 in expectation, though it may be lucky in one run. One that reviews answers
+        with confidences sees something of scores before it chooses, so that it has none. The costs are true ones,
         as a budget refuses what it cannot pay, so that what it accepts costs less than is expected.
     metrics : mapping of str to callable
         Further columns of the summary.
@@ -189,6 +190,8 @@ def replicate(
                 check_tasks(requests, tasks)
             check_metrics(requests, measured, fleet, table.openings, calls)
             limit = most if table.beyond is None else float("nan")  # it is of whole single answers
+            sees_signs = reviews(policy) and instance.confidence is not None  # of scores, which chances know nothing of
+            fair = float("nan") if table.beyond is not None or sees_signs else bayes
             of_optimum = share_of_optimum(float(requests["quality"].sum()), limit)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
@@ -204,7 +207,7 @@ def replicate(
             **figures,
             "relative_quality": ratio(figures["quality"], approximate),
             "optimum_ratio": of_optimum,
-            "bayes_ratio": ratio(figures["quality"], bayes if table.beyond is None else float("nan")),
+            "bayes_ratio": ratio(figures["quality"], fair),
             "overshoot": max(table.overshoot_share),
             **{column: evaluate(metric, measured, used, calls, tasks) for column, metric in metrics.items()},
             "wall_s": wall_s,

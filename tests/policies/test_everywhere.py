@@ -70,6 +70,17 @@ def test_bandits_learn_the_same_on_every_processor() -> None:
     assert_same_everywhere("policy=[pareto_bandit,greenserv,ti_ucb,pilot,stage_route]", "budget=global", *SYNTHETIC)
 
 
+@pytest.mark.slow  # make kernels runs it
+def test_trained_networks_decide_the_same_on_every_processor() -> None:
+    assert_same_everywhere("policy=[barp,cost_spectrum,radial_balance,zero_router]", *SYNTHETIC, "budget=uniform")
+
+
+@needs_data
+@pytest.mark.slow
+def test_trained_networks_decide_the_same_on_zeroeval_on_every_processor() -> None:
+    assert_same_everywhere("policy=[barp,cost_spectrum,radial_balance,zero_router]", *ZEROEVAL, "oracle.names=[]")
+
+
 @needs_data
 @pytest.mark.slow
 def test_prices_of_zeroeval_are_the_same_on_every_processor() -> None:

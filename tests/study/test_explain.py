@@ -134,6 +134,7 @@ DO_NOT_PACE = {
     *("cheapest_available", "greedy_perf", "knn_perf", "model_perf", "knn_threshold", "batch_split", "cascade"),
     "capped_greedy",
     *("greenserv", "ti_ucb"),
+    *("cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost", "barp", "route_moa"),
 }
 
 

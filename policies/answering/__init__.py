@@ -1,0 +1,1 @@
+"""Rules that look at answers before they keep one."""

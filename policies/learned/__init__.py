@@ -1,0 +1,1 @@
+"""Rules and networks that are trained on the history, or learn while queries come."""
