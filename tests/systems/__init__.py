@@ -1,0 +1,1 @@
+"""Published systems, each beside what its authors' code, formulas or claims say."""
