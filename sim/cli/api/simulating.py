@@ -151,14 +151,14 @@ def frontier(*words: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     >>> measures[["policy", "settings"]].values.tolist()
     [['random', 1], ['single models', 3]]
     """
-    from sim.cli.verbs.frontier import build_routers, firsts  # not before, as it imports what draws
-    from sim.study.frontier.points import measured, points
+    from sim.cli.verbs.frontier import build_routers, configured_points, firsts  # not before, as it imports what draws
+    from sim.study.frontier.points import measured
 
     with opened(words=words):
         config = configure("frontier", words)
         routers = build_routers(config)
         scenario, _ = build_settled(config, firsts(routers))
-        table = points(scenario, routers, config.seed, config.replications)
+        table = configured_points(config, scenario, routers)
     return table, measured(table)
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 
+import pandas as pd
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from sim.cli.building import build_policy, build_settled, files_read
+from sim.cli.building import build_metrics, build_policy, build_settled, files_read
 from sim.cli.configuration import leaves
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import unknown
 from sim.instance import realise
 from sim.interface import Policy
+from sim.scenario import Scenario
 from sim.show.frontier import curve_table, model_table
 from sim.show.tables import worst_order
 from sim.study.frontier.points import Router, measured, n_runs, points
 from sim.study.ratio.worst_order import write as write_worst
-
-UNUSED = {"warm_up": "a curve is over all arrivals", "metric": "a curve is of quality and cost"}
 
 
 def frontier(verb: str, config: DictConfig) -> int:
@@ -29,7 +30,7 @@ def frontier(verb: str, config: DictConfig) -> int:
         scenario, worst = build_settled(config, firsts(routers))
         output.note(files=files_read(scenario))
         with progress(n_runs(scenario, routers, config.seed, config.replications)) as advance:
-            table = points(scenario, routers, config.seed, config.replications, advance)
+            table = configured_points(config, scenario, routers, advance)
         measures = measured(table)
         table.to_csv(folder / "points.csv", index=False)
         measures.to_csv(folder / "frontier.csv", index=False)
@@ -40,18 +41,32 @@ def frontier(verb: str, config: DictConfig) -> int:
     return 0
 
 
+def configured_points(
+    config: DictConfig,
+    scenario: Scenario,
+    routers: Mapping[str, Router],
+    done: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Run routers on a scenario with the seed, replications, metrics and warm-up of a configuration."""
+    return points(
+        scenario,
+        routers,
+        config.seed,
+        config.replications,
+        metrics=build_metrics(config),
+        warm_up=config.warm_up,
+        done=done,
+    )
+
+
 def build_routers(config: DictConfig) -> dict[str, Router]:
     """Make every chosen policy at every setting of its knob, by name.
 
     Raises
     ------
     ValueError
-        For keys that the verb has no use for, knobs of policies that there are none of or that are no key of theirs,
-        and knobs without settings.
+        For knobs that are no key of their policy, or have no settings.
     """
-    for key, why in UNUSED.items():
-        if config.get(key) is not None:
-            raise ValueError(f"{key} does nothing in frontier, as {why}; leave it out")
     return {str(name): build_router(str(name), spec, config) for name, spec in config.policy.items()}
 
 

@@ -13,7 +13,8 @@ from sim.instance import realise
 from sim.interface import Decision, Policy, Query, State
 from sim.scenario import Scenario
 from sim.study.experiment import check_draws, runs
-from sim.study.frontier.curve import area, hull_area, normalized_cost
+from sim.study.frontier.curve import TIE, area, hull_area, normalized_cost
+from sim.study.metrics import Metric
 from sim.study.oracles import Oracle
 from sim.study.statistics import mean_interval
 
@@ -64,6 +65,9 @@ def points(
     routers: Mapping[str, Router],
     seed: int,
     replications: int,
+    *,
+    metrics: Mapping[str, Metric] | None = None,
+    warm_up: float | str | None = None,
     done: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Return a row per router, setting and replication, and per deployment and replication.
@@ -74,13 +78,18 @@ def points(
         With one order. Budgets hold as they do for every run: without them, cost is what a setting asks for.
     routers : mapping of str to Router
     seed, replications : int
+    metrics : mapping of str to callable or None
+        Further columns.
+    warm_up : float, str or None
+        Which arrivals these leave out, as in ``sim.study.experiment.runs``; the other columns are over all arrivals.
     done : callable or None
         Is told of each run.
 
     Returns
     -------
     DataFrame
-        ``COLUMNS``; ``kind`` is ``router`` or ``model``, and a model's row has its deployment's name as ``policy``.
+        ``COLUMNS`` and those of the metrics. ``kind`` is ``router`` or ``model``, and a model's row has its
+        deployment's name as ``policy``.
 
     Raises
     ------
@@ -102,15 +111,16 @@ def points(
         label = f"{name} alone"
         chosen[label], policies[label] = (MODEL, name, "", float("nan")), OneDeployment(k)
     found = []
-    for run in runs(scenario, policies, seed, replications, Oracle(()), {}):
+    for run in runs(scenario, policies, seed, replications, Oracle(()), metrics or {}, warm_up):
         arrived = run.summary["arrived"]
         assert isinstance(arrived, int)
         quality, cost = (float(run.summary[column]) / arrived for column in ("quality", "total_cost_usd"))
         row = (*chosen[run.policy], run.replication, arrived, run.summary["served"], quality, cost)
-        found.append(dict(zip(COLUMNS, row, strict=True)))
+        further = {name: run.summary[name] for name in metrics or {}}
+        found.append(dict(zip(COLUMNS, row, strict=True)) | further)
         if done is not None:
             done(f"{run.policy}, replication {run.replication}")
-    return pd.DataFrame(found, columns=list(COLUMNS))
+    return pd.DataFrame(found)
 
 
 def n_runs(scenario: Scenario, routers: Mapping[str, Router], seed: int, replications: int) -> int:
@@ -168,6 +178,7 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
             "replications": len(of_each),
         }
         for measure, values in zip(MEASURES, np.array(of_each).T, strict=True):
-            row[measure], row[f"{measure}_half_width"] = mean_interval(values)
+            row[measure], half_width = mean_interval(values)
+            row[f"{measure}_half_width"] = 0.0 if half_width < TIE else half_width  # equal but for rounding
         rows.append(row)
     return pd.DataFrame(rows)
