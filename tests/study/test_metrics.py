@@ -9,13 +9,25 @@ import pytest
 from omegaconf import OmegaConf
 
 from sim.cli.main import main
-from sim.study.metrics import counts, evaluate, latency, load, shares, slo, warm_up
+from sim.study.metrics import counts, evaluate, floors, latency, load, shares, slo, warm_up
 from sim.study.metrics.counting import makespan_s, share_of_optimum
 from sim.study.metrics.slo import Slo
 from tests.records import fleet, record, refused, served
 
 GROUP = Path(__file__).resolve().parents[2] / "conf" / "metric"
-METRICS = ["calls", "latency", "first_token", "per_token", "wait", "slo", "cost", "energy", "share", "new_models"]
+METRICS = [
+    "calls",
+    "latency",
+    "first_token",
+    "per_token",
+    "wait",
+    "slo",
+    "cost",
+    "energy",
+    "share",
+    "new_models",
+    "floor",
+]
 
 # Latencies 1, 2, 3 and 4 s; first tokens after 0.5, 1, 1.5 and 2 s; one query arrives each second.
 FOUR = [served(k, k, k + 0.25 * k, k + 0.5 * (k + 1), k + k + 1.0, tokens=11) for k in range(4)]
@@ -240,3 +252,14 @@ def test_the_share_sent_to_new_models_counts_deployments_that_not_all_of_the_his
     four = record(*FOUR)
     assert shares.to_new_models_share(four, fleet(history_share=[0.5, 1.0])) == (four["deployment"] == "a").mean()
     assert shares.to_new_models_share(four, fleet(history_share=[1.0, 1.0])) == 0
+
+
+def test_a_shortfall_is_of_the_served_and_a_missed_batch_is_a_mean_below_the_floor() -> None:
+    scores = (1.0, 0.0, 1.0, 1.0)
+    five = record(
+        *(served(k, k, k, k, k + 1.0, quality=score) for k, score in enumerate(scores)), refused(4, 4.0, "rejected")
+    )
+    assert floors.floor_shortfall(five, 0.8) == pytest.approx(0.05)  # 0.75 of those served
+    assert floors.floor_missed_share(five, 0.8, 2) == 0.5  # 0.5 and 1; the fifth fills no batch
+    assert floors.floor_missed_share(five, 0.5, 2) == 0
+    assert math.isnan(floors.floor_missed_share(five, 0.8, 6))

@@ -24,9 +24,10 @@ needs_data = pytest.mark.skipif(
 
 
 @cache
-def unlimited(name: str) -> Scenario:
-    """A real table, one instant deployment per model, no budgets, one arrival a second."""
-    workload = table(str(DATA / f"{name}.parquet"), embeddings=str(DATA / f"{name}_embeddings.npy"))
+def unlimited(name: str, n_queries: int | None = None) -> Scenario:
+    """A real table or its first test rows, one instant deployment per model, no budgets, one arrival a second."""
+    embeddings = str(DATA / f"{name}_embeddings.npy")
+    workload = table(str(DATA / f"{name}.parquet"), embeddings=embeddings, n_queries=n_queries)
     return Scenario(workload, OnePerModel(Instant()), Unlimited(), Deterministic(1.0), given)
 
 
