@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,17 @@ from sim.world.record import FATES as FATES_OF_ALL
 Metric = Callable[..., float]
 """A function of tables, to a number; NaN where it has none.
 
-``requests`` has a row per arrival. ``fleet``, with a row per deployment, and ``calls``, with a row per call (None where
-each query takes one), are for functions with parameters of those names.
+``requests`` has a row per arrival. ``fleet``, with a row per deployment, ``calls``, with a row per call (None where
+each query takes one), and ``alone``, see ``Alone``, are for functions with parameters of those names.
 """
+
+
+class Alone(NamedTuple):
+    """What each query of a run is worth and costs in USD at each deployment, by id, each (n_queries, n_deployments)."""
+
+    quality: FloatArray
+    cost_usd: FloatArray
+
 
 FATES = FATES_OF_ALL[1:]  # of queries of a finished run, of which none is pending
 MONEY = ("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd", "quality_per_usd")
@@ -32,10 +41,18 @@ ROUNDING = 1e-6
 """Of a hindsight optimum: HiGHS solves to 1e-7 of a share of each query, and budgets may be exceeded by 1e-9."""
 
 
-def evaluate(metric: Metric, requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
-    """Return the figure, handing over the fleet and the calls if the metric has parameters of those names."""
+def evaluate(
+    metric: Metric,
+    requests: pd.DataFrame,
+    fleet: pd.DataFrame,
+    calls: pd.DataFrame | None = None,
+    alone: Callable[[], Alone] | None = None,
+) -> float:
+    """Return the figure, handing over fleet, calls and ``alone()`` if the metric has parameters of those names."""
     wanted = inspect.signature(metric).parameters
-    tables = {name: table for name, table in (("fleet", fleet), ("calls", calls)) if name in wanted}
+    tables: dict[str, Any] = {name: table for name, table in (("fleet", fleet), ("calls", calls)) if name in wanted}
+    if "alone" in wanted and alone is not None:
+        tables["alone"] = alone()
     return metric(requests, **tables)
 
 
