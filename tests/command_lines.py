@@ -40,8 +40,11 @@ TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
 DEAR = {  # what takes long, so that it is drawn less often
-    "policy": ("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
-    "estimator": ("blend", "logistic"),
+    "policy": (
+        *("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
+        *("omnirouter_batch", "omnirouter_dual", "robust_batch", "uniroute_map", "proteus", "wise_router"),
+    ),
+    "estimator": ("blend", "logistic", "bootstrap", "uniroute_map"),
 }
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]
@@ -66,6 +69,13 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.mirror_descent_euclidean": {"step": (0.1, 1.0)},
     "policy.dual_subgradient": {"step": (0.1, 1.0)},
     "policy.steward": {"solves": (2, 5), "refused_go_on": (False, True)},
+    "policy.carrot": {"cost_weight": (0.0, 0.5, 1.0), "cost_scale": (0.0, 100.0)},
+    "policy.uniroute": {"cost_weight": (0.0, 1.0, 100.0)},
+    "policy.omnirouter_batch": BATCH | {"floor": (0.0, 0.5, 1.0)},
+    "policy.omnirouter_dual": BATCH | {"floor": (0.0, 0.5, 1.0), "steps": (1, 30)},
+    "policy.robust_batch": BATCH | {"cost_per_query": (None, 1e-5, 1e-3)},
+    "policy.proteus": {"floor": (0.0, 0.5, 1.0), "rate": (0.0, 0.1), "by_preference": (False, True)},
+    "policy.wise_router": {"kinds": (1, 3), "explore": (0.0, 1.0), "every": (1, 20)},
     "order.adversarial_prefix": {"share": (0.025, 0.29, 0.5), "densest": (False, True)},
     "order.drift": {"strength": (0.0, 0.5, 1.0)},
     "order.late_topic": {"after": (0.0, 0.29, 0.5)},

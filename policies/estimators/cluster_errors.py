@@ -134,6 +134,7 @@ def described(
 
 def unit_rows(rows: FloatArray) -> FloatArray:
     """Return rows of length 1; a zero row stays zero."""
+    rows = np.ascontiguousarray(rows)  # a row's length is added in one order
     length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
     result: FloatArray = rows / np.maximum(length, np.finfo(np.float64).tiny)
     return result

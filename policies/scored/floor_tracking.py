@@ -44,8 +44,6 @@ class FloorTracking(Policy):
         If a parameter is out of range.
     """
 
-    paces = True
-
     def __init__(
         self, estimator: Estimator, floor: float = 0.7, rate: float = 0.002, by_preference: bool = False
     ) -> None:
