@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from policies.estimators.cluster_errors import clustered, nearest_centre, unit_rows
-from policies.estimators.exact import product
+from policies.estimators.exact import rounded
 from policies.estimators.neighbours import unit
 from policies.parts.paying import can_pay
 from sim.assignment.program import solve_linear
@@ -68,10 +68,10 @@ class AdaptiveProgram(Policy):
         """Cluster the history's prompts and count its outcomes."""
         history = setting.history
         embeddings = history.features.embeddings.astype(np.float64)
-        self._centres = clustered(embeddings, self._kinds if embeddings.shape[1] else 1, self._seed)
-        kind = nearest_centre(history, self._centres)
-        self._directions = unit_rows(self._centres)
-        n_kinds, known = len(self._centres), history.known
+        centres = clustered(embeddings, self._kinds if embeddings.shape[1] else 1, self._seed)
+        kind = nearest_centre(history, centres)
+        self._directions = rounded(unit_rows(centres))
+        n_kinds, known = len(centres), history.known
         self._share = np.bincount(kind, minlength=n_kinds) / len(kind)
         self._pulls, self._quality, self._cost = (np.zeros((n_kinds, known.shape[1])) for _ in range(3))
         np.add.at(self._pulls, kind, known)
@@ -116,7 +116,7 @@ class AdaptiveProgram(Policy):
     def _kind(self, query: Query) -> int:
         if len(self._directions) == 1:
             return 0
-        return int(product(unit(query.embedding[None]).astype(np.float64), self._directions.T)[0].argmax())
+        return int((rounded(unit(query.embedding[None])) @ self._directions.T).argmax())  # exact in any order
 
     def _solve(self, state: State) -> None:
         """Solve the program for what is left; a model that nothing counts for a kind has the history's mean there."""

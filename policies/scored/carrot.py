@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from policies.parts.ranked import best_first
+from policies.parts.ranked import by_score
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, State
 
@@ -43,4 +41,4 @@ class Carrot(Policy):
         """Return the argmax, and the others in the order of their score."""
         weight = self._cost_weight
         score = (1 - weight) * query.quality_hat - weight * self._cost_scale * query.cost_hat
-        return best_first(score, np.ones(len(score), dtype=np.bool_))
+        return by_score(score)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 
 from policies.parts.held_out import HeldOutEstimates
-from policies.parts.ranked import best_first
+from policies.parts.ranked import by_score
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State
 
@@ -62,14 +63,15 @@ class FloorTracking(Policy):
         _, mean_cost = history.means()
         total = float(mean_cost.mean())
         self._unit = total if total > 0 else 1.0
-        self._reached = np.array([reached(quality, cost / self._unit, price, history.quality) for price in PRICES])
+        found = [reached(quality, cost / self._unit, price, history.quality) for price in PRICES]
+        self._reached: list[float] = np.maximum.accumulate(found).tolist()  # by that price or a lower one
+        self._prices: list[float] = [*PRICES.tolist(), float(PRICES[int(np.argmax(found))])]
         self._correction = 0.0
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin at the price of the query's floor, and the others in order."""
         price = self._price(self._target(query) + self._correction)
-        score = price * query.quality_hat - query.cost_hat / self._unit
-        return best_first(score, np.ones(len(score), dtype=np.bool_))
+        return by_score(price * query.quality_hat - query.cost_hat / self._unit)
 
     def learn(self, feedback: Feedback) -> None:
         """Move the floor that is aimed at by what an answer missed."""
@@ -86,8 +88,7 @@ class FloorTracking(Policy):
 
     def _price(self, floor: float) -> float:
         """Return the least price that reached a floor on the history, or that of the best quality."""
-        enough = self._reached >= floor
-        return float(PRICES[enough.argmax() if enough.any() else self._reached.argmax()])
+        return self._prices[bisect_left(self._reached, floor)]
 
 
 def reached(quality: FloatArray, cost: FloatArray, price: float, truth: FloatArray) -> float:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from policies.parts.ranked import best_first
+from policies.parts.ranked import by_score
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, State
 
@@ -39,5 +37,5 @@ class UniRoute(Policy):
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin, and the others in the order of their score."""
         dearest = float(query.cost_hat.max())
-        share = query.cost_hat / dearest if dearest > 0 else np.zeros(len(query.cost_hat))
-        return best_first(query.quality_hat - self._cost_weight * share, np.ones(len(share), dtype=np.bool_))
+        share = query.cost_hat / dearest if dearest > 0 else query.cost_hat
+        return by_score(query.quality_hat - self._cost_weight * share)
