@@ -71,5 +71,5 @@ class Resampled:
         quality = np.quantile(np.array([estimates.quality for estimates in predicted]), self._level, axis=0)
         cost = np.zeros_like(quality)
         for estimates in predicted:  # in one order
-            cost += estimates.cost / len(predicted)
-        return Estimates(quality, cost)
+            cost += estimates.cost
+        return Estimates(quality, cost / len(predicted))

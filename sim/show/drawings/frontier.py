@@ -18,6 +18,8 @@ from sim.show.words import several
 from sim.study.frontier.curve import hull
 
 FAR = 15.0  # the dearest by the cheapest point, from which on the axis of cost is logarithmic
+OF_MODELS = "X"
+OF_ROUTERS = MARKERS.replace(OF_MODELS, "")
 STEPS = 60  # of a hull's line, which bends on a logarithmic axis
 POINTS_PER_INCH = 72
 AROUND = ((1, 0.35), (-1, 0.35), (1, -0.6), (-1, -0.6), (0, 1), (0, -1), (1, 1.4), (-1, 1.4), (1, -1.6), (-1, -1.6))
@@ -46,16 +48,16 @@ def curves(table: pd.DataFrame) -> Figure:
     names = routers["policy"].unique().tolist()
     for number, (name, colour) in enumerate(colours(names).items()):
         of_router = routers[routers["policy"] == name]
-        marker = MARKERS[number % len(MARKERS)]
+        marker = OF_ROUTERS[number % len(OF_ROUTERS)]
         axes.plot(
             of_router["cost"], of_router["quality_per_query"], marker, color=colour, markersize=5, alpha=0.55, zorder=3
         )
         draw_hull(axes, of_router, color=colour, marker=marker, label=name)
     draw_hull(axes, models, color="0.35", linestyle="--", linewidth=1.0, label="single models, hull", zorder=2)
     axes.plot(
-        models["cost"], models["quality_per_query"], "X", color="black", markersize=6, label="single model", zorder=4
+        models["cost"], models["quality_per_query"], OF_MODELS, color="black", markersize=6, label="single model", zorder=4
     )
-    axes.margins(0.06)
+    axes.margins(x=0.1, y=0.06)  # room for the names of the outermost
     axes.set(
         xlabel="cost (USD per 1,000 arriving queries)" + (", logarithmic" if axes.get_xscale() == "log" else ""),
         ylabel="quality per arriving query (mean score)",
