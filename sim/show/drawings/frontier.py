@@ -54,9 +54,8 @@ def curves(table: pd.DataFrame) -> Figure:
         )
         draw_hull(axes, of_router, color=colour, marker=marker, label=name)
     draw_hull(axes, models, color="0.35", linestyle="--", linewidth=1.0, label="single models, hull", zorder=2)
-    axes.plot(
-        models["cost"], models["quality_per_query"], OF_MODELS, color="black", markersize=6, label="single model", zorder=4
-    )
+    x, y = models["cost"], models["quality_per_query"]
+    axes.plot(x, y, OF_MODELS, color="black", markersize=6, label="single model", zorder=4)
     axes.margins(x=0.1, y=0.06)  # room for the names of the outermost
     axes.set(
         xlabel="cost (USD per 1,000 arriving queries)" + (", logarithmic" if axes.get_xscale() == "log" else ""),
