@@ -180,7 +180,8 @@ def test_a_binary_plan_keeps_further_limits() -> None:
 def test_the_cheapest_plan_above_a_floor_is_the_best_of_all_plans() -> None:
     rng = np.random.default_rng(5)
     for _ in range(20):
-        quality, cost = rng.integers(0, 5, (5, 3)) / 4, rng.integers(1, 20, (5, 3)) * 1e-4
+        quality: FloatArray = rng.integers(0, 5, (5, 3)).astype(np.float64) / 4
+        cost: FloatArray = rng.integers(1, 20, (5, 3)).astype(np.float64) * 1e-4
         plans = np.array(list(product(range(3), repeat=5)))
         mean, spent = quality[np.arange(5), plans].mean(axis=1), cost[np.arange(5), plans].sum(axis=1)
         above = mean >= 0.7 - 1e-9
