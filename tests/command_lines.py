@@ -46,8 +46,9 @@ DEAR = {  # what takes long, so that it is drawn less often
     "policy": (
         *("steward", "batch_split", "paced_batch", "model_cost", "model_perf", "primal_resolve", "awy_dynamic"),
         *("barp", "cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost", "route_moa"),
+        *("omnirouter_batch", "omnirouter_dual", "robust_batch", "uniroute_map", "proteus", "wise_router"),
     ),
-    "estimator": ("blend", "contrastive", "item_response", "logistic", "radial"),
+    "estimator": ("blend", "contrastive", "item_response", "logistic", "radial", "bootstrap", "uniroute_map"),
 }
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]
@@ -74,6 +75,13 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.dual_subgradient": {"step": (0.1, 1.0)},
     "policy.steward": {"solves": (2, 5)},
     "policy.cascade": {"threshold": (0.0, 0.3, 1.0, 3.0)},
+    "policy.carrot": {"cost_weight": (0.0, 0.5, 1.0), "cost_scale": (0.0, 100.0)},
+    "policy.uniroute": {"cost_weight": (0.0, 1.0, 100.0)},
+    "policy.omnirouter_batch": BATCH | {"floor": (0.0, 0.5, 1.0)},
+    "policy.omnirouter_dual": BATCH | {"floor": (0.0, 0.5, 1.0), "steps": (1, 30)},
+    "policy.robust_batch": BATCH | {"cost_per_query": (None, 1e-5, 1e-3)},
+    "policy.proteus": {"floor": (0.0, 0.5, 1.0), "rate": (0.0, 0.1), "by_preference": (False, True)},
+    "policy.wise_router": {"kinds": (1, 3), "explore": (0.0, 1.0), "every": (1, 20)},
     "order.adversarial_prefix": {"share": (0.025, 0.29, 0.5), "densest": (False, True)},
     "order.drift": {"strength": (0.0, 0.5, 1.0)},
     "order.late_topic": {"after": (0.0, 0.29, 0.5)},

@@ -207,14 +207,19 @@ def unit(embeddings: EmbeddingArray) -> EmbeddingArray:
     return np.ascontiguousarray(embeddings / np.maximum(length, np.finfo(np.float32).tiny), dtype=np.float32)
 
 
-def check(k: int, weights: str, history: History) -> None:
-    """Raise ValueError for a k or weights that cannot be, and for queries that nothing tells apart."""
+def needs_embeddings(history: History) -> None:
+    """Raise ValueError for queries that nothing tells apart."""
     if history.features.embeddings.shape[1] == 0:
         raise ValueError(
-            "nearest neighbours (estimator=exact, hnsw or blend) need embeddings, and the queries have none: give "
-            "workload.embeddings=FILE.npy or a column 'prompt'; or choose policies without an estimator or "
+            "nearest neighbours (estimator=exact, hnsw or blend) and clusters need embeddings, and the queries have "
+            "none: give workload.embeddings=FILE.npy or a column 'prompt'; or choose policies without an estimator or "
             "estimator=ridge, which goes by input tokens; the bounds of compare: estimator@oracle.estimator=ridge"
         )
+
+
+def check(k: int, weights: str, history: History) -> None:
+    """Raise ValueError for a k or weights that cannot be, and for queries that nothing tells apart."""
+    needs_embeddings(history)
     n_history = len(history.features.input_tokens)
     if not 1 <= k <= n_history:
         raise ValueError(f"k is {k} for a history of {n_history} rows; it must be from 1 to {n_history}")

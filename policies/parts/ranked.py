@@ -23,3 +23,13 @@ def best_first(score: FloatArray, is_worth: BoolArray) -> Decision:
     """
     ranked = np.argsort(np.where(is_worth, -score, np.inf), kind="stable")[: np.count_nonzero(is_worth)].tolist()
     return Decision(ranked[0], ranked[1:]) if ranked else Decision(None)
+
+
+def by_score(score: FloatArray) -> Decision:
+    """Return the choice of highest score, with all others as next choices; of equals the lowest index comes first.
+
+    >>> by_score(np.array([0.2, 0.9, 0.9]))
+    Decision(deployment=1, fallbacks=[2, 0], explores=False, alongside=())
+    """
+    ranked = (-score).argsort(kind="stable").tolist()
+    return Decision(ranked[0], ranked[1:])

@@ -143,6 +143,7 @@ def solve_binary(
     time_limit_s: float | None = None,
     *,
     accounts: IntArray | None = None,
+    capacities: Sequence[Capacity] = (),
 ) -> Bound:
     """Solve the program with every x_ij 0 or 1 by HiGHS's branch and cut.
 
@@ -153,6 +154,8 @@ def solve_binary(
         ``inf`` for no budget; less than 0 counts as 0.
     accounts : array (n_deployments,) or None
         Number of the account that each deployment pays from; None where each has its own.
+    capacities : sequence of Capacity
+        Further limits.
     gap : float
         Relative, between the plan and the solver's own bound; it may stop there.
     time_limit_s : float or None
@@ -168,7 +171,7 @@ def solve_binary(
     RuntimeError
         If HiGHS finds no plan, or none in time.
     """
-    built = rows(cost, budgets, accounts=accounts)
+    built = rows(cost, budgets, accounts=accounts, capacities=capacities)
     options = {"mip_rel_gap": gap} | ({} if time_limit_s is None else {"time_limit": time_limit_s})
     result = milp(
         -quality.ravel(),

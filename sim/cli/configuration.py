@@ -40,7 +40,7 @@ GROUPS = (
 )
 
 
-BY_MODEL = "profiled."  # begins keys whose last names are the user's models
+BY_NAME = ("profiled.", "knobs.")  # begin keys whose last names are the user's models or policies
 DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
 
 
@@ -57,7 +57,7 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("axes") and verb != "sweep":
         raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
-    if verb in ("ratio", "explain", "plan", "export") and config.oracle.get("names"):
+    if verb in ("ratio", "explain", "plan", "export", "frontier") and config.oracle.get("names"):
         raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
     if verb not in ("run", "compare") and any(word.lstrip("+").startswith("roundings=") for word in words):
         raise ValueError(f"roundings is for run and compare and not for {verb}; leave it out")
@@ -110,7 +110,7 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         without_keys = defaults(verb, overrides)
         opened = [f"++{word}" if word.partition("=")[0] == key else word for word in overrides]
         values: dict[str, Any] = OmegaConf.to_container(without_keys)  # type: ignore[assignment]
-        if opened != overrides and (takes_any_name(values, key.split(".")) or key.startswith(BY_MODEL)):
+        if opened != overrides and (takes_any_name(values, key.split(".")) or key.startswith(BY_NAME)):
             return of_options(verb, [*opened, *nodes])
         known = [*leaves(without_keys), *GROUPS]
         if key.rpartition(".")[2] in values:

@@ -47,6 +47,7 @@ class Settings:
     confidence: float
     moments: int
     axes: Mapping[str, Any]
+    knobs: Mapping[str, Mapping[str, Sequence[float]]]
     store: str | None
     service: str
     requests: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from sim.instance import Instance, realise, stream
 from sim.interface import Estimates, Policy, reviews
 from sim.scenario import Scenario
 from sim.study.fleet import fleet_table, unbounded
-from sim.study.metrics import IN_EVERY_SUMMARY, Metric, counts, evaluate, totals
+from sim.study.metrics import IN_EVERY_SUMMARY, Alone, Metric, counts, evaluate, totals
 from sim.study.metrics.checks import check_metrics
 from sim.study.metrics.counting import ratio, share_of_optimum
 from sim.study.metrics.load import money
@@ -174,6 +175,7 @@ def replicate(
     has_chances = is_bound and instance.expected is not None
     bayes = bounds.get(BAYES, instance, estimates.get(None, instance)).value if has_chances else float("nan")
     approximate = float("nan")
+    alone = functools.cache(lambda: Alone(instance.quality[instance.rows], instance.cost_usd[instance.rows]))
     for name, policy in {**replays, **policies}.items():
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
         predicted = known[name] if name in replays else estimates.get(policy.estimator, instance)
@@ -209,7 +211,7 @@ def replicate(
             "optimum_ratio": of_optimum,
             "bayes_ratio": ratio(figures["quality"], fair),
             "overshoot": max(table.overshoot_share),
-            **{column: evaluate(metric, measured, used, calls, tasks) for column, metric in metrics.items()},
+            **{column: evaluate(metric, measured, used, calls, tasks, alone) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
         yield Run(name, replication, requests, summary, instance, fleet, calls, tasks, table.beyond)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from sim.assignment.floored import cheapest_above
 from sim.assignment.program import DECLINE, binary_program, linear_program, solve_binary, solve_linear
 from sim.assignment.rows import Capacity
 from sim.interface import FloatArray
@@ -166,3 +167,26 @@ def test_a_binary_program_of_too_many_pairs_says_so() -> None:
         ValueError, match="the binary program has 200,002 pairs of query and deployment; it takes at most"
     ):
         binary_program(np.ones((100_001, 2)), np.ones((100_001, 2)), np.ones(2))
+
+
+def test_a_binary_plan_keeps_further_limits() -> None:
+    quality, cost = np.array([[0.9, 0.1], [0.8, 0.7], [0.7, 0.2]]), np.ones((3, 2))
+    place = Capacity(0, np.ones(3), np.zeros(3, dtype=np.int64), np.array([2.0]))
+    free = np.full(2, np.inf)
+    assert solve_binary(quality, cost, free, 1e-6).plan.tolist() == [0, 0, 0]
+    assert solve_binary(quality, cost, free, 1e-6, capacities=[place]).plan.tolist() == [0, 1, 0]
+
+
+def test_the_cheapest_plan_above_a_floor_is_the_best_of_all_plans() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        quality: FloatArray = rng.integers(0, 5, (5, 3)).astype(np.float64) / 4
+        cost: FloatArray = rng.integers(1, 20, (5, 3)).astype(np.float64) * 1e-4
+        plans = np.array(list(product(range(3), repeat=5)))
+        mean, spent = quality[np.arange(5), plans].mean(axis=1), cost[np.arange(5), plans].sum(axis=1)
+        above = mean >= 0.7 - 1e-9
+        plan = cheapest_above(quality, cost, 0.7, gap=0.0)
+        assert (plan is None) == (not above.any())
+        if plan is not None:
+            assert quality[np.arange(5), plan].mean() >= 0.7 - 1e-6
+            assert cost[np.arange(5), plan].sum() == pytest.approx(spent[above].min())

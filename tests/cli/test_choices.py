@@ -19,6 +19,7 @@ VERBS = {
     "explain": ["replications=1", "moments=2", "policy=[greedy_cost]"],
     "plan": ["targets=['served_share>=0.01']", "min_replications=2", "max_replications=2"],
     "sweep": ["seed=0,1", "replications=1", "store=null", "policy=[greedy_cost]"],
+    "frontier": ["replications=1", "policy=[knn_threshold]", "knobs.knn_threshold.threshold=[0,1]"],
     "check": ["policy=[greedy_cost]"],
 }
 WITHOUT_GROUPS = ("validate", "fit", "report", "diff")

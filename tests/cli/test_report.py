@@ -30,6 +30,7 @@ VERBS = {
     "plan": ["plan", *SMALL[:2], "workload.n_models=2", "workload.dim=8", "fleet=timed", "fleet.service.slots=1",
              "arrivals.rate_per_s=5", "targets=[p95_ttft_s<=9,cost_per_1k_usd<=50]", "min_replications=3",
              "max_replications=6"],
+    "frontier": ["frontier", *SMALL, "policy=[knn_threshold,random]", "replications=2"],
     "validate": ["validate", "quick=true", "quick_customers=4000", "systems=[M/M/1]"],
     "fit": ["fit", "requests=measured.csv", "slots=4", "evaluations=20"],
 }  # fmt: skip

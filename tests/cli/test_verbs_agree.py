@@ -18,6 +18,7 @@ VERBS = {
     "ratio": [*SMALL, "policy=port_exact", "sizes=[null]", "min_replications=2", "max_replications=2"],
     "sweep": [*SMALL, "policy=port_exact", "replications=1", "seed=0,1", "store=null"],
     "export": [*SMALL, "policy=port_exact"],
+    "frontier": [*SMALL, "policy=port_exact"],
     "plan": [*SMALL, "policy=port_exact", "fleet=slots", "targets=[quality_per_query>=0]", "max_replications=2",
              "min_replications=2", "search.high=1"],
 }  # fmt: skip

@@ -102,7 +102,8 @@ def test_later_queries_do_not_change_the_predictions_of_earlier_ones(estimator: 
     )
     before, after = predictor.predict(features), predictor.predict(changed)
     assert_identical(Estimates(*(part[:25] for part in before)), Estimates(*(part[:25] for part in after)))
-    assert not np.allclose(before.cost[25:], after.cost[25:], rtol=0, atol=0)
+    same = [np.array_equal(one[25:], other[25:]) for one, other in zip(before, after, strict=True)]
+    assert not all(same)  # a cost may be the same for every query
 
 
 @pytest.mark.parametrize("dim", [3, 200])

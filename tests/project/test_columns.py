@@ -20,6 +20,7 @@ COMMANDS = {
     "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
     "export": ["export", POLICIES],
     "explain": ["explain", "fleet=slots", POLICIES, "replications=1", "moments=3"],
+    "frontier": ["frontier", "policy=[random,knn_threshold]"],
     "leaderboard": ["leaderboard", POLICIES, "tables=[mmlu_two_models]", "orders=[random]", "seeds=[0]", "frozen=null"],
 }
 TABLES = {  # the heading of a table's section: the command that writes it, and the file
@@ -42,6 +43,8 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
     "`history_truth.parquet`": ("export", "history_truth.parquet"),
     "`decomposition.csv`": ("explain", "decomposition.csv"),
     "`prices.csv`": ("explain", "prices.csv"),
+    "`points.csv`": ("frontier", "points.csv"),
+    "`frontier.csv`": ("frontier", "frontier.csv"),
     "`leaderboard.csv`": ("leaderboard", "leaderboard.csv"),
     "`ranking.csv`": ("leaderboard", "ranking.csv"),
     "`differences.csv`": ("leaderboard", "differences.csv"),

@@ -135,6 +135,8 @@ DO_NOT_PACE = {
     "capped_greedy",
     *("greenserv", "ti_ucb"),
     *("cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost", "barp", "route_moa"),
+    *("carrot", "uniroute", "uniroute_constant", "uniroute_map"),
+    *("omnirouter", "omnirouter_batch", "omnirouter_dual", "proteus"),
 }
 
 

@@ -9,14 +9,16 @@ import pytest
 from omegaconf import OmegaConf
 
 from sim.cli.main import main
-from sim.study.metrics import counts, evaluate, latency, load, shares, slo, warm_up
+from sim.study.metrics import Alone, benchmark, counts, evaluate, floors, latency, load, shares, slo, warm_up
 from sim.study.metrics.counting import makespan_s, share_of_optimum
 from sim.study.metrics.slo import Slo
 from tests.records import fleet, record, refused, served
 
 GROUP = Path(__file__).resolve().parents[2] / "conf" / "metric"
-METRICS = ["calls", "latency", "first_token", "per_token", "wait", "slo", "cost", "energy", "share", "new_models"]
-METRICS += ["caps", "cache"]
+METRICS = [
+    *("benchmark", "calls", "latency", "first_token", "per_token", "wait", "slo"),
+    *("cost", "energy", "share", "new_models", "floor", "caps", "cache"),
+]
 
 # Latencies 1, 2, 3 and 4 s; first tokens after 0.5, 1, 1.5 and 2 s; one query arrives each second.
 FOUR = [served(k, k, k + 0.25 * k, k + 0.5 * (k + 1), k + k + 1.0, tokens=11) for k in range(4)]
@@ -241,3 +243,50 @@ def test_the_share_sent_to_new_models_counts_deployments_that_not_all_of_the_his
     four = record(*FOUR)
     assert shares.to_new_models_share(four, fleet(history_share=[0.5, 1.0])) == (four["deployment"] == "a").mean()
     assert shares.to_new_models_share(four, fleet(history_share=[1.0, 1.0])) == 0
+
+
+def test_a_shortfall_is_of_the_served_and_a_missed_batch_is_a_mean_below_the_floor() -> None:
+    scores = (1.0, 0.0, 1.0, 1.0)
+    five = record(
+        *(served(k, k, k, k, k + 1.0, quality=score) for k, score in enumerate(scores)), refused(4, 4.0, "rejected")
+    )
+    assert floors.floor_shortfall(five, 0.8) == pytest.approx(0.05)  # 0.75 of those served
+    assert floors.floor_missed_share(five, 0.8, 2) == 0.5  # 0.5 and 1; the fifth fills no batch
+    assert floors.floor_missed_share(five, 0.5, 2) == 0
+    assert math.isnan(floors.floor_missed_share(five, 0.8, 6))
+
+
+# Three deployments on four queries: quality 0.5, 0.75 and 0.5 for 1, 4 and 2 dollars; the oracle has 1.
+ALONE = Alone(
+    np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]], dtype=np.float64), np.tile([1.0, 4.0, 2.0], (4, 1))
+)
+
+
+def routed(scores: tuple[float, ...], cost_usd: float) -> pd.DataFrame:
+    """Four served queries with these scores."""
+    return record(*(served(k, k, k, k, k + 1.0, quality=score, cost_usd=cost_usd) for k, score in enumerate(scores)))
+
+
+def test_gains_and_the_gap_are_shares_of_chance_of_the_best_single_deployment_and_of_the_oracle() -> None:
+    run = routed((1, 1, 1, 0), 2.0)
+    assert benchmark.gain_at_random(run, ALONE) == pytest.approx(0.75 / (1.75 / 3) - 1)
+    assert benchmark.gain_at_best_single(run, ALONE) == 0
+    assert benchmark.gain_at_best_single(routed((1, 1, 1, 1), 2.0), ALONE) == pytest.approx(1 / 3)
+    assert benchmark.gap_at_oracle(run, ALONE) == 0.25
+
+
+def test_cost_is_saved_only_at_the_best_single_deployments_quality() -> None:
+    assert benchmark.cost_saved(routed((1, 1, 1, 0), 3.0), ALONE) == 0.25
+    assert math.isnan(benchmark.cost_saved(routed((1, 1, 0, 0), 3.0), ALONE))
+
+
+def test_a_run_that_no_deployment_dominates_is_on_the_front_and_another_is_as_far_as_from_the_nearest() -> None:
+    assert benchmark.pareto_distance(routed((1, 1, 1, 0), 3.0), ALONE) == 0
+    assert benchmark.pareto_distance(routed((1, 0, 0, 0), 0.5), ALONE) == 0
+    # Quality 0.5 for 2 dollars: a range of 0.25 and one of 3; a third from the first deployment, more from the second.
+    assert benchmark.pareto_distance(routed((1, 1, 0, 0), 2.0), ALONE) == pytest.approx(1 / 3)
+
+
+def test_what_a_deployment_is_worth_alone_is_of_the_arrivals_in_the_window() -> None:
+    late = routed((1, 1, 1, 0), 1.0).iloc[2:]  # on these two the third deployment is right both times
+    assert evaluate(benchmark.gain_at_best_single, late, fleet(), None, lambda: ALONE) == -0.5

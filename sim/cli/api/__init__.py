@@ -10,6 +10,18 @@ those of the verb. The verbs take further policies as objects, by name.
 """
 
 from sim.cli.api.asking import contract, diff, plan, sweep
-from sim.cli.api.simulating import compare, explain, policies, ratio, run, scenario
+from sim.cli.api.simulating import compare, explain, frontier, policies, ratio, run, scenario
 
-__all__ = ["compare", "contract", "diff", "explain", "plan", "policies", "ratio", "run", "scenario", "sweep"]
+__all__ = [
+    "compare",
+    "contract",
+    "diff",
+    "explain",
+    "frontier",
+    "plan",
+    "policies",
+    "ratio",
+    "run",
+    "scenario",
+    "sweep",
+]

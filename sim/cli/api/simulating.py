@@ -1,4 +1,4 @@
-"""Offers in Python what simulates: scenarios, policies, and the verbs run, compare, ratio and explain."""
+"""Offers in Python what simulates: scenarios, policies, and the verbs run, compare, ratio, frontier and explain."""
 
 from __future__ import annotations
 
@@ -129,6 +129,37 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
         remark(config, next(iter(unsettled.values())), chosen)
         settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in unsettled.items()}
         return configured_ratios(config, settled, chosen)
+
+
+def frontier(*words: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return cost against quality of routers and single models: the two tables of ``switchyard frontier``.
+
+    Parameters
+    ----------
+    *words : str
+        Knobs among them, such as ``"knobs.carrot.cost_weight=[0,0.5,1]"``.
+
+    Returns
+    -------
+    points, measures : DataFrame
+        A row per router, setting and replication, and one per deployment and replication (``points.csv``); a row per
+        router with hull, area and query-normalized cost (``frontier.csv``).
+
+    Examples
+    --------
+    >>> _, measures = frontier("policy=random", "workload.n_queries=40", "workload.n_models=3")
+    >>> measures[["policy", "settings"]].values.tolist()
+    [['random', 1], ['single models', 3]]
+    """
+    from sim.cli.verbs.frontier import build_routers, configured_points, firsts  # not before, as it imports what draws
+    from sim.study.frontier.points import measured
+
+    with opened(words=words):
+        config = configure("frontier", words)
+        routers = build_routers(config)
+        scenario, _ = build_settled(config, firsts(routers))
+        table = configured_points(config, scenario, routers)
+    return table, measured(table)
 
 
 def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -35,6 +35,11 @@ VERBS = {
         "explain:explain",
         "explain policy=[greedy_perf,port_fallback] replications=1",
     ),
+    "frontier": Verb(
+        "cost against quality of routers that have a trade-off knob, beside single models",
+        "frontier:frontier",
+        "frontier policy=[carrot,knn_threshold] replications=2",
+    ),
     "sweep": Verb(
         "policies at every combination of the values of keys, such as fleet.size=2,4,8",
         "sweep:sweep",

@@ -18,6 +18,7 @@ from sim.show.compare import compare_report
 from sim.show.diff import diff_report
 from sim.show.explain import explain_report
 from sim.show.fit import fit_report
+from sim.show.frontier import frontier_report
 from sim.show.leaderboard import leaderboard_report
 from sim.show.other import other_report
 from sim.show.page import DPI, Report, page
@@ -40,6 +41,7 @@ REPORTS: dict[str, Callable[[Path, Mapping[str, Any]], Report]] = {
     "plan": plan_report,
     "sweep": sweep_report,
     "leaderboard": leaderboard_report,
+    "frontier": frontier_report,
 }
 FILE = "report.html"
 

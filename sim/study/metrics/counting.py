@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,17 @@ Metric = Callable[..., float]
 """A function of tables, to a number; NaN where it has none.
 
 ``requests`` has a row per arrival. ``fleet``, with a row per deployment, ``calls``, with one per call (None where each
-query takes one), and ``tasks``, with a row per task (None where each query stands for itself), are for functions with
-parameters of those names.
+query takes one), ``tasks``, with a row per task (None where each query stands for itself), and ``alone``, see
+``Alone``, are for functions with parameters of those names.
 """
+
+
+class Alone(NamedTuple):
+    """What each query of a run is worth and costs in USD at each deployment, by id, each (n_queries, n_deployments)."""
+
+    quality: FloatArray
+    cost_usd: FloatArray
+
 
 FATES = FATES_OF_ALL[1:]  # of queries of a finished run, of which none is pending
 MONEY = ("cost_usd", "token_cost_usd", "rent_usd", "total_cost_usd", "quality_per_usd")
@@ -39,8 +48,9 @@ def evaluate(
     fleet: pd.DataFrame,
     calls: pd.DataFrame | None = None,
     tasks: pd.DataFrame | None = None,
+    alone: Callable[[], Alone] | None = None,
 ) -> float:
-    """Return the figure, handing over fleet, calls and tasks if the metric has parameters of those names.
+    """Return the figure, handing over fleet, calls, tasks and ``alone()`` if the metric has parameters of those names.
 
     Only tasks whose first step is among the requests count.
     """
@@ -48,7 +58,10 @@ def evaluate(
     if tasks is not None:
         tasks = tasks[tasks["task"].isin(requests.loc[requests["step"] == 1, "task"])]
     given = (("fleet", fleet), ("calls", calls), ("tasks", tasks))
-    return metric(requests, **{name: table for name, table in given if name in wanted})
+    tables: dict[str, Any] = {name: table for name, table in given if name in wanted}
+    if "alone" in wanted and alone is not None:
+        tables["alone"] = alone()
+    return metric(requests, **tables)
 
 
 def work(requests: pd.DataFrame, calls: pd.DataFrame | None) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Cost against quality of routers that have a trade-off knob, and of single models."""
