@@ -41,8 +41,8 @@ def test_none_of_them_is_above_the_best_single_model_and_the_item_responses_come
 def test_one_policy_trades_quality_for_cost_by_the_preference() -> None:
     found = [run("policy=barp", f"policy.barp.preference={w}", *WORDS) for w in (0.0, 0.25, 0.5, 0.75, 1.0)]
     quality, cost_usd = ([float(requests[of].mean()) for requests in found] for of in ("quality", "cost_usd"))
-    assert quality == pytest.approx([0.677, 0.758, 0.753, 0.781, 0.793], abs=0.001)  # 0.25 and 0.5 the wrong way round
-    assert cost_usd == pytest.approx([1.30e-4, 1.87e-4, 5.01e-4, 9.98e-4, 1.55e-3], rel=0.01)
+    assert quality == pytest.approx([0.600, 0.739, 0.753, 0.764, 0.830], abs=0.001)
+    assert cost_usd == pytest.approx([6.75e-5, 8.84e-5, 1.22e-4, 1.62e-4, 3.41e-3], rel=0.01)
 
 
 def test_anchors_of_new_models_say_more_by_item_responses_than_by_their_mean() -> None:
