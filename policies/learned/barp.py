@@ -12,7 +12,7 @@ from sim.interface import Decision, FloatArray, History, IntArray, Policy, Query
 
 KNOTS = np.linspace(0.0, 1.0, 5)
 NEWS = 0.1  # of the baseline: so far it goes towards each batch
-DECAY = 0.3  # share of the weights that a step of 1 takes away
+DECAY_OF_INPUTS, DECAY = 3.0, 1.0  # shares of the weights of a query's features, and of all others, see ``train``
 GRAIN = 2.0**-16  # of the weights, so that no draw of the training hangs on the last bit of a product
 
 
@@ -36,7 +36,7 @@ class BaRP(Policy):
     trained_for : float or None
         The one preference to train for; None for all, drawn evenly from 0 to 1.
     cost_cap : float or None
-        tau, in the unit of the budgets; None for the mean cost of the dearest deployment in the history, in each unit.
+        tau, in the unit of the budgets; None for the mean cost of all deployments in the history, in each unit.
     entropy : float
         Weight of the entropy of the policy beside the reward.
     width : int
@@ -57,15 +57,15 @@ class BaRP(Policy):
         preference: float | None = None,
         trained_for: float | None = None,
         cost_cap: float | None = None,
-        entropy: float = 0.02,
+        entropy: float = 0.04,
         width: int = 128,
-        steps: int = 600,
+        steps: int = 1000,
         batch: int = 256,
         step: float = 0.003,
     ) -> None:
         check_number("preference", preference, least=0, most=1, null="for each query's own")
         check_number("trained_for", trained_for, least=0, most=1, null="for all preferences")
-        check_number("cost_cap", cost_cap, above=0, null="for the dearest mean cost")
+        check_number("cost_cap", cost_cap, above=0, null="for the mean cost")
         check_number("entropy", entropy, least=0)
         for name, value in (("width", width), ("steps", steps), ("batch", batch)):
             check_number(name, value, least=1)
@@ -133,17 +133,26 @@ class BaRP(Policy):
 
         start = drawn(inputs.shape[1] + len(KNOTS), self._width, known.shape[1], rng)
         passes = -(-self._steps // -(-len(rows) // self._batch))
+        of_inputs = np.where(np.arange(len(start[0])) < inputs.shape[1], DECAY_OF_INPUTS, DECAY)[:, None]
         return train(
-            start, slope, len(rows), rng, passes=passes, batch=self._batch, step=self._step, decay=DECAY, grain=GRAIN
+            start,
+            slope,
+            len(rows),
+            rng,
+            passes=passes,
+            batch=self._batch,
+            step=self._step,
+            decay=(of_inputs, DECAY, DECAY, DECAY),
+            grain=GRAIN,
         )
 
 
 def capped_cost(history: History, cap: float | None) -> FloatArray:
-    """Return min(cost / tau, 1) (n_history, n_deployments); without a cap tau is the dearest mean cost in each unit."""
+    """Return min(cost / tau, 1) (n_history, n_deployments); without a cap tau is the mean cost in each unit."""
     _, mean = history.means()
     units = np.array(history.units or ("",) * len(mean))
-    dearest = np.array([mean[units == unit].max() for unit in units]) if cap is None else np.full(len(mean), cap)
-    result: FloatArray = np.minimum(history.cost / np.where(dearest > 0, dearest, 1.0), 1.0)
+    tau = np.array([mean[units == unit].mean() for unit in units]) if cap is None else np.full(len(mean), cap)
+    result: FloatArray = np.minimum(history.cost / np.where(tau > 0, tau, 1.0), 1.0)
     return result
 
 

@@ -59,7 +59,7 @@ def train(
     passes: int,
     batch: int,
     step: float,
-    decay: float = 0.0,
+    decay: float | Sequence[float | FloatArray] = 0.0,
     grain: float = 0.0,
 ) -> Weights:
     """Return weights after some passes over the rows in random order, by Adam (Kingma and Ba, arXiv 1412.6980).
@@ -74,14 +74,16 @@ def train(
     passes, batch : int
     step : float
         Adam's; it falls to 0 along a half cosine.
-    decay : float
-        Share of every weight that a step of 1 takes away (Loshchilov and Hutter, arXiv 1711.05101).
+    decay : float or sequence of floats and arrays
+        Share of the weights that a step of 1 takes away (Loshchilov and Hutter, arXiv 1711.05101): of all, or of each
+        of the arrays.
     grain : float
         Weights are rounded to multiples of it after each step; 0 for not at all. Where a slope is drawn at random,
         training magnifies the last bits of a product until they decide; rounding ends them while they are small.
     """
     weights = [array.copy() for array in weights]
     means, squares = [np.zeros_like(array) for array in weights], [np.zeros_like(array) for array in weights]
+    shares = [decay] * len(weights) if isinstance(decay, float) else list(decay)
     n_steps, number = passes * -(-n_rows // batch), 0
     with threadpool_limits(1):
         for _ in range(passes):
@@ -94,7 +96,7 @@ def train(
                     squares[k] += (1 - SECOND_DECAY) * (by * by - squares[k])
                     towards = means[k] / (1 - FIRST_DECAY**number)
                     away = np.sqrt(squares[k] / (1 - SECOND_DECAY**number)) + SMALLEST
-                    weights[k] -= rate * (towards / away + decay * weights[k])
+                    weights[k] -= rate * (towards / away + shares[k] * weights[k])
                     if grain:
                         np.multiply(np.rint(weights[k] / grain), grain, out=weights[k])
     return weights

@@ -136,6 +136,12 @@ def test_ranked_self_scores_need_no_scale() -> None:
     assert calls["round"].max() == 2
 
 
+def test_the_setting_tells_how_many_calls_a_query_may_take_and_whether_answers_combine() -> None:
+    told = world([0.0], max_calls=5).setting
+    assert (told.max_calls, told.combines) == (5, False)
+    assert world([0.0], combined=max).setting.combines
+
+
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="self_scores is 'rank'; it must be one of ranked, given"):
         moa(self_scores="rank")
