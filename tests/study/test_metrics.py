@@ -289,4 +289,4 @@ def test_a_run_that_no_deployment_dominates_is_on_the_front_and_another_is_as_fa
 
 def test_what_a_deployment_is_worth_alone_is_of_the_arrivals_in_the_window() -> None:
     late = routed((1, 1, 1, 0), 1.0).iloc[2:]  # on these two the third deployment is right both times
-    assert evaluate(benchmark.gain_at_best_single, late, fleet(), None, lambda: ALONE) == -0.5
+    assert evaluate(benchmark.gain_at_best_single, late, fleet(), alone=lambda: ALONE) == -0.5
