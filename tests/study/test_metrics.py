@@ -16,7 +16,7 @@ from tests.records import fleet, record, refused, served
 
 GROUP = Path(__file__).resolve().parents[2] / "conf" / "metric"
 METRICS = ["calls", "latency", "first_token", "per_token", "wait", "slo", "cost", "energy", "share", "new_models"]
-METRICS += ["caps", "cache"]
+METRICS += ["caps", "cache", "tasks"]
 
 # Latencies 1, 2, 3 and 4 s; first tokens after 0.5, 1, 1.5 and 2 s; one query arrives each second.
 FOUR = [served(k, k, k + 0.25 * k, k + 0.5 * (k + 1), k + k + 1.0, tokens=11) for k in range(4)]
