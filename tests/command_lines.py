@@ -281,9 +281,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         keys["fleet.balancer"] = pick(None, *balancers)
     if fleet == "sprout_2024":  # its models are those of another table
         models = ("agent-small", "agent-large") if is_tasks else ("claude-v1", "claude-v2")
-        keys["fleet.models"] = {
-            entry["name"]: pick(*models) for entry in node("fleet", fleet)["entries"]
-        }
+        keys["fleet.models"] = {entry["name"]: pick(*models) for entry in node("fleet", fleet)["entries"]}
     if line.one_in(8):
         keys["fleet.size"] = 1 if is_hard else pick(1, 2)
         return ()

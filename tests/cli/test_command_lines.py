@@ -137,9 +137,7 @@ def hold_budgets(
             assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), f"{account} overspends {of_each} in a window"
 
 
-def hold_events(
-    one: Study, tried: pd.DataFrame, instance: Instance, rows: IntArray, cost_usd: FloatArray
-) -> None:
+def hold_events(one: Study, tried: pd.DataFrame, instance: Instance, rows: IntArray, cost_usd: FloatArray) -> None:
     """What overlaps an event of its deployment has met it, whatever else happens."""
     served = tried[tried["fate"] == "served"]
     offered_s, started_s, finished_s = (
@@ -186,9 +184,7 @@ def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray)
     return np.minimum(1.0, begun * min(1.0, window.length_s / span_s)) if window.spread else begun
 
 
-def each_of(
-    number: int, how_many: int, slow: bool, what: Callable[[Line], None], only_tasks: bool = False
-) -> None:
+def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None], only_tasks: bool = False) -> None:
     """Draw lines from a fixed seed and do something with each."""
 
     @seed(number)
