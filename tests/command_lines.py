@@ -228,7 +228,7 @@ def lines(draw: st.DrawFn, slow: bool = False, only_tasks: bool = False) -> Line
         draw_events(line, names)
         draw_new_models(line, is_hard, names)
     if not is_tasks and line.one_in(5):  # a cache is for queries that stand for themselves
-        draw_cache(line)
+        draw_cache(line, is_hard)
     draw_order(line, is_hard)
     draw_calls(line, names)
     groups["metric"] = tuple(sorted({pick(*options("metric")) for _ in range(2)}))
@@ -367,12 +367,12 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     keys["reserve"] = pick("true_cost", "true_cost", "estimate")
 
 
-def draw_cache(line: Drawing) -> None:
+def draw_cache(line: Drawing, is_hard: bool) -> None:
     """Draw a cache before the policy; prompts come again where the order draws with replacement."""
     pick, keys = line.pick, line.keys
     if line.choose("cache") == "none":
         return
-    keys["cache.capacity"] = pick(1, 3, 20, None)
+    keys["cache.capacity"] = pick(1, 3, 20, *(() if is_hard else (None,)))  # hard instances have no output tokens
     keys["cache.capacity_tokens"] = None if keys["cache.capacity"] else pick(500, 5000)
     keys["cache.similarity"] = pick(None, None, 0.5, 0.9, 1.0)
     keys["cache.lookup_s"] = pick(0.0, 0.0, 0.25, 3.0)
@@ -388,7 +388,8 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
     able = [name for name in options("order") if name not in unfit]
     topics = () if is_hard else topics_of(keys)
     money = ("window", "events", "experiment", "cache")
-    if not any(group in groups for group in money) and keys["reserve"] == "true_cost" and line.one_in(30):
+    has_optimum = not any(group in groups for group in money) and groups["workload"] != TASKS
+    if has_optimum and keys["reserve"] == "true_cost" and line.one_in(30):
         able = ["worst_of"]
     order = line.choose("order", *able, "given", "given")
     if order == "late_topic":

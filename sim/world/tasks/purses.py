@@ -43,7 +43,7 @@ class Purses:
         return True
 
     def pays(self, query: Query, deployment: int, committed: float, cost_usd: float) -> bool:
-        """Return whether a task can pay for a call at a deployment, whose budget would commit so much; no window fills it."""
+        """Return whether a task can pay for a call at a deployment, whose budget would commit so much."""
         amount_usd = self._amount_usd(deployment, committed, cost_usd)
         return amount_usd * (1 - TOLERANCE) <= self.budget_usd - self.spent_usd[task_of(query)]
 
