@@ -24,6 +24,10 @@ BASES: dict[str, list[str]] = {
     "token prices": [*SMALL, "fleet=autoscaled", "arrivals=batches", "budget=extreme", "policy=latency_priced"],
     "cache": [*SMALL, "cache=gdsf", "order=[zipf]", "metric=cache", "policy=least_loaded"],
     "cache by tokens": [*SMALL, "cache=lru", "cache.capacity=null", "cache.capacity_tokens=900", "order=[power]"],
+    "tasks": [
+        *("workload=agent_tasks", "workload.n_queries=6", "workload.n_history=6", "workload.mean_steps=2"),
+        *("workload.dim=4", "task.budget_usd=0.05", "task.deadline_s=60", "metric=tasks", "policy=port_fallback"),
+    ],
     "hard": [
         "workload=long_then_short",
         "workload.n_long=20",
