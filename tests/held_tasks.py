@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sim.interface import TOLERANCE, FloatArray, IntArray
@@ -43,6 +45,7 @@ def hold_tasks(run: Run, rows: IntArray) -> None:
     limits, reward = instance.scenario.task, instance.scenario.workload.reward
     due_s = np.inf if limits.deadline_s is None else limits.deadline_s
     assert len(tasks) == len(instance.gaps_s)
+    facts: Any
     for task, facts in enumerate(tasks.itertuples()):
         steps = requests[requests["task"] == task].sort_values("step")
         whole = instance.rows[instance.tasks.begins[task] : instance.tasks.begins[task + 1]]

@@ -1,11 +1,14 @@
-"""Limits of tasks where budgets renew themselves: what a task cannot pay waits for no window."""
+"""Limits of tasks: what a task cannot pay waits for no window, and none earns more than 1."""
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 
 from scenarios.budgets import Amounts
 from sim.interface import Decision
 from sim.renewing import TokenBucket, Window
-from sim.workload.tasks import TaskLimits
+from sim.workload.tasks import TaskLimits, earned, last_step
 from tests.tasks.tiny import ByStep, run, scenario
 
 A, B = 0, 1
@@ -29,3 +32,10 @@ def test_a_step_that_its_task_can_pay_waits_for_its_deployment() -> None:
     requests, tasks = run(ByStep([A, A, A]), described)  # 1, 1 of y, and 0.5 in the next window
     assert tasks["fate"].tolist() == ["done", "done"]
     assert requests["offered_at_s"].tolist() == [0.0, 2.0, 10.0, 16.0]
+
+
+@pytest.mark.parametrize("reward", [len, lambda _: -0.1, lambda _: float("nan")])
+def test_what_a_task_earns_is_from_0_to_1(reward: Callable[[object], float]) -> None:
+    with pytest.raises(ValueError, match="what a task earns must be from 0 to 1"):
+        earned(reward, np.array([1.0, 1.0]))
+    assert earned(last_step, np.array([0.0, 1.0])) == 1.0
