@@ -382,11 +382,12 @@ def draw_cache(line: Drawing, is_hard: bool) -> None:
 def draw_order(line: Drawing, is_hard: bool) -> None:
     """Draw in which order queries arrive, and which of them do."""
     pick, groups, keys = line.pick, line.groups, line.keys
-    unfit = {"worst_of", *(("drift", "late_topic", "topic_blocks") if is_hard else ())}
+    has_topics = not is_hard and groups["workload"] != TASKS  # a few tasks may all have one
+    unfit = {"worst_of", *(() if has_topics else ("drift", "late_topic", "topic_blocks"))}
     if groups["workload"] in ("adwords_triangular", "greedy_half"):  # whose queries cost nothing somewhere
         unfit |= {"density_up", "density_down", "adversarial_prefix"}
     able = [name for name in options("order") if name not in unfit]
-    topics = () if is_hard else topics_of(keys)
+    topics = topics_of(keys) if has_topics else ()
     money = ("window", "events", "experiment", "cache")
     has_optimum = not any(group in groups for group in money) and groups["workload"] != TASKS
     if has_optimum and keys["reserve"] == "true_cost" and line.one_in(30):
@@ -396,7 +397,7 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
         keys["order.late_topic.topic"] = pick(*topics)
     elif order == "worst_of":
         keys |= {"order.worst_of.evaluations": 20, "order.worst_of.family.n_topics": 1}
-    elif not is_hard and line.one_in(8):
+    elif has_topics and line.one_in(8):
         keys["unseen"] = (pick(*topics),)
     if not is_hard and order not in ("late_topic", "worst_of") and line.one_in(3):
         fewer, more = ((2, 5), 20) if groups["workload"] == TASKS else ((30, 50), 400)

@@ -177,6 +177,7 @@ def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray)
     """How much of a budget has been given out at each time, as docs/reference/semantics.md has it."""
     if window is None:
         return np.ones_like(at_s)
+    span_s = max(span_s, float(np.finfo(np.float64).tiny))  # of arrivals that come together
     if isinstance(window, TokenBucket):
         at_first = min(1.0, window.burst_s / span_s)
         return np.minimum(1.0, at_first + (1 - at_first) * (at_s / span_s))
