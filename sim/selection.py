@@ -16,7 +16,7 @@ from sim.interface import IntArray
 from sim.scenario import Scenario
 from sim.traits import OrderTraits
 from sim.workload import Rows
-from sim.workload.tasks import Reward, taken_in_order
+from sim.workload.tasks import Reward, earned, taken_in_order
 
 
 def unseen_topics(scenario: Scenario) -> tuple[str, ...]:
@@ -102,9 +102,9 @@ def in_one(test: Rows, heads: IntArray, reward: Reward) -> Rows:
     assert test.steps is not None
     rows, begins = taken_in_order(test.steps, heads)
     quality, cost_usd = test.quality[rows], np.add.reduceat(test.cost_usd[rows], begins[:-1], axis=0)
-    earned = [[reward(scores) for scores in quality[begin:end].T] for begin, end in pairwise(begins)]
+    worth = [[earned(reward, scores) for scores in quality[begin:end].T] for begin, end in pairwise(begins)]
     first = test.take(heads)
-    return replace(first, quality=np.array(earned), cost_usd=cost_usd, steps=None)
+    return replace(first, quality=np.array(worth), cost_usd=cost_usd, steps=None)
 
 
 def check_named(rows: IntArray, scenario: Scenario) -> IntArray:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.drawn_studies import CONF, costs_of, names_of, node, topics_of
+from tests.drawn_studies import CONF, costs_of, made_of, names_of, node, topics_of
 
 NEEDS_A_FILE = {
     "workload": {"mmlu_two_models", "routerbench", "table", "trace"},
@@ -41,6 +41,8 @@ TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
+TASKS = "agent_tasks"
+TASK_FLEETS = (*PLAIN_FLEETS, "sprout_2024")  # the latter for its prices per token
 MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
 DEAR = {  # what takes long, so that it is drawn less often
     "policy": (
@@ -196,20 +198,24 @@ class Drawing:
 
 
 @st.composite
-def lines(draw: st.DrawFn, slow: bool = False) -> Line:
+def lines(draw: st.DrawFn, slow: bool = False, only_tasks: bool = False) -> Line:
     """Legal command lines; ``slow`` ones draw every policy, fleet and estimator alike."""
     line = Drawing(draw, slow)
     pick, groups, keys = line.pick, line.groups, line.keys
     keys["seed"] = draw(st.integers(0, 99))
-    is_hard = line.one_in(6)
-    is_table = not is_hard and line.one_in(8)
-    workload = line.choose("workload", *(HARD if is_hard else ("table",) if is_table else ("synthetic",)))
+    is_hard = not only_tasks and line.one_in(6)
+    is_table = not is_hard and not only_tasks and line.one_in(8)
+    is_tasks = not is_hard and not is_table and (only_tasks or line.one_in(5))
+    kind = HARD if is_hard else ("table",) if is_table else (TASKS,) if is_tasks else ("synthetic",)
+    workload = line.choose("workload", *kind)
     if is_hard:
         keys["workload.budget"] = pick(10, 20)
         if workload in ("adwords_triangular", "long_then_short"):
             keys["workload.n_deployments" if workload == "adwords_triangular" else "workload.n_long"] = 6
     elif is_table:
         keys |= {"workload.path": str(TABLE), "workload.embeddings": "hashing", "workload.n_history": pick(30, 60)}
+    elif is_tasks:
+        draw_tasks(line)
     else:
         keys |= {"workload.n_queries": pick(50, 50, 50, 50, 80, 120, 300), "workload.dim": 8}
         keys["workload.n_history"] = pick(30, 60, 60, 200)
@@ -220,7 +226,7 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
         line.choose("estimator")
     draw_traffic(line)
     names: Sequence[str] = ()
-    if not is_hard and not is_table and line.one_in(12):
+    if workload == "synthetic" and line.one_in(12):
         line.choose("experiment")
         for group in ("arrivals",):
             groups.pop(group)
@@ -232,8 +238,8 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
         draw_money(line, is_hard, names)
         draw_events(line, names)
         draw_new_models(line, is_hard, names)
-    if line.one_in(5):
-        draw_cache(line)
+    if not is_tasks and line.one_in(5):  # a cache is for queries that stand for themselves
+        draw_cache(line, is_hard)
     draw_order(line, is_hard)
     draw_calls(line, names)
     groups["metric"] = tuple(sorted({pick(*options("metric")) for _ in range(2)}))
@@ -243,15 +249,31 @@ def lines(draw: st.DrawFn, slow: bool = False) -> Line:
     return Line(groups, keys)
 
 
+def draw_tasks(line: Drawing) -> None:
+    """Draw tasks of a few steps, what they earn, and what they may take."""
+    pick, keys = line.pick, line.keys
+    keys |= {"workload.n_queries": line.draw(st.integers(5, 12)), "workload.dim": 8}
+    keys["workload.n_history"] = line.draw(st.integers(5, 10))
+    keys["workload.mean_steps"] = pick(1.0, 2.0, 3.5, 6.0)
+    keys["workload.separation"] = pick(0.5, 0.696, 0.9999)
+    reward = pick("every_step", "last_step", "mean_step")
+    keys["workload.reward"] = {"_target_": f"sim.workload.tasks.{reward}", "_partial_": True}
+    keys["task.budget_usd"] = pick(None, None, 0.0, 0.001, 0.01, 0.1)
+    keys["task.deadline_s"] = pick(None, None, *POSITIVE_S, 60.0)
+
+
 def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     """Draw deployments, their limits, times and replicas; return their names, none if they are not known beforehand."""
     pick, keys = line.pick, line.keys
     is_table = line.groups["workload"] == "table"
+    is_tasks = line.groups["workload"] == TASKS
     is_plain = is_hard or not line.one_in(3 if line.slow else 10)
     able = ("instant", "timed") if is_hard else MODEL_FLEETS if is_table else PLAIN_FLEETS if is_plain else ()
+    if is_tasks and not is_plain:
+        able = TASK_FLEETS
     fleet = line.choose("fleet", *(able or options("fleet")))
     is_plain = fleet in MODEL_FLEETS
-    if not is_hard and not is_table and is_plain:
+    if line.groups["workload"] == "synthetic" and is_plain:
         keys["workload.n_models"] = pick(2, 3, 4)
     draw_service(line, fleet)
     if is_plain:
@@ -269,9 +291,8 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         balancers = ({"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
         keys["fleet.balancer"] = pick(None, *balancers)
     if fleet == "sprout_2024":  # its models are those of another table
-        keys["fleet.models"] = {
-            entry["name"]: pick("claude-v1", "claude-v2") for entry in node("fleet", fleet)["entries"]
-        }
+        models = ("agent-small", "agent-large") if is_tasks else ("claude-v1", "claude-v2")
+        keys["fleet.models"] = {entry["name"]: pick(*models) for entry in node("fleet", fleet)["entries"]}
     if line.one_in(8):
         keys["fleet.size"] = 1 if is_hard else pick(1, 2)
         return ()
@@ -279,6 +300,8 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         return ()
     if "fleet.models" in keys:
         return tuple(keys["fleet.models"])
+    if is_tasks:
+        return made_of(keys).models
     return names_of(fleet, keys.get("workload.n_models", 3 if is_table else 11))
 
 
@@ -326,7 +349,8 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
         budget = line.choose("budget", *able, *(["amounts"] * 4 if names else []))
         if budget == "each":
             keys["budget.unit"] = unit = pick("usd", "tokens")
-            keys["budget.amount"] = pick(0, 300, 2000) if unit == "tokens" else pick(0.0, 0.001, 0.01)
+            amounts_of = {"tokens": (0, 300, 2000, 50_000), "usd": (0.0, 0.001, 0.01, 0.1)}
+            keys["budget.amount"] = pick(*amounts_of[unit])
         elif budget == "shared":  # by the first and the last deployment; the others have their own
             own = {name: pick(0.0, 0.001, INF) for name in names[1:-1]}
             keys["budget.amount_by_account"] = {"both": pick(0.0, 0.001, 0.01), **own}
@@ -354,12 +378,12 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     keys["reserve"] = pick("true_cost", "true_cost", "estimate")
 
 
-def draw_cache(line: Drawing) -> None:
+def draw_cache(line: Drawing, is_hard: bool) -> None:
     """Draw a cache before the policy; prompts come again where the order draws with replacement."""
     pick, keys = line.pick, line.keys
     if line.choose("cache") == "none":
         return
-    keys["cache.capacity"] = pick(1, 3, 20, None)
+    keys["cache.capacity"] = pick(1, 3, 20, *(() if is_hard else (None,)))  # hard instances have no output tokens
     keys["cache.capacity_tokens"] = None if keys["cache.capacity"] else pick(500, 5000)
     keys["cache.similarity"] = pick(None, None, 0.5, 0.9, 1.0)
     keys["cache.lookup_s"] = pick(0.0, 0.0, 0.25, 3.0)
@@ -369,23 +393,26 @@ def draw_cache(line: Drawing) -> None:
 def draw_order(line: Drawing, is_hard: bool) -> None:
     """Draw in which order queries arrive, and which of them do."""
     pick, groups, keys = line.pick, line.groups, line.keys
-    unfit = {"worst_of", *(("drift", "late_topic", "topic_blocks") if is_hard else ())}
+    has_topics = not is_hard and groups["workload"] != TASKS  # a few tasks may all have one
+    unfit = {"worst_of", *(() if has_topics else ("drift", "late_topic", "topic_blocks"))}
     if groups["workload"] in ("adwords_triangular", "greedy_half"):  # whose queries cost nothing somewhere
         unfit |= {"density_up", "density_down", "adversarial_prefix"}
     able = [name for name in options("order") if name not in unfit]
-    topics = () if is_hard else topics_of(keys)
+    topics = topics_of(keys) if has_topics else ()
     money = ("window", "events", "experiment", "cache")
-    if not any(group in groups for group in money) and keys["reserve"] == "true_cost" and line.one_in(30):
+    has_optimum = not any(group in groups for group in money) and groups["workload"] != TASKS
+    if has_optimum and keys["reserve"] == "true_cost" and line.one_in(30):
         able = ["worst_of"]
     order = line.choose("order", *able, "given", "given")
     if order == "late_topic":
         keys["order.late_topic.topic"] = pick(*topics)
     elif order == "worst_of":
         keys |= {"order.worst_of.evaluations": 20, "order.worst_of.family.n_topics": 1}
-    elif not is_hard and line.one_in(8):
+    elif has_topics and line.one_in(8):
         keys["unseen"] = (pick(*topics),)
     if not is_hard and order not in ("late_topic", "worst_of") and line.one_in(3):
-        keys["n_queries"] = pick(30, 50, *((400,) if order in ("resampled", "zipf", "power") else ()))
+        fewer, more = ((2, 5), 20) if groups["workload"] == TASKS else ((30, 50), 400)
+        keys["n_queries"] = pick(*fewer, *((more,) if order in ("resampled", "zipf", "power") else ()))
 
 
 def draw_events(line: Drawing, names: Sequence[str]) -> None:
@@ -412,11 +439,12 @@ def draw_new_models(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     if not line.one_in(3):
         return
     are_models = bool(names) and groups["fleet"] in MODEL_FLEETS
-    few = (0, 1, 5, WELL_KNOWN) if are_models else (1, 5) if is_hard else (WELL_KNOWN,)
+    known = 5 if groups["workload"] == TASKS else WELL_KNOWN  # whose history may have no more rows
+    few = (0, 1, 5, known) if are_models else (1, 5) if is_hard else (known,)
     if are_models and pick(False, True):
         keys["profiled"] = {pick(*names): pick(*few)}
-        few = (WELL_KNOWN,)
-        if keys["profiled"] != {names[0]: WELL_KNOWN}:
+        few = (known,)
+        if keys["profiled"] != {names[0]: known}:
             return
     keys |= {"new_model_share": pick(0.34, 0.5), "new_model_rows": pick(*few)}
 

@@ -91,9 +91,10 @@ def workload_of(spec: str) -> Workload:
 
 
 def made_of(keys: Plain) -> Workload:
-    """The workload with these keys: of a table if they have a path, else synthetic."""
+    """The workload with these keys: of a table if they have a path, of tasks if they have steps, else synthetic."""
     of_workload = {key: value for key, value in keys.items() if key.startswith("workload.")}
-    option = "table" if "workload.path" in of_workload else "synthetic"
+    is_tasks = "workload.mean_steps" in of_workload
+    option = "table" if "workload.path" in of_workload else "agent_tasks" if is_tasks else "synthetic"
     spec = assembled({"workload": option}, of_workload)["workload"]
     return workload_of(OmegaConf.to_yaml(OmegaConf.create(spec)))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scenarios.workloads.capping import with_curve
 from scenarios.workloads.margins import SEPARATION, with_margins
 from scenarios.workloads.synthetic import N_TOPICS, Questions, Shared, draw_shared, embed
 from sim.errors import check_number
@@ -56,6 +57,7 @@ def agent_tasks(
     mean_steps: float = MEAN_STEPS,
     separation: float = SEPARATION,
     reward: Reward = every_step,
+    cap_curve: float | None = None,
 ) -> Workload:
     """Make a workload of agents' tasks on three models.
 
@@ -85,6 +87,8 @@ def agent_tasks(
         Chance that a right answer has a larger confidence than a wrong one, as in ``synthetic``.
     reward : callable
         What a task earns from the scores (n_steps,) of its steps.
+    cap_curve : float or None
+        Makes scores of cut answers up, as in ``synthetic``; None for none.
 
     Raises
     ------
@@ -103,8 +107,9 @@ def agent_tasks(
     history, test = (
         draw(shared, n, mean_steps, split, rng) for n, split in ((n_history, "known"), (n_queries, "task"))
     )
-    drawn = Workload(tuple(agent.name for agent in AGENTS), history, test, reward=reward)
-    return with_margins(drawn, separation, seed)
+    names, prices = zip(*((agent.name, (agent.input, agent.output)) for agent in AGENTS), strict=True)
+    drawn = Workload(names, history, test, reward=reward, token_prices=prices)
+    return with_curve(with_margins(drawn, separation, seed), cap_curve)
 
 
 def draw(shared: Shared, n_tasks: int, mean_steps: float, prefix: str, rng: np.random.Generator) -> Rows:

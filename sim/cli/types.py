@@ -210,7 +210,8 @@ def word(hint: Any) -> str:
         return "a mapping such as {NAME: VALUE}"
     name = getattr(hint, "__name__", str(hint)) if origin is not collections.abc.Callable else "function"
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
-    return f"{'an' if spaced[0] in 'aeio' else 'a'} {spaced}, as {{_target_: CLASS, ...}}"
+    article = "" if spaced.endswith("s") else "an " if spaced[0] in "aeio" else "a "  # task limits, scores
+    return f"{article}{spaced}, as {{_target_: CLASS, ...}}"
 
 
 def shown(value: Any) -> str:

@@ -58,7 +58,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     of_sources = ""
     if (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
-        tables.append(sources(by_source))
+        tables.append(sources(by_source, arrivals(summary)[1] == "tasks"))
         of_sources = best_on_sources(by_source) if len(names) > 1 else ""
     return Report(
         question,

@@ -75,25 +75,28 @@ def comparison(summary: pd.DataFrame) -> Table:
     return table
 
 
-def sources(table: pd.DataFrame) -> Table:
+def sources(table: pd.DataFrame, are_tasks: bool = False) -> Table:
     """Return the mean quality per arrival of each policy on each source, the most frequent sources first.
 
     Parameters
     ----------
     table : DataFrame
         As ``sources.csv`` has it.
+    are_tasks : bool
+        Whether what it counts are tasks.
     """
     policies = table["policy"].unique().tolist()
     n_replications = table["replication"].nunique()
     sums = table.groupby(["source", "policy"], sort=False)[["arrived", "quality"]].sum()
     arrived = sums["arrived"].groupby("source", sort=False).max().sort_values(ascending=False, kind="stable")
     shown = arrived.index[:MOST_SOURCES].tolist()
-    which = f"the {len(shown)} of {len(arrived)} sources with the most arrivals" if len(arrived) > len(shown) else ""
-    title = f"Quality per arrival on {which or 'each source'}, mean of {several(n_replications, 'replication')}; "
+    what = "task" if are_tasks else "arrival"
+    which = f"the {len(shown)} of {len(arrived)} sources with the most {what}s" if len(arrived) > len(shown) else ""
+    title = f"Quality per {what} on {which or 'each source'}, mean of {several(n_replications, 'replication')}; "
     title += "sources.csv also has shares served and costs" + (", and the other sources" if which else "")
     made = Table(title=title, title_justify="left", title_style="bold")
     made.add_column("source", no_wrap=True)
-    for column in ("arrivals", *policies):
+    for column in (f"{what}s", *policies):
         made.add_column(column, justify="right")
     for source in shown:
         found = sums.loc[source]

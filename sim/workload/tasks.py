@@ -34,6 +34,15 @@ def mean_step(scores: FloatArray) -> float:
     return float(scores.mean())
 
 
+def earned(reward: Reward, scores: FloatArray) -> float:
+    """Return what a task earns by a reward; raise ValueError if that is no number from 0 to 1."""
+    worth = float(reward(scores))
+    if not 0 <= worth <= 1:
+        name = getattr(reward, "__name__", None) or getattr(getattr(reward, "func", reward), "__name__", reward)
+        raise ValueError(f"workload.reward is {name}, which gives {worth:g}; what a task earns must be from 0 to 1")
+    return worth
+
+
 @dataclass(frozen=True)
 class TaskLimits:
     """What a task may take.

@@ -91,7 +91,7 @@ class FleetControls:
         """
         if self._instance.think_s is not None:
             raise ValueError(f"a closed loop has no {share} of its arrivals beforehand: give seconds")
-        return float(np.cumsum(self._instance.gaps_s)[int(len(self._instance.rows) * exact_share(share))])
+        return float(np.cumsum(self._instance.gaps_s)[int(len(self._instance.gaps_s) * exact_share(share))])
 
     def _numbers(self, deployment: str | None) -> Sequence[int]:
         if deployment is None:

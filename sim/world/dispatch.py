@@ -201,7 +201,16 @@ class Dispatcher:
             pause_s = self._retry.backoff_s * self._retry.multiplier ** (attempts - 1)
             Moment(self.env, pause_s, RETRIES, (query, decision)).callbacks.append(self._try_again)
             return True
-        return refusal == EXHAUSTED and self._may_wait and self.waiting.accepts(query, decision)
+        may_wait = refusal == EXHAUSTED and self._may_wait and self._task_pays(query, decision)
+        return may_wait and self.waiting.accepts(query, decision)
+
+    def _task_pays(self, query: Query, decision: Decision) -> bool:
+        """Return whether a query's own task could pay for its first choice, as waiting brings it no money."""
+        choice = decision.deployment
+        if self._purses is None or choice is None:
+            return True
+        cost, cost_usd = self._bill.costs(query, self._rows[query.id], choice, self._table.caps.get(query.id))
+        return self._purses.pays(query, choice, self._bill.committed(query, choice, cost), cost_usd)
 
     def _try_again(self, event: simpy.Event) -> None:
         query, decision = event.value  # type: ignore[misc]

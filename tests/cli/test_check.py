@@ -109,9 +109,9 @@ def test_a_policy_that_reads_the_history_of_models_that_nobody_has_seen_is_caugh
     assert main(["check", "policy=[keeps,reads_history]"]) == 1
     printed = capsys.readouterr().out
     assert "reads_history breaks the contract of a policy." in printed
-    assert row(printed, "keeps", "history that is hidden") == ["-"] * 4 + ["yes"] * 2
-    assert row(printed, "reads_history", "history that is hidden") == ["-"] * 4 + ["NO"] * 2
-    assert row(printed, "reads_history", "future") == ["yes"] * 6  # no other check notices
+    assert row(printed, "keeps", "history that is hidden") == ["-"] * 4 + ["yes"] * 2 + ["-"] * 2
+    assert row(printed, "reads_history", "history that is hidden") == ["-"] * 4 + ["NO"] * 2 + ["-"] * 2
+    assert row(printed, "reads_history", "future") == ["yes"] * 8  # no other check notices
     assert "reads_history, slots and a budget, models that nobody has seen: the decision on query" in printed
     assert "would have been another: it saw a part of the history that is hidden" in printed
     assert "-: 'sees nothing of the history that is hidden' did not run where every model is known on the" in printed
@@ -119,7 +119,7 @@ def test_a_policy_that_reads_the_history_of_models_that_nobody_has_seen_is_caugh
 
 def test_the_history_that_the_words_hide_is_fenced_in_every_world(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "policy=random", "new_model_share=0.4"]) == 0
-    assert row(capsys.readouterr().out, "random", "history that is hidden") == ["yes"] * 6
+    assert row(capsys.readouterr().out, "random", "history that is hidden") == ["yes"] * 8
 
 
 def test_a_policy_by_place_that_knows_calls_that_it_did_not_make_is_caught(
@@ -128,8 +128,8 @@ def test_a_policy_by_place_that_knows_calls_that_it_did_not_make_is_caught(
     (project / "cheats.py").write_text((project / f"knows_calls_{project.name}.py").read_text())
     assert main(["check", "policy=[keeps,./cheats.py:Mine]"]) == 1
     printed = capsys.readouterr().out
-    assert row(printed, "mine", "call that was not made") == ["NO"] * 6
-    assert row(printed, "keeps", "score of an answer that it did not keep") == ["-"] * 6
+    assert row(printed, "mine", "call that was not made") == ["NO"] * 8
+    assert row(printed, "keeps", "score of an answer that it did not keep") == ["-"] * 8
     assert "-: 'sees no score of an answer that it did not keep' did not run where every answer was kept" in printed
     assert "the review after 1 call of query" in printed
     assert "it saw the outcome of a deployment that a query was never offered to" in printed

@@ -20,11 +20,12 @@ from scenarios.events import Joins, Leaves, Outage, PriceChange, TopUp
 from sim.cli.configuration import configure
 from sim.cli.main import main
 from sim.instance import Instance
-from sim.interface import TOLERANCE, FloatArray
+from sim.interface import TOLERANCE, FloatArray, IntArray
 from sim.scenario import TokenBucket, Window
 from sim.study.oracles import EstimateCache
 from tests.command_lines import FOR_SWEEPS, GROUPS, NEEDS_A_FILE, Line, lines, options
 from tests.drawn_studies import CONF, Study, configuration, measured, record, study
+from tests.held_tasks import hold_tasks, test_rows, true_costs
 from tests.one_more import with_one_more
 
 QUICK_SHARDS, QUICK_EACH = 6, 50
@@ -57,10 +58,15 @@ def hold(line: Line) -> None:
     more = with_one_more(one, scenario, predicted, run.instance.setting.budgets)
     pd.testing.assert_frame_equal(plain(more), plain(run.requests), check_exact=True)
     hold_fates(run.requests, run.instance, run.calls is not None)
-    span_s = max(float(run.requests["arrived_at_s"].iloc[-1]), float(np.finfo(np.float64).tiny))
+    span_s = max(float(np.cumsum(run.instance.gaps_s)[-1]), float(np.finfo(np.float64).tiny))
+    if one.is_closed:
+        span_s = float(run.requests["arrived_at_s"].iloc[-1])
     tried = run.requests if run.calls is None else run.calls.assign(id=run.calls["query"])
-    hold_budgets(one, tried, span_s, run.instance, predicted.cost)
-    hold_events(one, tried, run.instance)
+    rows = test_rows(run)
+    hold_budgets(one, tried, span_s, run.instance, rows, predicted.cost)
+    hold_events(one, tried, run.instance, rows, true_costs(run, rows))
+    if run.tasks is not None:
+        hold_tasks(run, rows)
     assert not float(run.summary["optimum_ratio"]) > 1 + 1e-6  # it may be NaN
 
 
@@ -76,7 +82,8 @@ def plain(requests: pd.DataFrame) -> pd.DataFrame:
 
 def hold_fates(requests: pd.DataFrame, instance: Instance, takes_calls: bool) -> None:
     """Every arrival has one fate, and time runs forward; what took several calls may cost something and be lost."""
-    assert requests["id"].tolist() == list(range(len(instance.rows)))
+    assert requests["id"].tolist() == list(range(len(requests)))
+    assert len(requests) == len(instance.rows) or (instance.tasks is not None and len(requests) < len(instance.rows))
     assert (requests["fate"] != "pending").all()
     assert requests["arrived_at_s"].min() == 0
     assert requests["arrived_at_s"].is_monotonic_increasing
@@ -99,7 +106,9 @@ def tokens(tried: pd.DataFrame) -> FloatArray:
     return (tried["input_tokens"] + tried["output_tokens"]).to_numpy(dtype=np.float64)
 
 
-def hold_budgets(one: Study, tried: pd.DataFrame, span_s: float, instance: Instance, cost_hat: FloatArray) -> None:
+def hold_budgets(
+    one: Study, tried: pd.DataFrame, span_s: float, instance: Instance, rows: IntArray, cost_hat: FloatArray
+) -> None:
     """No budget is overspent at any time, by the truth and the table alone: of queries, or of calls."""
     scenario = one.scenario
     fleet, budgets = instance.setting.fleet, instance.setting.budgets
@@ -111,14 +120,14 @@ def hold_budgets(one: Study, tried: pd.DataFrame, span_s: float, instance: Insta
         here = here.sort_values("offered_at_s", kind="stable")
         if here.empty or np.isinf(budget):
             continue
-        rows, at_s = instance.rows[here["id"].to_numpy()], here["offered_at_s"].to_numpy()
+        at_s = here["offered_at_s"].to_numpy()
         k = here["deployment"].map({info.name: k for k, info in enumerate(fleet)}).to_numpy(dtype=np.int64)
         spent = here["cost_usd"].to_numpy() if info.unit == "usd" else tokens(here)
         added = sum(
             event.amount for event in scenario.events if isinstance(event, TopUp) and event.deployment in members
         )
         if scenario.reserve == "estimate":  # so far may the truth be above what was reserved
-            added += np.maximum(spent - cost_hat[rows, k], 0.0).sum()
+            added += np.maximum(spent - cost_hat[rows[here["id"].to_numpy()], k], 0.0).sum()
         given_out = budget * shares(scenario.window, span_s, at_s) + added
         slack = TOLERANCE * (given_out + spent.sum())
         assert (spent.cumsum() <= given_out + slack).all(), f"{account} overspends {budget}"
@@ -128,7 +137,7 @@ def hold_budgets(one: Study, tried: pd.DataFrame, span_s: float, instance: Insta
             assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), f"{account} overspends {of_each} in a window"
 
 
-def hold_events(one: Study, tried: pd.DataFrame, instance: Instance) -> None:
+def hold_events(one: Study, tried: pd.DataFrame, instance: Instance, rows: IntArray, cost_usd: FloatArray) -> None:
     """What overlaps an event of its deployment has met it, whatever else happens."""
     served = tried[tried["fate"] == "served"]
     offered_s, started_s, finished_s = (
@@ -151,8 +160,8 @@ def hold_events(one: Study, tried: pd.DataFrame, instance: Instance) -> None:
         elif isinstance(event, PriceChange):
             factor[meets] *= event.factor
     columns = pd.Index([info.name for info in instance.setting.fleet]).get_indexer(pd.Index(names))
-    rows = instance.rows[served["id"].to_numpy()]
-    truth = instance.cost_usd[rows, columns]
+    truth = cost_usd[served["id"].to_numpy(), columns]
+    rows = rows[served["id"].to_numpy()]
     if instance.token_usd is not None and instance.output_tokens is not None:
         cut_off = instance.output_tokens[rows, columns] - served["output_tokens"].to_numpy(dtype=np.int64)
         truth = truth - cut_off * instance.token_usd[rows, columns, 1]
@@ -168,6 +177,7 @@ def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray)
     """How much of a budget has been given out at each time, as docs/reference/semantics.md has it."""
     if window is None:
         return np.ones_like(at_s)
+    span_s = max(span_s, float(np.finfo(np.float64).tiny))  # of arrivals that come together
     if isinstance(window, TokenBucket):
         at_first = min(1.0, window.burst_s / span_s)
         return np.minimum(1.0, at_first + (1 - at_first) * (at_s / span_s))
@@ -175,7 +185,7 @@ def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray)
     return np.minimum(1.0, begun * min(1.0, window.length_s / span_s)) if window.spread else begun
 
 
-def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None]) -> None:
+def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None], only_tasks: bool = False) -> None:
     """Draw lines from a fixed seed and do something with each."""
 
     @seed(number)
@@ -186,7 +196,7 @@ def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None]
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(line=lines(slow))
+    @given(line=lines(slow, only_tasks))
     def each(line: Line) -> None:
         what(line)
 
@@ -257,6 +267,7 @@ def test_lines_have_new_models_confidences_preferences_calls_and_scores_that_com
     feedback = {f"feedback.{name}" for name in ("share", "delay_s", "noise", "flipped")}
     models = {"profiled", "new_model_share", "new_model_rows", "workload.separation"}
     assert drawn >= feedback | models | {"max_calls", "workload.path"}  # a table, with preferences
+    assert drawn >= {"task.budget_usd", "task.deadline_s", "workload.reward"}
 
 
 @pytest.mark.parametrize("group", GROUPS)

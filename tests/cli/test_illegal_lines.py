@@ -24,6 +24,10 @@ BASES: dict[str, list[str]] = {
     "token prices": [*SMALL, "fleet=autoscaled", "arrivals=batches", "budget=extreme", "policy=latency_priced"],
     "cache": [*SMALL, "cache=gdsf", "order=[zipf]", "metric=cache", "policy=least_loaded"],
     "cache by tokens": [*SMALL, "cache=lru", "cache.capacity=null", "cache.capacity_tokens=900", "order=[power]"],
+    "tasks": [
+        *("workload=agent_tasks", "workload.n_queries=6", "workload.n_history=6", "workload.mean_steps=2"),
+        *("workload.dim=4", "task.budget_usd=0.05", "task.deadline_s=60", "metric=tasks", "policy=port_fallback"),
+    ],
     "hard": [
         "workload=long_then_short",
         "workload.n_long=20",
@@ -125,6 +129,9 @@ LINES = {
     "order=drift order.drift.late=3": "order.drift.late is 3; it must be a list, such as [3] or null",
     "window=hour window.rollover=off": "window.rollover is 'off'; it must be true or false",
     "events=[nan]": "events is [nan]; choose from budget_cut",
+    "task.deadline_s=0": "task.deadline_s is 0; it must be positive, or null for none",
+    "task=3": "task is 3; it must be task limits, as {_target_: CLASS, ...}",
+    "workload=agent_tasks cache=lru": "those here are steps of tasks: cache=none",
     "fleet=null": "fleet is null; choose from autoscaled",
     "fleet=hosted_api fleet.models={x:null}": "unknown fleet entry 'x'",
     "+n_querys=3": "unknown key 'n_querys'; did you mean n_queries?",

@@ -35,7 +35,7 @@ SLOTS = ("fleet=slots", "fleet.service.slots=2", "fleet.queue_capacity=4")
 BATCHES = ("fleet=batching", "fleet.service.kv_tokens=1500", "fleet.service.reserved_output_tokens=200")
 TASKS = (
     *("workload=agent_tasks", "workload.n_queries=25", "workload.n_history=20", "workload.dim=8"),
-    *("workload.mean_steps=5", "task.budget_usd=0.05", "task.deadline_s=60"),
+    *("workload.mean_steps=5", "workload.cap_curve=3", "task.budget_usd=0.05", "task.deadline_s=60"),
 )
 WORLDS = {
     "slots and a budget": (*SLOTS, *BUSY),

@@ -76,12 +76,17 @@ def cost_quality(summary: pd.DataFrame) -> Figure:
     axes.set(
         xlabel="total cost, charges and rent (USD)",
         ylabel="total quality (sum of scores)",
-        xlim=(0, None),
-        ylim=(0, None),
+        xlim=(0, roomy(means[cost])),
+        ylim=(0, roomy(means["quality"])),
     )
     axes.set_title(f"mean of {replications(summary)}", fontsize="small")
     sns.move_legend(axes, "center left", bbox_to_anchor=(1.02, 0.5), title=None, frameon=False)
     return figure
+
+
+def roomy(values: pd.Series[float]) -> float | None:
+    """Return the end of an axis on which the mark of the largest value is whole; None where all are 0."""
+    return 1.06 * float(values.max()) or None
 
 
 def served(summary: pd.DataFrame) -> Figure:
@@ -96,11 +101,13 @@ def served(summary: pd.DataFrame) -> Figure:
         left += shares[fate].to_numpy()
     axes.set_ylim(len(means) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
+    has_tasks = "tasks" in summary and bool(summary["tasks"].any())  # whose number of steps depends on the policy
+    of = "the steps that arrived" if has_tasks else f"{means['arrived'].mean():.0f} arrivals"
     axes.set(
-        xlabel=f"share of {means['arrived'].mean():.0f} arrivals (%), mean of {replications(summary)}",
+        xlabel=f"share of {of} (%), mean of {replications(summary)}",
         xlim=(0, 100),
     )
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.1), ncol=4, frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=4, frameon=False)
     return figure
 
 

@@ -64,7 +64,7 @@ class Archive:
                     self._others[name] = pq.ParquetWriter(self._folder / name, of)
                 self._others[name].write_table(rows(run, table, of))
         self._summary.append(run.summary)
-        sources = by_source(run.requests)
+        sources = by_source(run.requests, run.tasks)
         if len(sources):
             sources.insert(0, "policy", run.policy)
             sources.insert(1, "replication", run.replication)

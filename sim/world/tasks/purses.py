@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.instance import Instance
-from sim.interface import TOLERANCE
+from sim.interface import TOLERANCE, Query
 from sim.world.services.job import Job
 
 
@@ -37,20 +37,26 @@ class Purses:
 
         Where estimates are reserved, and the deployment is charged in USD, it is the estimate that counts.
         """
-        task, amount_usd = self._task(job), self._committed_usd(job, cost_usd)
-        if amount_usd * (1 - TOLERANCE) > self.budget_usd - self.spent_usd[task]:
+        if not self.pays(job.query, job.deployment, job.committed, cost_usd):
             return False
-        self.spent_usd[task] += amount_usd
+        self.spent_usd[task_of(job.query)] += self._amount_usd(job.deployment, job.committed, cost_usd)
         return True
+
+    def pays(self, query: Query, deployment: int, committed: float, cost_usd: float) -> bool:
+        """Return whether a task can pay for a call at a deployment, whose budget would commit so much."""
+        amount_usd = self._amount_usd(deployment, committed, cost_usd)
+        return amount_usd * (1 - TOLERANCE) <= self.budget_usd - self.spent_usd[task_of(query)]
 
     def close(self, job: Job, committed_for_usd: float, cost_usd: float) -> None:
         """Put what a call has cost in the place of what was committed; 0 for one that was lost or refused."""
-        self.spent_usd[self._task(job)] += cost_usd - self._committed_usd(job, committed_for_usd)
+        amount_usd = self._amount_usd(job.deployment, job.committed, committed_for_usd)
+        self.spent_usd[task_of(job.query)] += cost_usd - amount_usd
 
-    def _committed_usd(self, job: Job, cost_usd: float) -> float:
-        return job.committed if self._is_charged_usd[job.deployment] else cost_usd
+    def _amount_usd(self, deployment: int, committed: float, cost_usd: float) -> float:
+        return committed if self._is_charged_usd[deployment] else cost_usd
 
-    @staticmethod
-    def _task(job: Job) -> int:
-        assert job.query.task is not None  # or there would be no purses
-        return job.query.task.id
+
+def task_of(query: Query) -> int:
+    """Return the number of a query's task."""
+    assert query.task is not None  # or there would be no purses
+    return query.task.id

@@ -13,6 +13,7 @@ import simpy
 
 from sim.instance import Instance
 from sim.interface import Query, Task
+from sim.workload.tasks import earned
 from sim.world.arriving import Source
 from sim.world.moment import ARRIVALS, Moment
 from sim.world.record.requests import SERVED, RequestTable
@@ -130,7 +131,7 @@ class Steps:
         if now_s + tool_s > self._due_s[task]:
             return self._finish(task, LATE, now_s)
         if is_last:
-            self._table.quality[number] = self._reward(np.array(self._scores[task]))
+            self._table.quality[number] = earned(self._reward, np.array(self._scores[task]))
             return self._finish(task, DONE, now_s, self._table.quality[number])
         Moment(self._env, tool_s, ARRIVALS, (task, step + 1)).callbacks.append(self._follow)
         return False
