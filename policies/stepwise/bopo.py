@@ -10,7 +10,7 @@ import numpy as np
 
 from policies.parts.held_out import HeldOutEstimates
 from policies.parts.paying import among_payers
-from policies.stepwise.purse import Purse, check_pair, pair_of
+from policies.stepwise.purse import check_pair, pair_of, purse_of
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Features, Feedback, FloatArray, History, Policy, Query, Setting, State
 
@@ -79,7 +79,7 @@ class BoundaryGuided(Policy):
         """Find both models, and learn the classes of the history's steps."""
         self._small, self._large = pair_of(setting, self._names)
         self._refused = setting.refused
-        self._purse = Purse(self._expected_steps)
+        self._purse = purse_of(setting, self._expected_steps)
         if self._small == self._large:
             return
         classes = by_class(setting.history, self._small, self._large)

@@ -9,7 +9,7 @@ import numpy as np
 
 from policies.parts.load import candidates
 from policies.parts.paying import among_payers
-from policies.stepwise.purse import Purse
+from policies.stepwise.purse import purse_of
 from policies.stepwise.step_store import StepStore
 from sim.errors import check_number
 from sim.interface import Decision, Feedback, FloatArray, Policy, Query, Setting, State
@@ -85,7 +85,7 @@ class EvoRoute(Policy):
         self._rng = rng
         self._refused = setting.refused
         self._store = StepStore(setting.history)
-        self._purse = Purse(self._expected_steps)
+        self._purse = purse_of(setting, self._expected_steps)
         self._to_seed = np.where(setting.history.known.any(axis=0), 0, self._seeds).tolist()
 
     def decide(self, query: Query, state: State) -> Decision:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from policies.stepwise.mixture import cut_between
-from policies.stepwise.purse import Purse, check_pair, pair_of
+from policies.stepwise.purse import check_pair, pair_of, purse_of
 from sim.errors import check_number
 from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Query, Setting, State, affords
 
@@ -70,7 +70,7 @@ class Steer(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find both models, and forget all confidences."""
         self._small, self._large = pair_of(setting, self._names)
-        self._purse = Purse(self._expected_steps)
+        self._purse = purse_of(setting, self._expected_steps)
         self._seen: deque[float] = deque(maxlen=self._window)
         self._since = self._refit_every - self._least_seen  # confidences since the last fit
         self._cut = -math.inf

@@ -9,7 +9,7 @@ import numpy as np
 
 from policies.parts.load import candidates
 from policies.parts.paying import among_payers
-from policies.stepwise.purse import Purse
+from policies.stepwise.purse import purse_of
 from sim.errors import check_number
 from sim.interface import Answer, Combine, Decision, Estimator, Feedback, Keep, Policy, Query, Setting, State
 
@@ -77,7 +77,7 @@ class XRouter(Policy):
         """Forget all tasks."""
         self._refused = setting.refused
         self._max_calls = min(self._most_calls, setting.max_calls)
-        self._purse = Purse(self._expected_steps)
+        self._purse = purse_of(setting, self._expected_steps)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the calls of the greatest reward; the next choices are the other models, best first."""
