@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from policies.greedy.cascade import averages
 from policies.parts.held_out import HeldOutEstimates
 from policies.parts.paying import among_payers
 from policies.stepwise.purse import check_pair, pair_of, purse_of
@@ -85,7 +86,7 @@ class BoundaryGuided(Policy):
         classes = by_class(setting.history, self._small, self._large)
         self._predictor = self.estimator.fit(classes)
         self._hard = np.sort(self._of_classes.of(classes).quality[:, 1])
-        _, cost = setting.history.means()
+        _, cost = averages(setting.history)
         self._spread = float(cost[self._large] - cost[self._small])
 
     def decide(self, query: Query, state: State) -> Decision:
@@ -129,11 +130,11 @@ def by_class(history: History, small: int, large: int) -> History:
     >>> by_class(history, 0, 1).quality.tolist()
     [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
     """
-    completed = np.where(history.known, history.quality, history.means()[0])
+    mean_quality, mean_cost = averages(history)
     pair = [small, large]
-    easy, reached = completed[:, small], completed[:, large]
+    easy, reached = np.where(history.known, history.quality, mean_quality)[:, pair].T
+    cost = np.where(history.known, history.cost, mean_cost)[:, pair]
     units = tuple(history.units[k] for k in pair) if history.units else ()
-    cost = np.where(history.known, history.cost, history.means()[1])[:, pair]
     return replace(
         history, quality=np.column_stack([easy, np.maximum(reached - easy, 0.0)]), cost=cost, units=units, capped=None
     )

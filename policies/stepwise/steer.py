@@ -52,7 +52,7 @@ class Steer(Policy):
         self,
         deployments: Sequence[str] | None = None,
         least_seen: int = 50,
-        refit_every: int = 50,
+        refit_every: int = 100,
         window: int = 500,
         expected_steps: float = 40.0,
     ) -> None:
