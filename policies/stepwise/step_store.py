@@ -50,7 +50,10 @@ class StepStore:
         the ``most`` nearest; of equally near ones the later.
         """
         cosine = self._vectors[: self._n] @ rounded(unit(embedding[None, :]))[0]
-        nearest_first = np.argsort(-cosine[::-1], kind="stable")[:most]
-        places = self._n - 1 - nearest_first
+        near = np.arange(self._n)
+        if self._n > most:  # sorting them all would take most of a decision
+            near = np.flatnonzero(cosine >= np.partition(cosine, -most)[-most])
+        latest_first = near[::-1]
+        places = latest_first[np.argsort(-cosine[latest_first], kind="stable")[:most]]
         found: FloatArray = self._outcomes[places[(cosine[places] >= similarity) | (np.arange(len(places)) < least)]]
         return found

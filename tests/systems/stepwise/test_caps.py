@@ -10,6 +10,7 @@ from policies.stepwise.bopo import BoundaryGuided
 from policies.stepwise.evo_route import EvoRoute
 from policies.stepwise.steer import Steer
 from policies.stepwise.x_router import XRouter
+from sim.cli.api import sweep
 from sim.interface import Policy
 from tests.systems.stepwise.agents import Outcome, agents, outcome
 
@@ -69,3 +70,11 @@ def test_a_prefix_that_is_held_elsewhere_takes_a_part_of_what_steer_saves() -> N
     )
     assert share_apart < 0.52  # the paper saves 48% of the operations
     assert share_together > share_apart + 0.1
+
+
+def test_no_task_exceeds_the_caps_of_the_experiment() -> None:
+    small = ("n_queries=6", "workload.n_queries=6", "workload.n_history=10", "workload.dim=4", "replications=1")
+    found = sweep("experiment=task_caps", "policy=[always_large,x_router]", *small)
+    assert found["task.budget_usd"].unique().tolist() == ["0.1093", "0.2186", "0.3278", "null"]
+    capped = found[found["task.budget_usd"] != "null"]
+    assert (capped["cost_per_task_usd"] <= capped["task.budget_usd"].astype(float) * (1 + 1e-9)).all()
