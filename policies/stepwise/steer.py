@@ -70,6 +70,7 @@ class Steer(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find both models, and forget all confidences."""
         self._small, self._large = pair_of(setting, self._names)
+        self._max_calls = setting.max_calls
         self._purse = purse_of(setting, self._expected_steps)
         self._seen: deque[float] = deque(maxlen=self._window)
         self._since = self._refit_every - self._least_seen  # confidences since the last fit
@@ -82,7 +83,7 @@ class Steer(Policy):
     def review(self, query: Query, answers: Sequence[Answer], state: State) -> Decision | Keep | Combine:
         """Keep the small model's answer or ask the large one; of two answers keep the last that came."""
         last = answers[-1]
-        if len(answers) == 1 and self._small != self._large:
+        if len(answers) == 1 < self._max_calls and self._small != self._large:
             if not last.came:  # refused or lost: the other model is what is left to try
                 return Decision(self._large)
             if self._is_unsure(last.confidence) and self._pays(query, last.cost, state):

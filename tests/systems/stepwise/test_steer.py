@@ -1,6 +1,7 @@
 """STEER (arXiv 2511.06190): two groups of confidences, the cut between them, and what is escalated."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,13 @@ def test_a_refused_answer_is_asked_of_the_large_model_and_the_last_that_came_is_
     lost = came._replace(fate="failed")
     assert policy.review(query, [refused, lost], STATE) == Decision(None)
     assert policy.review(query, [came._replace(deployment=0), lost], STATE) == Keep(0)
+
+
+def test_where_a_query_may_take_one_call_nothing_is_escalated() -> None:
+    policy = Steer(least_seen=8, refit_every=8, window=8)
+    policy.reset(replace(SETTING, max_calls=1), np.random.default_rng(0))
+    assert [seen(policy, confidence) for confidence in [*BOTH_GROUPS, 0.0]] == [False] * 9
+    assert policy.review(step(), [Answer(0, 0.0, 0.0, 0, math.nan, "exhausted")], STATE) == Decision(None)
 
 
 def test_a_window_below_the_first_fit_is_refused() -> None:
