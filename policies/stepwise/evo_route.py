@@ -25,7 +25,8 @@ class EvoRoute(Policy):
     performance, cost and delay there, and one that another equals or beats in all three is dropped. Of each model that
     stays, the three are drawn from their posterior under a normal-inverse-gamma law: with n steps of mean m and
     variance s^2, sigma^2 is (n - 1) s^2 / 2 over a gamma of shape n / 2, and the draw is normal with mean m and
-    variance sigma^2 / n. As published, steps that are all alike leave no doubt.
+    variance sigma^2 / n. As published, steps that are all alike leave no doubt. The store only grows, so the time of
+    a decision does too.
 
     Inferred, as the note leaves it open: costs and delays count in units of the dearest and the slowest mean among the
     models; a model needs two of the neighbouring steps. The published union with all steps of the same role, which
