@@ -21,7 +21,7 @@ NEEDS_A_FILE = {
     "order": {"saved"},
     "experiment": {"mmlu_pro", "mmlu_two_models", "zeroeval"},
 }
-FOR_SWEEPS = {"experiment": {"volume_fixed_budget", "volume_growing_budget"}}
+FOR_SWEEPS = {"experiment": {"task_caps", "volume_fixed_budget", "volume_growing_budget"}}
 GROUPS = (
     "workload",
     "fleet",

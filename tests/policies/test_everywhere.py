@@ -75,6 +75,12 @@ def test_trained_networks_decide_the_same_on_every_processor() -> None:
     assert_same_everywhere("policy=[barp,cost_spectrum,radial_balance,zero_router]", *SYNTHETIC, "budget=uniform")
 
 
+@pytest.mark.slow  # make kernels runs it
+def test_steps_of_tasks_go_the_same_way_on_every_processor() -> None:
+    tasks = ("workload=agent_tasks", "workload.n_queries=20", "workload.n_history=40", "task.budget_usd=0.2")
+    assert_same_everywhere("policy=[steer,evo_route,bopo,x_router]", *tasks, "budget=unlimited", "fleet=slots")
+
+
 @needs_data
 @pytest.mark.slow
 def test_trained_networks_decide_the_same_on_zeroeval_on_every_processor() -> None:

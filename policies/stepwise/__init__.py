@@ -1,0 +1,1 @@
+"""Rules for tasks of several steps, which choose a model for each step."""
