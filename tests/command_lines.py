@@ -74,6 +74,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.dual_subgradient": {"step": (0.1, 1.0)},
     "policy.steward": {"solves": (2, 5)},
     "policy.r2_router": {"cost_share": (0.0, 0.999, 1.0)},
+    "policy.token_pools": {"output_tokens": (0, 1024), "spill": (None, 1.0)},
     "policy.multiplexed": {"tries": (0, 1, 3)},
     "policy.cascade": {"threshold": (0.0, 0.3, 1.0, 3.0)},
     "order.adversarial_prefix": {"share": (0.025, 0.29, 0.5), "densest": (False, True)},
