@@ -370,7 +370,8 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
     able = [name for name in options("order") if name not in unfit]
     topics = () if is_hard else topics_of(keys)
     money = ("window", "events", "experiment", "cache")
-    if not any(group in groups for group in money) and keys["reserve"] == "true_cost" and line.one_in(30):
+    pays = groups.get("budget") not in ("amounts", "each", "shared")  # which may pay for nothing
+    if pays and not any(group in groups for group in money) and keys["reserve"] == "true_cost" and line.one_in(30):
         able = ["worst_of"]
     order = line.choose("order", *able, "given", "given")
     if order == "late_topic":
