@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from functools import partial
@@ -204,7 +205,14 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     opinions = None if is_exact else scenario.feedback.draw(len(rows), stream(seed, replication, "feedback"))
     setting = Setting(
         fleet=tuple(
-            DeploymentInfo(deployment.name, deployment.model, unit, deployment.total_slots, account)
+            DeploymentInfo(
+                name=deployment.name,
+                model=deployment.model,
+                unit=unit,
+                slots=deployment.total_slots,
+                account=account,
+                context_tokens=deployment.service.context_tokens or math.inf,
+            )
             for deployment, unit, account in zip(fleet, units, accounts or ("",) * len(fleet), strict=True)
         ),
         budgets=frozen(budgets),

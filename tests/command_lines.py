@@ -76,6 +76,9 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.mirror_descent_euclidean": {"step": (0.1, 1.0)},
     "policy.dual_subgradient": {"step": (0.1, 1.0)},
     "policy.steward": {"solves": (2, 5)},
+    "policy.r2_router": {"cost_share": (0.0, 0.999, 1.0)},
+    "policy.token_pools": {"output_tokens": (0, 1024), "spill": (None, 1.0)},
+    "policy.multiplexed": {"tries": (0, 1, 3)},
     "policy.cascade": {"threshold": (0.0, 0.3, 1.0, 3.0)},
     "policy.carrot": {"cost_weight": (0.0, 0.5, 1.0), "cost_scale": (0.0, 100.0)},
     "policy.uniroute": {"cost_weight": (0.0, 1.0, 100.0)},
@@ -400,7 +403,8 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
     able = [name for name in options("order") if name not in unfit]
     topics = topics_of(keys) if has_topics else ()
     money = ("window", "events", "experiment", "cache")
-    has_optimum = not any(group in groups for group in money) and groups["workload"] != TASKS
+    pays = groups.get("budget") not in ("amounts", "each", "shared")  # which may pay for nothing
+    has_optimum = pays and not any(group in groups for group in money) and groups["workload"] != TASKS
     if has_optimum and keys["reserve"] == "true_cost" and line.one_in(30):
         able = ["worst_of"]
     order = line.choose("order", *able, "given", "given")

@@ -75,6 +75,7 @@ class TwoTier(Policy):
         spare = float(setting.budgets[self._large]) / setting.horizon - (self._small_cost if self._shares else 0.0)
         self._share = min(spare / self._large_cost, 1.0) if self._large_cost > 0 else 1.0
         self._horizon = setting.horizon
+        self._may_ask_twice = setting.max_calls > 1
         self._margins: list[float] = []
         self._alone: set[int] = set()
 
@@ -98,8 +99,8 @@ class TwoTier(Policy):
             self._alone.discard(query.id)
             if not last.came:  # refused or lost: the other model is what is left to try
                 other = self._large if last.deployment == self._small else self._small
-                return Decision(None if other == last.deployment else other)
-            if not alone and self._is_unsure(last.confidence) and self._pays(state):
+                return Decision(other if other != last.deployment and self._may_ask_twice else None)
+            if not alone and self._may_ask_twice and self._is_unsure(last.confidence) and self._pays(state):
                 return Decision(self._large)
             return Keep(0)
         came = [place for place, answer in enumerate(answers) if answer.came]

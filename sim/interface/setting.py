@@ -133,6 +133,8 @@ class DeploymentInfo:
         How many queries it serves at once; ``inf`` for no limit.
     account : str
         Name of the budget that it pays from, where it shares one; else empty.
+    context_tokens : float
+        The most input and output tokens of one query, which it refuses if it is longer; ``inf`` for no limit.
     """
 
     name: str
@@ -140,6 +142,7 @@ class DeploymentInfo:
     unit: str
     slots: float = math.inf
     account: str = ""
+    context_tokens: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from policies.estimators.neighbours import ExactNeighbours
+from policies.estimators.plain_ridge import PlainRidge
 from policies.greedy.capped import CappedGreedy
+from policies.learned.r2_router import R2Router
 from scenarios.arrivals.closed import ClosedLoop
 from scenarios.arrivals.renewal import Poisson
 from scenarios.budgets import Unlimited, Weighted
@@ -78,6 +80,7 @@ class Learns(Policy):
 
 HONEST: dict[str, Callable[[], Policy]] = {
     "capped_greedy": lambda: CappedGreedy(ExactNeighbours(), cost_weight=2000.0),
+    "r2_router": lambda: R2Router(PlainRidge(), cost_share=0.999),
     "lengthens": Lengthens,
     "learns": Learns,
 }
@@ -193,5 +196,6 @@ def test_what_the_history_hides_is_hidden_of_cut_answers_too() -> None:
     assert (np.isnan(history.capped.quality) == ~history.known[..., None]).all()
     assert (np.isnan(history.capped.cost) == ~history.known[..., None]).all()
     history_fence(HONEST["capped_greedy"], hides)
+    history_fence(HONEST["r2_router"], hides)
     with pytest.raises(AssertionError, match="it saw a part of the history that is hidden"):
         history_fence(PeeksAtHiddenHistory, hides)

@@ -1,6 +1,7 @@
 """Two models, by the margin of the small one (arXiv 2405.02134): the authors' figures, and each rule by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,14 @@ def test_answers_without_a_confidence_are_kept_and_a_refused_call_is_made_elsewh
     assert where(nothing, TwoTier(least_seen=0)) == ["small"] * 4
     refused = world([0.9] * 4, *WRONG_FIRST, Amounts([0.0, 12.0]))
     assert where(refused)[:2] == ["large", "large"]
+
+
+def test_where_a_query_may_take_one_call_the_first_answer_is_kept_and_a_refused_query_is_given_up() -> None:
+    unsure = world([0.9, 0.1, 0.5], [0.0] * 3, [1.0] * 3, Amounts([4.0, 9.9]))
+    assert where(unsure, TwoTier(least_seen=0)) == ["small", "large", "small"]  # the second of 2 margins is the least
+    assert where(replace(unsure, max_calls=1), TwoTier(least_seen=0)) == ["small", "small", "large"]
+    refused = replace(world([0.9] * 3, [0.0] * 3, [1.0] * 3, Amounts([1.0, 9.0])), max_calls=1)
+    assert outcome(refused)["fate"].tolist() == ["served", "exhausted", "served"]  # 9 pay the last at the large one
 
 
 @pytest.mark.parametrize("deployments", [["small"], ["small", "small"], ["small", "large", "small"]])
