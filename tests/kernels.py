@@ -26,8 +26,8 @@ TESTS = (
     "tests/policies/test_box_minimum.py",
     "tests/study/test_statistics.py",
     "tests/caching/test_similar.py",
-    "tests/systems/test_uniroute.py",
-    "tests/systems/test_wise_router.py",
+    "tests/systems/scored/test_uniroute.py",
+    "tests/systems/scored/test_wise_router.py",
 )
 COMPARED = "tests/policies/test_everywhere.py"  # runs under all of the settings by itself
 IN_USE = (
