@@ -1,5 +1,5 @@
 # The two commands of the README: make demo, make test. Everything happens in .venv.
-# make kernels and make proof run what takes longer; continuous integration runs the former too.
+# make examples, make kernels and make proof run what takes longer; continuous integration runs the first two as well.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # The tests run on two workers, and each of them on one thread, so that they do not take each other's cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: setup demo test kernels proof benchmark docs clean
+.PHONY: setup demo test examples kernels proof benchmark docs clean
 setup: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/switchyard compare replications=3 out=outputs/demo
@@ -17,6 +17,10 @@ test: $(VENV)/.tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST)
+
+# The examples of README and docs that take a while.
+examples: $(VENV)/.tested
+	$(PYTEST) -m slow tests/project/test_readme.py tests/project/test_docs.py tests/cli/own/test_project.py
 
 # The tests that a processor's kernels could break, under several of them.
 kernels: $(VENV)/.tested
@@ -33,6 +37,8 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.world
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.batching
+	$(BIN)/python -m benchmarks.calls
+	$(BIN)/python -m benchmarks.tasks
 	$(BIN)/python -m benchmarks.cache
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.million

@@ -283,6 +283,7 @@ def test_one_time_learning_has_its_ratio_where_its_condition_holds() -> None:
     assert ratio >= (1 - eps) * (1 - eps)  # the share of its queries times the share of the budget it pays them from
 
 
+@pytest.mark.slow  # make proof runs it
 def test_dynamic_learning_has_its_ratio_where_its_condition_holds() -> None:
     n, eps = 20_000, 0.1
     budget = 10 * math.log(n / eps) / eps**2

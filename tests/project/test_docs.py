@@ -26,6 +26,7 @@ def test_every_example_of_the_python_page_runs(example: str) -> None:
     exec(compile(example, "docs/guide/python.md", "exec"), {})
 
 
+@pytest.mark.slow  # make examples runs it
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_no_outputs_of_whoever_ran_it(path: Path) -> None:
     notebook = json.loads(path.read_text())
@@ -39,6 +40,7 @@ def test_a_notebook_runs_and_shows_no_outputs_of_whoever_ran_it(path: Path) -> N
     plt.close("all")
 
 
+@pytest.mark.slow  # make examples runs it
 def test_the_commands_of_the_teaching_page_run_and_draw_its_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

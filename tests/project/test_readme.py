@@ -20,7 +20,13 @@ def sh_blocks(document: str) -> list[str]:
     return re.findall(r"```sh\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("command", commands("README.md"))
+def example(command: str) -> object:
+    """A command that runs one policy is quick; the others are examples that take a while, for make examples."""
+    is_quick = command.split()[1] in ("run", "check", "data", "report", "diff")
+    return pytest.param(command, marks=() if is_quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("command", [example(command) for command in commands("README.md")])
 def test_every_command_of_the_readme_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(command, comments=True)[1:]) == 0

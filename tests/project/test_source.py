@@ -125,6 +125,7 @@ def swept(words: list[str], folders: list[Path], out: Path) -> subprocess.Comple
     return done
 
 
+@pytest.mark.slow  # make proof runs it
 def test_a_policy_that_was_edited_shows_its_new_quality_in_the_same_sweep(tmp_path: Path) -> None:
     tree, out = tmp_path / "tree", tmp_path / "o"
     for package in ("sim", "policies", "scenarios", "conf"):

@@ -43,6 +43,7 @@ def test_port_on_zeroeval_is_one_figure_under_every_kernel(tmp_path: Path) -> No
     assert (summary["quality"]["port"], summary["served"]["port"]) == (243, 436)
 
 
+@pytest.mark.slow  # make proof runs it
 @needs_data
 def test_mmlu_pro_is_read_as_it_is(tmp_path: Path) -> None:
     summary = experiment("mmlu_pro", tmp_path / "o", "policy=[random,port_fallback]")

@@ -332,8 +332,8 @@ def test_searches_that_cannot_be_are_refused() -> None:
     [
         ("mean_wait_s<=0.02",),
         ("mean_wait_s<=0.02", "quality_per_query>=0.4"),
-        ("quality_per_query>=0.7", "mean_wait_s<=1"),
-        ("quality_per_query>=0.85", "mean_wait_s<=1"),
+        pytest.param(("quality_per_query>=0.7", "mean_wait_s<=1"), marks=pytest.mark.slow),
+        pytest.param(("quality_per_query>=0.85", "mean_wait_s<=1"), marks=pytest.mark.slow),
     ],
 )
 def test_the_cheapest_mix_is_the_one_that_trying_everything_finds(targets: tuple[str, ...]) -> None:

@@ -103,6 +103,7 @@ def test_k_is_the_smallest_budget_over_its_largest_cost_among_those_that_can_bin
     assert np.isinf(unlimited["k"]).all()
 
 
+@pytest.mark.slow  # make proof runs it
 def test_replications_stop_at_the_first_number_whose_intervals_are_all_narrow_enough() -> None:
     wanted, least, most = 0.04, 5, 40
     scenarios, policies = in_orders(two_models()), {"random": UniformRandom(), "all": Always(1)}

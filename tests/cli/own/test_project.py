@@ -151,6 +151,7 @@ NEW = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow  # make examples runs it
 def test_what_new_writes_passes_its_own_test_and_what_it_says_to_run_next_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
