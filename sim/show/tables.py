@@ -26,6 +26,8 @@ COLUMNS = {
     "bayes_ratio": ".3f",
     "overshoot": ".2%",
     "p95_latency_s": ".3g",
+    "task_success": ".3f",
+    "hit_rate": ".1%",
 }
 RARE = (*FATES[3:], "rent_usd", "overshoot", "p95_latency_s")  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
@@ -41,6 +43,8 @@ def arrivals(summary: pd.DataFrame) -> tuple[float, str]:
 
 def comparison(summary: pd.DataFrame) -> Table:
     """Return the mean of each policy over its replications, with 95% half-widths of quality.
+
+    A few metrics are columns too, if they were chosen.
 
     Parameters
     ----------

@@ -25,13 +25,14 @@ def test_the_policy_of_the_page_goes_on_with_the_model_that_began() -> None:
 
 
 def test_the_command_of_the_page_writes_tasks_and_their_metrics(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = next(
         line for line in PAGE.read_text().splitlines() if line.startswith("switchyard compare workload=agent")
     )
     monkeypatch.chdir(tmp_path)
     assert main([*command.split()[1:], *SMALL, "replications=2", "out=o"]) == 0
+    assert "task_success" in capsys.readouterr().out
     summary, tasks = pd.read_csv("o/summary.csv"), pd.read_parquet("o/tasks.parquet")
     assert (summary["tasks"] == 6).all()
     first = tasks[(tasks["policy"] == "cascade") & (tasks["replication"] == 0)]

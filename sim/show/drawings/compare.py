@@ -79,6 +79,8 @@ def cost_quality(summary: pd.DataFrame) -> Figure:
         xlim=(0, roomy(means[cost])),
         ylim=(0, roomy(means["quality"])),
     )
+    for marks in axes.collections:
+        marks.set_clip_on(False)  # one at 0 is whole
     axes.set_title(f"mean of {replications(summary)}", fontsize="small")
     sns.move_legend(axes, "center left", bbox_to_anchor=(1.02, 0.5), title=None, frameon=False)
     return figure
@@ -121,8 +123,9 @@ def spend(folder: Path, budgets: pd.DataFrame, policies: Sequence[str]) -> Figur
     end = max(float(np.nanmax(table["finished_at_s"].fillna(table["arrived_at_s"]))), 1e-9)
     shares = {policy: 100 * spent_share(work[policy], budgets, end) for policy in policies}
     edges_s = np.linspace(0, end, TIME_BINS + 1)
-    label = "settled spend (% of budget)"
-    return time_maps(shares, budgets.index.tolist(), edges_s, Normalize(0, 100), label)[0]
+    is_free = np.isinf(budgets["budget"])
+    of = "the whole" if is_free.all() else "budget, or of the whole" if is_free.any() else "budget"
+    return time_maps(shares, budgets.index.tolist(), edges_s, Normalize(0, 100), f"settled spend (% of {of})")[0]
 
 
 def spent_share(served: pd.DataFrame, budgets: pd.DataFrame, end: float) -> FloatArray:
