@@ -21,12 +21,12 @@ from sim.fitting import (
     check_units,
 )
 from sim.history import history_means, known_rows, sums, told
-from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting
+from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting, Signals
 from sim.renewing import TokenBucket
 from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, mean_steps, seen, to_sort, unseen_topics, with_steps
-from sim.traits import ArrivalsTraits, ServiceTraits
+from sim.traits import ArrivalsTraits, OrderTraits, ServiceTraits
 from sim.truth import (
     capped,
     cost_in_units,
@@ -222,6 +222,11 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         refused=scenario.exhausted,
         max_calls=scenario.max_calls,
         combines=scenario.workload.combined is not None,
+        signals=Signals(
+            tasks=begins is not None,
+            confidences=test.confidence is not None,
+            repeats=OrderTraits.of(scenario.order).with_replacement or scenario.workload.repeats_prompts,
+        ),
     )
     latency_s = None if test.latency_s is None else take(test.latency_s, columns)
 

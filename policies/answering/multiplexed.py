@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.greedy.cascade import averages
-from sim.errors import check_number, unknown
+from policies.parts.named_deployments import check_pair, pair_of
+from sim.errors import check_number
 from sim.interface import Decision, Feedback, Policy, Query, Setting, State
 
 KEY_BYTES = 16  # of a prompt's digest
@@ -44,24 +44,20 @@ class Multiplexed(Policy):
 
     def __init__(self, deployments: Sequence[str] | None = None, tries: int = 1) -> None:
         check_number("tries", tries, least=0)
-        if deployments is not None and not len(deployments) == len(set(deployments)) == 2:
-            raise ValueError(f"deployments is {list(deployments)}; it must name a small and a large one, or be null")
+        check_pair(deployments)
         self._names = deployments
         self._tries = tries
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find both models, and forget all prompts."""
-        quality, cost = averages(setting.history)
-        self._small, self._large = int(np.argmin(cost)), int(np.argmax(quality))
-        if self._names is not None:
-            known = [info.name for info in setting.fleet]
-            for name in self._names:
-                if name not in known:
-                    raise ValueError(unknown("deployment", name, known))
-            self._small, self._large = map(known.index, self._names)
+        self._small, self._large = pair_of(setting, self._names)
         self._paid: dict[
             bytes, dict[int, tuple[int, float]]
         ] = {}  # by prompt and model: how many answers, and their sum
+
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where no prompt comes twice."""
+        return None if setting.signals.repeats else "no prompt comes twice"
 
     def decide(self, query: Query, state: State) -> Decision:
         """Choose by the means, once both are known."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.greedy.cascade import averages
-from sim.errors import check_number, check_one_of, unknown
+from policies.parts.named_deployments import averages, place_of
+from sim.errors import check_number, check_one_of
 from sim.interface import (
     Answer,
     Combine,
@@ -98,15 +98,16 @@ class RouteMoA(Policy):
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find the aggregator, and forget all confidences."""
-        known = [info.name for info in setting.fleet]
-        if self._name is not None and self._name not in known:
-            raise ValueError(unknown("deployment", self._name, known))
-        quality, _ = averages(setting.history)
-        self._aggregator = int(np.argmax(quality)) if self._name is None else known.index(self._name)
+        best = int(np.argmax(averages(setting.history)[0]))
+        self._aggregator = best if self._name is None else place_of(setting, self._name)
         self._max_calls = setting.max_calls
         self._combines = setting.combines
-        self._confidences: list[list[float]] = [[] for _ in known]
+        self._confidences: list[list[float]] = [[] for _ in setting.fleet]
         self._mixtures: dict[int, Mixture] = {}
+
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where no answer has a confidence, by which it would correct scores."""
+        return None if setting.signals.confidences else "no answer comes with a confidence"
 
     def decide(self, query: Query, state: State) -> Decision:
         """Ask the best of those kept at once."""

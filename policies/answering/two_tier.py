@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.greedy.cascade import averages
-from sim.errors import check_number, unknown
+from policies.parts.named_deployments import averages, check_pair, pair_of
+from sim.errors import check_number
 from sim.interface import Answer, Combine, Decision, Keep, Policy, Query, Setting, State, affords
 
 
@@ -53,21 +53,14 @@ class TwoTier(Policy):
 
     def __init__(self, deployments: Sequence[str] | None = None, least_seen: int = 20) -> None:
         check_number("least_seen", least_seen, least=0)
-        if deployments is not None and not len(deployments) == len(set(deployments)) == 2:
-            raise ValueError(f"deployments is {list(deployments)}; it must name a small and a large one, or be null")
+        check_pair(deployments)
         self._names = deployments
         self._least_seen = least_seen
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find both models, their costs, and the share of queries to escalate."""
         quality, cost = averages(setting.history)
-        self._small, self._large = int(np.argmin(cost)), int(np.argmax(quality))
-        if self._names is not None:
-            known = [info.name for info in setting.fleet]
-            for name in self._names:
-                if name not in known:
-                    raise ValueError(unknown("deployment", name, known))
-            self._small, self._large = map(known.index, self._names)
+        self._small, self._large = pair_of(setting, self._names)
         accounts = setting.accounts
         self._shares = accounts is not None and bool(accounts[self._small] == accounts[self._large])
         self._small_cost, self._large_cost = float(cost[self._small]), float(cost[self._large])
@@ -78,6 +71,10 @@ class TwoTier(Policy):
         self._may_ask_twice = setting.max_calls > 1
         self._margins: list[float] = []
         self._alone: set[int] = set()
+
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where no answer has a confidence."""
+        return None if setting.signals.confidences else "no answer comes with a confidence"
 
     def decide(self, query: Query, state: State) -> Decision:
         """Ask the small model, unless the money is more than enough."""

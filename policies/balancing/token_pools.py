@@ -47,6 +47,14 @@ class TokenPools(Policy):
         self._contexts = [info.context_tokens for info in setting.fleet]
         self._slots = slots_of(setting)
 
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where all deployments take requests of the same length."""
+        return (
+            None
+            if len({info.context_tokens for info in setting.fleet}) > 1
+            else "all deployments take requests of the same length"
+        )
+
     def decide(self, query: Query, state: State) -> Decision:
         """Return the best of the shortest pool, and that of each longer one as next choices."""
         there, contexts = candidates(state), self._contexts

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from sim.errors import check_number, unknown
-from sim.interface import Answer, Combine, Decision, FloatArray, History, Keep, Policy, Query, Setting, State
+from policies.parts.named_deployments import pair_of, place_of
+from sim.errors import check_number
+from sim.interface import Answer, Combine, Decision, Keep, Policy, Query, Setting, State
 
 
 class Cascade(Policy):
@@ -43,14 +43,13 @@ class Cascade(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find the deployments to ask."""
         if self._names is None:
-            quality, cost = averages(setting.history)
-            self._ladder = list(dict.fromkeys((int(np.argmin(cost)), int(np.argmax(quality)))))
-            return
-        known = [info.name for info in setting.fleet]
-        for name in self._names:
-            if name not in known:
-                raise ValueError(unknown("deployment", name, known))
-        self._ladder = [known.index(name) for name in self._names]
+            self._ladder = list(dict.fromkeys(pair_of(setting, None)))
+        else:
+            self._ladder = [place_of(setting, name) for name in self._names]
+
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where no answer has a confidence."""
+        return None if setting.signals.confidences else "no answer comes with a confidence"
 
     def decide(self, query: Query, state: State) -> Decision:
         """Ask the first."""
@@ -65,17 +64,3 @@ class Cascade(Policy):
             return Decision(self._ladder[len(answers)])
         came = [index for index, answer in enumerate(answers) if answer.came]
         return Keep(came[-1]) if came else Decision(None)
-
-
-def averages(history: History) -> tuple[FloatArray, FloatArray]:
-    """Return mean quality and cost (n_deployments,), exact, so that no order of addition decides between two."""
-    quality, cost = (
-        np.array(
-            [
-                math.fsum(column[known]) / known.sum() if known.any() else math.nan
-                for column, known in zip(outcome.T, history.known.T, strict=True)
-            ]
-        )
-        for outcome in (history.quality, history.cost)
-    )
-    return history.completed(quality, cost)

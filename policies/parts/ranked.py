@@ -29,7 +29,7 @@ def by_score(score: FloatArray) -> Decision:
     """Return the choice of highest score, with all others as next choices; of equals the lowest index comes first.
 
     >>> by_score(np.array([0.2, 0.9, 0.9]))
-    Decision(deployment=1, fallbacks=[2, 0], explores=False, alongside=())
+    Decision(deployment=1, fallbacks=[2, 0], explores=False, alongside=(), max_output_tokens=None)
     """
     ranked = (-score).argsort(kind="stable").tolist()
     return Decision(ranked[0], ranked[1:])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.greedy.cascade import averages
-from sim.errors import unknown
+from policies.parts.named_deployments import pair_of, place_of
 from sim.interface import Decision, Policy, Query, Setting, State
+
+BY_MEAN = ("cheapest", "best")
 
 
 class Always(Policy):
@@ -28,13 +29,10 @@ class Always(Policy):
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Find the deployment."""
-        quality, cost = averages(setting.history)
-        known = [info.name for info in setting.fleet]
-        places = {"cheapest": int(np.argmin(cost)), "best": int(np.argmax(quality))}
-        places |= {name: place for place, name in enumerate(known)}
-        if self._name not in places:
-            raise ValueError(unknown("deployment", self._name, [*known, "cheapest", "best"]))
-        self._decision = Decision(places[self._name])
+        by_mean = dict(zip(BY_MEAN, pair_of(setting, None), strict=True))
+        is_name = any(info.name == self._name for info in setting.fleet)
+        place = None if is_name else by_mean.get(self._name)
+        self._decision = Decision(place_of(setting, self._name, BY_MEAN) if place is None else place)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return it."""

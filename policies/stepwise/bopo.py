@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from policies.greedy.cascade import averages
 from policies.parts.held_out import HeldOutEstimates
+from policies.parts.named_deployments import averages, check_pair, pair_of
 from policies.parts.paying import among_payers
-from policies.stepwise.purse import check_pair, pair_of, purse_of
+from policies.stepwise.purse import purse_of
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Features, Feedback, FloatArray, History, Policy, Query, Setting, State
 
@@ -58,8 +58,6 @@ class BoundaryGuided(Policy):
         If the deployments are not two that exist, or a number is out of its range.
     """
 
-    paces = True
-
     def __init__(
         self,
         estimator: Estimator,
@@ -88,6 +86,10 @@ class BoundaryGuided(Policy):
         self._hard = np.sort(self._of_classes.of(classes).quality[:, 1])
         _, cost = averages(setting.history)
         self._spread = float(cost[self._large] - cost[self._small])
+
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where queries are no steps."""
+        return None if setting.signals.tasks else "the workload has no tasks"
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the model, with the other as the next choice."""

@@ -89,6 +89,10 @@ class EvoRoute(Policy):
         self._purse = purse_of(setting, self._expected_steps)
         self._to_seed = np.where(setting.history.known.any(axis=0), 0, self._seeds).tolist()
 
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where queries are no steps."""
+        return None if setting.signals.tasks else "the workload has no tasks"
+
     def decide(self, query: Query, state: State) -> Decision:
         """Return the best draw, with the others as next choices."""
         lasts = self._purse.lasts(query).tolist()

@@ -6,38 +6,11 @@ They know nothing of what is still to come of a task: how many steps it will hav
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from policies.greedy.cascade import averages
-from sim.errors import unknown
+from policies.parts.named_deployments import averages
 from sim.interface import BoolArray, Feedback, FloatArray, Query, Setting, Task, affords
-
-
-def check_pair(deployments: Sequence[str] | None) -> None:
-    """Raise ValueError unless these are two names, or None."""
-    if deployments is not None and not len(deployments) == len(set(deployments)) == 2:
-        raise ValueError(f"deployments is {list(deployments)}; it must name a small and a large one, or be null")
-
-
-def pair_of(setting: Setting, deployments: Sequence[str] | None) -> tuple[int, int]:
-    """Return the small and the large deployment: those named, else the cheapest and the best of the history.
-
-    Raises
-    ------
-    ValueError
-        If the fleet has none of a name.
-    """
-    if deployments is None:
-        quality, cost = averages(setting.history)
-        return int(np.argmin(cost)), int(np.argmax(quality))
-    known = [info.name for info in setting.fleet]
-    for name in deployments:
-        if name not in known:
-            raise ValueError(unknown("deployment", name, known))
-    small, large = map(known.index, deployments)
-    return small, large
 
 
 def purse_of(setting: Setting, expected_steps: float) -> Purse:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from policies.parts.named_deployments import check_pair, pair_of
 from policies.stepwise.mixture import cut_between
-from policies.stepwise.purse import check_pair, pair_of, purse_of
+from policies.stepwise.purse import purse_of
 from sim.errors import check_number
 from sim.interface import Answer, Combine, Decision, Feedback, Keep, Policy, Query, Setting, State, affords
 
@@ -75,6 +76,12 @@ class Steer(Policy):
         self._seen: deque[float] = deque(maxlen=self._window)
         self._since = self._refit_every - self._least_seen  # confidences since the last fit
         self._cut = -math.inf
+
+    def lacks(self, setting: Setting) -> str | None:
+        """Say so where queries are no steps, or the small model's answers have no confidence."""
+        if not setting.signals.tasks:
+            return "the workload has no tasks"
+        return None if setting.signals.confidences else "no answer comes with a confidence"
 
     def decide(self, query: Query, state: State) -> Decision:
         """Let the small model write the step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,9 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from sim.cli.configuration import DESCRIPTION, build, without_description
 from sim.cli.progress import progress
 from sim.cli.remarks import remark
-from sim.errors import unknown
+from sim.errors import check_one_of, note, unknown
 from sim.interface import Policy
 from sim.scenario import Scenario
+from sim.show.words import left_out
+from sim.study.applicable import lacking
 from sim.study.experiment import Run, runs
 from sim.study.metrics import Metric
 from sim.study.oracles import Oracle
@@ -98,20 +100,62 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
     return {name: replace(scenario, order=order) for name, order in orders.items()}
 
 
-def build_settled(
-    config: DictConfig, policies: Mapping[str, Policy], workload: Workload | None = None
-) -> tuple[Scenario, Found | None]:
-    """Make the one scenario of a configuration, note what in it does nothing, and find its order if that is a search.
+@dataclass(frozen=True)
+class Settled:
+    """A scenario with the policies that are to run on it.
 
-    Returns
-    -------
+    Parameters
+    ----------
     scenario : Scenario
-    found : Found or None
-        What the search found.
+    policies : dict of str to Policy
+    skipped : dict of str to str
+        Why each of the others is not to run, by its name.
+    worst : Found or None
+        What the search for an order found, if the order was one.
+    """
+
+    scenario: Scenario
+    policies: dict[str, Policy]
+    skipped: dict[str, str]
+    worst: Found | None
+
+    def noted(self) -> dict[str, Any]:
+        """Return what the manifest says of it: the files that it was read from, and the policies that do not run."""
+        files = files_read(self.scenario)
+        return {"files": files, "skipped": self.skipped} if self.skipped else {"files": files}
+
+
+def build_settled(config: DictConfig, policies: Mapping[str, Policy], workload: Workload | None = None) -> Settled:
+    """Make the one scenario of a configuration, with the policies that apply to it, and note what in it does nothing.
+
+    If its order is a search, it is carried out.
     """
     scenario = build_scenario(config, workload)
-    remark(config, scenario, policies)
-    return settle_order(scenario, policies, config.seed)
+    chosen, skipped = applicable(config, scenario, policies)
+    remark(config, scenario, chosen)
+    settled, worst = settle_order(scenario, chosen, config.seed)
+    return Settled(settled, chosen, skipped, worst)
+
+
+def applicable(
+    config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]
+) -> tuple[dict[str, Policy], dict[str, str]]:
+    """Return the policies that are to run on a scenario, and why each of the others is not, which is noted too.
+
+    Raises
+    ------
+    ValueError
+        If ``unfit`` is neither ``run`` nor ``skip``, or no policy is left.
+    """
+    check_one_of("unfit", config.unfit, ("run", "skip"))
+    if config.unfit == "run":
+        return dict(policies), {}
+    reasons = lacking(scenario, policies, config.seed)
+    for sentence in left_out(reasons):
+        note(sentence.removesuffix("."))
+    if len(reasons) == len(policies):
+        raise ValueError(f"unfit=skip leaves no policy of {', '.join(policies)}; choose others, or unfit=run")
+    return {name: policy for name, policy in policies.items() if name not in reasons}, reasons
 
 
 def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) -> tuple[Scenario, Found | None]:

@@ -80,10 +80,10 @@ def about_tasks(scenario: Scenario) -> Iterator[str]:
 
 def about_cache(scenario: Scenario) -> Iterator[str]:
     """Yield that a cache for the same prompt does nothing where none comes twice."""
-    cache, test, order = scenario.cache, scenario.workload.test, OrderTraits.of(scenario.order)
-    if cache is None or cache.similarity is not None or order.with_replacement:
+    cache = scenario.cache
+    if cache is None or cache.similarity is not None:
         return
-    if test.prompt is None or len(np.unique(test.prompt)) == len(test):
+    if not OrderTraits.of(scenario.order).with_replacement and not scenario.workload.repeats_prompts:
         yield (
             "cache= answers nothing, as no prompt comes twice; draw some again and again with order=zipf, or let "
             "similar ones count with cache.similarity=0.95"

@@ -27,6 +27,7 @@ class Settings:
     seed: int
     replications: int | None
     roundings: int
+    unfit: str
     out: str | None
     warm_up: float | str | None
     policy: Mapping[str, Policy]

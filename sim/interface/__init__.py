@@ -9,7 +9,7 @@ A *cost* here is what a query takes from its deployment's budget, in that budget
 from sim.interface.arrays import TOLERANCE, BoolArray, EmbeddingArray, FloatArray, IntArray, affords
 from sim.interface.policy import Estimates, Estimator, Policy, Predictor, reviews
 from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Hit, Keep, Query, State, Task
-from sim.interface.setting import Capped, DeploymentInfo, Features, History, Setting
+from sim.interface.setting import Capped, DeploymentInfo, Features, History, Setting, Signals
 
 __all__ = [
     "TOLERANCE",
@@ -34,6 +34,7 @@ __all__ = [
     "Predictor",
     "Query",
     "Setting",
+    "Signals",
     "State",
     "Task",
     "affords",

@@ -61,6 +61,14 @@ class Policy(ABC):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:  # noqa: B027 - optional, so not abstract
         """Begin a run: keep what the policy needs of the setting and drop all that an earlier run left."""
 
+    def lacks(self, setting: Setting) -> str | None:
+        """Return in words what a setting has not that the rule decides by, such as ``the workload has no tasks``.
+
+        None, as by default, where it has everything. Without it the policy must decide all the same; the answer tells a
+        comparison that it says nothing of the rule there (``unfit=skip``).
+        """
+        return None
+
     @abstractmethod
     def decide(self, query: Query, state: State) -> Decision:
         """Choose a deployment for one query."""

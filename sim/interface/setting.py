@@ -146,6 +146,25 @@ class DeploymentInfo:
 
 
 @dataclass(frozen=True)
+class Signals:
+    """What comes with the queries and answers of a run, besides what every workload has.
+
+    Parameters
+    ----------
+    tasks : bool
+        Whether queries are steps of tasks (``Query.task``).
+    confidences : bool
+        Whether some answers come with a confidence (``Answer.confidence``).
+    repeats : bool
+        Whether a prompt may come more than once.
+    """
+
+    tasks: bool = False
+    confidences: bool = False
+    repeats: bool = False
+
+
+@dataclass(frozen=True)
 class Setting:
     """What is known before the first arrival.
 
@@ -168,6 +187,8 @@ class Setting:
         How many calls a query may take in all of its rounds.
     combines : bool
         Whether the workload says what several answers are worth together, so that a policy may ``Combine`` them.
+    signals : Signals
+        What comes with queries and answers.
     """
 
     fleet: tuple[DeploymentInfo, ...]
@@ -178,3 +199,4 @@ class Setting:
     refused: str = "fallback"
     max_calls: int = 8
     combines: bool = False
+    signals: Signals = Signals()

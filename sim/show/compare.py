@@ -15,7 +15,7 @@ from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
 from sim.show.tables import arrivals, by_rounding, comparison, sources
-from sim.show.words import listed, plus_minus, reference, scenario, searched, several, total_cost
+from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.metrics.counting import ROUNDING
 from sim.study.oracles import ORACLES
@@ -201,7 +201,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             yield Check(
                 True, f"Intervals are over {n_replications} independent replications, each policy meeting the same."
             )
-    for sentence in by_rounding(summary):
+    for sentence in (*by_rounding(summary), *left_out(manifest.get("skipped", {}))):
         yield Check(None, sentence)
     if manifest["config"].get("measure_decisions"):
         yield Check(None, "Decisions took as long as this computer took, so another run gives other figures.")

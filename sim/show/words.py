@@ -39,6 +39,19 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
+def left_out(skipped: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each reason for which policies do not run.
+
+    >>> left_out({"steer": "the workload has no tasks", "bopo": "the workload has no tasks", "cascade": "it is Monday"})
+    ['steer and bopo do not run, as the workload has no tasks.', 'cascade does not run, as it is Monday.']
+    """
+    sentences = []
+    for why in dict.fromkeys(skipped.values()):
+        names = [name for name, reason in skipped.items() if reason == why]
+        sentences.append(f"{listed(names)} {'does' if len(names) == 1 else 'do'} not run, as {why}.")
+    return sentences
+
+
 SHOWN = "; the published one loses it, and oracle.names=[published_optimum] shows that"
 REFUSED = {
     "lost": "a query that a deployment refuses is lost, as published and as for every policy here",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from sim.interface import FloatArray
 from sim.workload.rows import Rows, check_capped, check_rows, check_signals
@@ -75,3 +78,9 @@ class Workload:
                 f"test embeddings have {self.test.embeddings.shape[1]} dimensions, "
                 f"history embeddings {self.history.embeddings.shape[1]}; they must agree"
             )
+
+    @functools.cached_property
+    def repeats_prompts(self) -> bool:
+        """Whether two test rows have the same prompt."""
+        prompt = self.test.prompt
+        return prompt is not None and len(np.unique(prompt)) < len(prompt)

@@ -99,7 +99,7 @@ def test_without_an_out_the_directory_is_named_after_the_configuration(
 
 
 WRONG = {
-    "a policy's name": (["run", "policy=prt"], "unknown policy 'prt'; did you mean port?"),
+    "a policy's name": (["run", "policy=pord"], "unknown policy 'pord'; did you mean port?"),
     "a group's option": (["run", "workload=tabel"], "unknown workload 'tabel'; did you mean table or trace?"),
     "a group": (["run", "polcy=port"], "unknown key 'polcy'; did you mean policy"),
     "a key": (["run", "policy.port.alfa=2"], "unknown key 'policy.port.alfa'; did you mean policy.port.alpha"),

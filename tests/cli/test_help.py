@@ -51,8 +51,8 @@ def test_the_keys_are_those_of_the_options_that_are_chosen(capsys: pytest.Captur
 
 
 def test_a_wrong_word_beside_help_gets_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "policy=prt", "--help"]) == 1
-    assert capsys.readouterr().err == "switchyard: unknown policy 'prt'; did you mean port?\n"
+    assert main(["run", "policy=pord", "--help"]) == 1
+    assert capsys.readouterr().err == "switchyard: unknown policy 'pord'; did you mean port?\n"
 
 
 def test_comments_of_yaml_belong_to_their_keys() -> None:

@@ -107,6 +107,6 @@ def test_without_embeddings_nearest_neighbours_are_refused_with_the_ways_out(
 ) -> None:
     assert main(["run", *NO_PROMPT, nameless, f"policy={policy}", f"out={tmp_path / 'out'}"]) == 1
     said = capsys.readouterr().err
-    assert "nearest neighbours (estimator=exact, hnsw or blend) need embeddings" in said
+    assert "nearest neighbours (estimator=exact, hnsw or blend) and clusters need embeddings" in said
     assert "estimator=ridge" in said
     assert len(said.splitlines()) == 1

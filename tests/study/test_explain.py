@@ -133,6 +133,7 @@ DO_NOT_PACE = {
     *("random", "round_robin", "least_loaded", "power_of_two", "lowest_latency", "latency_priced", "usage_based"),
     *("cheapest_available", "greedy_perf", "knn_perf", "model_perf", "knn_threshold", "batch_split", "cascade"),
     *("capped_greedy", "multiplexed", "r2_router", "token_pools"),
+    *("always_small", "always_large", "steer", "evo_route", "bopo", "x_router"),  # these pace the money of tasks
     *("greenserv", "ti_ucb"),
     *("cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost", "barp", "route_moa"),
     *("carrot", "uniroute", "uniroute_constant", "uniroute_map"),
@@ -363,7 +364,7 @@ WRONG = {
     "half a moment": (["moments=1.5"], "moments is 1.5; it must be a whole number, such as 20"),
     "a warm-up": (["warm_up=10"], "warm_up is 10; explain is over all arrivals, so it must be null"),
     "a metric": (["metric=latency"], "metric is for run and compare; here it is nothing, as explain is about quality"),
-    "a policy": (["policy=prt"], "unknown policy 'prt'; did you mean port?"),
+    "a policy": (["policy=pord"], "unknown policy 'pord'; did you mean port?"),
     "a key": (["momnts=3"], "unknown key 'momnts'; did you mean moments?"),
     "no replication": (["replications=0"], "replications is 0; it must be at least 1"),
 }

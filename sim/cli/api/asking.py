@@ -80,8 +80,8 @@ def plan(*words: str, policy: Policy | None = None) -> Plan:
     with made("plan", words, None) as (config, named):
         asked = question(config)
         chosen = named if policy is None else dict.fromkeys(named, policy)
-        scenario, _ = build_settled(config, chosen)
-        return answer(asked, config, scenario, chosen)
+        settled = build_settled(config, chosen)
+        return answer(asked, config, settled.scenario, settled.policies)
 
 
 def diff(*words: str | Path) -> dict[str, pd.DataFrame]:

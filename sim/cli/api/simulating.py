@@ -9,6 +9,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from sim.cli.building import (
+    applicable,
     build_policies,
     build_scenario,
     build_scenarios,
@@ -124,8 +125,9 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
     """
     from sim.cli.verbs.ratio import configured_ratios  # not before, as it imports what draws
 
-    with made("ratio", words, others) as (config, chosen):
+    with made("ratio", words, others) as (config, asked):
         unsettled = build_scenarios(config)
+        chosen, _ = applicable(config, next(iter(unsettled.values())), asked)
         remark(config, next(iter(unsettled.values())), chosen)
         settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in unsettled.items()}
         return configured_ratios(config, settled, chosen)
@@ -157,8 +159,9 @@ def frontier(*words: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     with opened(words=words):
         config = configure("frontier", words)
         routers = build_routers(config)
-        scenario, _ = build_settled(config, firsts(routers))
-        table = configured_points(config, scenario, routers)
+        settled = build_settled(config, firsts(routers))
+        fitting = {name: routers[name] for name in settled.policies}
+        table = configured_points(config, settled.scenario, fitting)
     return table, measured(table)
 
 
@@ -180,8 +183,8 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
     from sim.cli.verbs.explain import configured_explanations, tables  # likewise
 
     with made("explain", words, others) as (config, chosen):
-        scenario, _ = build_settled(config, chosen)
-        return tables(list(configured_explanations(config, scenario, chosen)))
+        settled = build_settled(config, chosen)
+        return tables(list(configured_explanations(config, settled.scenario, settled.policies)))
 
 
 @contextmanager
@@ -195,5 +198,5 @@ def made(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[t
 def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Run]:
     """Carry out the runs of a verb."""
     with made(verb, words, others) as (config, chosen):
-        scenario, _ = build_settled(config, chosen)
-        yield from configured_runs(config, scenario, chosen)
+        settled = build_settled(config, chosen)
+        yield from configured_runs(config, settled.scenario, settled.policies)

@@ -52,11 +52,11 @@ def point_rows(config: DictConfig, store: Store | None = None, folder: Path | No
         As ``compare`` does.
     """
     check_draws(config.seed, config.replications)
-    policies = build_policies(config)
     metrics = build_metrics(config)
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
     made = workload(json.dumps(OmegaConf.to_container(config.workload, resolve=True)))
-    scenario, worst = build_settled(config, policies, made)
+    settled = build_settled(config, build_policies(config), made)
+    scenario, policies, worst = settled.scenario, settled.policies, settled.worst
     estimates, bounds = EstimateCache(store), BoundCache(store)
     summary, rows = [], {}
     for replication in range(config.replications):

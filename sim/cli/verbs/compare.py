@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from sim.cli.building import build_policies, build_settled, configured_runs, files_read
+from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.show.tables import by_rounding, comparison, worst_order
@@ -15,10 +15,10 @@ from sim.study.ratio.worst_order import write as write_worst
 def compare(verb: str, config: DictConfig) -> int:
     """Run the policies, write records and summary, print the table; return 0."""
     output = Output(verb, config)
-    policies = build_policies(config)
     with output.whole() as folder:
-        scenario, worst = build_settled(config, policies)
-        output.note(files=files_read(scenario))
+        settled = build_settled(config, build_policies(config))
+        scenario, policies, worst = settled.scenario, settled.policies, settled.worst
+        output.note(**settled.noted())
         rows = {}
         with Archive(folder) as archive, progress(config.replications * (len(policies) + n_oracles(config))) as advance:
             for run in configured_runs(config, scenario, policies):

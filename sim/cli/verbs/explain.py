@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 from omegaconf import DictConfig
 
-from sim.cli.building import build_policies, build_settled, files_read
+from sim.cli.building import build_policies, build_settled
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.instance import realise
@@ -23,10 +23,10 @@ def explain(verb: str, config: DictConfig) -> int:
     """Carry out the verb: run the policies, write the output directory, print two tables; return 0."""
     check(config)
     output = Output(verb, config)
-    policies = build_policies(config)
     with output.whole() as folder:
-        scenario, worst = build_settled(config, policies)
-        output.note(files=files_read(scenario))
+        settled = build_settled(config, build_policies(config))
+        scenario, policies, worst = settled.scenario, settled.policies, settled.worst
+        output.note(**settled.noted())
         found = []
         with progress(config.replications * len(policies)) as advance:
             for explanation in configured_explanations(config, scenario, policies):

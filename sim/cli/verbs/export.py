@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from omegaconf import DictConfig
 from rich.table import Table
 
-from sim.cli.building import build_policies, build_settled, files_read
+from sim.cli.building import build_policies, build_settled
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.instance import realise
@@ -25,12 +25,12 @@ def export(verb: str, config: DictConfig) -> int:
     """Carry out the verb: draw the instances, estimate, write the output directory, print what is in it; return 0."""
     check(config)
     output = Output(verb, config)
-    policies = build_policies(config)
     with output.whole() as folder:
-        scenario, worst = build_settled(config, policies)
+        settled = build_settled(config, build_policies(config))
+        scenario, policies, worst = settled.scenario, settled.policies, settled.worst
         if scenario.workload.test.steps is not None:
             raise ValueError("export writes queries that stand for themselves; here they are steps of tasks")
-        output.note(files=files_read(scenario))
+        output.note(**settled.noted())
         estimates, rows = EstimateCache(), {}
         with InstanceFiles(folder) as files, progress(config.replications) as advance:
             for replication in range(config.replications):

@@ -8,7 +8,7 @@ from copy import deepcopy
 import pandas as pd
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from sim.cli.building import build_metrics, build_policy, build_settled, files_read
+from sim.cli.building import build_metrics, build_policy, build_settled
 from sim.cli.configuration import leaves
 from sim.cli.output import Output
 from sim.cli.progress import progress
@@ -27,8 +27,10 @@ def frontier(verb: str, config: DictConfig) -> int:
     output = Output(verb, config)
     routers = build_routers(config)
     with output.whole() as folder:
-        scenario, worst = build_settled(config, firsts(routers))
-        output.note(files=files_read(scenario))
+        settled = build_settled(config, firsts(routers))
+        scenario, worst = settled.scenario, settled.worst
+        routers = {name: routers[name] for name in settled.policies}
+        output.note(**settled.noted())
         with progress(n_runs(scenario, routers, config.seed, config.replications)) as advance:
             table = configured_points(config, scenario, routers, advance)
         measures = measured(table)

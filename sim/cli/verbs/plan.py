@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig, ListConfig
 
-from sim.cli.building import build_metric, build_policies, build_settled, files_read
+from sim.cli.building import build_metric, build_policies, build_settled
 from sim.cli.configuration import build
 from sim.cli.output import Output
 from sim.cli.progress import progress
@@ -43,10 +43,10 @@ def plan(verb: str, config: DictConfig) -> int:
     """Carry out the verb: simulate, write the output directory, print; return 1 if nothing met the targets."""
     asked = question(config)
     output = Output(verb, config)
-    policies = build_policies(config)
     with output.whole() as folder:
-        scenario, worst = build_settled(config, policies)
-        output.note(files=files_read(scenario))
+        settled = build_settled(config, build_policies(config))
+        scenario, policies, worst = settled.scenario, settled.policies, settled.worst
+        output.note(**settled.noted())
         with progress(asked.runs_at_most) as advance:
             found = answer(asked, config, scenario, policies, advance)
         (folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")

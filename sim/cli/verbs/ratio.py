@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from omegaconf import DictConfig, ListConfig
 
-from sim.cli.building import build_policies, build_scenarios, files_read, settle_order
+from sim.cli.building import applicable, build_policies, build_scenarios, files_read, settle_order
 from sim.cli.configuration import build
 from sim.cli.output import Output
 from sim.cli.progress import progress
@@ -37,14 +37,14 @@ def ratio(verb: str, config: DictConfig) -> int:
     if config.reference is not None and config.reference not in config.policy:
         raise ValueError(unknown("reference", config.reference, list(config.policy)))
     output = Output(verb, config)
-    policies = build_policies(config)
     unsettled = build_scenarios(config)
+    policies, skipped = applicable(config, next(iter(unsettled.values())), build_policies(config))
     remark(config, next(iter(unsettled.values())), policies)
     with output.whole() as folder:
         settled = {name: settle_order(each, policies, config.seed) for name, each in unsettled.items()}
         scenarios = {name: scenario for name, (scenario, _) in settled.items()}
         searched = [found for _, found in settled.values() if found is not None]
-        output.note(files=files_read(*scenarios.values()))
+        output.note(files=files_read(*scenarios.values()), **({"skipped": skipped} if skipped else {}))
         total = precision.max_replications * len(scenarios) * len(config.sizes) * (len(policies) + 2)
         with progress(total) as advance:
             rows = configured_ratios(config, scenarios, policies, advance)

@@ -13,7 +13,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
-from sim.show.figures import bars_height_in, colours, time_maps
+from sim.show.drawings.names import write_names
+from sim.show.figures import bars_height_in, time_maps
 from sim.show.words import several, total_cost
 from sim.study.metrics import FATES
 from sim.study.oracles import ORACLES
@@ -58,32 +59,36 @@ def quality(summary: pd.DataFrame) -> Figure:
 
 
 def cost_quality(summary: pd.DataFrame) -> Figure:
-    """Draw mean total quality against mean total cost, a mark per policy."""
+    """Draw mean total quality against mean total cost, a dot per policy with its name, and the line of the best."""
     cost = total_cost(summary.columns)
     means = summary.groupby("policy", sort=False)[[cost, "quality"]].mean().reset_index()
-    figure, axes = plt.subplots(figsize=(8, 5))
-    sns.scatterplot(
-        means,
-        x=cost,
-        y="quality",
-        hue="policy",
-        style="policy",
-        palette=colours(means["policy"].tolist()),
-        s=110,
-        edgecolor="black",
-        ax=axes,
-    )
+    knows = means["policy"].isin(ORACLES)
+    best = undominated(means.loc[~knows, [cost, "quality"]])
+    figure, axes = plt.subplots(figsize=(9, 6), layout="constrained")
+    axes.step(best[cost], best["quality"], where="post", color=BARS[0], linewidth=1.0, zorder=2)
+    for is_best, colour, marker in ((True, BARS[0], "o"), (False, "white", "o")):
+        of_kind = means[~knows & (means.index.isin(best.index) == is_best)]
+        axes.plot(of_kind[cost], of_kind["quality"], marker, color=colour, markeredgecolor="black", clip_on=False)
+    axes.plot(means.loc[knows, cost], means.loc[knows, "quality"], "D", color=BARS[1], markeredgecolor="black")
     axes.set(
         xlabel="total cost, charges and rent (USD)",
         ylabel="total quality (sum of scores)",
         xlim=(0, roomy(means[cost])),
         ylim=(0, roomy(means["quality"])),
     )
-    for marks in axes.collections:
-        marks.set_clip_on(False)  # one at 0 is whole
-    axes.set_title(f"mean of {replications(summary)}", fontsize="small")
-    sns.move_legend(axes, "center left", bbox_to_anchor=(1.02, 0.5), title=None, frameon=False)
+    kinds = "filled: nobody is better for the same money or less" + ("; grey: knows the future" if knows.any() else "")
+    axes.set_title(f"mean of {replications(summary)}; {kinds}", fontsize="small")
+    at = means[[cost, "quality"]].to_numpy()
+    write_names(figure, axes, means["policy"].tolist(), at, np.empty((0, 2)), fontsize=8)
     return figure
+
+
+def undominated(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the points, cost and quality in their columns, that are better than all that cost no more, by cost."""
+    cost, quality = (points.iloc[:, place].to_numpy() for place in (0, 1))
+    by_cost = np.lexsort((-quality, cost))
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(quality[by_cost])])[:-1]
+    return points.iloc[by_cost[quality[by_cost] > before]]
 
 
 def roomy(values: pd.Series[float]) -> float | None:

@@ -9,10 +9,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
+from sim.show.drawings.names import write_names
 from sim.show.figures import MARKERS, colours, legend_at_right
 from sim.show.words import several
 from sim.study.frontier.curve import hull
@@ -21,11 +19,6 @@ FAR = 15.0  # the dearest by the cheapest point, from which on the axis of cost 
 OF_MODELS = "X"
 OF_ROUTERS = MARKERS.replace(OF_MODELS, "")
 STEPS = 60  # of a hull's line, which bends on a logarithmic axis
-POINTS_PER_INCH = 72
-AROUND = ((1, 0.35), (-1, 0.35), (1, -0.6), (-1, -0.6), (0, 1), (0, -1), (1, 1.4), (-1, 1.4), (1, -1.6), (-1, -1.6))
-REACH = (7.0, 11.0, 19.0, 29.0, 42.0)  # from a point to its name, in printers' points
-DOT = 3.5  # half the width of a point, likewise
-OUTSIDE = 5  # so many hidden names is a name beyond the axes worth
 
 
 def means_of(table: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +58,8 @@ def curves(table: pd.DataFrame) -> Figure:
     of = "" if n_replications == 1 else f"means of {several(n_replications, 'replication')}; "
     axes.set_title(f"{of}small markers: settings, line: their hull", fontsize="small")
     legend_at_right(figure, axes)
-    write_names(figure, axes, models, means)
+    at, others = (part[["cost", "quality_per_query"]].to_numpy() for part in (models, routers))
+    write_names(figure, axes, models["policy"].astype(str).tolist(), at, others)
     return figure
 
 
@@ -75,44 +69,3 @@ def draw_hull(axes: Axes, points: pd.DataFrame, **look: object) -> None:
     at = np.unique(np.concatenate([x, *(np.linspace(a, b, STEPS) for a, b in pairwise(x))]))
     corners = np.searchsorted(at, x).tolist()
     axes.plot(at, np.interp(at, x, y), markevery=corners, **{"markersize": 7, "linewidth": 1.5, **look})  # type: ignore[arg-type]
-
-
-def write_names(figure: Figure, axes: Axes, models: pd.DataFrame, every: pd.DataFrame) -> None:
-    """Write the name of each single model near its point, where it hides as few other names and points as can be."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # so that what is measured here stays
-    scale = figure.dpi / POINTS_PER_INCH
-    inside = axes.get_window_extent()
-    dots = axes.transData.transform(every[["cost", "quality_per_query"]].to_numpy())
-    taken = [Bbox.from_bounds(x - DOT * scale, y - DOT * scale, 2 * DOT * scale, 2 * DOT * scale) for x, y in dots]
-    for name, cost, quality in models[["policy", "cost", "quality_per_query"]].itertuples(index=False):
-        text = axes.annotate(
-            str(name),
-            (cost, quality),
-            xytext=(0, 0),
-            textcoords="offset points",
-            fontsize=7,
-            zorder=6,
-            ha="center",
-            va="center",
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
-        )
-        x, y = axes.transData.transform((cost, quality))
-        extent = Text.get_window_extent(text)  # without the line to the point
-        width, height = extent.width / scale, extent.height / scale
-        best: tuple[int, float, float, Bbox] | None = None
-        for reach in REACH:
-            for right, up in AROUND:
-                across, above = right * (reach + width / 2), up * reach
-                left, low = x + (across - width / 2) * scale, y + (above - height / 2) * scale
-                box = Bbox.from_bounds(left, low, width * scale, height * scale)
-                hits = sum(box.overlaps(other) for other in taken)
-                hits += OUTSIDE * (not (inside.contains(box.x0, box.y0) and inside.contains(box.x1, box.y1)))
-                if best is None or hits < best[0]:
-                    best = hits, across, above, box
-            if best is not None and best[0] == 0:
-                break
-        assert best is not None
-        text.set_position(best[1:3])
-        taken.append(best[3])

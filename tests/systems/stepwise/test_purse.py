@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from policies.parts.named_deployments import check_pair, pair_of
 from policies.stepwise.always import Always
-from policies.stepwise.purse import Purse, check_pair, pair_of
+from policies.stepwise.purse import Purse
 from sim.interface import Feedback, Query, Task
 from tests.systems.stepwise.asking import SETTING, idle
 from tests.systems.stepwise.asking import step as asked
