@@ -12,7 +12,20 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "systems.md"
-KEYS = ("system", "paper", "policies", "when", "on_what", "how", "claim", "reference", "ours", "differs", "unverified")
+KEYS = (
+    "system",
+    "paper",
+    "policies",
+    "when",
+    "on_what",
+    "computed",
+    "how",
+    "claim",
+    "reference",
+    "ours",
+    "differs",
+    "unverified",
+)
 WORDS = {
     "claim": "Claim",
     "reference": "Matched with",
@@ -23,11 +36,16 @@ WORDS = {
 HEAD = """# Published routers, each beside what its authors published
 
 Every system below is a policy, or an estimator with a rule, that `switchyard compare` runs beside all others on the
-same queries. The first table follows the axes of a survey (arXiv 2603.04445): when a router decides, and on what. Then
-each has a section: how it decides, the paper's claim, what ours was matched with, what we measured and which test
-holds it, what differs and why.
+same queries. `switchyard compare experiment=systems` runs all that apply to a workload and says of the others why not;
+`policy=[NAME,NAME]` runs some.
 
-`switchyard compare policy=[NAME,NAME]` runs some. This page is made of the files in `docs/systems/` by
+The first table follows the axes of a survey (arXiv 2603.04445): when a router decides, on what, and how that is
+computed. Read down one column to find the systems that could stand in for each other: those that decide at the same
+moment, on the same things. Then each has a section: how it decides, the paper's claim, what ours was matched with,
+what we measured and which test holds it, what differs and why. What a decision costs is in
+[evidence/policies.md](evidence/policies.md).
+
+This page is made of the files in `docs/systems/` by
 `python docs/systems/page.py`, and a test holds that it is up to date.
 """
 
@@ -57,13 +75,13 @@ def paper(known: dict[str, str | list[str]]) -> str:
 def page() -> str:
     """Return the page."""
     systems = read()
-    lines = [HEAD, "| system | paper | when | on what | here |", "|---|---|---|---|---|"]
+    lines = [HEAD, "| system | paper | when | on what | how it is computed | here |", "|---|---|---|---|---|---|"]
     for known in systems:
         here = ", ".join(f"`{name}`" for name in known["policies"])
         cells = (
             short(str(known["system"])),
             paper(known),
-            *(sentence(known[key]) for key in ("when", "on_what")),
+            *(sentence(known[key]) for key in ("when", "on_what", "computed")),
             here,
         )
         lines.append(f"| {' | '.join(cells)} |")

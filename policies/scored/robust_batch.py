@@ -76,7 +76,8 @@ class RobustBatch(Policy):
         """Solve the program of the batch."""
         n = len(queries)
         quality, cost = estimates(queries)
-        budgets, accounts = state.remaining * (n / self._left), self._accounts
+        share = n / max(self._left, n)  # tasks may bring more queries than are expected
+        budgets, accounts = state.remaining * share, self._accounts
         if self._cost_per_query is not None:  # one amount for all of them together
             budgets, accounts = np.full(len(budgets), self._cost_per_query * n), np.zeros(len(budgets), dtype=np.int64)
         self._left -= n

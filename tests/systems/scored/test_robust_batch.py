@@ -71,6 +71,13 @@ def chosen(policy: RobustBatch, queries: list[Query], slots: float = np.inf) -> 
 THREE = asked([[0.5, 0.9], [0.5, 0.8], [0.5, 0.6]], [[1, 3]] * 3)
 
 
+def test_more_batches_than_were_expected_are_still_paid_from_what_is_left() -> None:
+    policy, state = RobustBatch(SIXTEEN), idle(2)._replace(remaining=np.array([3.0, 9.0]))
+    policy.reset(tiny_setting([3, 9], horizon=3), np.random.default_rng(0))
+    for _ in range(3):
+        assert [decision.deployment for decision in policy.decide_batch(THREE, state)] == [1, 1, 1]
+
+
 def test_a_cost_per_query_is_for_the_batch_as_a_whole() -> None:
     assert chosen(RobustBatch(SIXTEEN), THREE) == [1, 1, 1]
     assert chosen(RobustBatch(SIXTEEN, cost_per_query=5 / 3), THREE) == [1, 0, 0]  # one of them can have the dear one
