@@ -31,7 +31,9 @@ def processes(
 ) -> Iterator[Generator[simpy.Event, None, None]]:
     """Yield the SimPy processes of a run; ``show`` takes each new snapshot of the state."""
     scenario = instance.scenario
-    controls = FleetControls(instance, env, dispatcher.fleet, dispatcher.ledger, dispatcher.prices)
+    controls = FleetControls(
+        instance, env, dispatcher.fleet, dispatcher.ledger, dispatcher.prices, dispatcher.qualities
+    )
     kinds: Counter[str] = Counter()
     for event in scenario.events:
         kind = f"event {type(event).__name__} {EventTraits.of(event).deployment}"
