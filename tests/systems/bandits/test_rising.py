@@ -2,7 +2,7 @@
 
 Scores are halved and raised by a quarter, so that all of them lie in [0, 1], noise and all; the radius and the
 threshold are halved with them, which leaves every decision as it is. The mean score of answer n of a model is, before
-that, min(start + slope n, limit). Regret depends on the noise: in single runs that of plain means is 1.4 to 38 times ours.
+that, min(start + slope n, limit). Regret depends on the noise: in single runs plain means have 1.4 to 38 times ours.
 """
 
 import math
