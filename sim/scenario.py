@@ -124,6 +124,10 @@ class Controls(Protocol):
         """End one ``change_price`` by this factor."""
         ...
 
+    def announce_price(self, deployment: str | None) -> None:
+        """Tell the policy what queries cost at present, as a multiple of what they did at the start."""
+        ...
+
     def change_quality(self, deployment: str | None, factor: float) -> None:
         """Multiply the scores of answers that end from now on by a factor, besides all that hold already."""
         ...

@@ -97,6 +97,7 @@ class FleetControls:
         ledger: Ledger,
         prices: Factors,
         qualities: Qualities | None,
+        tell_price: Callable[[int, float], None],
     ) -> None:
         self.env = env
         self._instance = instance
@@ -105,6 +106,7 @@ class FleetControls:
         self._ledger = ledger
         self._prices = prices
         self._qualities = qualities
+        self._tell_price = tell_price
 
     def stations(self, deployment: str | None) -> Sequence[Station]:
         """Return the deployment of that name, at work; all of them for None."""
@@ -130,6 +132,11 @@ class FleetControls:
         """End one ``change_price`` by this factor."""
         for k in self._numbers(deployment):
             self._prices.end(k, factor)
+
+    def announce_price(self, deployment: str | None) -> None:
+        """Tell the policy what queries cost at present, as a multiple of what they did at the start."""
+        for k in self._numbers(deployment):
+            self._tell_price(k, self._prices.factor[k])
 
     def change_quality(self, deployment: str | None, factor: float) -> None:
         """Multiply the scores of answers that end from now on by a factor, besides all that hold already."""

@@ -73,6 +73,14 @@ class Lessons:
         """
         self._pass_on(self._policy.learn, feedback)
 
+    def price_changed(self, deployment: int, factor: float) -> None:
+        """Let the policy know that queries now cost so many times what they did at the start."""
+        try:
+            self._policy.learn_price(deployment, factor)
+        except Exception as error:
+            what = f"raised {type(error).__name__} learning a price of deployment {deployment}: {error}"
+            raise RuntimeError(f"policy {self._name!r} {what}") from error
+
     def quality(self, number: int, deployment: int, tokens: int) -> float:
         """Return the score of the answer that a query got, of which so many tokens came."""
         if number in self._scores:

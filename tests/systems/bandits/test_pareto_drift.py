@@ -3,6 +3,8 @@
 Of 1,500 queries of the synthetic workload one comes in 0.1 s, so that a third lasts 50 s; only the pacer holds costs.
 """
 
+from collections.abc import Sequence
+
 import pandas as pd
 import pytest
 
@@ -21,6 +23,7 @@ EVENTS = {
     "it joins after a third, known to nobody": f"events=joins events.joins.deployment={DEAR} events.joins.at_s=50 "
     f"profiled={{{DEAR}:0}}",
 }
+SILENT = "events.price_change.announced=false"
 
 
 def thirds(ceiling: float, event: str, *more: str) -> pd.DataFrame:
@@ -34,15 +37,24 @@ def thirds(ceiling: float, event: str, *more: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("ceiling", [0.0005, 0.001, 0.0015, 0.0022])
-@pytest.mark.parametrize("event", EVENTS)
-def test_the_mean_cost_of_a_query_stays_at_its_ceiling(event: str, ceiling: float) -> None:
-    spending = thirds(ceiling, event)["spending"]
+@pytest.mark.parametrize(("event", "more"), [*((event, ()) for event in EVENTS), (next(iter(EVENTS)), (SILENT,))])
+def test_the_mean_cost_of_a_query_stays_at_its_ceiling(event: str, more: Sequence[str], ceiling: float) -> None:
+    spending = thirds(ceiling, event, *more)["spending"]
     assert spending.mean() < 1.02
     assert (spending < 1.08).all()
 
 
-def test_where_the_ceiling_allows_the_dear_model_now_and_then_a_fall_of_its_price_is_found_and_used() -> None:
-    found = thirds(0.0015, "its price falls to a fiftieth for a third")
+def test_a_fall_of_a_price_that_is_announced_is_used_at_once_under_a_ceiling_that_never_allowed_the_model() -> None:
+    told = thirds(0.0005, "its price falls to a fiftieth for a third")
+    assert told["dear"][0] == told["dear"][2] == 0
+    assert told["dear"][1] > 0.5
+    assert told["quality"][1] > told["quality"][0] + 0.07
+    silent = thirds(0.0005, "its price falls to a fiftieth for a third", SILENT)
+    assert silent["dear"].max() == 0
+
+
+def test_where_the_ceiling_allows_the_dear_model_now_and_then_a_silent_fall_of_its_price_is_found_and_used() -> None:
+    found = thirds(0.0015, "its price falls to a fiftieth for a third", SILENT)
     assert found["dear"][1] > 4 * max(found["dear"][0], found["dear"][2])
     assert found["quality"][1] > max(found["quality"][0], found["quality"][2]) + 0.02
     assert found["spending"][1] < 0.6
