@@ -162,7 +162,9 @@ def scenario(*events: Any) -> Scenario:
 def test_no_policy_sees_the_score_of_an_answer_before_it_was_given(
     fence: Callable[[Callable[[], Policy], Scenario], None], name: str
 ) -> None:
-    world = scenario(Practice(0.6, 0.02), QualityChange(2.0, 0.5, for_s=2.0), QualityChange(3.0, 0.3), PriceChange(2.5, 0.1))
+    world = scenario(
+        Practice(0.6, 0.02), QualityChange(2.0, 0.5, for_s=2.0), QualityChange(3.0, 0.3), PriceChange(2.5, 0.1)
+    )
     fence(lambda: configured_policy(name), world)
 
 
