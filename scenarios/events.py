@@ -106,13 +106,16 @@ class Degradation:
 class PriceChange:
     """Queries cost ``factor`` times as much, from ``at_s`` for ``for_s`` seconds; for ever unless that is given.
 
-    It is their price in USD: a budget in tokens is charged the same tokens. Factors of several changes multiply.
+    It is their price in USD: a budget in tokens is charged the same tokens. Factors of several changes multiply. Where
+    it is ``announced``, policies that look at price lists hear of it when it begins and ends (``Policy.learn_price``);
+    else they have only the bills.
     """
 
     at_s: float
     factor: float
     deployment: str | None = None
     for_s: float | None = None
+    announced: bool = True
     only_cuts = True  # whatever the price, a budget buys no more than itself
 
     def __post_init__(self) -> None:
@@ -125,9 +128,13 @@ class PriceChange:
         controls.stations(self.deployment)
         yield controls.env.timeout(self.at_s)
         controls.change_price(self.deployment, self.factor)
+        if self.announced:
+            controls.announce_price(self.deployment)
         if self.for_s is not None:
             yield controls.env.timeout(self.for_s)
             controls.restore_price(self.deployment, self.factor)
+            if self.announced:
+                controls.announce_price(self.deployment)
 
 
 @dataclass(frozen=True)

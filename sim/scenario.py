@@ -124,6 +124,22 @@ class Controls(Protocol):
         """End one ``change_price`` by this factor."""
         ...
 
+    def announce_price(self, deployment: str | None) -> None:
+        """Tell the policy what queries cost at present, as a multiple of what they did at the start."""
+        ...
+
+    def change_quality(self, deployment: str | None, factor: float) -> None:
+        """Multiply the scores of answers that end from now on by a factor, besides all that hold already."""
+        ...
+
+    def restore_quality(self, deployment: str | None, factor: float) -> None:
+        """End one ``change_quality`` by this factor."""
+        ...
+
+    def practise(self, deployment: str | None, shift: Callable[[int], float]) -> None:
+        """Add ``shift(n)`` to the score of a deployment's n-th answer in this run, from 1, if it ends from now on."""
+        ...
+
     def arrival_s(self, share: float | str) -> float:
         """Return when the first query arrives that is not among this share of all arrivals, such as ``"50%"``."""
         ...

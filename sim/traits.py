@@ -192,6 +192,9 @@ class EventTraits(Traits):
         Whether it may change budgets or prices, so that no hindsight optimum bounds the run.
     only_cuts : bool
         Whether it lets no deployment spend more, whatever it changes.
+    moves_quality : bool
+        Whether it changes what answers are worth, so that no hindsight optimum knows that. One that does not say so may
+        not turn the controls for it.
     mean_up_s, mean_down_s : float or None
         Of an event that comes and goes for ever, which is checked against the length of a run; None for no check.
     """
@@ -199,5 +202,11 @@ class EventTraits(Traits):
     deployment: str | None = None
     moves_money: bool = True
     only_cuts: bool = False
+    moves_quality: bool = False
     mean_up_s: float | None = None
     mean_down_s: float | None = None
+
+
+def moves_quality(events: Sequence[object]) -> bool:
+    """Return whether any of these events changes what answers are worth."""
+    return any(EventTraits.of(event).moves_quality for event in events)

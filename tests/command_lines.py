@@ -123,7 +123,14 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "events.joins": {"at_s": TIMES_S},
     "events.leaves": {"at_s": TIMES_S, "for_s": (None, *TIMES_S)},
     "events.outage": {"at_s": TIMES_S, "for_s": TIMES_S},
-    "events.price_change": {"factor": (0.0, 0.5, 1.0, 3.0), "at_s": TIMES_S, "for_s": (None, *TIMES_S)},
+    "events.practice": {"behind": (0.0, 0.4, 1.0), "gain": (0.0, 0.01, 0.5)},
+    "events.price_change": {
+        "factor": (0.0, 0.5, 1.0, 3.0),
+        "at_s": TIMES_S,
+        "for_s": (None, *TIMES_S),
+        "announced": (True, False),
+    },
+    "events.quality_change": {"factor": (0.0, 0.5, 1.0, 3.0), "at_s": TIMES_S, "for_s": (None, *TIMES_S)},
     "events.random_outages": {"mean_up_s": (1.0, 5.0), "mean_down_s": (0.5, 3.0)},
     "events.top_up": {"at_s": TIMES_S, "amount": (0.0, 0.002, 100.0)},
 }

@@ -64,8 +64,8 @@ def ceilings(setting: Setting, ceiling: float | None) -> list[float]:
 class Market:
     """The prices of deployments, in logarithms from 0 at the lowest of a market to 1 at its highest, cut off at both.
 
-    A policy knows no price list, so a price is the history's mean cost of a query; where units differ, in multiples of
-    the cheapest of its unit.
+    A price is the history's mean cost of a query, times what an announced change has made of it since; where units
+    differ, in multiples of the cheapest of its unit. The range stays where it began.
 
     Parameters
     ----------
@@ -90,8 +90,20 @@ class Market:
         if lowest is None or highest is None:
             lowest = min((one for one in self.price if one > 0), default=1.0)
             highest = 1000.0 * lowest
-        start, end = math.log(lowest), math.log(highest)
-        self.log_price = [min(max((math.log(max(p, 1e-300)) - start) / (end - start), 0.0), 1.0) for p in self.price]
+        self._start, self._end = math.log(lowest), math.log(highest)
+        self._at_first = list(self.price)
+        self._is_in_usd = [unit == "usd" for unit in units]
+        self.log_price = [self._in_logarithms(price) for price in self.price]
+
+    def change(self, deployment: int, factor: float) -> None:
+        """Let a price be so many times what it was at first; one in tokens stays as it is."""
+        if self._is_in_usd[deployment]:
+            self.price[deployment] = factor * self._at_first[deployment]
+            self.log_price[deployment] = self._in_logarithms(self.price[deployment])
+
+    def _in_logarithms(self, price: float) -> float:
+        place = (math.log(max(price, 1e-300)) - self._start) / (self._end - self._start)
+        return min(max(place, 0.0), 1.0)
 
 
 def check_market(lowest: float | None, highest: float | None) -> None:

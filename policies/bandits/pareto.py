@@ -36,8 +36,9 @@ class ParetoBandit(Policy):
 
     B is a mean per query and no hard limit: nothing here stops a total that overruns. The world's budgets do.
 
-    What is this project's reading: prices p_i are the history's mean costs of a query (a policy knows no price list),
-    and where the market's range is not given it is the cheapest of them and 1000 times that, the paper's ratio. Costs
+    What is this project's reading: prices p_i are the history's mean costs of a query, times what announced changes of
+    price make of them, and where the market's range is not given it is the cheapest of the history's and 1000 times
+    that, the paper's ratio. What it has paid lately is no price here: a model that is not allowed is never paid. Costs
     in several units are paced by the mean of their shares. An arm that is known on no history row is tried ``forced``
     times first, as the paper's experiments do, since by its bound alone it is not. Arms that are not allowed are next
     choices after those that are. A score that comes late teaches when it comes; the cost is heard at once.
@@ -164,6 +165,10 @@ class ParetoBandit(Policy):
         self._pacer.hear(feedback.deployment, feedback.cost)
         if not math.isnan(feedback.quality):
             self.learn_score(feedback)
+
+    def learn_price(self, deployment: int, factor: float) -> None:
+        """Know the new price, for the choice and for what is allowed."""
+        self._market.change(deployment, factor)
 
     def learn_score(self, feedback: Feedback) -> None:
         """Forget some, and learn the reward."""

@@ -105,6 +105,12 @@ class Policy(ABC):
     def learn_hit(self, hit: Hit) -> None:  # noqa: B027 - optional, so not abstract
         """Take note of a query that a cache has answered, of which nothing else is heard; by default ignore it."""
 
+    def learn_price(self, deployment: int, factor: float) -> None:  # noqa: B027 - optional, so not abstract
+        """Take note that queries now cost ``factor`` times what they did when the run began; by default ignore it.
+
+        It is of costs in USD, and of the deployment's announced price, at the moment when it changes.
+        """
+
 
 def reviews(policy: Policy) -> bool:
     """Return whether a policy looks at answers, by a ``review`` of its own."""

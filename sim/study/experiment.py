@@ -35,6 +35,7 @@ from sim.study.record.task_checks import check_tasks
 from sim.study.record.window import rented
 from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
+from sim.traits import moves_quality
 from sim.world.record import frame
 from sim.world.record.calls import call_frame
 from sim.world.record.tasks import task_frame
@@ -101,9 +102,9 @@ def runs(
     seed, replications : int
     oracle : Oracle
         Its ``approximate_optimum`` is the denominator of ``relative_quality``, the value of its ``optimum`` that of
-        ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets or prices may change
-        during the run, or estimates are reserved: the program then bounds nothing. Nor does it bound a policy that
-        combines or caps answers, and of tasks there is no oracle at all. Where it does and the workload knows
+        ``optimum_ratio``; without them those columns are NaN. So is the latter where budgets, prices or quality may
+        change during the run, or estimates are reserved: the program then bounds nothing. Nor does it bound a policy
+        that combines or caps answers, and of tasks there is no oracle at all. Where it does and the workload knows
         expected quality, ``bayes_ratio`` is quality over the program on that and on true costs. No policy that sees no
         outcome beforehand has more than 1 in expectation, though it may be lucky in one run. One that reviews answers
         with confidences sees something of scores before it chooses, so that it has none. The costs are true ones,
@@ -175,7 +176,7 @@ def replicate(
     has_chances = is_bound and instance.expected is not None
     bayes = bounds.get(BAYES, instance, estimates.get(None, instance)).value if has_chances else float("nan")
     approximate = float("nan")
-    alone = functools.cache(lambda: Alone(instance.quality[instance.rows], instance.cost_usd[instance.rows]))
+    alone = functools.cache(lambda: alone_in(instance))
     for name, policy in {**replays, **policies}.items():
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
         predicted = known[name] if name in replays else estimates.get(policy.estimator, instance)
@@ -215,6 +216,13 @@ def replicate(
             "wall_s": wall_s,
         }
         yield Run(name, replication, requests, summary, instance, fleet, calls, tasks, table.beyond)
+
+
+def alone_in(instance: Instance) -> Alone | None:
+    """Return what each deployment would do with all queries alone; None where events change what answers are worth."""
+    if moves_quality(instance.scenario.events):
+        return None
+    return Alone(instance.quality[instance.rows], instance.cost_usd[instance.rows])
 
 
 def check_draws(seed: int, replications: int) -> None:

@@ -84,4 +84,6 @@ def unbounded(scenario: Scenario) -> str | None:
     for event in scenario.events:
         if EventTraits.of(event).moves_money:
             return f"a {type(event).__name__} may change budgets or prices: leave it out"
+        if EventTraits.of(event).moves_quality:
+            return f"a {type(event).__name__} changes what answers are worth: leave it out"
     return None

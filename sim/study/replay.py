@@ -196,6 +196,10 @@ class Watched(Policy):
         """Pass it on."""
         self._policy.learn_hit(hit)
 
+    def learn_price(self, deployment: int, factor: float) -> None:
+        """Pass it on."""
+        self._policy.learn_price(deployment, factor)
+
     def decided(self) -> dict[int, tuple[float, Decision]]:
         """Return when each query was decided on, and what, by its number; a cache may have answered the others."""
         return {number: (now_s, decision) for number, (now_s, _, decision) in sorted(self._noted.items())}

@@ -6,14 +6,14 @@ It is the truth, at the prices of the moment. It knows no budget and no policy.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sim.instance import Instance
 from sim.interface import Query
 
 if TYPE_CHECKING:
-    from sim.world.controls import Prices
+    from sim.world.controls import Factors
 
 
 class Bill:
@@ -22,7 +22,7 @@ class Bill:
     Parameters
     ----------
     instance : Instance
-    prices : Prices
+    prices : Factors
         What costs are multiplied by at present.
 
     Attributes
@@ -31,7 +31,7 @@ class Bill:
         Whether every whole answer costs what the instance says, and that is committed, so that nobody need ask.
     """
 
-    def __init__(self, instance: Instance, prices: Prices) -> None:
+    def __init__(self, instance: Instance, prices: Factors) -> None:
         scenario = instance.scenario
         self._cost = instance.cost.data
         self._cost_usd = instance.cost_usd.data
@@ -125,6 +125,22 @@ class Worth:
         whole: float = self._energy_j[row, deployment]
         n_whole: int = self._output_tokens[row, deployment]
         return whole if tokens >= n_whole else whole / n_whole * tokens
+
+
+def score_of(instance: Instance) -> Callable[[int, int, int], float]:
+    """Return what says, by its test row, its deployment and how many of its tokens came, what an answer is worth.
+
+    That is by the workload alone, whatever events have changed.
+    """
+    if instance.scenario.workload.caps:
+        return Worth(instance).quality
+    quality = instance.quality.data
+
+    def score(row: int, deployment: int, tokens: int) -> float:
+        found: float = quality[row, deployment]
+        return found
+
+    return score
 
 
 def holds_prefix(query: Query, deployment: int) -> bool:

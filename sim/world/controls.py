@@ -1,9 +1,9 @@
-"""Gives events their controls over a running world: deployments, budgets and prices. It knows no query or policy."""
+"""Gives events their controls over a running world: deployments, budgets, prices and quality. It knows no policy."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import simpy
@@ -11,12 +11,14 @@ import simpy
 from sim.errors import unknown
 from sim.instance import Instance
 from sim.scenario import exact_share
+from sim.traits import moves_quality
+from sim.world.bill import score_of
 from sim.world.budgets.ledger import Ledger
 from sim.world.stations.station import Station
 
 
-class Prices:
-    """What the costs of each deployment are multiplied by: the product of all changes that hold at present.
+class Factors:
+    """What costs, or scores, of each deployment are multiplied by: the product of all changes that hold at present.
 
     Attributes
     ----------
@@ -43,11 +45,59 @@ class Prices:
         self.factor[deployment] = math.prod(sorted(self._changes[deployment]))
 
 
+class Qualities:
+    """What answers are worth in a run whose events change that.
+
+    An answer has its score from when it ends, and keeps it: the workload's, plus what its deployment's practice adds at
+    its number among the answers of that deployment, cut to [0, 1], times the factors that hold then, at most 1. Every
+    answer counts, kept or not.
+
+    Parameters
+    ----------
+    instance : Instance
+
+    Attributes
+    ----------
+    factors : Factors
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        n_deployments = len(instance.fleet)
+        self._score = score_of(instance)
+        self._shifts: list[list[Callable[[int], float]]] = [[] for _ in range(n_deployments)]
+        self._n_answers = [0] * n_deployments
+        self.factors = Factors(n_deployments)
+
+    def practise(self, deployment: int, shift: Callable[[int], float]) -> None:
+        """Add ``shift(n)`` to the score of the n-th answer from now on, besides all shifts that hold already."""
+        self._shifts[deployment].append(shift)
+
+    def of_answer(self, row: int, deployment: int, tokens: int) -> float:
+        """Return the score of an answer that ends now, of which so many tokens came; it counts as one more."""
+        self._n_answers[deployment] = n = self._n_answers[deployment] + 1
+        score = self._score(row, deployment, tokens)
+        if self._shifts[deployment]:
+            score = min(max(score + math.fsum(shift(n) for shift in self._shifts[deployment]), 0.0), 1.0)
+        return min(score * self.factors.factor[deployment], 1.0) if score > 0 else 0.0
+
+
+def qualities(instance: Instance) -> Qualities | None:
+    """Return what keeps the quality of a run; None where no event changes it, so that nobody need ask."""
+    return Qualities(instance) if moves_quality(instance.scenario.events) else None
+
+
 class FleetControls:
     """The controls of one run, see ``sim.scenario.Controls``; ``deployment`` is a name, or None for every one."""
 
     def __init__(
-        self, instance: Instance, env: simpy.Environment, fleet: Sequence[Station], ledger: Ledger, prices: Prices
+        self,
+        instance: Instance,
+        env: simpy.Environment,
+        fleet: Sequence[Station],
+        ledger: Ledger,
+        prices: Factors,
+        qualities: Qualities | None,
+        tell_price: Callable[[int, float], None],
     ) -> None:
         self.env = env
         self._instance = instance
@@ -55,6 +105,8 @@ class FleetControls:
         self._fleet = fleet
         self._ledger = ledger
         self._prices = prices
+        self._qualities = qualities
+        self._tell_price = tell_price
 
     def stations(self, deployment: str | None) -> Sequence[Station]:
         """Return the deployment of that name, at work; all of them for None."""
@@ -80,6 +132,31 @@ class FleetControls:
         """End one ``change_price`` by this factor."""
         for k in self._numbers(deployment):
             self._prices.end(k, factor)
+
+    def announce_price(self, deployment: str | None) -> None:
+        """Tell the policy what queries cost at present, as a multiple of what they did at the start."""
+        for k in self._numbers(deployment):
+            self._tell_price(k, self._prices.factor[k])
+
+    def change_quality(self, deployment: str | None, factor: float) -> None:
+        """Multiply the scores of answers that end from now on by a factor, besides all that hold already."""
+        for k in self._numbers(deployment):
+            self._moved().factors.begin(k, factor)
+
+    def restore_quality(self, deployment: str | None, factor: float) -> None:
+        """End one ``change_quality`` by this factor."""
+        for k in self._numbers(deployment):
+            self._moved().factors.end(k, factor)
+
+    def practise(self, deployment: str | None, shift: Callable[[int], float]) -> None:
+        """Add ``shift(n)`` to the score of a deployment's n-th answer in this run, from 1, if it ends from now on."""
+        for k in self._numbers(deployment):
+            self._moved().practise(k, shift)
+
+    def _moved(self) -> Qualities:
+        if self._qualities is None:
+            raise RuntimeError("an event changes quality and does not say so: it needs moves_quality = True")
+        return self._qualities
 
     def arrival_s(self, share: float | str) -> float:
         """Return when the first query arrives that is not among this share of all arrivals.

@@ -17,7 +17,7 @@ from sim.world.asked import SeveralCalls, checked_cap, index
 from sim.world.bill import Bill
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
-from sim.world.controls import Prices
+from sim.world.controls import Factors, qualities
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
 from sim.world.record.calls import CallTable, columns_of
@@ -58,7 +58,8 @@ class Dispatcher:
     ----------
     fleet : list of Station
     ledger : Ledger
-    prices : Prices
+    prices : Factors
+    qualities : Qualities or None
     waiting : BudgetQueue
     views : tuple of array (n_deployments,)
         What policies may see: waiting, in service, remaining budgets, availability; read-only, and always current.
@@ -93,7 +94,8 @@ class Dispatcher:
         self._may_wait = scenario.exhausted == "wait"
         self._is_final = scenario.retry.attempts == 1 and not self._may_wait
         self.ledger = open_ledger(instance)
-        self.prices = Prices(n_deployments)
+        self.prices = Factors(n_deployments)
+        self.qualities = qualities(instance)
         self._purses = purses
         self._bill = Bill(instance, self.prices)
         self._is_plain = self._bill.is_plain and all(drawn is None for drawn in instance.draws)
@@ -243,6 +245,8 @@ class Dispatcher:
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s
         table.finished_at_s[number] = now_s
+        if self.qualities is not None:
+            table.scores[number] = self.qualities.of_answer(self._rows[number], job.deployment, job.output_tokens)
         if self._finish is not None:
             self._finish(job, now_s)
         if self._end is not None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.instance import Instance
 from sim.world.asked import Asked
-from sim.world.bill import Worth
+from sim.world.bill import score_of
 from sim.world.record.calls import CallTable
 
 
@@ -25,9 +25,8 @@ class TruthOfAnswers:
     """
 
     def __init__(self, instance: Instance, calls: CallTable, rows: Sequence[int]) -> None:
-        self._quality, self._cost_usd = instance.quality, instance.cost_usd
+        self._score, self._cost_usd = score_of(instance), instance.cost_usd
         self._combined = instance.scenario.workload.combined
-        self._worth = Worth(instance) if instance.scenario.workload.caps else None
         self._calls = calls
         self._rows = rows
 
@@ -41,10 +40,9 @@ class TruthOfAnswers:
         """
         assert self._combined is not None  # or it would have been refused
         answers, row = [asked.answers[place] for place in places], self._rows[asked.number]
-        scores = np.array([self._quality[row, answer.deployment] for answer in answers])
-        if self._worth is not None:
-            quality = self._worth.quality
-            scores = np.array([quality(row, answer.deployment, answer.output_tokens) for answer in answers])
+        scores = np.array([self._score(row, answer.deployment, answer.output_tokens) for answer in answers])
+        if self._calls.scores:
+            scores = np.array([self._calls.scores[asked.calls[place]] for place in places])
         worth = float(self._combined(scores))
         if not 0 <= worth <= 1:
             raise RuntimeError(

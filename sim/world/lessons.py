@@ -15,7 +15,7 @@ import simpy
 
 from sim.instance import Instance
 from sim.interface import Feedback, Hit, Policy
-from sim.world.bill import Worth
+from sim.world.bill import Worth, score_of
 from sim.world.gate import after
 from sim.world.moment import COMPLETIONS
 from sim.world.record.requests import RequestTable
@@ -49,7 +49,8 @@ class Lessons:
         self._policy = policy
         self._instance = instance
         self._env = env
-        self._quality = instance.quality.data
+        self._score_of = score_of(instance)
+        self._scores = table.scores
         self._worth = Worth(instance) if instance.scenario.workload.caps else None
         self._energy_j = None if instance.energy_j is None else instance.energy_j.data
         self._rows = table.row
@@ -72,12 +73,19 @@ class Lessons:
         """
         self._pass_on(self._policy.learn, feedback)
 
+    def price_changed(self, deployment: int, factor: float) -> None:
+        """Let the policy know that queries now cost so many times what they did at the start."""
+        try:
+            self._policy.learn_price(deployment, factor)
+        except Exception as error:
+            what = f"raised {type(error).__name__} learning a price of deployment {deployment}: {error}"
+            raise RuntimeError(f"policy {self._name!r} {what}") from error
+
     def quality(self, number: int, deployment: int, tokens: int) -> float:
-        """Return the score of the answer to a query, of which so many tokens came."""
-        if self._worth is not None:
-            return self._worth.quality(self._rows[number], deployment, tokens)
-        quality: float = self._quality[self._rows[number], deployment]
-        return quality
+        """Return the score of the answer that a query got, of which so many tokens came."""
+        if number in self._scores:
+            return self._scores[number]
+        return self._score_of(self._rows[number], deployment, tokens)
 
     def task_ended(self, task: int, reward: float) -> None:
         """Let the policy learn what the steps of a task have earned together, if somebody says so."""

@@ -27,11 +27,17 @@ def goes_on_by_itself(instance: Instance) -> bool:
 
 
 def processes(
-    instance: Instance, dispatcher: Dispatcher, env: simpy.Environment, show: Callable[[Views], None]
+    instance: Instance,
+    dispatcher: Dispatcher,
+    env: simpy.Environment,
+    show: Callable[[Views], None],
+    tell_price: Callable[[int, float], None],
 ) -> Iterator[Generator[simpy.Event, None, None]]:
-    """Yield the SimPy processes of a run; ``show`` takes each new snapshot of the state."""
+    """Yield the processes of a run; ``show`` takes each snapshot of the state, ``tell_price`` each announced price."""
     scenario = instance.scenario
-    controls = FleetControls(instance, env, dispatcher.fleet, dispatcher.ledger, dispatcher.prices)
+    controls = FleetControls(
+        instance, env, dispatcher.fleet, dispatcher.ledger, dispatcher.prices, dispatcher.qualities, tell_price
+    )
     kinds: Counter[str] = Counter()
     for event in scenario.events:
         kind = f"event {type(event).__name__} {EventTraits.of(event).deployment}"

@@ -206,6 +206,8 @@ class Rounds:
         table.finished_at_s[number] = now_s
         if len(places) > 1:
             table.quality[number] = self._truth.worth(asked, places)
+        elif self.calls.scores:
+            table.scores[number] = self.calls.scores[asked.calls[places[0]]]
         if self._store is not None:
             kept = [asked.answers[place] for place in places]
             n_tokens = sum(answer.output_tokens for answer in kept)

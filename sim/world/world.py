@@ -157,7 +157,7 @@ class World:
             self._policy.reset(self._instance.setting, self._rng)
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} in reset: {error}") from error
-        for process in processes(self._instance, self.dispatcher, self._env, self._show):
+        for process in processes(self._instance, self.dispatcher, self._env, self._show, self._lessons.price_changed):
             self._env.process(process)
         self._source.begin(self._taker())
         self._env.run(until=self._over if self._goes_on else None)

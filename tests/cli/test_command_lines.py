@@ -23,6 +23,7 @@ from sim.instance import Instance
 from sim.interface import TOLERANCE, FloatArray, IntArray
 from sim.scenario import TokenBucket, Window
 from sim.study.oracles import EstimateCache
+from tests.changing.given import given_scores
 from tests.command_lines import FOR_SWEEPS, GROUPS, NEEDS_A_FILE, Line, lines, options
 from tests.drawn_studies import CONF, Study, configuration, measured, record, study
 from tests.held_tasks import hold_tasks, test_rows, true_costs
@@ -67,6 +68,10 @@ def hold(line: Line) -> None:
     hold_events(one, tried, run.instance, rows, true_costs(run, rows))
     if run.tasks is not None:
         hold_tasks(run, rows)
+    else:
+        scores = given_scores(run, rows)
+        is_told = (run.requests["fate"] == "served").to_numpy() & ~np.isnan(scores)
+        np.testing.assert_allclose(run.requests["quality"].to_numpy()[is_told], scores[is_told], rtol=0, atol=1e-9)
     assert not float(run.summary["optimum_ratio"]) > 1 + 1e-6  # it may be NaN
 
 

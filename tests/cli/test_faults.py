@@ -14,6 +14,7 @@ from scenarios.budgets import Uniform, Unlimited, Weighted
 from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, PriceChange, RandomOutages, TopUp
 from scenarios.fleets import Listed
 from scenarios.orders import shuffled
+from scenarios.quality_events import Practice, QualityChange
 from scenarios.shared_budgets import Global
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.rows import pooled
@@ -119,6 +120,8 @@ events = st.lists(
         st.builds(RandomOutages, st.floats(0.3, 5), st.floats(0.1, 2), names),
         st.builds(Degradation, times, times, st.floats(0.2, 5), names),
         st.builds(PriceChange, times, st.floats(0, 3), names),
+        st.builds(QualityChange, times, st.floats(0, 3), names, st.none() | times),
+        st.builds(Practice, st.floats(0, 1), st.floats(0, 0.1), names),
         st.builds(BudgetCut, st.floats(0, 1), times, names),
         st.builds(TopUp, times, st.floats(0, 0.01), one_of_them),
         st.builds(Joins, times, one_of_them),
@@ -184,6 +187,7 @@ def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name
     assert (requests["ended_at_s"] >= requests["decided_at_s"]).all()
     assert (requests["decided_at_s"] >= requests["arrived_at_s"]).all()
     assert requests["attempts"].between(1, instance.scenario.retry.attempts).all()
+    assert requests["quality"].between(0, 1).all()
     assert (served["started_at_s"].notna() & served["finished_at_s"].notna()).all()
     assert requests.loc[requests["fate"] != "served", "finished_at_s"].isna().all()
 

@@ -287,6 +287,14 @@ def test_a_run_that_no_deployment_dominates_is_on_the_front_and_another_is_as_fa
     assert benchmark.pareto_distance(routed((1, 1, 0, 0), 2.0), ALONE) == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("name", ["gain_at_random", "gap_at_oracle", "cost_saved", "pareto_distance"])
+def test_where_no_query_arrived_or_nobody_knows_what_deployments_are_worth_alone_there_is_no_figure(name: str) -> None:
+    run, metric = routed((1, 1, 1, 0), 2.0), getattr(benchmark, name)
+    assert math.isnan(evaluate(metric, run.head(0), run, alone=lambda: ALONE))
+    assert math.isnan(evaluate(metric, run, run, alone=lambda: None))
+    assert math.isfinite(evaluate(metric, run.assign(quality=1.0), run, alone=lambda: ALONE))
+
+
 def test_what_a_deployment_is_worth_alone_is_of_the_arrivals_in_the_window() -> None:
     late = routed((1, 1, 1, 0), 1.0).iloc[2:]  # on these two the third deployment is right both times
     assert evaluate(benchmark.gain_at_best_single, late, fleet(), alone=lambda: ALONE) == -0.5

@@ -48,11 +48,12 @@ def evaluate(
     fleet: pd.DataFrame,
     calls: pd.DataFrame | None = None,
     tasks: pd.DataFrame | None = None,
-    alone: Callable[[], Alone] | None = None,
+    alone: Callable[[], Alone | None] | None = None,
 ) -> float:
     """Return the figure, handing over fleet, calls, tasks and ``alone()`` if the metric has parameters of those names.
 
-    Only tasks whose first step is among the requests count.
+    It is NaN where the metric wants ``alone`` and there is no request, or nobody knows it, as where events change what
+    answers are worth. Only tasks whose first step is among the requests count.
     """
     wanted = inspect.signature(metric).parameters
     if tasks is not None:
@@ -61,6 +62,8 @@ def evaluate(
     tables: dict[str, Any] = {name: table for name, table in given if name in wanted}
     if "alone" in wanted and alone is not None:
         tables["alone"] = alone()
+        if tables["alone"] is None or requests.empty:
+            return float("nan")
     return metric(requests, **tables)
 
 

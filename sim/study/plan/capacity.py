@@ -15,7 +15,7 @@ from sim.interface import FloatArray
 from sim.scenario import Scenario
 from sim.study.plan.targets import Target
 from sim.study.theory.markovian import erlang_c, mmc_mean_wait_s, mmc_wait_quantile_s
-from sim.traits import ServiceTraits
+from sim.traits import ServiceTraits, moves_quality
 
 LATENCY = re.compile(r"(?:mean|p(?P<percent>\d+))_(?P<of>wait|first_token|latency)(?:_of_arrivals)?_s")
 
@@ -35,7 +35,7 @@ class Capacity:
     must_serve : bool
         Whether whatever is sent to a deployment stays until it is served: no limit, patience, budget or event ends it.
     quality : array (n_test, n_deployments)
-        Truth, by test row.
+        Truth, by test row; 1 where events change what answers are worth, so that it excludes nothing.
     """
 
     rate_per_s: float
@@ -115,7 +115,7 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
             one.queue_capacity is None and one.patience is None and one.timeout_s is None and one.autoscaler is None
             for one in catalogue
         ),
-        quality=instances[0].quality,
+        quality=np.ones_like(instances[0].quality) if moves_quality(scenario.events) else instances[0].quality,
     )
 
 

@@ -104,6 +104,8 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
                 row, k = int(rows[number]), int(chosen[number])
                 quality[number], energy_j[number] = worth.quality(row, k, cap), worth.energy_j(row, k, cap)
                 tokens[number] = min(tokens[number], cap)
+    for number, score in table.scores.items():
+        quality[number] = score
     return {
         "deployment": pd.Categorical.from_codes(deployment, pd.Index([info.name for info in instance.setting.fleet])),
         "fate": pd.Categorical.from_codes(fate, pd.Index(FATES)),

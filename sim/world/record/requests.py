@@ -114,6 +114,8 @@ class RequestTable:
         Quality of the queries, by number, whose user got something else than the answer of one deployment.
     answer_of : dict of int to int
         Of the queries that a cache answered, by number: the query whose answer they got, which was served.
+    scores : dict of int to float
+        What answers are worth, by number, where events change that; elsewhere it is what the instance says.
     caps : dict of int to int
         At how many output tokens the answer is cut, by number, of those whose decision said so.
     """
@@ -144,6 +146,7 @@ class RequestTable:
         self.calls: CallTable | None = None
         self.quality: dict[int, float] = {}
         self.answer_of: dict[int, int] = {}
+        self.scores: dict[int, float] = {}
         self.caps: dict[int, int] = {}
 
     @property

@@ -1,8 +1,9 @@
 """ParetoBandit (arXiv 2604.00136): the authors' own decisions on their own table, and their claims of drift."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 
 import numpy as np
 import pytest
@@ -115,15 +116,26 @@ def drift(
     change: Callable[[FloatArray, FloatArray, slice], None],
     most: float = 5.0,
     seeds: range = range(3000, 3005),
+    announced: float | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Mean reward, and cost over the ceiling, of each sixth of the test rows; something changes in the middle third."""
+    """Mean reward, and cost over the ceiling, of each sixth of the test rows; something changes in the middle third.
+
+    The policy may be told then that the price of the dear model is so many times what it was.
+    """
     rewards, spending = [], []
     for seed in seeds:
         rows = np.random.default_rng(seed).permutation(N_TEST)
         reward, cost = table()["R_test"][rows], table()["C_test"][rows]
         change(reward, cost, slice(N_TEST // 3, 2 * N_TEST // 3))
         setting = setting_of(np.zeros((1, 26)), np.zeros((1, 3)), PRICES, N_TEST)
-        arms, _ = drive(made(ceiling, Given(), setting, most), table()["X_test"][rows], reward, cost)
+        policy, place = made(ceiling, Given(), setting, most), count()
+
+        def price_list(policy: ParetoBandit = policy, place: Iterator[int] = place) -> None:
+            number = next(place)
+            if announced is not None and number in (N_TEST // 3, 2 * N_TEST // 3):
+                policy.learn_price(2, announced if number == N_TEST // 3 else 1.0)
+
+        arms, _ = drive(policy, table()["X_test"][rows], reward, cost, watch=price_list)
         got = np.arange(N_TEST), arms
         rewards.append([part.mean() for part in np.split(reward[got], 6)])
         spending.append([part.mean() / ceiling for part in np.split(cost[got], 6)])
@@ -148,6 +160,22 @@ def middle_model_gets_worse(reward: FloatArray, cost: FloatArray, when: slice) -
 def test_the_ceiling_holds_while_a_price_falls_and_after_it_has_risen_again(target: int, lift: float) -> None:
     reward, spending = drift(float(targets()[target]), dear_model_becomes_cheap)
     assert (thirds(spending) < 1.03).all()
+    assert thirds(reward)[1] > thirds(reward)[0] + lift
+
+
+def all_tokens_for_a_tenth_of_a_dollar(reward: FloatArray, cost: FloatArray, when: slice) -> None:
+    """At 0.1 USD per million tokens, read or written, instead of 1.25 and 10; nearly all of the cost was of output."""
+    cost[when, 2] *= 0.011
+
+
+@needs_reference
+@pytest.mark.parametrize(("target", "lift"), [(2, 0.07), (3, 0.035), (4, 0.005)])  # the paper's 0.071, 0.044 and 0.018
+def test_a_price_list_that_says_so_lets_the_tightest_ceiling_use_a_model_that_has_become_cheap(
+    target: int, lift: float
+) -> None:
+    told = (PRICES[0, 0] / PRICES[0, 2]).item()  # the mean price of the cheap model
+    reward, spending = drift(float(targets()[target]), all_tokens_for_a_tenth_of_a_dollar, announced=told)
+    assert (thirds(spending) < 1.05).all()
     assert thirds(reward)[1] > thirds(reward)[0] + lift
 
 

@@ -1,7 +1,7 @@
 """TI-UCB (arXiv 2403.07213) on models whose quality rises with their use, beside bounds on plain means.
 
-No workload has such models, so the outcomes are made here, answer by answer: the mean score of answer n of a model is
-min(start + slope n, limit).
+The outcomes are made here, answer by answer, without a world (test_rising.py has one): the mean score of answer n of a
+model is min(start + slope n, limit).
 """
 
 import math
@@ -40,7 +40,10 @@ def rise(policy: Policy, noise: Callable[[int, int], float], n_queries: int) -> 
 
 
 class PlainUcb(Policy):
-    """The same radius on plain means."""
+    """The same radius on plain means; ``unit`` is what a score of 1 is worth."""
+
+    def __init__(self, unit: float = 1.0) -> None:
+        self._unit = unit
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         self._totals, self._counts = [0.0] * 3, [0] * 3
@@ -49,7 +52,7 @@ class PlainUcb(Policy):
         if query.id < 6:
             return Decision(query.id % 3)
         each = zip(self._totals, self._counts, strict=True)
-        bounds = [total / n + math.sqrt(4 * math.log(20) / n) for total, n in each]
+        bounds = [total / n + self._unit * math.sqrt(4 * math.log(20) / n) for total, n in each]
         return Decision(bounds.index(max(bounds)))
 
     def learn(self, feedback: Feedback) -> None:
