@@ -28,6 +28,8 @@ COLUMNS = {
     "p95_latency_s": ".3g",
     "task_success": ".3f",
     "hit_rate": ".1%",
+    "gain_at_best_single": "+.1%",
+    "cost_saved": ".1%",
 }
 RARE = (*FATES[3:], "rent_usd", "overshoot", "p95_latency_s")  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
