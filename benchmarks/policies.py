@@ -7,7 +7,7 @@ Times are of the processor. A run is all that a policy needs: fitting its estima
 tables that are written. The scenario is that of ``switchyard run``: fleet=instant, weighted budgets, eleven models,
 10,000 history rows, and answers that may be cut. Policies of tasks run on ``workload=agent_tasks`` with as many steps.
 
-Sizes are tried from n_queries / 256 on, each four times the last, while the next is expected to take less than
+Sizes are tried from at most 2,000 queries on, each four times the last, while the next is expected to take less than
 half a minute. What was timed on fewer than a million is taken to grow in proportion, which flatters policies whose
 decisions take longer the more there have been; ``growth`` says by how much, from a quarter of the queries to all.
 """
@@ -32,7 +32,7 @@ BASE = "greedy_perf"
 MILLION = 1_000_000
 MOST = 3.0  # times greedy's run
 MOST_S = 30.0  # of the longest run that is begun
-STEP, STEPS_UP = 4, 4  # from one size to the next, and how often
+LEAST, STEP = 2000, 4  # queries to begin with, at most, and from one size to the next
 GROWS = 1.5  # a decision that takes so many times as long when there are four times as many queries
 
 
@@ -149,7 +149,9 @@ class Row:
 def measured(bench: Bench, name: str, n_queries: int, rounds: int) -> Row:
     """Find the largest size that a policy can do in time, and let it alternate with greedy there."""
     of_tasks = name in OF_TASKS
-    sizes = [max(n_queries // STEP**k, 1) for k in range(STEPS_UP, -1, -1)]
+    sizes = [n_queries]
+    while sizes[0] > LEAST:
+        sizes.insert(0, sizes[0] // STEP)
     before = bench.timed(name, of_tasks, sizes[0])
     growth, largest = 1.0, sizes[0]
     for size in sizes[1:]:
@@ -181,8 +183,10 @@ def main(n_queries: int, rounds: int, names: list[str]) -> None:
     rows.sort(key=lambda row: row.ratio)
     near = [f"{row.name} {row.ratio:.2f}" for row in rows if row.ratio <= MOST]
     far = [f"{row.name} {row.ratio:,.1f} ({row.times.decision_us:,.0f} us)" for row in rows if row.ratio > MOST]
+    slow = [f"{row.name} ({row.times.decision_us:,.0f} us)" for row in rows if row.ratio <= MOST < row.rule_ratio]
     grow = [f"{row.name} ({row.growth:.1f})" for row in rows if row.growth > GROWS]
     print(f"\nwithin {MOST:g} times of {BASE}'s run of a million queries: {', '.join(near) or 'none'}")
+    print(f"of these, not where decisions alone count and no predictions: {', '.join(slow) or 'none'}")
     print(f"not within, with the time of a decision: {', '.join(far) or 'none'}")
     print(f"a decision takes longer where there are {STEP} times as many queries: {', '.join(grow) or 'none'}")
 
