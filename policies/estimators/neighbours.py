@@ -100,7 +100,7 @@ class HnswNeighbours:
 
 
 class Neighbours:
-    """A fitted index, of all rows or a graph, and the outcomes of its rows; ``k_cost`` is ``k`` for cost, if another."""
+    """A fitted index, of all rows or a graph, and the outcomes of its rows; ``k_cost`` is the k of cost, if another."""
 
     def __init__(
         self, index: Any, history: History, k: int, weights: str, is_graph: bool = False, k_cost: int | None = None
