@@ -27,8 +27,9 @@ same queries. The first table follows the axes of a survey (arXiv 2603.04445): w
 each has a section: how it decides, the paper's claim, what ours was matched with, what we measured and which test
 holds it, what differs and why.
 
-`switchyard compare policy=[NAME,NAME]` runs some. This page is made of the files in `docs/systems/` by
-`python docs/systems/page.py`, and a test holds that it is up to date.
+`switchyard compare policy=[NAME,NAME]` runs some. [What a decision costs](evidence/policies.md) says how long each
+takes, and which stay within three times of a greedy rule in a run of a million queries. This page is made of the files
+in `docs/systems/` by `python docs/systems/page.py`, and a test holds that it is up to date.
 """
 
 
