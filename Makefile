@@ -42,7 +42,7 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.cache
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.million
-	$(BIN)/python -m benchmarks.azure_day
+	$(BIN)/python -m benchmarks.policies 100000
 	$(BIN)/python -m benchmarks.port_price
 	$(BIN)/python -m benchmarks.optimum
 	$(BIN)/python -m benchmarks.sweep

@@ -165,4 +165,4 @@ class Entropic(MirrorDescent):
         with np.errstate(over="ignore"):  # a budget of next to nothing: inf is a price of HIGHEST
             shares = np.divide(charged, self._share, out=np.zeros_like(charged), where=self._share > 0)
             factor = np.exp(self._rate * (shares - 1.0))
-            return np.clip(prices * factor, LOWEST, HIGHEST)
+            return np.minimum(np.maximum(prices * factor, LOWEST), HIGHEST)

@@ -42,19 +42,29 @@ def whole(vectors: EmbeddingArray) -> EmbeddingArray:
     return numbers
 
 
-def product(rows: FloatArray, columns: FloatArray) -> FloatArray:
-    """Return rows (n, dim) times columns (dim, m), each entry a function of its row and its column alone.
+class Columns:
+    """Columns (dim, m) that many rows are multiplied with, split once.
 
-    Both are split into what ``rounded`` keeps and a remainder that is rounded likewise; the product of the remainders,
-    2^-50 of the lengths, is left out.
+    Both rows and columns are split into what ``rounded`` keeps and a remainder that is rounded likewise; the product of
+    the remainders, 2^-50 of the lengths, is left out.
     """
-    high, low = split(columns.T)
-    result = np.empty((len(rows), columns.shape[1]))
-    for start in range(0, len(rows), ROWS):
-        part = slice(start, start + ROWS)
-        main, rest = split(rows[part])
-        result[part] = main @ high.T + (main @ low.T + rest @ high.T)
-    return result
+
+    def __init__(self, columns: FloatArray) -> None:
+        self._high, self._low = split(columns.T)
+
+    def times(self, rows: FloatArray) -> FloatArray:
+        """Return rows (n, dim) times the columns (n, m), each entry a function of its row and its column alone."""
+        result = np.empty((len(rows), len(self._high)))
+        for start in range(0, len(rows), ROWS):
+            part = slice(start, start + ROWS)
+            main, rest = split(rows[part])
+            result[part] = main @ self._high.T + (main @ self._low.T + rest @ self._high.T)
+        return result
+
+
+def product(rows: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return rows (n, dim) times columns (dim, m), as ``Columns`` does."""
+    return Columns(columns).times(rows)
 
 
 def split(rows: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -49,10 +49,7 @@ class ExactNeighbours:
         return by_known(self._fit, history)
 
     def _fit(self, history: History) -> Predictor:
-        vectors = unit(history.features.embeddings)
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(vectors)
-        return Neighbours(index, history, min(self.k, len(vectors)), self.weights)
+        return of_all_rows(history, self.k, self.weights)
 
 
 @dataclass(frozen=True)
@@ -103,13 +100,16 @@ class HnswNeighbours:
 
 
 class Neighbours:
-    """A fitted index, of all rows or a graph of whole vectors, and the outcomes of its rows."""
+    """A fitted index, of all rows or a graph, and the outcomes of its rows; ``k_cost`` is the k of cost, if another."""
 
-    def __init__(self, index: Any, history: History, k: int, weights: str, is_graph: bool = False) -> None:
+    def __init__(
+        self, index: Any, history: History, k: int, weights: str, is_graph: bool = False, k_cost: int | None = None
+    ) -> None:
         self._index = index
         self._history = history
         self._vectors = rounded(unit(history.features.embeddings))
-        self._k = k
+        self._k_quality, self._k_cost = k, k if k_cost is None else k_cost
+        self._k = max(self._k_quality, self._k_cost)
         self._weights = weights
         self._is_graph = is_graph
 
@@ -120,8 +120,7 @@ class Neighbours:
         for start in range(0, n, CHUNK):
             chunk = slice(start, start + CHUNK)
             similarity, neighbours = self._search(unit(features.embeddings[chunk]), self._k)
-            quality[chunk] = self._mean(self._history.quality, neighbours, similarity)
-            cost[chunk] = self._mean(self._history.cost, neighbours, similarity)
+            quality[chunk], cost[chunk] = self._means(neighbours, similarity)
         return Estimates(quality, cost)
 
     def held_out(self) -> Estimates:
@@ -135,10 +134,7 @@ class Neighbours:
         others[others.all(axis=1), -1] = False  # behind k + 1 equals: leave out any one
         shape = (len(vectors), k)
         similarity, neighbours = similarity[others].reshape(shape), neighbours[others].reshape(shape)
-        return Estimates(
-            self._mean(self._history.quality, neighbours, similarity),
-            self._mean(self._history.cost, neighbours, similarity),
-        )
+        return self._means(neighbours, similarity)
 
     def _search(self, vectors: EmbeddingArray, k: int) -> tuple[FloatArray, IntArray]:
         """Return similarities and row numbers (n, k), nearest first and ties by row number.
@@ -167,6 +163,14 @@ class Neighbours:
             similarity[doubtful], found[doubtful] = nearest(queries[doubtful], self._vectors, k)
         return similarity, found
 
+    def _means(self, neighbours: IntArray, similarity: FloatArray) -> Estimates:
+        """Return the mean quality and cost of rows (n, k), nearest first, of each over as many as it has."""
+        of_quality, of_cost = slice(self._k_quality), slice(self._k_cost)
+        return Estimates(
+            self._mean(self._history.quality, neighbours[:, of_quality], similarity[:, of_quality]),
+            self._mean(self._history.cost, neighbours[:, of_cost], similarity[:, of_cost]),
+        )
+
     def _mean(self, outcome: FloatArray, neighbours: IntArray, similarity: FloatArray) -> FloatArray:
         """Return weighted means (n, n_deployments), added neighbour by neighbour: one order, whatever the shape."""
         weight = np.ones_like(similarity) if self._weights == "uniform" else 1 / np.maximum(1 - similarity, 1e-6)
@@ -175,6 +179,14 @@ class Neighbours:
             total += outcome[row] * share
             weights += share
         return total / weights
+
+
+def of_all_rows(history: History, k: int, weights: str, k_cost: int | None = None) -> Neighbours:
+    """Return the neighbours among all rows of a history, or all of them where it has fewer than k."""
+    vectors = unit(history.features.embeddings)
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return Neighbours(index, history, min(k, len(vectors)), weights, k_cost=k_cost)
 
 
 def nearest(queries: FloatArray, vectors: FloatArray, k: int) -> tuple[FloatArray, IntArray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.bandits.ridge import inverse
-from policies.estimators.exact import product
+from policies.estimators.exact import Columns, product
 from policies.estimators.partial import by_known
 from sim.errors import check_number
 from sim.interface import Estimates, Features, FloatArray, History, Predictor
@@ -59,16 +59,17 @@ class Fitted:
     """Weights of quality (dim + 1, n_deployments) and cost (dim + 2, n_deployments), intercepts in the last row."""
 
     def __init__(self, quality: FloatArray, cost: FloatArray, least_cost: FloatArray) -> None:
-        self._quality = quality
-        self._cost = cost
+        self._weights = Columns(np.hstack([quality[:-1], cost[:-2]]))  # of the embedding, for both at once
+        self._of_quality, self._of_cost, self._of_length = quality[-1], cost[-1], cost[-2]
         self._least_cost = least_cost
 
     def predict(self, features: Features) -> Estimates:
         """Apply the weights."""
         embeddings, lengths = inputs_of(features)
-        quality = product(embeddings, self._quality[:-1]) + self._quality[-1]
-        cost = product(embeddings, self._cost[:-2]) + lengths * self._cost[-2] + self._cost[-1]
-        return Estimates(np.clip(quality, 0.0, 1.0), np.maximum(cost, self._least_cost))
+        weighted, n_deployments = self._weights.times(embeddings), len(self._least_cost)
+        quality = weighted[:, :n_deployments] + self._of_quality
+        cost = weighted[:, n_deployments:] + lengths * self._of_length + self._of_cost
+        return Estimates(np.minimum(np.maximum(quality, 0.0), 1.0), np.maximum(cost, self._least_cost))
 
 
 def inputs_of(features: Features) -> tuple[FloatArray, FloatArray]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.estimators.exact import rounded
-from policies.estimators.neighbours import ExactNeighbours, check, nearest, unit
+from policies.estimators.neighbours import check, nearest, of_all_rows, unit
 from policies.estimators.partial import by_known
-from policies.parts.held_out import HeldOut
 from sim.errors import check_number
-from sim.interface import Estimates, Features, FloatArray, History, Predictor
+from sim.interface import FloatArray, History, Predictor
 
 FOLDS = 5
 
@@ -49,26 +48,7 @@ class ValidatedNeighbours:
 
     def _fit(self, history: History) -> Predictor:
         k_quality, k_cost = validated(history, self.most)
-        of_quality = ExactNeighbours(k_quality).fit(history)
-        return Apart(of_quality, of_quality if k_cost == k_quality else ExactNeighbours(k_cost).fit(history))
-
-
-class Apart:
-    """Quality from one fitted estimator and cost from another."""
-
-    def __init__(self, of_quality: Predictor, of_cost: Predictor) -> None:
-        self._of_quality = of_quality
-        self._of_cost = of_cost
-
-    def predict(self, features: Features) -> Estimates:
-        """Take each from its own."""
-        return Estimates(self._of_quality.predict(features).quality, self._of_cost.predict(features).cost)
-
-    def held_out(self) -> Estimates:
-        """Return the estimates of each history row by fits without it; the numbers of neighbours stay."""
-        assert isinstance(self._of_quality, HeldOut)
-        assert isinstance(self._of_cost, HeldOut)
-        return Estimates(self._of_quality.held_out().quality, self._of_cost.held_out().cost)
+        return of_all_rows(history, k_quality, "uniform", k_cost)
 
 
 def validated(history: History, most: int) -> tuple[int, int]:

@@ -5,6 +5,8 @@ What is best done with a deployment that cannot pay depends on how a refused que
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from sim.interface import BoolArray, FloatArray, Query, State, affords
@@ -74,6 +76,8 @@ def used_share(budgets: FloatArray, state: State) -> FloatArray:
     0 without a limit, 1 for a budget of nothing. Where budgets renew themselves or are topped up, the share is still
     of what they were at the start of the run.
     """
-    limited = np.isfinite(budgets) & (budgets > 0)
-    left = np.clip(state.remaining, 0.0, budgets)  # a top-up may be far more than a tiny budget
-    return 1.0 - np.divide(left, budgets, out=np.where(budgets > 0, 1.0, 0.0), where=limited)
+    shares = [
+        min(max(left, 0.0), budget) / budget if 0 < budget < math.inf else float(budget > 0)  # a top-up may be large
+        for left, budget in zip(state.remaining.tolist(), budgets.tolist(), strict=True)
+    ]
+    return 1.0 - np.array(shares)

@@ -9,6 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from sim.interface import FloatArray
+
 LEAST_SD = 1e-3  # of a component, as a share of the sample's own, so that none collapses onto a point
 DIGITS = 9
 
@@ -20,9 +24,14 @@ class Component(NamedTuple):
     mean: float
     sd: float
 
+    def heights(self, values: FloatArray) -> FloatArray:
+        """Return the logarithms of share x density at some numbers (n,), but for a constant that all have."""
+        away = (values - self.mean) / self.sd
+        return math.log(self.share / self.sd) - away * away / 2
+
     def height(self, value: float) -> float:
-        """Return the logarithm of share x density, but for a constant that all have."""
-        return math.log(self.share / self.sd) - ((value - self.mean) / self.sd) ** 2 / 2
+        """Return the same of one number."""
+        return float(self.heights(np.array([value]))[0])
 
 
 def two_components(values: Sequence[float], iterations: int = 50) -> tuple[Component, Component] | None:
@@ -34,36 +43,36 @@ def two_components(values: Sequence[float], iterations: int = 50) -> tuple[Compo
     >>> round(low.mean, 3), round(high.mean, 3), round(low.share, 3)
     (0.1, 5.0, 0.375)
     """
-    ordered = sorted(values)
+    ordered = np.sort(np.array(values, dtype=np.float64))
     n = len(ordered)
     if n < 4:
         return None
-    least_sd = LEAST_SD * moments(ordered, [1.0] * n, n).sd
+    least_sd = LEAST_SD * moments(ordered, np.ones(n)).sd
     if least_sd == 0:
         return None
-    half = n // 2
-    weights = [1.0] * half + [0.0] * (n - half)
-    low, high = both(ordered, weights, least_sd)
+    low, high = both(ordered, np.where(np.arange(n) < n // 2, 1.0, 0.0), least_sd)
     for _ in range(iterations):
-        weights = [1 / (1 + math.exp(min(high.height(one) - low.height(one), 700.0))) for one in ordered]
-        if not 1.0 <= math.fsum(weights) <= n - 1.0:
+        odds = np.minimum(high.heights(ordered) - low.heights(ordered), 700.0).tolist()
+        weights = np.array([1 / (1 + math.exp(one)) for one in odds])  # NumPy's exp depends on the processor
+        if not 1.0 <= math.fsum(weights.tolist()) <= n - 1.0:
             return None
         low, high = both(ordered, weights, least_sd)
     return (low, high) if low.mean < high.mean else (high, low)
 
 
-def both(values: Sequence[float], weights: Sequence[float], least_sd: float) -> tuple[Component, Component]:
-    """Return the component of the numbers by these weights, and that by what they leave."""
-    first, second = (moments(values, of_one, len(values)) for of_one in (weights, [1.0 - weight for weight in weights]))
+def both(values: FloatArray, weights: FloatArray, least_sd: float) -> tuple[Component, Component]:
+    """Return the component of the numbers (n,) by these weights (n,), and that by what they leave of 1."""
+    first, second = (moments(values, of_one) for of_one in (weights, 1.0 - weights))
     return (first._replace(sd=max(first.sd, least_sd)), second._replace(sd=max(second.sd, least_sd)))
 
 
-def moments(values: Sequence[float], weights: Sequence[float], n: int) -> Component:
-    """Return share, mean and standard deviation by weights."""
-    total = math.fsum(weights)
-    mean = math.fsum(weight * value for weight, value in zip(weights, values, strict=True)) / total
-    squares = math.fsum(weight * (value - mean) ** 2 for weight, value in zip(weights, values, strict=True))
-    return Component(total / n, mean, math.sqrt(squares / total))
+def moments(values: FloatArray, weights: FloatArray) -> Component:
+    """Return share, mean and standard deviation of numbers (n,) by weights (n,)."""
+    total = math.fsum(weights.tolist())
+    mean = math.fsum((weights * values).tolist()) / total
+    away = values - mean
+    squares = math.fsum((weights * (away * away)).tolist())
+    return Component(total / len(values), mean, math.sqrt(squares / total))
 
 
 def cut_between(values: Sequence[float]) -> float:
