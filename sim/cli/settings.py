@@ -46,6 +46,7 @@ class Settings:
     reference: str | None
     targets: Sequence[str] | str
     confidence: float
+    beyond: bool
     moments: int
     axes: Mapping[str, Any]
     knobs: Mapping[str, Mapping[str, Sequence[float]]]

@@ -13,12 +13,13 @@ from rich.table import Table
 
 from sim.show.drawings.plan import frontier
 from sim.show.page import Check, Report, Shown
-from sim.show.words import listed, scenario, searched
+from sim.show.words import listed, number, scenario, searched
 from sim.study.metrics import IN_EVERY_SUMMARY
 from sim.study.plan.targets import FAILS, MEETS, TIE, Target, read_targets
 
 MARKS = {MEETS: "", TIE: " ?", FAILS: " x"}
 MOST_ROWS = 20
+HOURS_A_MONTH = 730
 TOTAL = "total_cost_per_1000_arrivals_usd"
 
 
@@ -70,6 +71,9 @@ def interval(row: Mapping[Any, Any], target: Target) -> str:
 def reasons(plan: Mapping[str, Any]) -> list[str]:
     """Return what stands behind the answer, a line each: proof, binding target, shadow price, next best, warnings."""
     lines = [plan["proven"]] if plan["proven"] else []
+    beyond = plan.get("beyond")
+    if beyond:
+        lines += [*costs(plan["answer"], beyond), *beyond["sentences"]]
     if plan["binding"]:
         word = "fails" if plan["below"]["verdict"] == FAILS else "does not show to meet"
         lines.append(f"binding: {', '.join(plan['binding'])}, which {plan['below']['candidate']} {word}")
@@ -91,6 +95,18 @@ def reasons(plan: Mapping[str, Any]) -> list[str]:
             cost = f"{following['rent_per_hour_usd']:.4g} USD an hour of rent, {cost}"
         lines.append(f"next best that was tried: {following['candidate']}, {cost}")
     return [*lines, *(f"! {warning}" for warning in plan["warnings"])]
+
+
+def costs(answer: Mapping[str, Any], beyond: Mapping[str, Any]) -> list[str]:
+    """Return what the answer costs by the query, the hour and the month, in a sentence; nothing where it is free."""
+    per_1000, per_hour = answer[TOTAL], beyond["queries_per_hour"]
+    if not per_1000 or per_hour is None:
+        return []
+    hourly = per_1000 * per_hour / 1000
+    return [
+        f"it costs {number(per_1000)} USD per 1,000 queries, {number(hourly)} USD an hour and "
+        f"{number(hourly * HOURS_A_MONTH)} USD a month of {HOURS_A_MONTH} hours, at {number(per_hour)} queries an hour"
+    ]
 
 
 def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:

@@ -18,6 +18,7 @@ from sim.show.plan import candidate_table, reasons
 from sim.show.tables import worst_order
 from sim.study.metrics import IN_EVERY_SUMMARY, Metric
 from sim.study.plan import planner
+from sim.study.plan.beyond import runs_beyond
 from sim.study.plan.candidates import Judge
 from sim.study.plan.targets import Target, read_targets
 from sim.study.ratio.worst_order import write_search
@@ -32,11 +33,13 @@ class Question:
     metrics: Mapping[str, Metric]
     effort: Effort
     search: planner.Search
+    beyond: bool
 
     @property
     def runs_at_most(self) -> int:
         """A bound on the number of replications in all."""
-        return self.search.runs_at_most(self.effort.looks)
+        further = runs_beyond(self.effort.looks[0]) if self.beyond else 0
+        return self.search.runs_at_most(self.effort.looks) + further
 
 
 def plan(verb: str, config: DictConfig) -> int:
@@ -73,6 +76,7 @@ def question(config: DictConfig) -> Question:
         {str(key): build_metric(str(key), spec) for key, spec in specs.items() if key in wanted},
         Effort(config.min_replications, config.max_replications, config.confidence),
         build(config.search, "search"),
+        config.beyond,
     )
 
 
@@ -101,4 +105,4 @@ def answer(
         warm_up=config.warm_up,
         done=done or (lambda words: None),
     )
-    return planner.plan(scenario, asked.search, judge)
+    return planner.plan(scenario, asked.search, judge, asked.beyond)

@@ -161,6 +161,11 @@ class Judge:
                 break
         return judged
 
+    def look(self, candidate: Candidate) -> Judged:
+        """Run a candidate that is no answer, as often as every candidate is run at first; it is not among ``tried``."""
+        self._simulate(candidate, self.effort.looks[0])
+        return self._measured(candidate)
+
     def best(self, judged: Judged) -> None:
         """Note the best candidate so far, for the words that go to ``done``."""
         self._best = judged.label
@@ -184,10 +189,13 @@ class Judge:
                 self._done(f"{candidate.label}, replication {replication}; best so far: {self._best}")
 
     def _judged(self, candidate: Candidate) -> Judged:
+        judged = self._measured(candidate)
+        self.tried[candidate.label] = judged
+        return judged
+
+    def _measured(self, candidate: Candidate) -> Judged:
         table: FloatArray = np.array(self._values[candidate.label])  # (replications, columns)
         measured = tuple(
             measure(target, table[:, k], self.effort.confidence_of_each) for k, target in enumerate(self.targets)
         )
-        judged = Judged(candidate, measured, table)
-        self.tried[candidate.label] = judged
-        return judged
+        return Judged(candidate, measured, table)

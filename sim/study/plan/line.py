@@ -41,6 +41,11 @@ class Line(ABC):
     def unit(self) -> str:
         """Of a candidate's number, in words."""
 
+    @property
+    def grows(self) -> bool:
+        """Whether the answer may carry more traffic than it was asked to."""
+        return True
+
     @abstractmethod
     def candidates(self, scenario: Scenario, seed: int) -> list[Candidate]:
         """Return the candidates, the most generous last."""
@@ -150,6 +155,11 @@ class Rate(Line):
     def goal(self) -> str:
         """What is looked for, in words."""
         return f"largest {self.parameter}"
+
+    @property
+    def grows(self) -> bool:
+        """It carries the most already."""
+        return False
 
     @property
     def n_candidates(self) -> int:

@@ -75,6 +75,11 @@ class Mix:
         """Of a candidate's number, in words."""
         return "USD an hour of rent"
 
+    @property
+    def grows(self) -> bool:
+        """Whether the answer may carry more traffic than it was asked to."""
+        return True
+
     def runs_at_most(self, looks: Sequence[int]) -> int:
         """Return a bound on the number of replications."""
         return self.max_candidates * looks[-1]

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from sim.scenario import Scenario
+from sim.study.plan.beyond import Beyond, look_beyond, plain
 from sim.study.plan.candidates import Judge, Judged
 from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target
+from sim.study.plan.wording import measured_words, missed_words
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Search(Protocol):
         """Of a candidate's number, in words."""
         ...
 
+    @property
+    def grows(self) -> bool:
+        """Whether the answer may carry more traffic than it was asked to; not where that is what is looked for."""
+        ...
+
     def runs_at_most(self, looks: Sequence[int]) -> int:
         """Return a bound on the number of replications in all."""
         ...
@@ -76,6 +83,7 @@ class Plan:
     found: Found
     candidates: pd.DataFrame
     confidence: float
+    beyond: Beyond | None = None
 
     @property
     def sentence(self) -> str:
@@ -83,13 +91,24 @@ class Plan:
         answer, closest = self.found.answer, self.found.closest
         if answer is not None:
             open_from = self.found.open_from
-            between = f" (from {open_from} on nothing was shown to fail)" if open_from else ""
-            measured = ", ".join(f"{figures(one)} for {one.target}" for one in answer.measured)
-            rent = f" for {answer.rent_per_hour_usd:.4g} USD an hour of rent" if answer.rent_per_hour_usd > 0 else ""
-            return f"{self.goal}: {answer.label}{rent}{between}, with {measured} ({self.confidence:.0%} intervals)"
+            between = f"; from {open_from} on nothing was shown to fail" if open_from else ""
+            rent = f", {answer.rent_per_hour_usd:.4g} USD an hour" if answer.rent_per_hour_usd > 0 else ""
+            figures = ", ".join(map(measured_words, answer.measured))
+            return f"{answer.label}: {figures}{rent}{self._with_less()}{between} ({self.confidence:.0%} intervals)"
         assert closest is not None
         missed = "; ".join(why(one) for one in closest.missed()) or f"the targets are met, but {self.found.proven}"
         return f"{self.goal}: no candidate was shown to meet every target; at {closest.label} {missed}"
+
+    def _with_less(self) -> str:
+        """Return what becomes of the targets one step below the answer, to follow a sentence."""
+        below = self.found.below
+        if below is None or not self.binding:
+            return ""
+        if self.beyond is not None and self.beyond.load >= 1:
+            return (
+                f"; with {below.label} the queue never drains, as {self.beyond.load:.3g} times what they serve arrives"
+            )
+        return f"; with {below.label} {missed_words(self.binding[0])}"
 
     @property
     def binding(self) -> tuple[Measured, ...]:
@@ -139,12 +158,13 @@ class Plan:
             "closest": None if found.closest is None else row(found.closest),
             "proven": found.proven,
             "warnings": list(found.warnings),
+            "beyond": None if self.beyond is None else self.beyond.as_dict(),
             "confidence": self.confidence,
         }
 
 
-def plan(scenario: Scenario, search: Search, judge: Judge) -> Plan:
-    """Carry out a search.
+def plan(scenario: Scenario, search: Search, judge: Judge, beyond: bool = False) -> Plan:
+    """Carry out a search, and look beyond its answer if that is asked for.
 
     Raises
     ------
@@ -161,6 +181,7 @@ def plan(scenario: Scenario, search: Search, judge: Judge) -> Plan:
         found,
         table.sort_values(["value", "candidate"], ignore_index=True),
         judge.effort.confidence,
+        look_beyond(found.answer, found.below, judge, search.grows) if beyond and found.answer is not None else None,
     )
 
 
@@ -194,11 +215,6 @@ def flat(judged: Judged, answer: Judged | None) -> dict[str, Any]:
         text = str(one.target)
         whole |= {text: one.verdict, f"{text} mean": one.mean, f"{text} low": one.low, f"{text} high": one.high}
     return whole
-
-
-def plain(value: float) -> float | str | None:
-    """Return a number as JSON can have it: None for NaN, a word for an infinite one."""
-    return None if math.isnan(value) else value if math.isfinite(value) else str(value)
 
 
 def figures(measured: Measured) -> str:

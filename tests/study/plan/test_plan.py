@@ -389,7 +389,7 @@ def test_one_command_from_question_to_answer(tmp_path: Path, capsys: pytest.Capt
     assert main(words) == 0
     printed = capsys.readouterr()
     assert printed.err == ""  # no bar where nobody watches
-    assert "fewest replicas: " in printed.out
+    assert " of each: p95 first token " in printed.out
     whole = json.loads((out / "plan.json").read_text())
     assert whole["sentence"] in printed.out
     candidates = pd.read_csv(out / "candidates.csv")
