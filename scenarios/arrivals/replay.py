@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from scenarios.arrivals.rates import LEAST, MOST
 from scenarios.readers.cells import numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import located
+from scenarios.readers.traces.reading import foreign
 from sim.errors import check_number, unknown
 from sim.interface import FloatArray
 
@@ -22,17 +24,20 @@ COLUMN = "arrival_s"
 
 @dataclass(frozen=True)
 class Replay:
-    """The times in the column ``arrival_s`` of a CSV or Parquet file, in seconds from 0 on.
+    """The times in the column ``arrival_s`` of a CSV or Parquet file, in seconds from 0 on, or of a foreign trace.
 
     Parameters
     ----------
     path : str
-        A CSV, JSON-lines or Parquet file.
+        A CSV, JSON-lines or Parquet file, or a file in one of the formats of ``scenarios.readers.traces``.
     rate_scale : float
         Positive; every gap, also the one from 0 to the first query, is divided by it.
     loop : bool
         Whether the trace begins again after its end, as often as needed: its first query then follows its last one
         after one mean gap, (last - first) / (rows - 1), so every round of n rows takes n mean gaps and the rate stays.
+    columns : mapping of str to str or None
+        Our columns, each with its name in the file, as in {arrival_s: t}. A file with any is read by the rules of
+        ``scenarios.readers.traces.recorded``.
 
     Raises
     ------
@@ -47,12 +52,13 @@ class Replay:
     path: str
     rate_scale: float = 1.0
     loop: bool = False
+    columns: Mapping[str, str] | None = None
     recorded_s: FloatArray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Read the file and check the times, once."""
         check_number("rate_scale", self.rate_scale, least=LEAST, most=MOST)
-        recorded_s = read_times_s(self.path)
+        recorded_s = read_times_s(self.path, self.columns)
         if self.loop and recorded_s[-1] == recorded_s[0]:
             raise ValueError(f"{self.path} spans no time; to be looped it needs two different times")
         recorded_s.setflags(write=False)
@@ -79,8 +85,16 @@ class Replay:
         return looped_s
 
 
-def read_times_s(path: str) -> FloatArray:
+def read_times_s(path: str, columns: Mapping[str, str] | None = None) -> FloatArray:
     """Return the times (n_rows,) in a file; raise ValueError for the first that cannot be right."""
+    trace = foreign(path, columns)
+    if trace is not None:
+        if not trace.has_times:
+            raise ValueError(
+                f"{path} has lengths and no arrival times, so it cannot be replayed; take its lengths at other times: "
+                f"workload=trace workload.path={path} arrivals=poisson"
+            )
+        return np.array(trace.frame[COLUMN])
     frame = read(located(path))
     if COLUMN not in frame.columns:
         raise ValueError(f"{path}: " + unknown("column", COLUMN, [str(column) for column in frame.columns]))

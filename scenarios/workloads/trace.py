@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from scenarios.readers.cells import whole_numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import located
+from scenarios.readers.traces.reading import foreign
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
 from sim.errors import unknown
 from sim.interface import IntArray
@@ -53,6 +54,7 @@ def trace(
     loop: bool = False,
     dim: int = 64,
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
 ) -> Workload:
     """Give the requests of a trace, in the file's order, made-up questions that models answer.
 
@@ -68,7 +70,8 @@ def trace(
     Parameters
     ----------
     path : str
-        A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``.
+        A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``, or a file in one of
+        the formats of ``scenarios.readers.traces``, whose rules then say which rows count.
     models : sequence of PricedModel or None
         None for RouterBench's eleven.
     n_queries : int or None
@@ -81,6 +84,9 @@ def trace(
         Whether the trace begins again after its last row, as often as needed.
     seed : int
         Of all that is made up; token counts of the test rows do not depend on it.
+    columns : mapping of str to str or None
+        Our columns, each with its name in the file, as in {arrival_s: t, input_tokens: p, output_tokens: c}. A file
+        with any is read by the rules of ``scenarios.readers.traces.recorded``.
 
     Raises
     ------
@@ -90,7 +96,7 @@ def trace(
     OSError
         If there is no such file.
     """
-    tokens = read_tokens(path)
+    tokens = read_tokens(path, columns)
     n_rows = len(tokens[0])
     n_queries = n_rows if n_queries is None else n_queries
     check_sizes({"n_queries": n_queries, "n_history": n_history, "dim": dim})
@@ -138,8 +144,11 @@ def draw(
     )
 
 
-def read_tokens(path: str) -> tuple[IntArray, IntArray]:
+def read_tokens(path: str, columns: Mapping[str, str] | None = None) -> tuple[IntArray, IntArray]:
     """Return input and output tokens, each (n_rows,), of a trace."""
+    trace = foreign(path, columns)
+    if trace is not None:
+        return trace.frame[INPUT].to_numpy(np.int64), trace.frame[OUTPUT].to_numpy(np.int64)
     frame = read(located(path))
     for column in (INPUT, OUTPUT):
         if column not in frame.columns:
