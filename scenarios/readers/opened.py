@@ -199,4 +199,3 @@ def header(path: Path) -> list[str]:
 def one_line(error: BaseException) -> str:
     """Return the first line of an error."""
     return (str(error).splitlines() or [type(error).__name__])[0]
-

@@ -13,6 +13,7 @@ import numpy as np
 from scenarios.readers.cells import whole_numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import located
+from scenarios.readers.prices.reading import prices_of
 from scenarios.readers.traces.reading import foreign
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
 from sim.errors import unknown
@@ -55,6 +56,8 @@ def trace(
     dim: int = 64,
     seed: int = 0,
     columns: Mapping[str, str] | None = None,
+    prices: str | None = None,
+    price_as: Mapping[str, str] | None = None,
 ) -> Workload:
     """Give the requests of a trace, in the file's order, made-up questions that models answer.
 
@@ -87,6 +90,10 @@ def trace(
     columns : mapping of str to str or None
         Our columns, each with its name in the file, as in {arrival_s: t, input_tokens: p, output_tokens: c}. A file
         with any is read by the rules of ``scenarios.readers.traces.recorded``.
+    prices : str or None
+        A price list, whose prices the models take by their names (``scenarios.readers.prices``); None leaves them.
+    price_as : mapping of str to str or None
+        Names of models in the price list, where they are other ones.
 
     Raises
     ------
@@ -110,11 +117,16 @@ def trace(
             PricedModel(model.name, model.quality, model.input_usd_per_million, model.output_usd_per_million)
             for model in ROUTERBENCH
         ]
+    files = [located(path)]
+    if prices is not None:
+        listed = prices_of([model.name for model in models], prices, price_as)
+        models = [PricedModel(model.name, model.quality, *listed[model.name]) for model in models]
+        files.append(located(prices))
     rng = np.random.default_rng(seed)
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
     test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
-    return Workload(tuple(model.name for model in models), history, test, files=(located(path),))
+    return Workload(tuple(model.name for model in models), history, test, files=tuple(files))
 
 
 def draw(

@@ -81,9 +81,7 @@ def number(value: object, name: str, row: int, opened: Opened) -> float:
     return float(value)
 
 
-def each(
-    opened: Opened, records: Sequence[Any], make: Callable[[Any], Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def each(opened: Opened, records: Sequence[Any], make: Callable[[Any], Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return what is made of each record; raise ValueError, by its number, for one that is not as it should be."""
     made = []
     for row, record in enumerate(records):

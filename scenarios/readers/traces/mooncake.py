@@ -38,7 +38,9 @@ def read(opened: Opened) -> Recorded:
     frame = opened.frame
     for name in (TIME, LENGTH, ANSWER):
         if name not in frame:
-            raise ValueError(f"the requests have no {name!r}, so they are no trace: arrivals and both lengths are needed{of(frame)}")
+            raise ValueError(
+                f"the requests have no {name!r}, so they are no trace: arrivals and both lengths are needed{of(frame)}"
+            )
     arrival_s, begins = seconds(frame, TIME, PER_SECOND)
     columns = {ARRIVAL: arrival_s, INPUT: numbers_or_nan(frame, LENGTH), OUTPUT: numbers_or_nan(frame, ANSWER)}
     recorded = pd.DataFrame(columns)

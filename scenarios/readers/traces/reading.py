@@ -25,7 +25,7 @@ from scenarios.readers.traces.mooncake import MOONCAKE
 from scenarios.readers.traces.recorded import Recorded, Trace, by_rules
 from scenarios.readers.traces.servegen import SERVEGEN
 from scenarios.readers.traces.vllm import VLLM
-from sim.errors import note
+from sim.errors import UnreadableError, note
 
 FORMATS: tuple[Format[Recorded], ...] = (
     *(AZURE, BURSTGPT, MOONCAKE, SERVEGEN),
@@ -84,7 +84,7 @@ def read(
 
     Raises
     ------
-    ValueError
+    UnreadableError
         If the file is of no known format and lacks our columns, is not as its format has it, or no request is left.
     OSError
         If there is no such file.
@@ -101,13 +101,16 @@ def read_once(
     file: Path, changed: int, columns: tuple[tuple[str, str], ...], name: str | None, duplicates: str
 ) -> Source:
     """Return the trace in a file as it was changed last: times and lengths are asked for one after the other."""
-    opened = Opened(file)
-    named = None if name == OWN else recognised(opened, FORMATS, name)
-    if columns or named is None:
-        if not columns and name is None and not set(own.NEEDED) <= set(opened.columns):
-            raise ValueError(unrecognised(opened))
-        return Source(by_rules(own.read(opened, dict(columns)), duplicates), OWN, "a table of requests")
-    return Source(by_rules(named.read(opened), duplicates), named.name, named.what)
+    try:
+        opened = Opened(file)
+        named = None if name == OWN else recognised(opened, FORMATS, name)
+        if columns or named is None:
+            if not columns and name is None and not set(own.NEEDED) <= set(opened.columns):
+                raise ValueError(unrecognised(opened))
+            return Source(by_rules(own.read(opened, dict(columns)), duplicates), OWN, "a table of requests")
+        return Source(by_rules(named.read(opened), duplicates), named.name, named.what)
+    except ValueError as error:
+        raise UnreadableError(str(error)) from error
 
 
 def unrecognised(opened: Opened) -> str:
