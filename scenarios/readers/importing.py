@@ -1,4 +1,4 @@
-"""Imports a foreign file: what it is, what was seen in it and dropped, and the same in our own form. It writes nothing."""
+"""Imports a foreign file: what it is, what was seen and dropped, and the same in our own form. It writes nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def imported(
     OSError
         If there is no such file.
     """
-    known = [traces.OWN, *(one.name for one in (*traces.FORMATS, *tables.FORMATS))]
+    known = [traces.OWN, *(one.name for one in traces.FORMATS), *(one.name for one in tables.FORMATS)]
     if format is not None and format not in known:
         raise ValueError(unknown("format", format, known))
     is_table = format in [one.name for one in tables.FORMATS]

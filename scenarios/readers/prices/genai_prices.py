@@ -1,9 +1,10 @@
 """Reads the data of genai-prices (pydantic): a JSON list of providers, each with its models.
 
-A model has an ``id``, a ``match`` (which names mean it) and ``prices``: ``input_mtok`` and ``output_mtok`` in USD per million
-tokens, each a number or a ``base`` with tiers for long inputs, of which the base is taken. Where ``prices`` is a list, each
-with a constraint, the one with the latest start date in the file counts; prices for hours of the day are left out. A name
-here is ``provider/id``. Verified: the types of genai-prices 0.2.3 and excerpts of its ``prices/data.json``.
+A model has an ``id``, a ``match`` (which names mean it) and ``prices``: ``input_mtok`` and ``output_mtok`` in USD per
+million tokens, each a number or a ``base`` with tiers for long inputs, of which the base is taken. Where ``prices`` is
+a list, each with a constraint, the one with the latest start date in the file counts; prices for hours of the day are
+left out. A name here is ``provider/id``. Verified: the types of genai-prices 0.2.3 and excerpts of its
+``prices/data.json``.
 """
 
 from __future__ import annotations
@@ -63,9 +64,8 @@ def price_of(prices: Any) -> Price | None:
     if not isinstance(prices, dict):
         return None
     usd = [one.get("base") if isinstance(one, dict) else one for one in (prices.get(INPUT), prices.get(OUTPUT))]
-    if any(one is None for one in usd):
-        return None
-    return float(usd[0]), float(usd[1])
+    asked, answered = usd
+    return None if asked is None or answered is None else (float(asked), float(answered))
 
 
 def fits(clause: Mapping[str, Any], name: str) -> bool:

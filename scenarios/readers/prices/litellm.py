@@ -1,8 +1,8 @@
 """Reads litellm's ``model_prices_and_context_window.json``: an object of models by name.
 
-Each has ``input_cost_per_token`` and ``output_cost_per_token`` in USD; entries without both (images, audio, embeddings) are
-left out, and so is ``sample_spec``. Prices of long inputs, batches and cached tokens are not read. Verified: the list in
-litellm 1.110.2.
+Each has ``input_cost_per_token`` and ``output_cost_per_token`` in USD; entries without both (images, audio,
+embeddings) are left out, and so is ``sample_spec``. Prices of long inputs, batches and cached tokens are not read.
+Verified: the list in litellm 1.110.2.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def read(path: str) -> PriceList:
         found = recognised(opened, FORMATS)
         if found is None:
             raise ValueError(
-                f"{path} is {opened.described()}, which is no price list; known are {'; '.join(one.what for one in FORMATS)}"
+                f"{path} is {opened.described()}, which is no price list; "
+                f"known are {'; '.join(one.what for one in FORMATS)}"
             )
         return found.read(opened)
     except ValueError as error:

@@ -1,8 +1,9 @@
 """Reads EmbedLLM's correctness data (arXiv 2410.02223): CSV, a row a question and model.
 
-``prompt_id``, ``prompt``, ``model_id`` (and perhaps ``model_name``), ``label`` (1 right, 0 wrong), perhaps ``category``. A
-question asked of a model more than once counts as right if it was once, as in the authors' own code. There are no tokens
-and no costs. Verified: the columns that the authors' code reads. Not verified: a file; the optional columns.
+``prompt_id``, ``prompt``, ``model_id`` (and perhaps ``model_name``), ``label`` (1 right, 0 wrong), perhaps
+``category``. A question asked of a model more than once counts as right if it was once, as in the authors' own code.
+There are no tokens and no costs. Verified: the columns that the authors' code reads. Not verified: a file; the
+optional columns.
 """
 
 from __future__ import annotations

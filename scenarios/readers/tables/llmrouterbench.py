@@ -1,8 +1,8 @@
 """Reads a folder of LLMRouterBench results: ``DATASET/SPLIT/MODEL/TIME.json``, at any depth below the folder.
 
-A file has ``records``, each with ``index``, ``origin_query``, ``score``, ``prompt_tokens``, ``completion_tokens`` and ``cost``
-in USD. Of several files of a model and data set the last by name, which is a time, counts. Verified: the layout and the
-format as ynulihao/LLMRouterBench documents them. Not verified: a file.
+A file has ``records``, each with ``index``, ``origin_query``, ``score``, ``prompt_tokens``, ``completion_tokens`` and
+``cost`` in USD. Of several files of a model and data set the last by name, which is a time, counts. Verified: the
+layout and the format as ynulihao/LLMRouterBench documents them. Not verified: a file.
 """
 
 from __future__ import annotations
@@ -44,14 +44,19 @@ def read(opened: Opened) -> Answers:
     rows: list[Mapping[str, Any]] = []
     for (dataset, split, model), path in newest.items():
         source = Opened(path)
-        for row, record in enumerate(each(source, records_of(source), dict)):
-            made = each(source, [record], lambda one: {KEY: f"{dataset}/{split}/{one['index']}"})[0]
+        for row, record in enumerate(each(source, records_of(source), indexed)):
+            made = {KEY: f"{dataset}/{split}/{record['index']}"}
             found = {ours: number(record.get(theirs), theirs, row, source) for ours, theirs in NUMBERS.items()}
             text = {"prompt": record.get("origin_query") or record.get("prompt") or "", "source": dataset}
             rows.append({**made, **found, **text, MODEL: model})
     frame = pd.DataFrame(rows)
     questions = frame.drop_duplicates(KEY).set_index(KEY)[["prompt", "source"]]
     return Answers(str(opened.path), frame.drop(columns=["prompt", "source"]), questions)
+
+
+def indexed(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record; raise KeyError if it has no index."""
+    return {**record, "index": record["index"]}
 
 
 def records_of(opened: Opened, must: bool = True) -> list[Any]:

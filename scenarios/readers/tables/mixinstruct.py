@@ -1,8 +1,8 @@
 """Reads MixInstruct (LLM-Blender, ACL 2023): JSON or JSON lines, a record an instruction with candidates of models.
 
-``id``, ``instruction``, ``input``, ``candidates``, each with ``model``, ``text`` and ``scores`` by metric, of which ``bertscore``
-is taken, as it is in [0, 1]. There are no tokens and no costs; tokens are estimated from the texts, four characters a
-token. Verified: the format as yuchenlin/LLM-Blender documents it. Not verified: a file.
+``id``, ``instruction``, ``input``, ``candidates``, each with ``model``, ``text`` and ``scores`` by metric, of which
+``bertscore`` is taken, as it is in [0, 1]. There are no tokens and no costs; tokens are estimated from the texts, four
+characters a token. Verified: the format as yuchenlin/LLM-Blender documents it. Not verified: a file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reads RouterArena's cached results: JSON lines, or a folder of them, a line a question and model.
 
-``global_index`` (``AIME_112``), ``question``, ``llm_selected``, ``token_usage`` with ``input_tokens`` and ``output_tokens``,
-``evaluation_result`` with ``score`` and ``inference_cost`` in USD, and ``success``. Verified: RouteWorks/RouterArena
-(4714a9a), lines of two models.
+``global_index`` (``AIME_112``), ``question``, ``llm_selected``, ``token_usage`` with ``input_tokens`` and
+``output_tokens``, ``evaluation_result`` with ``score`` and ``inference_cost`` in USD, and ``success``. Verified:
+RouteWorks/RouterArena (4714a9a), lines of two models.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def read(opened: Opened) -> Answers:
         for name in (SCORE, USD, INPUT, OUTPUT):
             number(row[name], name, number_, opened)
     frame = pd.DataFrame(rows)
-    frame = frame.astype({name: float for name in (SCORE, USD, INPUT, OUTPUT)})
+    frame = frame.astype(dict.fromkeys((SCORE, USD, INPUT, OUTPUT), float))
     questions = frame.drop_duplicates(KEY).set_index(KEY)[["prompt"]]
     questions["source"] = [str(key).rpartition("_")[0] or str(key) for key in questions.index]
     return Answers(str(opened.path), frame.drop(columns="prompt"), questions)

@@ -1,7 +1,8 @@
 """Reads SPROUT (CARROT, arXiv 2502.03261): Parquet with a row a question, and for each model an object of its answer.
 
-A model's column holds ``score``, ``num_input_tokens``, ``num_output_tokens`` (and the response); ``prompt`` and ``dataset``
-are of the question. There are no costs. Verified: these names, as CARROT's own code reads them. Not verified: a file.
+A model's column holds ``score``, ``num_input_tokens``, ``num_output_tokens`` (and the response); ``prompt`` and
+``dataset`` are of the question. There are no costs. Verified: these names, as CARROT's own code reads them. Not
+verified: a file.
 """
 
 from __future__ import annotations

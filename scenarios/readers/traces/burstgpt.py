@@ -1,9 +1,9 @@
 """Reads BurstGPT's CSV (arXiv 2401.17644): requests to ChatGPT and GPT-4 at a university over some months.
 
 The columns are ``Timestamp`` (seconds from the trace's first midnight), ``Model``, ``Request tokens``, ``Response
-tokens``, ``Total tokens`` and ``Log Type``; later files have ``Session ID`` and ``Elapsed time`` besides. A response of 0
-tokens is a failure, as the authors' files ``without_fails`` leave those out. Verified: these columns and first rows, as
-several public readers of HPMLL/BurstGPT quote them. Not verified: a whole file.
+tokens``, ``Total tokens`` and ``Log Type``; later files have ``Session ID`` and ``Elapsed time`` besides. A response
+of 0 tokens is a failure, as the authors' files ``without_fails`` leave those out. Verified: these columns and first
+rows, as several public readers of HPMLL/BurstGPT quote them. Not verified: a whole file.
 """
 
 from __future__ import annotations

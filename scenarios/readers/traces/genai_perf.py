@@ -1,11 +1,11 @@
 """Reads GenAI-Perf's ``profile_export.json``, the low-level export of Triton's Perf Analyzer.
 
-``experiments[].requests`` have ``timestamp`` and ``response_timestamps`` (nanoseconds), ``request_inputs`` with the payload
-as a JSON text, and ``response_outputs``, the texts of the stream. There are no token counts: those of a stream's ``usage``
-are taken where the server sent them; else the input is estimated from the payload's texts, four characters a token, and
-the output is the number of responses. A request without a response has failed. Several experiments follow each other.
-The summary ``profile_export_genai_perf.json`` is refused. Verified: GenAI-Perf's own reader of the file
-(triton-inference-server/perf_analyzer) and its documentation. Not verified: a file.
+``experiments[].requests`` have ``timestamp`` and ``response_timestamps`` (nanoseconds), ``request_inputs`` with the
+payload as a JSON text, and ``response_outputs``, the texts of the stream. There are no token counts: those of a
+stream's ``usage`` are taken where the server sent them; else the input is estimated from the payload's texts, four
+characters a token, and the output is the number of responses. A request without a response has failed. Several
+experiments follow each other. The summary ``profile_export_genai_perf.json`` is refused. Verified: GenAI-Perf's own
+reader of the file (triton-inference-server/perf_analyzer) and its documentation. Not verified: a file.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def usage_of(response: Mapping[str, Any]) -> dict[str, Any]:
     for line in text.splitlines():
         found = loaded(line.removeprefix("data: "))
         if isinstance(found, dict) and isinstance(found.get("usage"), dict):
-            return found["usage"]
+            usage: dict[str, Any] = found["usage"]
+            return usage
     return {}
 
 

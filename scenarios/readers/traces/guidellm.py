@@ -1,9 +1,9 @@
 """Reads GuideLLM's ``benchmarks.json``: benchmarks, each with its requests by how they ended.
 
-``benchmarks[].requests`` has the lists ``successful``, ``incomplete`` and ``errored``; the last two have failed. A request
-has ``prompt_tokens`` and ``output_tokens``, ``request_start_time`` (seconds since 1970; ``start_time`` in old versions),
-``time_to_first_token_ms`` and ``request_latency`` (seconds). Several benchmarks follow each other in one trace. Verified:
-the schemas of GuideLLM 0.8.1. Not verified: a file; the names of versions before 0.3.
+``benchmarks[].requests`` has the lists ``successful``, ``incomplete`` and ``errored``; the last two have failed. A
+request has ``prompt_tokens`` and ``output_tokens``, ``request_start_time`` (seconds since 1970; ``start_time`` in old
+versions), ``time_to_first_token_ms`` and ``request_latency`` (seconds). Several benchmarks follow each other in one
+trace. Verified: the schemas of GuideLLM 0.8.1. Not verified: a file; the names of versions before 0.3.
 """
 
 from __future__ import annotations

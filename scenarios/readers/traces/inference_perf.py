@@ -1,8 +1,8 @@
 """Reads inference-perf's report of single requests, and says what is missing where a report has only percentiles.
 
-``per_request_lifecycle_metrics.json`` is a list of ``start_time``, ``end_time`` (seconds), ``info`` with ``input_tokens``,
-``output_tokens`` and ``output_token_times``, and ``error`` (null where all went well). Verified: a summary
-(kubernetes-sigs/inference-perf), and the code that writes the list. Not verified: such a list.
+``per_request_lifecycle_metrics.json`` is a list of ``start_time``, ``end_time`` (seconds), ``info`` with
+``input_tokens``, ``output_tokens`` and ``output_token_times``, and ``error`` (null where all went well). Verified: a
+summary (kubernetes-sigs/inference-perf), and the code that writes the list. Not verified: such a list.
 """
 
 from __future__ import annotations

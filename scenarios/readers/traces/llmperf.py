@@ -1,7 +1,7 @@
 """Reads LLMPerf's individual responses: a JSON list, a record a request.
 
-``number_input_tokens``, ``number_output_tokens``, ``ttft_s``, ``end_to_end_latency_s``, ``error_code`` (null where all went
-well). There are no arrival times: the tool keeps a fixed number of requests in flight. Verified:
+``number_input_tokens``, ``number_output_tokens``, ``ttft_s``, ``end_to_end_latency_s``, ``error_code`` (null where all
+went well). There are no arrival times: the tool keeps a fixed number of requests in flight. Verified:
 ray-project/llmperf-leaderboard, ``individual_responses.json``.
 """
 

@@ -1,9 +1,10 @@
 """Reads Mooncake's traces (FAST 2025): JSON lines of requests with the blocks of their prompts.
 
-A line has ``timestamp`` (milliseconds), ``input_length``, ``output_length`` and ``hash_ids``, one number for each block
-of 512 tokens of the prompt from its beginning, the last one perhaps cut; equal numbers mean equal prompts up to there.
-Verified: kvcache-ai/Mooncake (3b5a594), ``mooncake_trace.jsonl``. Traces of the Qwen services at Alibaba have the same
-keys and blocks of 16 tokens (not verified). The batch traces beside ServeGen have no ``timestamp`` and are refused.
+A line has ``timestamp`` (milliseconds), ``input_length``, ``output_length`` and ``hash_ids``, one number for each
+block of 512 tokens of the prompt from its beginning, the last one perhaps cut; equal numbers mean equal prompts up to
+there. Verified: kvcache-ai/Mooncake (3b5a594), ``mooncake_trace.jsonl``. Traces of the Qwen services at Alibaba have
+the same keys and blocks of 16 tokens (not verified). The batch traces beside ServeGen have no ``timestamp`` and are
+refused.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def read(opened: Opened) -> Recorded:
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(
-                f"{HASHES!r} is {str(frame[HASHES].iloc[row])[:60]!r} in row {row}; it must be a list of whole numbers{of(frame)}"
+                f"{HASHES!r} is {str(frame[HASHES].iloc[row])[:60]!r} in row {row}; "
+                f"it must be a list of whole numbers{of(frame)}"
             )
         recorded[BLOCKS] = frame[HASHES]
         said = ["prefix_blocks are the hash ids of the prompts' blocks, of 512 tokens in Mooncake's files"]

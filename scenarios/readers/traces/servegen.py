@@ -93,13 +93,13 @@ def windows_of(path: Path) -> pd.DataFrame:
 def drawn(path: Path, windows: pd.DataFrame, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
     """Yield the requests of each window of a client for which lengths are known."""
     laws = lengths_of(path.with_name(path.name.replace(TRACE, LENGTHS)))
-    for window in windows.itertuples():
-        known = [begin_s for begin_s in laws if begin_s <= window.begin_s]
+    for window in windows.to_dict("records"):
+        known = [begin_s for begin_s in laws if begin_s <= window["begin_s"]]
         if not known:
             continue
-        times_s = arrivals(window.law, window.shape, window.rate_per_s, window.for_s, rng)
+        times_s = arrivals(window["law"], window["shape"], window["rate_per_s"], window["for_s"], rng)
         tokens = {name: rng.choice(law[0], len(times_s), p=law[1]) for name, law in laws[max(known)].items()}
-        yield pd.DataFrame({ARRIVAL: window.begin_s + times_s, **tokens}).astype({INPUT: float, OUTPUT: float})
+        yield pd.DataFrame({ARRIVAL: window["begin_s"] + times_s, **tokens}).astype({INPUT: float, OUTPUT: float})
 
 
 def arrivals(law: str, shape: float, rate_per_s: float, for_s: float, rng: np.random.Generator) -> FloatArray:
@@ -118,7 +118,7 @@ def arrivals(law: str, shape: float, rate_per_s: float, for_s: float, rng: np.ra
 
 
 def lengths_of(path: Path) -> dict[float, dict[str, Law]]:
-    """Return by time the tokens (n,) and their probabilities (n,) of input and output; times without both are left out."""
+    """Return by time the tokens (n,) and probabilities (n,) of input and output; times without both are left out."""
     found: dict[float, dict[str, Law]] = {}
     try:
         for begin_s, texts in Opened(path).value.items():

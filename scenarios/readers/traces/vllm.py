@@ -1,8 +1,8 @@
 """Reads what ``vllm bench serve --save-result --save-detailed`` writes: one JSON object of lists, a place a request.
 
-``input_lens``, ``output_lens``, ``ttfts`` and ``itls`` (seconds), ``errors`` (a text, empty where all went well) and, in
-newer versions, ``start_times`` (of the client's clock). SGLang's benchmark with details writes the same lists without
-start times. A request with an error has failed. Verified: the code that writes the object, in copies of
+``input_lens``, ``output_lens``, ``ttfts`` and ``itls`` (seconds), ``errors`` (a text, empty where all went well) and,
+in newer versions, ``start_times`` (of the client's clock). SGLang's benchmark with details writes the same lists
+without start times. A request with an error has failed. Verified: the code that writes the object, in copies of
 ``vllm/benchmarks/serve.py``. Not verified: a file.
 """
 
@@ -55,13 +55,13 @@ def request(lists: dict[str, list[Any]], row: int) -> dict[str, Any]:
     """Return one request; its last token comes when all gaps between tokens have passed."""
     first_s = lists[FIRSTS][row] if FIRSTS in lists else None
     gaps_s = lists[GAPS][row] if GAPS in lists else None
-    has_all = isinstance(first_s, int | float) and isinstance(gaps_s, list)
+    last_s = first_s + sum(gaps_s) if isinstance(first_s, int | float) and isinstance(gaps_s, list) else None
     return {
         INPUT: lists[LENGTHS][row],
         OUTPUT: lists[ANSWERS][row] if ANSWERS in lists else None,
         "arrival": lists[STARTS][row] if STARTS in lists else None,
         "first_s": first_s,
-        "last_s": first_s + sum(gaps_s) if has_all else None,
+        "last_s": last_s,
     }
 
 
