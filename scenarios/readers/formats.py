@@ -43,16 +43,18 @@ def recognised(opened: Opened, formats: Sequence[Format[Read]], name: str | None
     formats : sequence of Format
         The first that says yes is taken.
     name : str or None
-        The format to take, whatever the file looks like.
+        The format to take, though another one may say yes before it.
 
     Raises
     ------
     ValueError
-        If there is no format of that name, or the file cannot be read at all.
+        If there is no format of that name, the file is not of it, or the file cannot be read at all.
     """
     if name is not None:
-        for one in formats:
-            if one.name == name:
-                return one
-        raise ValueError(unknown("format", name, [one.name for one in formats]))
+        named = [one for one in formats if one.name == name]
+        if not named:
+            raise ValueError(unknown("format", name, [one.name for one in formats]))
+        if not named[0].is_mine(opened):
+            raise ValueError(f"{opened.path} is {opened.described()}, and no file of {named[0].what}")
+        return named[0]
     return next((one for one in formats if one.is_mine(opened)), None)

@@ -27,6 +27,7 @@ from scenarios.readers.pickled import read_pickle
 HEAD_BYTES = 2**20  # enough for the first line of a file
 FOLDER, PICKLE, PARQUET, CSV, JSON, LINES = "a folder", "a pickle", "Parquet", "CSV", "JSON", "JSON lines"
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BEGINS_JSON = ("{", "[")
 
 
@@ -142,7 +143,7 @@ def head(path: Path) -> bytes:
         found = packed_head(path)
     except DAMAGE as error:
         raise ValueError(f"cannot read {path}: {one_line(error)}") from error
-    if not found.strip():
+    if not found.replace(BYTE_ORDER_MARK, b"").strip():
         raise ValueError(f"{path} is empty")
     return found
 

@@ -92,7 +92,7 @@ def read(
     file = located(path)
     if not file.exists():
         raise FileNotFoundError(f"there is no file {file}")
-    changed = file.stat().st_mtime_ns
+    changed = max(one.stat().st_mtime_ns for one in (file, *(file.iterdir() if file.is_dir() else ())))
     return read_once(file, changed, tuple(sorted((columns or {}).items())), name, duplicates)
 
 
