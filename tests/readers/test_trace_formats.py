@@ -107,7 +107,7 @@ def test_a_foreign_file_is_a_workload_and_arrivals_as_it_is(name: str, tmp_path:
 
 def test_lengths_without_times_cannot_be_replayed_but_are_lengths(tmp_path: Path) -> None:
     path = str(TRACES["llmperf"](tmp_path))
-    with pytest.warns(Note), pytest.raises(ValueError, match="lengths and no arrival times.*arrivals=poisson"):
+    with pytest.warns(Note), pytest.raises(ValueError, match=r"lengths and no arrival times.*arrivals=poisson"):
         Replay(path)
     with pytest.warns(Note):
         assert trace(path, n_history=2, dim=4).test.input_tokens.tolist() == list(INPUTS)

@@ -7,16 +7,18 @@ verified: a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scenarios.readers.formats import Format
 from scenarios.readers.opened import FOLDER, PARQUET, Opened
 from scenarios.readers.tables.answers import INPUT, KEY, MODEL, OUTPUT, SCORE, Answers
+from scenarios.readers.traces.times import numbers_or_nan
 
 FIELDS = {SCORE: "score", INPUT: "num_input_tokens", OUTPUT: "num_output_tokens"}
 
@@ -32,38 +34,34 @@ def read(opened: Opened) -> Answers:
     Raises
     ------
     ValueError
-        If a score or a count is no number, by model and row.
+        If a score or a count is no number, by its name and row.
     """
-    models = [name for name, value in opened.first.items() if is_answer(value)]
-    frame = without_texts(opened, models) if opened.kind == PARQUET else opened.frame
     parts = []
-    for model in models:
-        columns = {name: values(frame, model, inner, opened) for name, inner in FIELDS.items()}
-        parts.append(pd.DataFrame({KEY: frame.index, MODEL: model, **columns}))
-    named = {ours: frame[theirs] for ours, theirs in (("prompt", "prompt"), ("source", "dataset")) if theirs in frame}
-    questions = pd.DataFrame(named, index=frame.index)
+    for model, value in opened.first.items():
+        if is_answer(value):
+            told = fields_of(opened, model)
+            columns = {ours: numbers_or_nan(told, theirs) for ours, theirs in FIELDS.items()}
+            parts.append(pd.DataFrame({KEY: np.arange(len(told)), MODEL: model, **columns}))
+    asked = {theirs: ours for ours, theirs in (("prompt", "prompt"), ("source", "dataset")) if theirs in opened.columns}
+    frame = (
+        pq.read_table(opened.path, columns=list(asked)).to_pandas()
+        if opened.kind == PARQUET
+        else opened.frame[[*asked]]
+    )
+    questions = frame.rename(columns=asked).reset_index(drop=True)
     return Answers(str(opened.path), pd.concat(parts, ignore_index=True), questions)
 
 
-def without_texts(opened: Opened, models: Sequence[str]) -> pd.DataFrame:
-    """Return a Parquet file without the responses, which are most of it."""
-    inner = [f"{model}.{name}" for model in models for name in FIELDS.values()]
-    asked = [name for name in ("prompt", "dataset") if name in opened.columns]
-    frame: pd.DataFrame = pq.read_table(opened.path, columns=[*asked, *inner]).to_pandas()
+def fields_of(opened: Opened, model: str) -> pd.DataFrame:
+    """Return score and counts of a model's answers; of Parquet one model is read at a time, as responses are long."""
+    if opened.kind == PARQUET:
+        column = pq.read_table(opened.path, columns=[model]).column(model)
+        frame = pd.DataFrame({name: pc.struct_field(column, name).to_pandas() for name in FIELDS.values()})
+    else:
+        answers = [answer if isinstance(answer, dict) else {} for answer in opened.frame[model]]
+        frame = pd.DataFrame([{name: answer.get(name) for name in FIELDS.values()} for answer in answers])
+    frame.attrs["file"] = f"{model} of {opened.path}"
     return frame
-
-
-def values(frame: pd.DataFrame, model: str, inner: str, opened: Opened) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return one number of each answer of a model (n_rows,), NaN where there is none."""
-    found = np.full(len(frame), np.nan)
-    for row, answer in enumerate(frame[model]):
-        value = answer.get(inner) if isinstance(answer, dict) else None
-        if value is None:
-            continue
-        if isinstance(value, str | list | dict):
-            raise ValueError(f"{inner} of {model!r} is {str(value)[:60]!r} in row {row} of {opened.path}, no number")
-        found[row] = float(value)
-    return found
 
 
 def is_answer(value: Any) -> bool:
