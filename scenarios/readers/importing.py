@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from scenarios.readers.cells import of
 from scenarios.readers.columns import COST, TOKENS
 from scenarios.readers.opened import Opened
 from scenarios.readers.places import located
 from scenarios.readers.tables import reading as tables
-from scenarios.readers.tables.answers import Table
+from scenarios.readers.tables.answers import FREE, Table
 from scenarios.readers.tables.pricing import models_of, with_prices
 from scenarios.readers.traces import own
 from scenarios.readers.traces import reading as traces
@@ -149,6 +150,11 @@ def of_own(opened: Opened, prices: str | None, price_as: Mapping[str, str] | Non
     """Return a table in our own form, with its costs."""
     try:
         frame = with_prices(opened.frame, prices, price_as)
+        lacking = [model for model in models_of(opened.columns) if f"{model}|{COST}" not in frame]
+        if lacking:
+            raise ValueError(
+                f"model {lacking[0]!r} has no costs: prices=FILE charges its tokens, prices={FREE} nothing{of(frame)}"
+            )
     except ValueError as error:
         raise UnreadableError(str(error)) from error
     lines = [

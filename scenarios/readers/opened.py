@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scenarios.readers.files import check_distinct, json_records, read_plain, unpacked
+from scenarios.readers.files import FORMATS, check_distinct, json_records, read_plain, unpacked
 from scenarios.readers.pickled import read_pickle
 
 HEAD_BYTES = 2**20  # enough for the first line of a file
@@ -77,13 +77,19 @@ class Opened:
         elif self.kind == LINES:
             record = json.loads(first_line(self._head.decode(errors="replace")))
         elif self.kind == PARQUET:
-            batch = next(self._parquet.iter_batches(batch_size=1), None)
-            record = batch.to_pylist()[0] if batch is not None and len(batch) else {}
+            record = self._first_row()
         elif self.kind == FOLDER:
             return {}
         else:
             record = self.frame.iloc[0].to_dict() if len(self.frame) else {}
         return record if isinstance(record, dict) else {}
+
+    def _first_row(self) -> dict[str, Any]:
+        try:
+            batch = next(self._parquet.iter_batches(batch_size=1), None)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"cannot read {self.path} as Parquet: {one_line(error)}") from error
+        return batch.to_pylist()[0] if batch is not None and len(batch) else {}
 
     @cached_property
     def _parquet(self) -> pq.ParquetFile:
@@ -144,7 +150,8 @@ def head(path: Path) -> bytes:
     except DAMAGE as error:
         raise ValueError(f"cannot read {path}: {one_line(error)}") from error
     if not found.replace(BYTE_ORDER_MARK, b"").strip():
-        raise ValueError(f"{path} is empty")
+        ending = path.suffix.lower()
+        raise ValueError(f"cannot read {path} as {FORMATS.get(ending, ending[1:].upper() or 'a file')}: it is empty")
     return found
 
 

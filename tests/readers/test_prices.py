@@ -85,7 +85,7 @@ def test_a_list_of_ones_own_is_a_table(tmp_path: Path) -> None:
     [
         ('{"a": 1}', "is JSON with the keys a, which is no price list; known are litellm's"),
         ("a,b\n1,2\n", "is CSV with the columns a, b, which is no price list"),
-        ("", "is empty"),
+        ("", "it is empty"),
         ('{"m": {"input_cost_per_token"', "cannot read .* as JSON"),
         ('{"m": {"input_cost_per_token": "free", "output_cost_per_token": 0}}', "the costs of 'm' in .* are"),
         ('[{"id": "one", "models": [{"prices": {"input_mtok": 1, "output_mtok": 1}}]}]', "provider 0 of .* 'id'"),

@@ -32,17 +32,12 @@ def with_prices(frame: pd.DataFrame, prices: str | None, price_as: Mapping[str, 
     Raises
     ------
     ValueError
-        If there are no models, a model has no output tokens or no price, or there are no prices and no costs.
+        If a model has no output tokens or no price, or there are names for a price list and no list.
     """
     models = models_of([str(column) for column in frame.columns])
     if prices is None:
-        lacking = [model for model in models if f"{model}|{COST}" not in frame]
         if price_as:
             raise ValueError("price_as says names in a price list, and there is none: give one with prices=FILE")
-        if lacking:
-            raise ValueError(
-                f"model {lacking[0]!r} has no costs: prices=FILE charges its tokens, prices={FREE} nothing{of(frame)}"
-            )
         return frame
     if prices == FREE:
         return frame.assign(**{f"{model}|{COST}": 0.0 for model in models})

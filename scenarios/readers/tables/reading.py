@@ -34,7 +34,7 @@ def foreign(path: str, prices: str | None = None, price_as: Mapping[str, str] | 
 
     ``read`` has the parameters and the errors.
     """
-    source = read(path, None, prices, price_as)
+    source = read(path, None, prices, price_as) if located(path).exists() else None
     if source is None:
         return None
     note(f"{path} is read as {source.what}: {'; '.join(sentences(source.table))}")

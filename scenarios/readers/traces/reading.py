@@ -60,7 +60,7 @@ def foreign(path: str, columns: Mapping[str, str] | None = None) -> Trace | None
         If there is no such file.
     """
     file = located(path)
-    if not columns and recognised(Opened(file), FORMATS) is None:
+    if not columns and (not file.exists() or recognised(Opened(file), FORMATS) is None):
         return None
     source = read(path, columns)
     note(f"{path} is read as {source.what}: {'; '.join(sentences(source.trace))}")
