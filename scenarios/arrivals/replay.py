@@ -16,7 +16,8 @@ from scenarios.readers.cells import numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import located
 from scenarios.readers.traces.reading import foreign
-from sim.errors import check_number, unknown
+from scenarios.readers.traces.times import EPOCH_S, since_1970
+from sim.errors import check_number, note, unknown
 from sim.interface import FloatArray
 
 COLUMN = "arrival_s"
@@ -104,10 +105,13 @@ def read_times_s(path: str, columns: Mapping[str, str] | None = None) -> FloatAr
     for row, time_s in ((0, times_s[0]), (len(times_s) - 1, times_s[-1])):
         if not 0 <= time_s < float("inf"):
             raise ValueError(f"{COLUMN!r} is {time_s} in row {row} of {path}; it must be at least 0 and finite")
+    if times_s[0] >= EPOCH_S:
+        note(f"the times of {path} are since 1970; a run begins with the first of them, at {since_1970(times_s[0])}")
     back = np.flatnonzero(times_s[1:] < times_s[:-1])
     if len(back):
         row = int(back[0]) + 1
         raise ValueError(
-            f"{COLUMN!r} is {times_s[row]} in row {row} of {path}, after {times_s[row - 1]}; times must not decrease"
+            f"{COLUMN!r} is {times_s[row]} in row {row} of {path}, after {times_s[row - 1]}; times must not decrease: "
+            f"`switchyard import {path} out=FILE` puts them in order"
         )
     return times_s

@@ -54,17 +54,25 @@ def foreign(path: str, columns: Mapping[str, str] | None = None) -> Trace | None
 
     Raises
     ------
-    ValueError
+    UnreadableError
         If the file is of a known format and not as it should be, or lacks a column that is named.
     OSError
         If there is no such file.
     """
     file = located(path)
-    if not columns and (not file.exists() or recognised(Opened(file), FORMATS) is None):
+    if not columns and (not file.exists() or not is_foreign(file)):
         return None
     source = read(path, columns)
     note(f"{path} is read as {source.what}: {'; '.join(sentences(source.trace))}")
     return source.trace
+
+
+def is_foreign(file: Path) -> bool:
+    """Return whether a file is of a known format; raise UnreadableError if it cannot be read at all."""
+    try:
+        return recognised(Opened(file), FORMATS) is not None
+    except ValueError as error:
+        raise UnreadableError(str(error)) from error
 
 
 def read(

@@ -66,7 +66,16 @@ def from_numbers(times: FloatArray, per_second: float = 1.0) -> tuple[FloatArray
     if not np.isfinite(times).any() or np.nanmin(times) / per_second < EPOCH_S:
         return times / per_second, None
     first = np.nanmin(times)
-    return (times - first) / per_second, str(pd.Timestamp(int(first * (NS / per_second)), tz="UTC"))
+    return (times - first) / per_second, since_1970(first / per_second)
+
+
+def since_1970(time_s: float) -> str:
+    """Return the date of a time in seconds since 1970, in UTC.
+
+    >>> since_1970(1700000000.5)
+    '2023-11-14 22:13:20.500000+00:00'
+    """
+    return str(pd.Timestamp(time_s, unit="s", tz="UTC"))
 
 
 def is_text(values: pd.Series) -> bool:
