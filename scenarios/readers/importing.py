@@ -14,7 +14,7 @@ from scenarios.readers.columns import COST, TOKENS
 from scenarios.readers.opened import Opened
 from scenarios.readers.places import located
 from scenarios.readers.tables import reading as tables
-from scenarios.readers.tables.answers import FREE, Table
+from scenarios.readers.tables.answers import FREE, Table, charged
 from scenarios.readers.tables.pricing import models_of, with_prices
 from scenarios.readers.traces import own
 from scenarios.readers.traces import reading as traces
@@ -161,6 +161,7 @@ def of_own(opened: Opened, prices: str | None, price_as: Mapping[str, str] | Non
         ("format", f"table: {opened.kind} in Switchyard's own form"),
         ("rows", f"{len(frame)} read, {len(frame)} kept"),
     ]
+    lines += [] if prices is None else [("note", charged(prices))]
     return shown(frame, tuple(models_of(opened.columns)), lines, {"format": "table", "rows": len(frame)})
 
 

@@ -46,6 +46,8 @@ def test_an_unknown_model_brings_the_nearest_names(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"'gpt-4o-mni' has no price in .*; did you mean 'gpt-4o-mini'.*\? price_as="):
         prices_of(["gpt-4o-mni"], path)
     assert prices_of(["mine"], path, {"mine": "gpt-4o-mini"}) == {"mine": (0.15, 0.6)}
+    with pytest.raises(ValueError, match=r"model 'mine', as 'gpt-5', has no price in .* price_as=\{mine: gpt-4o"):
+        prices_of(["mine"], path, {"mine": "gpt-5"})
     with pytest.raises(ValueError, match=r"unknown model 'min'; did you mean 'mine'\? \(in price_as\)"):
         prices_of(["mine"], path, {"min": "gpt-4o-mini"})
 

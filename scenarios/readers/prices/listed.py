@@ -29,35 +29,43 @@ class PriceList:
     prices: Mapping[str, Price]
     patterns: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
 
-    def of(self, model: str) -> Price:
+    def of(self, model: str, listed_as: str | None = None) -> Price:
         """Return the prices of a model.
 
         The name itself comes first; then names that have a provider before it, if all of them have the same prices;
         then names whose pattern it fits, likewise.
+
+        Parameters
+        ----------
+        model : str
+        listed_as : str or None
+            Its name in the list; None for the same.
 
         Raises
         ------
         ValueError
             If there is none, with the nearest names, or if several have different prices.
         """
-        if model in self.prices:
-            return self.prices[model]
-        alike = [name for name in self.prices if name.rpartition("/")[2] == model]
-        alike = alike or [name for name, fits in self.patterns.items() if fits(model)]
-        found = {self.prices[name] for name in alike}
-        if len(found) > 1:
+        name = listed_as or model
+        if name in self.prices:
+            return self.prices[name]
+        alike = [one for one in self.prices if one.rpartition("/")[2] == name]
+        alike = alike or [one for one, fits in self.patterns.items() if fits(name)]
+        found = {self.prices[one] for one in alike}
+        if len(found) == 1:
+            return next(iter(found))
+        called = repr(model) if name == model else f"{model!r}, as {name!r},"
+        if found:
             raise ValueError(
-                f"model {model!r} has several prices in {self.file}: {', '.join(map(self.shown, alike[:5]))}; "
+                f"model {called} has several prices in {self.file}: {', '.join(map(self.shown, alike[:5]))}; "
                 f"say which, as in price_as={{{model}: {alike[0]}}}"
             )
-        if not found:
-            names = near(model, list(self.prices)) or near(model, [name.rpartition("/")[2] for name in self.prices])
-            hint = f"did you mean {' or '.join(map(repr, names))}? " if names else ""
-            name = names[0] if names else "NAME"
-            raise ValueError(
-                f"model {model!r} has no price in {self.file}; {hint}price_as={{{model}: {name}}} says its name there"
-            )
-        return next(iter(found))
+        names = near(name, list(self.prices)) or near(name, [one.rpartition("/")[2] for one in self.prices])
+        hint = f"did you mean {' or '.join(map(repr, names))}? " if names else ""
+        raise ValueError(
+            f"model {called} has no price in {self.file}; {hint}"
+            f"price_as={{{model}: {names[0] if names else 'NAME'}}} says its name there"
+        )
 
     def shown(self, name: str) -> str:
         """Return a name with its prices."""

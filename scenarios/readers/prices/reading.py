@@ -63,4 +63,4 @@ def prices_of(models: list[str], path: str, price_as: Mapping[str, str] | None =
         if name not in models:
             raise ValueError(unknown("model", name, models) + " (in price_as)")
     listed = read(path)
-    return {model: listed.of(other.get(model, model)) for model in models}
+    return {model: listed.of(model, other.get(model)) for model in models}

@@ -124,7 +124,13 @@ def by_rules(answers: Answers, prices: str | None = None, price_as: Mapping[str,
         columns[f"{model}|{COST}"] = costs[model]
         if OUTPUT in part and part[OUTPUT].notna().all():
             columns[f"{model}|{TOKENS}"] = part[OUTPUT].to_numpy(np.int64)
-    return Table(pd.DataFrame(columns), models, len(asked), n_answers, dropped, answers.said)
+    said = [*answers.said, *([] if prices is None else [charged(prices)])]
+    return Table(pd.DataFrame(columns), models, len(asked), n_answers, dropped, said)
+
+
+def charged(prices: str) -> str:
+    """Return what costs are where prices are given."""
+    return "nothing is charged" if prices == FREE else f"costs are tokens times the prices in {prices}"
 
 
 def costs_of(
