@@ -1,4 +1,4 @@
-"""Makes a workload of a serving trace: real token counts, made-up questions. It reads no arrival times.
+"""Makes a workload of a serving trace: real token counts, made-up questions.
 
 ``scenarios.arrivals.replay`` reads times from the same file; with ``order=given`` both replay together.
 """
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scenarios.arrivals.replay import read_times_s
 from scenarios.readers.cells import whole_numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import located
 from scenarios.readers.prices.reading import prices_of
 from scenarios.readers.traces.reading import foreign
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
 
@@ -58,6 +59,7 @@ def trace(
     columns: Mapping[str, str] | None = None,
     prices: str | None = None,
     price_as: Mapping[str, str] | None = None,
+    span_s: float | None = None,
 ) -> Workload:
     """Give the requests of a trace, in the file's order, made-up questions that models answer.
 
@@ -94,6 +96,9 @@ def trace(
         A price list, whose prices the models take by their names (``scenarios.readers.prices``); None leaves them.
     price_as : mapping of str to str or None
         Names of models in the price list, where they are other ones.
+    span_s : float or None
+        Keep the rows that came less than so long after the first, in the trace's own time; None keeps all. Not for a
+        looped trace.
 
     Raises
     ------
@@ -104,6 +109,12 @@ def trace(
         If there is no such file.
     """
     tokens = read_tokens(path, columns)
+    if span_s is not None:
+        if loop:
+            raise ValueError(
+                f"workload.span_s is {span_s}, and a looped trace is looped whole; leave one of the two out"
+            )
+        tokens = first_of(tokens, path, columns, span_s)
     n_rows = len(tokens[0])
     n_queries = n_rows if n_queries is None else n_queries
     check_sizes({"n_queries": n_queries, "n_history": n_history, "dim": dim})
@@ -154,6 +165,16 @@ def draw(
         row=chosen,
         expected_quality=chance,
     )
+
+
+def first_of(
+    tokens: tuple[IntArray, IntArray], path: str, columns: Mapping[str, str] | None, span_s: float
+) -> tuple[IntArray, IntArray]:
+    """Return the tokens of the rows that came less than span_s after the first."""
+    check_number("workload.span_s", span_s, above=0)
+    times_s = read_times_s(path, columns)
+    n = int(np.searchsorted(times_s, times_s[0] + span_s, side="left"))
+    return tokens[0][:n], tokens[1][:n]
 
 
 def read_tokens(path: str, columns: Mapping[str, str] | None = None) -> tuple[IntArray, IntArray]:

@@ -46,6 +46,17 @@ def test_it_is_the_same_as_the_words_that_it_stands_for(tmp_path: Path) -> None:
     assert api.run(f"trace={path}", *SMALL).equals(api.run(*long, *SMALL))
 
 
+def test_the_first_seconds_of_a_trace_may_be_enough(trace: str) -> None:
+    assert len(api.run(trace, COLUMNS, "workload.span_s=4", *SMALL)) == 2  # at 0 and 1.5 s, not at 4 s
+    assert len(api.run(trace, COLUMNS, "workload.span_s=4.1", "rate_scale=9", *SMALL)) == 3  # of the trace's own time
+    with pytest.raises(ValueError, match=r"workload\.span_s is 0; it must be positive"):
+        api.run(trace, COLUMNS, "workload.span_s=0", *SMALL)
+    with pytest.raises(
+        ValueError, match=r"workload\.span_s is 4, and a looped trace is looped whole; leave one of the"
+    ):
+        api.run(trace, COLUMNS, "workload.span_s=4", "workload.loop=true", *SMALL)
+
+
 VERBS = {
     "run": (),
     "compare": ("policy=[random,least_loaded]",),
