@@ -92,8 +92,11 @@ def imported(
         is_plain = format is None and not columns and bool(models_of(opened.columns))
     except ValueError as error:
         raise UnreadableError(str(error)) from error
-    if is_plain and not set(own.NEEDED) <= set(opened.columns):
+    is_told = format is not None or bool(columns) or set(own.NEEDED) <= set(opened.columns)
+    if is_plain and not is_told:
         return of_own(opened, prices, price_as)
+    if not is_told and not traces.is_foreign(opened.path):
+        raise UnreadableError(traces.unrecognised(opened, known[1:]))
     if prices is not None or price_as is not None:
         raise ValueError(
             f"prices are for routing tables, and {path} is none; workload.prices=FILE prices a trace's models"

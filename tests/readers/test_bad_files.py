@@ -86,10 +86,10 @@ def test_a_count_or_a_score_that_is_a_text(name: str, tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("a,b\n1,2\n", "is CSV with the columns a, b, which is no trace of a known format (azure, burstgpt,"),
-        ('{"a": 1}', "is JSON with the keys a, which is no trace of a known format"),
-        ("[1, 2]", "is JSON without keys, which is no trace"),
-        ("just a letter\n", "is CSV with the columns just a letter, which is no trace"),
+        ("a,b\n1,2\n", "is CSV with the columns a, b, which is no file of a known format (azure, burstgpt,"),
+        ('{"a": 1}', "is JSON with the keys a, which is no file of a known format"),
+        ("[1, 2]", "is JSON without keys, which is no file"),
+        ("just a letter\n", "is CSV with the columns just a letter, which is no file"),
         ("[[[[[", "as JSON: Expecting value"),
     ],
 )

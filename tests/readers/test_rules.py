@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.arrivals.replay import Replay
 from scenarios.readers.traces.reading import read, sentences
-from sim.errors import UnreadableError
+from sim.errors import Note, UnreadableError
 
 COLUMNS = {"arrival_s": "t", "input_tokens": "p", "output_tokens": "c"}
 
@@ -46,6 +47,12 @@ def test_a_trace_in_epoch_seconds_begins_at_its_first_request_and_says_so(tmp_pa
     assert trace.frame["arrival_s"].tolist() == [0, 2]
     assert trace.begins == "2023-11-14 22:13:21.500000+00:00"
     assert "times begin with the first of them, at 2023-11-14 22:13:21.500000+00:00" in sentences(trace)
+
+
+def test_our_own_form_in_epoch_seconds_is_replayed_and_says_so_too(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("arrival_s\n1700000001.5\n1700000003.5\n")
+    with pytest.warns(Note, match="are since 1970; a run begins with the first of them, at 2023-11-14 22:13:21.5"):
+        Replay(str(tmp_path / "own.csv"))
 
 
 def test_dates_and_their_offsets_are_times_too(tmp_path: Path) -> None:

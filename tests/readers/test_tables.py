@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from scenarios.readers.routerbench import routerbench
 from scenarios.readers.tables.reading import read
 from scenarios.workloads.table import table
 from sim.cli.main import main
@@ -115,6 +116,16 @@ def test_the_pickle_and_its_csv_are_the_same_table(tmp_path: Path) -> None:
     assert of_csv is not None
     assert of_pickle is not None
     pd.testing.assert_frame_equal(of_csv.table.frame, of_pickle.table.frame, check_dtype=False)
+
+
+def test_the_workload_of_the_pickle_takes_a_csv_of_it_too(tmp_path: Path) -> None:
+    path = TABLES["routerbench"](tmp_path)
+    pd.read_csv(path, dtype={"prompt": str}).to_pickle(tmp_path / "routerbench.pkl")
+    made = [routerbench(str(tmp_path / f"routerbench.{end}"), "hashing", n_queries=1) for end in ("csv", "pkl")]
+    assert made[0].test.cost_usd.tolist() == made[1].test.cost_usd.tolist()
+    assert made[0].test.output_tokens is not None
+    assert made[1].test.output_tokens is not None
+    assert made[0].test.output_tokens.tolist() == made[1].test.output_tokens.tolist()
 
 
 def test_a_table_of_ones_own_may_leave_its_costs_to_a_price_list(tmp_path: Path) -> None:

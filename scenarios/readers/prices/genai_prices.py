@@ -3,8 +3,8 @@
 A model has an ``id``, a ``match`` (which names mean it) and ``prices``: ``input_mtok`` and ``output_mtok`` in USD per
 million tokens, each a number or a ``base`` with tiers for long inputs, of which the base is taken. Where ``prices`` is
 a list, each with a constraint, the one with the latest start date in the file counts; prices for hours of the day are
-left out. A name here is ``provider/id``. Verified: the types of genai-prices 0.2.3 and excerpts of its
-``prices/data.json``.
+left out. A name here is ``provider/id``. Verified: the types of genai-prices 0.2.3 and an excerpt of its
+``prices/data_slim.json``.
 """
 
 from __future__ import annotations

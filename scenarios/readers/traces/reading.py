@@ -6,12 +6,12 @@ A file in Switchyard's own form is no foreign file: ``foreign`` returns None for
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.readers.formats import Format, recognised
-from scenarios.readers.opened import Opened
+from scenarios.readers.opened import FOLDER, Opened
 from scenarios.readers.places import located
 from scenarios.readers.traces import own
 from scenarios.readers.traces.aiperf import AIPERF
@@ -114,19 +114,18 @@ def read_once(
         named = None if name == OWN else recognised(opened, FORMATS, name)
         if columns or named is None:
             if not columns and name is None and not set(own.NEEDED) <= set(opened.columns):
-                raise ValueError(unrecognised(opened))
+                raise ValueError(unrecognised(opened, [one.name for one in FORMATS], "trace "))
             return Source(by_rules(own.read(opened, dict(columns)), duplicates), OWN, "a table of requests")
         return Source(by_rules(named.read(opened), duplicates), named.name, named.what)
     except ValueError as error:
         raise UnreadableError(str(error)) from error
 
 
-def unrecognised(opened: Opened) -> str:
-    """Return what is wrong with a file of no known format, and what would help."""
-    return (
-        f"{opened.path} is {opened.described()}, which is no trace of a known format "
-        f"({', '.join(one.name for one in FORMATS)}); "
-        "name its columns, as in columns={arrival_s: t, input_tokens: p, output_tokens: c}"
+def unrecognised(opened: Opened, known: Sequence[str], what: str = "") -> str:
+    """Return what is wrong with a file of none of the formats that are known, and what would help."""
+    hint = "; name a trace's columns, as in columns={arrival_s: t, input_tokens: p, output_tokens: c}"
+    return f"{opened.path} is {opened.described()}, which is no {what}file of a known format ({', '.join(known)})" + (
+        "" if opened.kind == FOLDER else hint
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,8 +58,7 @@ def import_file(verb: str, config: DictConfig) -> int:
         write(made, path, out)
         sys.stdout.write(f"written to {out}: {', '.join(map(str, made.frame.columns[:8]))}")
         sys.stdout.write(f" and {len(made.frame.columns) - 8} more\n" if len(made.frame.columns) > 8 else "\n")
-    for use in made.uses if out is not None else ():
-        sys.stdout.write(f"use it: {use.replace('FILE', str(out))}\n")
+        sys.stdout.write("".join(f"use it: {filled(use, out)}\n" for use in made.uses))
     return 0
 
 
@@ -72,6 +72,19 @@ def asked(config: DictConfig) -> tuple[str, Path | None]:
     if out is not None and (out.is_dir() or (out.exists() and not config.get("overwrite"))):
         raise UnreadableError(f"{out} is there already; --overwrite replaces it, unless it is a folder")
     return str(config.files[0]), out
+
+
+def filled(command: str, path: Path) -> str:
+    """Return a command with a path in the place of FILE, in quotes for Hydra and the shell where it needs them.
+
+    >>> print(filled("switchyard run trace=FILE", Path("my trace.csv")))
+    switchyard run "trace='my trace.csv'"
+    """
+    if re.fullmatch(r"[\w./~+-]+", str(path)):
+        return command.replace("FILE", str(path))
+    quoted = "'" + str(path).replace("'", "\\'") + "'"
+    words = [f'"{word.replace("FILE", quoted)}"' if "FILE" in word else word for word in command.split(" ")]
+    return " ".join(words)
 
 
 def write(made: Imported, path: str, out: Path) -> None:
