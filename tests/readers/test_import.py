@@ -42,10 +42,20 @@ def test_without_out_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_it_was_made_of_stands_beside_it(tmp_path: Path) -> None:
     path = azure(tmp_path)
     assert main(["import", str(path), f"out={tmp_path / 'new' / 'x.csv'}"]) == 0
-    story = json.loads((tmp_path / "new" / "x.json").read_text())
+    story = json.loads((tmp_path / "new" / "x.csv.json").read_text())
     assert (story["format"], story["rows_read"], story["rows"], story["dropped"]) == ("azure", 3, 3, {})
     assert len(story["sha256"]) == 64
     assert story["begins"] == "2023-11-16 18:15:46.5000000"
+
+
+def test_what_is_read_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = TRACES["vllm"](tmp_path)  # vllm.json
+    content = path.read_bytes()
+    assert main(["import", str(path), f"out={tmp_path / 'vllm.parquet'}"]) == 0
+    assert path.read_bytes() == content
+    table = azure(tmp_path)
+    assert main(["import", str(table), f"out={table}", "--overwrite"]) == 2
+    assert f"{table} is the file that is read; let out be another one" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

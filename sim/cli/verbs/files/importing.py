@@ -71,6 +71,8 @@ def asked(config: DictConfig) -> tuple[str, Path | None]:
         raise UnreadableError(f"out is {out}; it must end in {' or '.join(ENDINGS)}")
     if out is not None and (out.is_dir() or (out.exists() and not config.get("overwrite"))):
         raise UnreadableError(f"{out} is there already; --overwrite replaces it, unless it is a folder")
+    if out is not None and out.exists() and out.samefile(config.files[0]):
+        raise UnreadableError(f"{out} is the file that is read; let out be another one")
     return str(config.files[0]), out
 
 
@@ -88,7 +90,7 @@ def filled(command: str, path: Path) -> str:
 
 
 def write(made: Imported, path: str, out: Path) -> None:
-    """Write the table and, beside it, what it was made of, each when it is whole."""
+    """Write the table and, beside it in ``NAME.json``, what it was made of, each when it is whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".csv":
         replace_file(out, lambda partial: made.flat.to_csv(partial, index=False))
@@ -97,4 +99,4 @@ def write(made: Imported, path: str, out: Path) -> None:
     file = Path(path)
     story = {"made_of": path, "sha256": file_hashes((file,))[str(file)] if file.is_file() else None, **made.story}
     text = json.dumps(story, indent=2, ensure_ascii=False) + "\n"
-    replace_file(out.with_suffix(".json"), lambda partial: partial.write_text(text, encoding="utf-8"))
+    replace_file(out.with_name(f"{out.name}.json"), lambda partial: partial.write_text(text, encoding="utf-8"))
