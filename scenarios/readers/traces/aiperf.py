@@ -2,8 +2,8 @@
 
 ``metadata`` has ``request_start_ns`` (since 1970) and ``benchmark_phase``, whose ``warmup`` is left out; ``metrics``
 has ``input_sequence_length``, ``output_sequence_length``, ``time_to_first_token`` and ``request_latency``, each as
-``value`` and ``unit``; ``error`` is null where all went well. Verified: the record's schema in AIPerf 0.13.0 and the
-names in its documentation. Not verified: a file.
+``value`` and ``unit``; ``error`` is null where all went well. Verified: the record's schema and the
+metrics' names in AIPerf 0.13.0. Not verified: a file.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def asked(config: DictConfig) -> tuple[str, Path | None]:
         raise UnreadableError(f"out is {out}; it must end in {' or '.join(ENDINGS)}")
     if out is not None and (out.is_dir() or (out.exists() and not config.get("overwrite"))):
         raise UnreadableError(f"{out} is there already; --overwrite replaces it, unless it is a folder")
-    if out is not None and out.exists() and out.samefile(config.files[0]):
+    if out is not None and out.exists() and Path(config.files[0]).exists() and out.samefile(config.files[0]):
         raise UnreadableError(f"{out} is the file that is read; let out be another one")
     return str(config.files[0]), out
 
