@@ -142,6 +142,12 @@ def test_vllms_lists_must_be_of_one_length(tmp_path: Path, capsys: pytest.Captur
     assert "is 3 entries; it must be a list of 4, one a request" in line
 
 
+def test_one_benchmark_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = TRACES["vllm"](tmp_path).read_text()
+    path = text(tmp_path, "sglang.jsonl", f"{content}\n{content}\n")
+    assert "has 2 benchmarks, one a line; keep one of them in a file" in refused([str(path)], tmp_path, capsys)
+
+
 def test_servegens_files_must_be_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = servegen(tmp_path)
     (path / "chunk-0-dataset.json").write_text('{"0": {"input_tokens": "{1: 1.0}"}}')

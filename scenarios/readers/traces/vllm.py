@@ -31,8 +31,10 @@ def read(opened: Opened) -> Recorded:
     Raises
     ------
     ValueError
-        If the lists are not there or not of one length.
+        If the lists are not there or not of one length, or a file of lines has several benchmarks.
     """
+    if opened.kind == LINES and len(opened.records) > 1:
+        raise ValueError(f"{opened.path} has {len(opened.records)} benchmarks, one a line; keep one of them in a file")
     found = opened.value if opened.kind == JSON else opened.first
     if not isinstance(found, dict) or LENGTHS not in found or ANSWERS not in found:
         raise ValueError(
