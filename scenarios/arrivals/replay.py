@@ -14,7 +14,7 @@ import numpy as np
 from scenarios.arrivals.rates import LEAST, MOST
 from scenarios.readers.cells import numbers
 from scenarios.readers.files import read
-from scenarios.readers.places import located
+from scenarios.readers.places import files_at, located
 from scenarios.readers.traces.reading import foreign
 from scenarios.readers.traces.times import EPOCH_S, since_1970
 from sim.errors import check_number, note, unknown
@@ -68,7 +68,7 @@ class Replay:
     @property
     def files(self) -> tuple[Path, ...]:
         """What the times were read from, for the manifest."""
-        return (located(self.path),)
+        return files_at(self.path)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,); nothing is drawn."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scenarios.readers.files import read
-from scenarios.readers.places import located
+from scenarios.readers.places import files_at, located
 from scenarios.readers.tables.answers import FREE
 from scenarios.readers.tables.pricing import with_prices
 from scenarios.readers.tables.reading import foreign
@@ -68,7 +68,7 @@ def table(
         n_queries=n_queries,
         n_history=n_history,
         split_seed=split_seed,
-        files=[path] if prices in (None, FREE) else [path, str(prices)],
+        files=[*map(str, files_at(path)), *([] if prices in (None, FREE) else [str(prices)])],
         scores=scores,
     )
     return replace(with_curve(with_columns(workload, frame, scores), cap_curve), reward=reward)

@@ -13,7 +13,7 @@ import numpy as np
 from scenarios.arrivals.replay import read_times_s
 from scenarios.readers.cells import whole_numbers
 from scenarios.readers.files import read
-from scenarios.readers.places import located
+from scenarios.readers.places import files_at, located
 from scenarios.readers.prices.reading import prices_of
 from scenarios.readers.traces.reading import foreign
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
@@ -128,7 +128,7 @@ def trace(
             PricedModel(model.name, model.quality, model.input_usd_per_million, model.output_usd_per_million)
             for model in ROUTERBENCH
         ]
-    files = [located(path)]
+    files = [*files_at(path)]
     if prices is not None:
         listed = prices_of([model.name for model in models], prices, price_as)
         models = [PricedModel(model.name, model.quality, *listed[model.name]) for model in models]

@@ -1,5 +1,6 @@
 """One word, ``trace=FILE``, pairs times, lengths and order of a recorded trace, for every verb that simulates."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 
 from sim.cli import api
 from sim.cli.main import main
-from tests.readers.made import INPUTS, TRACES
+from tests.readers.made import INPUTS, TRACES, servegen
 
 pytestmark = pytest.mark.filterwarnings("ignore::sim.errors.Note")
 
@@ -37,6 +38,13 @@ def test_a_foreign_file_needs_no_columns(tmp_path: Path) -> None:
     requests = api.run(f"trace={TRACES['burstgpt'](tmp_path)}", *SMALL).sort_values("id")
     assert requests["input_tokens"].tolist() == list(INPUTS)
     assert requests["arrived_at_s"].tolist() == [0, 1.5, 4]
+
+
+def test_a_folder_is_replayed_and_its_files_are_in_the_manifest(tmp_path: Path) -> None:
+    path = servegen(tmp_path)
+    assert main(["run", f"trace={path}", *SMALL, f"out={tmp_path / 'o'}"]) == 0
+    files = json.loads((tmp_path / "o" / "manifest.json").read_text())["files"]
+    assert sorted(Path(file).name for file in files) == ["chunk-0-dataset.json", "chunk-0-trace.csv"]
 
 
 def test_it_is_the_same_as_the_words_that_it_stands_for(tmp_path: Path) -> None:
