@@ -14,6 +14,10 @@ class Note(UserWarning):
     """Something that a user should know and that is no error; the command prints it as one line on stderr."""
 
 
+class UnreadableError(ValueError):
+    """A file that is not what it should be; the command then ends with the exit code of what it does not understand."""
+
+
 def note(text: str) -> None:
     """Tell the user something in one sentence: a warning in Python, one line on stderr from the command."""
     warnings.warn(text, Note, stacklevel=3)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import numpy as np
 from scenarios.arrivals.rates import LEAST, MOST
 from scenarios.readers.cells import numbers
 from scenarios.readers.files import read
-from scenarios.readers.places import located
-from sim.errors import check_number, unknown
+from scenarios.readers.places import files_at, located
+from scenarios.readers.traces.reading import foreign
+from scenarios.readers.traces.times import EPOCH_S, since_1970
+from sim.errors import check_number, note, unknown
 from sim.interface import FloatArray
 
 COLUMN = "arrival_s"
@@ -22,17 +25,20 @@ COLUMN = "arrival_s"
 
 @dataclass(frozen=True)
 class Replay:
-    """The times in the column ``arrival_s`` of a CSV or Parquet file, in seconds from 0 on.
+    """The times in the column ``arrival_s`` of a CSV or Parquet file, in seconds from 0 on, or of a foreign trace.
 
     Parameters
     ----------
     path : str
-        A CSV, JSON-lines or Parquet file.
+        A CSV, JSON-lines or Parquet file, or a file in one of the formats of ``scenarios.readers.traces``.
     rate_scale : float
         Positive; every gap, also the one from 0 to the first query, is divided by it.
     loop : bool
         Whether the trace begins again after its end, as often as needed: its first query then follows its last one
         after one mean gap, (last - first) / (rows - 1), so every round of n rows takes n mean gaps and the rate stays.
+    columns : mapping of str to str or None
+        Our columns, each with its name in the file, as in {arrival_s: t}. A file with any is read by the rules of
+        ``scenarios.readers.traces.recorded``.
 
     Raises
     ------
@@ -47,12 +53,13 @@ class Replay:
     path: str
     rate_scale: float = 1.0
     loop: bool = False
+    columns: Mapping[str, str] | None = None
     recorded_s: FloatArray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Read the file and check the times, once."""
         check_number("rate_scale", self.rate_scale, least=LEAST, most=MOST)
-        recorded_s = read_times_s(self.path)
+        recorded_s = read_times_s(self.path, self.columns)
         if self.loop and recorded_s[-1] == recorded_s[0]:
             raise ValueError(f"{self.path} spans no time; to be looped it needs two different times")
         recorded_s.setflags(write=False)
@@ -61,7 +68,7 @@ class Replay:
     @property
     def files(self) -> tuple[Path, ...]:
         """What the times were read from, for the manifest."""
-        return (located(self.path),)
+        return files_at(self.path)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,); nothing is drawn."""
@@ -79,8 +86,16 @@ class Replay:
         return looped_s
 
 
-def read_times_s(path: str) -> FloatArray:
+def read_times_s(path: str, columns: Mapping[str, str] | None = None) -> FloatArray:
     """Return the times (n_rows,) in a file; raise ValueError for the first that cannot be right."""
+    trace = foreign(path, columns)
+    if trace is not None:
+        if not trace.has_times:
+            raise ValueError(
+                f"{path} has lengths and no arrival times, so it cannot be replayed; take its lengths at other times: "
+                f"workload=trace workload.path={path} arrivals=poisson"
+            )
+        return np.array(trace.frame[COLUMN])
     frame = read(located(path))
     if COLUMN not in frame.columns:
         raise ValueError(f"{path}: " + unknown("column", COLUMN, [str(column) for column in frame.columns]))
@@ -90,10 +105,13 @@ def read_times_s(path: str) -> FloatArray:
     for row, time_s in ((0, times_s[0]), (len(times_s) - 1, times_s[-1])):
         if not 0 <= time_s < float("inf"):
             raise ValueError(f"{COLUMN!r} is {time_s} in row {row} of {path}; it must be at least 0 and finite")
+    if times_s[0] >= EPOCH_S:
+        note(f"the times of {path} are since 1970; a run begins with the first of them, at {since_1970(times_s[0])}")
     back = np.flatnonzero(times_s[1:] < times_s[:-1])
     if len(back):
         row = int(back[0]) + 1
         raise ValueError(
-            f"{COLUMN!r} is {times_s[row]} in row {row} of {path}, after {times_s[row - 1]}; times must not decrease"
+            f"{COLUMN!r} is {times_s[row]} in row {row} of {path}, after {times_s[row - 1]}; times must not decrease: "
+            f"`switchyard import {path} out=FILE` puts them in order"
         )
     return times_s

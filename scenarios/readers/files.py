@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -120,6 +121,11 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 def read_json_lines(path: Path) -> pd.DataFrame:
     """Return a file with a JSON object a line as a frame; raise ValueError for the first line that is none."""
+    return pd.DataFrame(json_records(path))
+
+
+def json_records(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects of a file with one a line; raise ValueError for the first line that is none."""
     records = []
     for number, line in enumerate(unpacked(path).split("\n"), start=1):
         if not line.strip():
@@ -132,7 +138,7 @@ def read_json_lines(path: Path) -> pd.DataFrame:
             kind = type(record).__name__
             raise ValueError(f"cannot read {path} as JSON lines: line {number} holds a {kind}, not an object")
         records.append(record)
-    return pd.DataFrame(records)
+    return records
 
 
 def unpacked(path: Path) -> str:

@@ -47,6 +47,12 @@ def located(path: str) -> Path:
     return Path(path)
 
 
+def files_at(path: str) -> tuple[Path, ...]:
+    """Return the file that a path names, or all files of a folder, for the manifest."""
+    file = located(path)
+    return tuple(sorted(one for one in file.rglob("*") if one.is_file())) if file.is_dir() else (file,)
+
+
 def data_folder() -> Path:
     """Return the folder of public tables: ``SWITCHYARD_DATA``, or ``switchyard`` in the user's cache."""
     chosen = os.environ.get(FOLDER_VARIABLE)

@@ -1,6 +1,7 @@
-"""Reads the published RouterBench pickle (arXiv 2403.12031) as a workload. It knows that file's columns, not splits.
+"""Reads the published RouterBench pickle, or a CSV of it, as a workload. It knows that file's columns, not splits.
 
-The file has no token counts; output tokens are estimated as a quarter of each response's characters.
+RouterBench is arXiv 2403.12031. The file has no token counts; output tokens are estimated as a quarter of each
+response's characters.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 
 from scenarios.readers.cells import text_tokens
 from scenarios.readers.columns import TOKENS
+from scenarios.readers.files import read
 from scenarios.readers.pickled import read_pickle
 from scenarios.readers.places import located
 from scenarios.readers.unified import build
@@ -40,7 +42,9 @@ def routerbench(
     OSError
         If there is no such file.
     """
-    frame = read_pickle(located(path)).rename(columns={"eval_name": "source"})
+    file = located(path)
+    is_csv = file.suffix.lower() == ".csv"
+    frame = (read(file) if is_csv else read_pickle(file)).rename(columns={"eval_name": "source"})
     frame.attrs["file"] = path  # for messages about its cells
     for column in [column for column in frame.columns if str(column).endswith(f"|{RESPONSE}")]:
         model = str(column).removesuffix(f"|{RESPONSE}")

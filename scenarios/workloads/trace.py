@@ -1,20 +1,23 @@
-"""Makes a workload of a serving trace: real token counts, made-up questions. It reads no arrival times.
+"""Makes a workload of a serving trace: real token counts, made-up questions.
 
 ``scenarios.arrivals.replay`` reads times from the same file; with ``order=given`` both replay together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from scenarios.arrivals.replay import read_times_s
 from scenarios.readers.cells import whole_numbers
 from scenarios.readers.files import read
-from scenarios.readers.places import located
+from scenarios.readers.places import files_at, located
+from scenarios.readers.prices.reading import prices_of
+from scenarios.readers.traces.reading import foreign
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
-from sim.errors import unknown
+from sim.errors import check_number, unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
 
@@ -53,6 +56,10 @@ def trace(
     loop: bool = False,
     dim: int = 64,
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
+    prices: str | None = None,
+    price_as: Mapping[str, str] | None = None,
+    span_s: float | None = None,
 ) -> Workload:
     """Give the requests of a trace, in the file's order, made-up questions that models answer.
 
@@ -68,7 +75,8 @@ def trace(
     Parameters
     ----------
     path : str
-        A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``.
+        A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``, or a file in one of
+        the formats of ``scenarios.readers.traces``, whose rules then say which rows count.
     models : sequence of PricedModel or None
         None for RouterBench's eleven.
     n_queries : int or None
@@ -81,6 +89,16 @@ def trace(
         Whether the trace begins again after its last row, as often as needed.
     seed : int
         Of all that is made up; token counts of the test rows do not depend on it.
+    columns : mapping of str to str or None
+        Our columns, each with its name in the file, as in {arrival_s: t, input_tokens: p, output_tokens: c}. A file
+        with any is read by the rules of ``scenarios.readers.traces.recorded``.
+    prices : str or None
+        A price list, whose prices the models take by their names (``scenarios.readers.prices``); None leaves them.
+    price_as : mapping of str to str or None
+        Names of models in the price list, where they are other ones.
+    span_s : float or None
+        Keep the rows that came less than so long after the first, in the trace's own time; None keeps all. Not for a
+        looped trace.
 
     Raises
     ------
@@ -90,7 +108,13 @@ def trace(
     OSError
         If there is no such file.
     """
-    tokens = read_tokens(path)
+    tokens = read_tokens(path, columns)
+    if span_s is not None:
+        if loop:
+            raise ValueError(
+                f"workload.span_s is {span_s}, and a looped trace is looped whole; leave one of the two out"
+            )
+        tokens = first_of(tokens, path, columns, span_s)
     n_rows = len(tokens[0])
     n_queries = n_rows if n_queries is None else n_queries
     check_sizes({"n_queries": n_queries, "n_history": n_history, "dim": dim})
@@ -104,11 +128,16 @@ def trace(
             PricedModel(model.name, model.quality, model.input_usd_per_million, model.output_usd_per_million)
             for model in ROUTERBENCH
         ]
+    files = [*files_at(path)]
+    if prices is not None:
+        listed = prices_of([model.name for model in models], prices, price_as)
+        models = [PricedModel(model.name, model.quality, *listed[model.name]) for model in models]
+        files.append(located(prices))
     rng = np.random.default_rng(seed)
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
     test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
-    return Workload(tuple(model.name for model in models), history, test, files=(located(path),))
+    return Workload(tuple(model.name for model in models), history, test, files=tuple(files))
 
 
 def draw(
@@ -138,8 +167,21 @@ def draw(
     )
 
 
-def read_tokens(path: str) -> tuple[IntArray, IntArray]:
+def first_of(
+    tokens: tuple[IntArray, IntArray], path: str, columns: Mapping[str, str] | None, span_s: float
+) -> tuple[IntArray, IntArray]:
+    """Return the tokens of the rows that came less than span_s after the first."""
+    check_number("workload.span_s", span_s, above=0)
+    times_s = read_times_s(path, columns)
+    n = int(np.searchsorted(times_s, times_s[0] + span_s, side="left"))
+    return tokens[0][:n], tokens[1][:n]
+
+
+def read_tokens(path: str, columns: Mapping[str, str] | None = None) -> tuple[IntArray, IntArray]:
     """Return input and output tokens, each (n_rows,), of a trace."""
+    trace = foreign(path, columns)
+    if trace is not None:
+        return trace.frame[INPUT].to_numpy(np.int64), trace.frame[OUTPUT].to_numpy(np.int64)
     frame = read(located(path))
     for column in (INPUT, OUTPUT):
         if column not in frame.columns:

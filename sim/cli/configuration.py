@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from sim.cli.own.policies import offered
 from sim.cli.own.words import bring, without_places
 from sim.cli.renamed import follow_moves
+from sim.cli.trace_words import check_trace, with_trace
 from sim.cli.types import check, check_all, shown, takes_any_name
 from sim.cli.words import nearest, of_own_estimators, quoted
 
@@ -81,7 +82,8 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
     """
     overrides, own = of_own_estimators([quoted(word) for word in overrides])
     overrides, brought = without_places(overrides, lambda: with_yaml("policy"))
-    config, words = of_options(verb, overrides)
+    config, words = of_options(verb, with_trace(overrides))
+    check_trace(config)
     bring(config, brought)
     put_estimator(config)
     set_own_estimators(config, own)
@@ -105,6 +107,8 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         if not key:
             option = str(error).partition("In '")[2].partition("'")[0].replace("/", "=")
             raise ValueError(f"{option} sets keys that the other chosen options do not have; choose others") from error
+        if key == "workload" and any(word.startswith("trace=") for word in overrides):
+            raise ValueError(f"{verb} has no trace; leave trace out") from error
         if key.partition("@")[0] in GROUPS:
             raise ValueError(f"{verb} has no {key}; leave {key} out") from error
         without_keys = defaults(verb, overrides)

@@ -23,9 +23,10 @@ from sim.cli.help import help_of_verb, usage
 from sim.cli.project import opened
 from sim.cli.verbs import VERBS
 from sim.cli.words import nearest, with_plain_words
-from sim.errors import notes_to
+from sim.errors import UnreadableError, notes_to
 
-TAKE_WORDS = {"report": "directories", "diff": "directories", "data": "tables"}  # the key of words without KEY=
+# The key of words without KEY=, by verb.
+TAKE_WORDS = {"report": "directories", "diff": "directories", "data": "tables", "import": "files"}
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 FLAGS = ("--cfg", "--help", "--overwrite", "--project", "--traceback", "--version")
 
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except USER_ERRORS as error:
             if asked.traceback:
                 raise
-            return complain((str(error).strip().splitlines() or [type(error).__name__])[0], 1)
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            return complain(line, 2 if isinstance(error, UnreadableError) else 1)
 
 
 def understood(words: Sequence[str]) -> argparse.Namespace:

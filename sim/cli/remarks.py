@@ -100,10 +100,7 @@ def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:
     if not times or config.workload.get("_target_") != TRACE:
         return
     if {file.resolve() for file in times}.isdisjoint(file.resolve() for file in lengths):
-        yield (
-            f"the times are of {times[0]} and the lengths of {lengths[0]}; "
-            "to replay one trace, give workload.path and arrivals.path the same file"
-        )
+        yield (f"the times are of {times[0]} and the lengths of {lengths[0]}; trace={lengths[0]} replays one trace")
         return
     others = [str(name) for name in config.order if name not in ("given", "saved")]
     if others:

@@ -24,6 +24,9 @@ class OracleSettings(TypedDict):
 class Settings:
     """What no class of the toolkit has as a field."""
 
+    trace: str | None
+    rate_scale: float
+    columns: Mapping[str, str] | None
     seed: int
     replications: int | None
     roundings: int
@@ -78,6 +81,12 @@ class Settings:
     tokenizer: str
     known: Mapping[str, Any]
     default_folder: Any
+    files: Sequence[str]
+    format: str | None
+    duplicates: str
+    prices: str | None
+    price_as: Mapping[str, str] | None
+    read: Any
 
 
 @functools.cache

@@ -29,6 +29,8 @@ from tests.drawn_studies import CONF, Study, configuration, measured, record, st
 from tests.held_tasks import hold_tasks, test_rows, true_costs
 from tests.one_more import with_one_more
 
+pytestmark = pytest.mark.filterwarnings("ignore:the times of .* are since 1970:sim.errors.Note")
+
 QUICK_SHARDS, QUICK_EACH = 6, 50
 SHARDS, EACH = 20, 1000
 TIMES = [

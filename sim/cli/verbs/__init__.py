@@ -71,8 +71,13 @@ VERBS = {
     ),
     "data": Verb(
         "public tables, built from what their authors published",
-        "data:data",
+        "files.data:data",
         "data zeroeval",
+    ),
+    "import": Verb(
+        "a trace or a routing table in a foreign format: what is in it, and the same in our own form",
+        "files.importing:import_file",
+        "import AzureLLMInferenceTrace_conv.csv out=conv.parquet",
     ),
     "new": Verb(
         "a policy, metric, workload, arrival process or fleet of your own, ready to change",

@@ -1,0 +1,74 @@
+"""Spells out the word ``trace=FILE``: it chooses times, lengths and order of one recorded trace. It reads no file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+
+BRINGS = {"workload": "trace", "arrivals": "replay", "order": "given"}
+SETS = {
+    "workload.path": "trace",
+    "workload.columns": "columns",
+    "arrivals.path": "trace",
+    "arrivals.columns": "columns",
+    "arrivals.rate_scale": "rate_scale",
+}
+"""Keys of what it chooses, and the keys beside it that they take their values from."""
+
+
+def with_trace(words: Sequence[str]) -> list[str]:
+    """Return the overrides with all that ``trace=FILE`` stands for, if it is among them.
+
+    The values stay where they are and are referred to, so that a sweep may vary them. An order may be another one; a
+    note then says that the lengths come at other times than their own.
+
+    Raises
+    ------
+    ValueError
+        If the words choose another workload or other arrivals, or set what the trace sets.
+    """
+    given = values(words)
+    if given.get("trace") is None:
+        return list(words)
+    for group, option in BRINGS.items():
+        if group != "order" and given.get(group, option) != option:
+            raise ValueError(
+                f"trace={given['trace']} brings its own {group}, {group}={option}; leave {group}={given[group]} out"
+            )
+    for key, source in SETS.items():
+        if key in given:
+            raise ValueError(f"trace={given['trace']} sets {key}; leave {key} out, or set {source}")
+    chosen = [f"{group}={option}" for group, option in BRINGS.items() if group not in given]
+    return [*words, *chosen, *(f"{key}=${{{source}}}" for key, source in SETS.items())]
+
+
+def values(words: Sequence[str]) -> Mapping[str, object]:
+    """Return the values of the keys that matter here, by key; nothing if Hydra cannot read one, which it then says."""
+    keys = ("trace", *BRINGS, *SETS)
+    wanted = [word for word in words if word.partition("=")[0].lstrip("+") in keys]
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    try:
+        return {word.get_key_element().lstrip("+"): word.value() for word in parser.parse_overrides(wanted)}
+    except OverrideParseException:
+        return {}
+
+
+def check_trace(config: DictConfig) -> None:
+    """Raise ValueError if a configuration has keys of a trace and no trace, or has one that was no word.
+
+    Raises
+    ------
+    ValueError
+    """
+    if "trace" not in config:
+        return
+    if config.trace is None:
+        key = "columns" if config.columns is not None else "rate_scale" if config.rate_scale != 1 else None
+        if key is not None:
+            raise ValueError(f"{key} is for a recorded trace, and there is none: give one with trace=FILE")
+    elif OmegaConf.select(config, "arrivals.path") != config.trace:
+        raise ValueError(f"trace={config.trace} is a word of the command line and does nothing in a YAML")

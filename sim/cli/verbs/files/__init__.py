@@ -1,0 +1,1 @@
+"""Holds the verbs that make files of other files: public tables, and imported ones."""
