@@ -48,6 +48,14 @@ def stream(seed: int, replication: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, replication, zlib.crc32(purpose.encode())]))
 
 
+def arrival_times_s(scenario: Scenario, rows: IntArray, seed: int, replication: int) -> FloatArray:
+    """Return when the test rows that arrive do so (n_queries,)."""
+    of_rows = ArrivalsTraits.of(scenario.arrivals).times_of_rows
+    if of_rows is not None:
+        return of_rows(rows)
+    return scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
+
+
 @dataclass(frozen=True)
 class Instance:
     """One replication, drawn: all that a run needs besides the policy.
@@ -187,10 +195,9 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     def drawn(deployment: Deployment, purpose: str) -> np.random.Generator:
         return stream(seed, replication, f"{purpose} {deployment.name}")
 
-    times_s = scenario.arrivals.times_s(len(order), stream(seed, replication, "arrivals"))
+    times_s, loop = arrival_times_s(scenario, arriving[order], seed, replication), ArrivalsTraits.of(scenario.arrivals)
     span_s = float(times_s[-1] - times_s[0])
     think_s = None
-    loop = ArrivalsTraits.of(scenario.arrivals)
     if loop.users is not None and loop.think_s is not None:
         if isinstance(scenario.window, TokenBucket) or (scenario.window is not None and scenario.window.spread):
             raise ValueError(

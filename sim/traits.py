@@ -151,10 +151,14 @@ class ArrivalsTraits(Traits):
         How many users ask, wait and ask again.
     think_s : callable or None
         From n_queries and a random stream to how long its user thinks before each query (n_queries,).
+    times_of_rows : callable or None
+        From the test rows that arrive (n_queries,) to when each does (n_queries,), where times belong to rows and not
+        to places; None otherwise.
     """
 
     users: int | None = None
     think_s: Callable[..., FloatArray] | None = None
+    times_of_rows: Callable[[IntArray], FloatArray] | None = None
 
 
 @dataclass(frozen=True)

@@ -423,7 +423,7 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
         keys["unseen"] = (pick(*topics),)
     if not is_hard and order not in ("late_topic", "worst_of") and line.one_in(3):
         fewer, more = ((2, 5), 20) if groups["workload"] == TASKS else ((30, 50), 400)
-        keys["n_queries"] = pick(*fewer, *((more,) if order in ("resampled", "zipf", "power") else ()))
+        keys["n_queries"] = pick(*fewer, *((more,) if order in ("resampled", "zipf", "power", "blocks") else ()))
 
 
 def draw_events(line: Drawing, names: Sequence[str]) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from scenarios.readers.places import files_at, located
 from scenarios.readers.traces.reading import foreign
 from scenarios.readers.traces.times import EPOCH_S, since_1970
 from sim.errors import check_number, note, unknown
-from sim.interface import FloatArray
+from sim.interface import FloatArray, IntArray
 
 COLUMN = "arrival_s"
 
@@ -36,6 +36,10 @@ class Replay:
     loop : bool
         Whether the trace begins again after its end, as often as needed: its first query then follows its last one
         after one mean gap, (last - first) / (rows - 1), so every round of n rows takes n mean gaps and the rate stays.
+    by_row : bool
+        Whether each query comes so long after the one before as its row in the file does, in whatever order rows come,
+        so that ``order=blocks`` keeps gaps and lengths together; otherwise the times are of the first rows. The
+        workload's rows must be those of the file.
     columns : mapping of str to str or None
         Our columns, each with its name in the file, as in {arrival_s: t}. A file with any is read by the rules of
         ``scenarios.readers.traces.recorded``.
@@ -53,6 +57,7 @@ class Replay:
     path: str
     rate_scale: float = 1.0
     loop: bool = False
+    by_row: bool = False
     columns: Mapping[str, str] | None = None
     recorded_s: FloatArray = field(init=False, repr=False, compare=False)
 
@@ -60,6 +65,8 @@ class Replay:
         """Read the file and check the times, once."""
         check_number("rate_scale", self.rate_scale, least=LEAST, most=MOST)
         recorded_s = read_times_s(self.path, self.columns)
+        if self.loop and self.by_row:
+            raise ValueError("arrivals.loop and arrivals.by_row are both true; choose one")
         if self.loop and recorded_s[-1] == recorded_s[0]:
             raise ValueError(f"{self.path} spans no time; to be looped it needs two different times")
         recorded_s.setflags(write=False)
@@ -69,6 +76,21 @@ class Replay:
     def files(self) -> tuple[Path, ...]:
         """What the times were read from, for the manifest."""
         return files_at(self.path)
+
+    @property
+    def times_of_rows(self) -> Callable[[IntArray], FloatArray] | None:
+        """From the rows that arrive to their times, if times belong to rows; None otherwise."""
+        return self._times_by_row if self.by_row else None
+
+    def _times_by_row(self, rows: IntArray) -> FloatArray:
+        if rows.max() >= len(self.recorded_s):
+            raise ValueError(
+                f"{self.path} has {len(self.recorded_s)} arrivals, and row {rows.max()} of the workload arrives; "
+                "arrivals.by_row needs a workload with the rows of that file: trace=FILE has both"
+            )
+        gaps_s = np.diff(self.recorded_s, prepend=self.recorded_s[0])
+        times_s: FloatArray = np.cumsum(gaps_s[rows]) / self.rate_scale
+        return times_s
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,); nothing is drawn."""

@@ -18,7 +18,7 @@ from sim.interface import Policy, reviews
 from sim.scenario import Scenario
 from sim.scores import Scores
 from sim.study.experiment import check_draws
-from sim.traits import FileTraits, OrderTraits, ServiceTraits
+from sim.traits import ArrivalsTraits, FileTraits, OrderTraits, ServiceTraits
 from sim.workload.tasks import TaskLimits
 
 TRACE = "scenarios.workloads.trace.trace"
@@ -101,6 +101,8 @@ def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:
         return
     if {file.resolve() for file in times}.isdisjoint(file.resolve() for file in lengths):
         yield (f"the times are of {times[0]} and the lengths of {lengths[0]}; trace={lengths[0]} replays one trace")
+        return
+    if ArrivalsTraits.of(scenario.arrivals).times_of_rows is not None:
         return
     others = [str(name) for name in config.order if name not in ("given", "saved")]
     if others:

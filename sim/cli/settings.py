@@ -50,6 +50,7 @@ class Settings:
     targets: Sequence[str] | str
     confidence: float
     beyond: bool
+    trace_block: int | None
     moments: int
     axes: Mapping[str, Any]
     knobs: Mapping[str, Mapping[str, Sequence[float]]]

@@ -17,6 +17,7 @@ SETS = {
     "arrivals.columns": "columns",
     "arrivals.rate_scale": "rate_scale",
 }
+OF_BLOCKS = {"order.blocks.rows": "${trace_block}", "arrivals.by_row": "true"}
 """Keys of what it chooses, and the keys beside it that they take their values from."""
 
 
@@ -42,13 +43,21 @@ def with_trace(words: Sequence[str]) -> list[str]:
     for key, source in SETS.items():
         if key in given:
             raise ValueError(f"trace={given['trace']} sets {key}; leave {key} out, or set {source}")
-    chosen = [f"{group}={option}" for group, option in BRINGS.items() if group not in given]
-    return [*words, *chosen, *(f"{key}=${{{source}}}" for key, source in SETS.items())]
+    chosen = {group: option for group, option in BRINGS.items() if group not in given}
+    values_of = {key: f"${{{source}}}" for key, source in SETS.items()}
+    if given.get("trace_block") is not None:
+        if "order" in given:
+            raise ValueError(
+                f"trace_block={given['trace_block']} brings order=blocks; leave order={given['order']} out"
+            )
+        chosen["order"] = "blocks"
+        values_of |= OF_BLOCKS
+    return [*words, *(f"{key}={value}" for key, value in (chosen | values_of).items())]
 
 
 def values(words: Sequence[str]) -> Mapping[str, object]:
     """Return the values of the keys that matter here, by key; nothing if Hydra cannot read one, which it then says."""
-    keys = ("trace", *BRINGS, *SETS)
+    keys = ("trace", "trace_block", *BRINGS, *SETS)
     wanted = [word for word in words if word.partition("=")[0].lstrip("+") in keys]
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     try:
@@ -67,8 +76,8 @@ def check_trace(config: DictConfig) -> None:
     if "trace" not in config:
         return
     if config.trace is None:
-        key = "columns" if config.columns is not None else "rate_scale" if config.rate_scale != 1 else None
-        if key is not None:
+        beside = {"columns": None, "rate_scale": 1, "trace_block": None}
+        for key in (key for key, without in beside.items() if config[key] != without):
             raise ValueError(f"{key} is for a recorded trace, and there is none: give one with trace=FILE")
     elif OmegaConf.select(config, "arrivals.path") != config.trace:
         raise ValueError(f"trace={config.trace} is a word of the command line and does nothing in a YAML")

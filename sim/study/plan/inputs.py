@@ -32,6 +32,12 @@ class Faster:
         """The process's."""
         return ArrivalsTraits.of(self.arrivals).think_s
 
+    @property
+    def times_of_rows(self) -> Callable[[IntArray], FloatArray] | None:
+        """The process's, pressed together."""
+        of_rows = ArrivalsTraits.of(self.arrivals).times_of_rows
+        return None if of_rows is None else lambda rows: of_rows(rows) / self.factor
+
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return its times (n_queries,), pressed together."""
         times: FloatArray = self.arrivals.times_s(n_queries, rng) / (1.0 if self.users else self.factor)

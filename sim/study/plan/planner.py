@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,11 @@ from sim.study.plan.beyond import Beyond, look_beyond, plain
 from sim.study.plan.candidates import Judge, Judged
 from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target
 from sim.study.plan.wording import measured_words, missed_words
+
+ALL_ALIKE = (
+    "every replication of the answer gave the same figures, so that its intervals say nothing of chance; "
+    "of a recorded trace, trace_block=200 draws other blocks in each"
+)
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,8 @@ def plan(scenario: Scenario, search: Search, judge: Judge, beyond: bool = False)
         If the policy raises or decides something that cannot be, or a request table fails its check.
     """
     found = search.find(scenario, judge)
+    if found.answer is not None and all(one.low == one.high for one in found.answer.measured):
+        found = replace(found, warnings=(*found.warnings, ALL_ALIKE))
     table = pd.DataFrame([flat(judged, found.answer) for judged in judge.tried.values()])
     return Plan(
         search.goal,
