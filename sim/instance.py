@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, Histo
 from sim.renewing import TokenBucket
 from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
-from sim.selection import arriving_rows, mean_steps, seen, to_sort, unseen_topics, with_steps
+from sim.selection import arriving_rows, mean_steps, n_within, seen, to_sort, unseen_topics, with_steps
 from sim.traits import ArrivalsTraits, OrderTraits, ServiceTraits
 from sim.truth import (
     capped,
@@ -46,6 +46,12 @@ LEAST_LOOP_S = 1.0  # a closed loop is taken to last so long, as its services ar
 def stream(seed: int, replication: int, purpose: str) -> np.random.Generator:
     """Return the random stream of one purpose in one replication, whatever else is drawn."""
     return np.random.default_rng(np.random.SeedSequence([seed, replication, zlib.crc32(purpose.encode())]))
+
+
+def of_length(scenario: Scenario, seed: int, replication: int) -> Scenario:
+    """Return the scenario with as many queries as come in its duration."""
+    n = n_within(scenario, lambda n: scenario.arrivals.times_s(n, stream(seed, replication, "arrivals")))
+    return replace(scenario, n_queries=n, duration=None)
 
 
 def arrival_times_s(scenario: Scenario, rows: IntArray, seed: int, replication: int) -> FloatArray:
@@ -152,6 +158,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         needs output tokens where the workload has none.
     """
     workload, test = scenario.workload, scenario.workload.test
+    if scenario.duration is not None:
+        scenario = of_length(scenario, seed, replication)
     history = seen(workload.history, unseen_topics(scenario))
     fleet = scenario.fleet.deployments(workload.models, stream(seed, replication, "fleet"))
     columns = check_fleet(fleet, workload)

@@ -78,3 +78,27 @@ class Retry:
                 f"retry waits {self.backoff_s} s x {self.multiplier} up to {self.attempts - 2} times; "
                 f"the longest wait must be at most {MOST_BACKOFF_S:g} s"
             )
+
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(duration: float | str) -> float:
+    """Return a duration in seconds.
+
+    >>> seconds("8h"), seconds("90s"), seconds(12.5)
+    (28800.0, 90.0, 12.5)
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive number, with or without a unit.
+    """
+    try:
+        number, unit = (duration[:-1], UNITS_S[duration[-1]]) if isinstance(duration, str) else (duration, 1)
+        found = float(number) * unit
+    except (ValueError, KeyError, IndexError):
+        found = float("nan")
+    if isinstance(duration, bool) or not 0 < found < float("inf"):
+        raise ValueError(f"duration is {duration!r}; it must be seconds, or a text such as 90s, 30m, 8h or 7d")
+    return found

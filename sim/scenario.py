@@ -20,6 +20,7 @@ from sim.interface import FloatArray, IntArray
 from sim.renewing import Retry as Retry  # noqa: PLC0414 - they are parts of a scenario, so that they may come from here
 from sim.renewing import TokenBucket as TokenBucket  # noqa: PLC0414
 from sim.renewing import Window as Window  # noqa: PLC0414
+from sim.renewing import seconds
 from sim.scores import Scores
 from sim.workload import Rows, Workload
 from sim.workload.tasks import TaskLimits
@@ -186,6 +187,9 @@ class Scenario:
         Let each decision take as long as it really takes instead, which makes no two runs the same.
     n_queries : int or None
         How many of the workload's test queries (or tasks) arrive, drawn anew in each replication; None for all of them.
+    duration : float, str or None
+        How long queries arrive, from the first of them on: seconds, or a text such as ``90s``, ``30m``, ``8h`` or
+        ``7d``. As many arrive as come in that time, in the place of ``n_queries``; None for no such limit.
     unseen : sequence of str
         Topics (``Rows.source``) that are left out of the history.
     profiled : mapping of str to int, or None
@@ -220,6 +224,7 @@ class Scenario:
     decision_s: float = 0.0
     measure_decisions: bool = False
     n_queries: int | None = None
+    duration: float | str | None = None
     unseen: Sequence[str] = ()
     profiled: Mapping[str, int] | None = None
     new_model_share: float = 0.0
@@ -240,6 +245,10 @@ class Scenario:
                 f"state_refresh_s is {self.state_refresh_s}; it must be positive, or null for a fresh state"
             )
         check_number("n_queries", self.n_queries, least=1, null="for all test queries")
+        if self.duration is not None:
+            seconds(self.duration)
+        if self.duration is not None and self.n_queries is not None:
+            raise ValueError(f"duration is {self.duration} and n_queries is {self.n_queries}; give one of them")
         if self.cache is not None and self.workload.test.steps is not None:
             raise ValueError(
                 "a cache answers queries that stand for themselves, and those here are steps of tasks: cache=none"

@@ -5,16 +5,17 @@ It knows no fleet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from sim.errors import unknown
-from sim.interface import IntArray
+from sim.interface import FloatArray, IntArray
+from sim.renewing import seconds
 from sim.scenario import Scenario
-from sim.traits import OrderTraits
+from sim.traits import ArrivalsTraits, OrderTraits
 from sim.workload import Rows
 from sim.workload.tasks import Reward, earned, taken_in_order
 
@@ -72,6 +73,49 @@ def arriving_rows(scenario: Scenario, replication: int, rng: np.random.Generator
     if n_queries == available:
         return rows
     return rows[np.sort(rng.choice(available, n_queries, replace=False))]
+
+
+MOST_QUERIES = 10_000_000  # of a run by its duration
+
+
+def n_within(scenario: Scenario, times_s: Callable[[int], FloatArray]) -> int:
+    """Return how many queries (or tasks) arrive within a scenario's duration, the first included.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    times_s : callable
+        From a number of arrivals to when they come.
+
+    Raises
+    ------
+    ValueError
+        If nobody knows beforehand when queries come, or the workload has too few.
+    """
+    assert scenario.duration is not None
+    lasts_s, traits = seconds(scenario.duration), ArrivalsTraits.of(scenario.arrivals)
+    if traits.users is not None or traits.times_of_rows is not None:
+        what = "users who wait for answers" if traits.users is not None else "blocks of a trace"
+        raise ValueError(
+            f"duration is {scenario.duration}, and when queries come of {what} is not known; give n_queries"
+        )
+    order, available = OrderTraits.of(scenario.order), len(arrivals_of(scenario.workload.test))
+    n_queries = available
+    while True:
+        came_s = times_s(n_queries)
+        within = int(np.searchsorted(came_s - came_s[0], lasts_s, side="right"))
+        if within < n_queries:
+            return within
+        if not order.with_replacement or order.arriving is not None:
+            raise ValueError(
+                f"duration is {scenario.duration}, and the workload's {available} test queries have all come after "
+                f"{came_s[-1] - came_s[0]:.4g} s; order=resampled draws more of them, with replacement"
+            )
+        n_queries *= 2
+        if n_queries > MOST_QUERIES:
+            raise ValueError(
+                f"duration is {scenario.duration}, in which more than {MOST_QUERIES} queries come; shorten it"
+            )
 
 
 def arrivals_of(test: Rows) -> IntArray:

@@ -88,6 +88,7 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         decision_s=config.decision_s,
         measure_decisions=config.measure_decisions,
         n_queries=config.n_queries,
+        duration=config.duration,
         unseen=tuple(config.unseen),
         profiled=None if config.profiled is None else dict(config.profiled),
         new_model_share=config.new_model_share,

@@ -59,6 +59,7 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
     if config.get("warm_up") is not None and not config.get("metric"):
         yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
     yield from about_cache(scenario)
+    yield from about_times(config, scenario)
     if scenario.feedback != Scores() and not any(learns(policy) for policy in policies.values()):
         yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from outcomes"
     yield from about_tasks(scenario)
@@ -76,6 +77,28 @@ def about_tasks(scenario: Scenario) -> Iterator[str]:
     """Yield what limits of tasks do without tasks."""
     if scenario.workload.test.steps is None and scenario.task != TaskLimits():
         yield "task.budget_usd and task.deadline_s do nothing, as the workload has no tasks"
+
+
+def about_times(config: DictConfig, scenario: Scenario) -> Iterator[str]:
+    """Yield which events, and which crowd, begin after the last query has come, or are not over then."""
+    arrivals, traits = scenario.arrivals, ArrivalsTraits.of(scenario.arrivals)
+    named = [*zip((f"events.{name}" for name in config.get("events") or {}), scenario.events, strict=True)]
+    begun = [(name, event, getattr(event, "at_s", None)) for name, event in (*named, ("the crowd", arrivals))]
+    timed = [(name, event, at_s) for name, event, at_s in begun if isinstance(at_s, int | float)]
+    if not timed or traits.users is not None or traits.times_of_rows is not None or scenario.duration is not None:
+        return
+    n_queries = scenario.n_queries or len(scenario.workload.test)
+    try:
+        came_s = arrivals.times_s(n_queries, stream(config.seed, 0, "arrivals"))
+    except ValueError:
+        return  # the run says why
+    last_s = float(came_s[-1] - came_s[0])
+    for name, event, at_s in timed:
+        lasts_s = sum(getattr(event, key, None) or 0.0 for key in ("for_s", "ramp_s", "hold_s", "decay_s"))
+        if at_s > last_s:
+            yield f"{name} begins at {at_s:g} s, after the last query, which comes at {last_s:.4g} s"
+        elif at_s + lasts_s > last_s:
+            yield f"{name} ends at {at_s + lasts_s:g} s, after the last query, which comes at {last_s:.4g} s"
 
 
 def about_cache(scenario: Scenario) -> Iterator[str]:

@@ -51,6 +51,7 @@ class Settings:
     confidence: float
     beyond: bool
     trace_block: int | None
+    duration: float | str | None
     moments: int
     axes: Mapping[str, Any]
     knobs: Mapping[str, Mapping[str, Sequence[float]]]

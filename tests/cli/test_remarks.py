@@ -51,6 +51,14 @@ IDLE = {
     ),
     "tries that nothing loses": (["retry.attempts=3"], ["retry.attempts=3 does nothing, as no try can be lost"]),
     "a warm-up of nothing": (["warm_up=5", "metric=[]"], ["warm_up=5 does nothing, as it is for metrics"]),
+    "an outage after the last query": (
+        ["events=outage", "events.outage.at_s=5000"],
+        ["events.outage begins at 5000 s, after the last query, which comes at "],
+    ),
+    "a crowd that is not over": (
+        ["arrivals=flash_crowd", "arrivals.at_s=1", "arrivals.hold_s=900"],
+        ["the crowd ends at "],
+    ),
     "an estimator for nobody": (
         ["policy=random", "estimator=ridge"],
         ["estimator= does nothing, as random make no use of estimates"],
@@ -61,7 +69,12 @@ WORKING = {
     "a window with budgets": ["window=minute", "exhausted=wait"],
     "tries that a full queue loses": ["fleet=slots", "fleet.queue_capacity=1", "retry.attempts=3"],
     "tries that a time-out loses": ["fleet=slots", "fleet.timeout_s=1", "retry.attempts=3"],
-    "tries that an outage loses": ["events=outage", "retry.attempts=3"],
+    "tries that an outage loses": [
+        "events=outage",
+        "events.outage.at_s=1",
+        "events.outage.for_s=1",
+        "retry.attempts=3",
+    ],
     "a warm-up of metrics": ["warm_up=5"],
     "an estimator for one of two": ["policy=[random,port]", "estimator=ridge"],
 }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from scenarios.arrivals import Deterministic
+from scenarios.arrivals.closed import ClosedLoop
 from scenarios.budgets import Uniform, Weighted
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given, shuffled
@@ -138,3 +139,38 @@ def test_a_model_that_is_known_on_all_rows_is_as_if_it_were_not_named() -> None:
 def test_what_cannot_be_profiled_is_refused(keys: dict[str, Any], right: str) -> None:
     with pytest.raises(ValueError, match=right):
         realise(replace(tiny_scenario(two_models()), **keys), 0, 0)
+
+
+# --- as many as come in a time
+
+
+def lasting(duration: float | str, **changes: Any) -> Scenario:
+    """Ten queries a second apart, as long as this."""
+    scenario = tiny_scenario(tiny_workload(ten()))
+    return replace(scenario, arrivals=Deterministic(1.0), duration=duration, **changes)
+
+
+def test_as_many_queries_arrive_as_come_in_a_duration() -> None:
+    assert len(realise(lasting(3.5), 0, 0).rows) == 4  # at 0, 1, 2 and 3 s
+    assert len(realise(lasting(3), 0, 0).rows) == 4
+    assert realise(lasting("3s"), 0, 0).gaps_s.tolist() == [0, 1, 1, 1]
+    assert len(realise(lasting("0.1m"), 0, 0).rows) == 7
+    assert realise(lasting(3.5), 0, 0).setting.horizon == 4
+
+
+def test_a_duration_draws_more_queries_than_there_are_only_with_replacement() -> None:
+    with pytest.raises(ValueError, match=r"duration is 1h, and the workload's 10 test queries have all come after 9 s"):
+        realise(lasting("1h"), 0, 0)
+    assert len(realise(lasting("1m", order=Resampling()), 0, 0).rows) == 61
+
+
+def test_a_duration_that_cannot_be_is_refused() -> None:
+    for wrong in ("1x", "", "h", 0, -1.0, float("inf"), True):
+        with pytest.raises(ValueError, match=r"it must be seconds, or a text such as 90s, 30m, 8h or 7d"):
+            lasting(wrong)
+    with pytest.raises(ValueError, match="duration is 1h and n_queries is 4; give one of them"):
+        lasting("1h", n_queries=4)
+    with pytest.raises(
+        ValueError, match="when queries come of users who wait for answers is not known; give n_queries"
+    ):
+        realise(replace(lasting(3.5), arrivals=ClosedLoop(2, mean_think_s=1.0)), 0, 0)

@@ -26,6 +26,7 @@ from sim.study.sequential import Precision
 ELSEWHERE = {
     "replications": "half_width, min_replications and max_replications",
     "n_queries": "sizes",
+    "duration": "sizes",
     "warm_up": "nothing, as a ratio is over all arrivals",
     "metric": "nothing, as a ratio is of quality",
 }
