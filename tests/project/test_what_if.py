@@ -64,6 +64,7 @@ def test_there_is_a_scenario_without_the_change_for_every_experiment_and_the_doc
     ]
 
 
+@pytest.mark.filterwarnings("ignore::sim.errors.Note")  # so few queries come before most events
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_compares_and_runs(name: str) -> None:
     tiny = [f"experiment={name}", "workload.n_queries=60", "workload.n_history=80", "workload.dim=8"]
