@@ -24,6 +24,10 @@ QUICK = {
     "cascade",
     "pareto_bandit",
 }
+LONG = {"primal_resolve_each", "barp", "omnirouter_dual", "omnirouter_batch", "robust_batch", "paced_batch"}
+ALL = [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NAMES]
+"""All policies; those that take long by themselves with ``make proof``."""
+
 MOST_SLOW = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]
 """All policies for what takes long: a few of every kind always, the others with ``make proof``."""
 

@@ -209,6 +209,7 @@ def browse(words: list[str], profile: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([BROWSER, *options, *words], capture_output=True, text=True, timeout=120, check=True)
 
 
+@pytest.mark.slow  # make examples runs it
 @pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
 @pytest.mark.parametrize("verb", [*VERBS, "diff"])
 def test_a_browser_shows_and_prints_the_report_without_an_error(verb: str, outputs: Path, tmp_path: Path) -> None:

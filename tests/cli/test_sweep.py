@@ -460,6 +460,7 @@ def test_a_point_is_the_comparison_of_its_configuration(tmp_path: Path) -> None:
         assert swept[column].tolist() == expected[column].tolist()
 
 
+@pytest.mark.slow  # make examples runs it
 def test_two_processes_give_what_one_gives_bit_for_bit(tmp_path: Path) -> None:
     words = ["sweep", *SMALL, "policy=[random,port,model_perf]", "replications=2", "n_queries=30,60", "fleet.size=2,3"]
     for name, launcher in (("one", ["launcher=basic"]), ("two", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"])):
@@ -518,6 +519,7 @@ def test_a_sweep_that_is_killed_goes_on_with_the_same_command(
     pd.testing.assert_frame_equal(table_of(out), table_of(tmp_path / "in one go"), check_exact=True)
 
 
+@pytest.mark.slow  # make examples runs it
 def test_an_interrupted_sweep_says_what_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "o"
     words = ["sweep", *QUICK, "policy=random", "replications=40", f"seed={','.join(map(str, range(50)))}"]

@@ -27,7 +27,7 @@ from sim.study.contract.worlds import world_of
 from sim.study.oracles import EstimateCache
 from sim.world.services.batching import Batching
 from sim.world.services.slots import Slots
-from tests.configured import NAMES, configured_policy
+from tests.configured import ALL, LONG, NAMES, QUICK, configured_policy
 
 WORKLOAD = synthetic(n_queries=120, n_history=100, n_models=4, dim=8, seed=1)
 SLOTS = OnePerModel(Slots(slots=2, time_to_first_token_s=0.1, time_per_output_token_s=0.005), queue_capacity=4)
@@ -64,6 +64,13 @@ WORLDS = {
     ),
 }
 ESTIMATES = {world: EstimateCache() for world in WORLDS}
+# Every policy is tried in these two; a few of every kind in all worlds, and the others there with `make proof`.
+ALWAYS = ("slots and a budget", "batching, windows of tokens and a stale state")
+EVERYWHERE = [
+    pytest.param(name, world, marks=() if name in QUICK or (world in ALWAYS and name not in LONG) else pytest.mark.slow)
+    for name in NAMES
+    for world in WORLDS
+]
 
 
 def fresh(name: str, world: str) -> Callable[[], Policy]:
@@ -78,25 +85,23 @@ def fresh(name: str, world: str) -> Callable[[], Policy]:
     return make
 
 
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "world"), EVERYWHERE)
 def test_outcomes_of_deployments_that_were_not_tried_change_nothing(name: str, world: str) -> None:
     counterfactual_fence(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
 
 
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "world"), EVERYWHERE)
 def test_what_is_not_revealed_by_a_moment_changes_no_decision_up_to_it(name: str, world: str) -> None:
     causal_fence(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_policy_that_is_used_again_decides_the_same(name: str) -> None:
     world = "slots and a budget"
     reset_forgets(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_policy_that_is_asked_what_it_believes_decides_the_same(name: str) -> None:
     world = "slots and a budget"
     asking_changes_nothing(fresh(name, world), WORLDS[world], estimates=ESTIMATES[world])

@@ -29,7 +29,7 @@ from sim.study.contract import (
 )
 from sim.study.oracles import EstimateCache
 from sim.world.services.slots import Slots
-from tests.configured import NAMES, configured_policy
+from tests.configured import ALL, configured_policy
 from tests.policies.test_fences import truth
 from tests.worlds import tiny_setting
 
@@ -120,7 +120,7 @@ def test_a_cost_is_not_guessed_from_another_unit() -> None:
         history.means()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_no_policy_sees_the_hidden_part_of_the_history(name: str) -> None:
     history_fence(lambda: configured_policy(name), SCENARIO, estimates=SHARED)
 

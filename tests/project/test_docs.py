@@ -21,6 +21,7 @@ def test_the_python_page_has_examples() -> None:
     assert len(EXAMPLES) == 4
 
 
+@pytest.mark.slow  # make examples runs it
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_of_the_python_page_runs(example: str) -> None:
     exec(compile(example, "docs/guide/python.md", "exec"), {})

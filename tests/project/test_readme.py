@@ -51,6 +51,7 @@ def test_the_readme_writes_a_policy_as_the_recipe_that_is_run_below_does() -> No
     assert shown in sh_blocks("CONTRIBUTING.md")
 
 
+@pytest.mark.slow  # make examples runs it
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_works_when_followed_to_the_letter(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,7 +20,7 @@ from sim.study.oracles import EstimateCache
 from sim.world.record import frame
 from sim.world.services.slots import Instant, Slots
 from sim.world.world import simulate
-from tests.configured import NAMES, configured_policy
+from tests.configured import ALL, NAMES, configured_policy
 
 POLICIES = {name: configured_policy(name) for name in NAMES}
 
@@ -61,8 +61,8 @@ instances = st.builds(
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=15, deadline=None, derandomize=True)
+@pytest.mark.parametrize("name", ALL)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(instance=instances)
 def test_every_query_has_one_fate_no_budget_is_exceeded_and_time_runs_forward(name: str, instance: Instance) -> None:
     estimates = EstimateCache().get(POLICIES[name].estimator, instance)

@@ -13,11 +13,11 @@ from sim.interface import Gate
 from sim.scenario import Scenario
 from sim.study.experiment import compare
 from sim.world.services.slots import Slots
-from tests.configured import NAMES, configured_policy
+from tests.configured import LONG, NAMES, configured_policy
 
-SHORT, LONG = (agent_tasks(n_queries=15, n_history=15, mean_steps=steps, dim=8) for steps in (2, 12))
+FEW, MANY = (agent_tasks(n_queries=15, n_history=15, mean_steps=steps, dim=8) for steps in (2, 12))
 LONGER = Scenario(
-    replace(SHORT, test=LONG.test),
+    replace(FEW, test=MANY.test),
     OnePerModel(Slots(4, 0.2, 0.01)),
     Weighted(total=1.0),
     Poisson(rate_per_s=1.0),
@@ -25,7 +25,7 @@ LONGER = Scenario(
 )
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "batch_split"])  # it takes long, and no horizon
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in LONG | {"batch_split"}])  # these take long
 def test_every_shipped_policy_goes_on(name: str) -> None:
     policy = configured_policy(name)
     if policy.gate.size > 1:

@@ -25,7 +25,7 @@ STARTS = {
 }  # fmt: skip
 
 
-RUN_TO_THE_END = ("a module", "a folder named like a group")  # of the others only the configuration is composed
+RUN_TO_THE_END = ("a module",)  # of the others only the configuration is composed
 
 
 def pair(what: str, start: str) -> object:
