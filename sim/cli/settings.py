@@ -51,6 +51,8 @@ class Settings:
     confidence: float
     beyond: bool
     trace_block: int | None
+    suggest: str | None
+    needs: Sequence[str] | str
     duration: float | str | None
     moments: int
     axes: Mapping[str, Any]

@@ -24,6 +24,7 @@ from sim.study.output.finished import DRAW, SUMMARY, unvaried
 from sim.study.output.records import read_calls, read_requests
 from sim.study.record.checks import check
 from sim.study.statistics import mean_interval
+from sim.study.suggestion import suggest
 
 BAYES_SLACK = 1e-3  # the optimum is known to 1e-4 of itself
 CAPTIONS = {
@@ -63,7 +64,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     return Report(
         question,
         scenario(manifest["config"]),
-        answered(policies, ranks) + of_sources + searched(folder),
+        answered(policies, ranks) + of_sources + searched(folder) + fitting(summary, manifest["config"]),
         tuple(tables),
         tuple(figures(folder, summary)),
         tuple(checks(folder, summary, manifest)),
@@ -112,6 +113,15 @@ def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
     if apart > width:
         return f"{words} It beats the next, {following['alternative']}, by {ahead}."
     return f"{words} Chance can explain its lead over the next, {following['alternative']}: {ahead}."
+
+
+def fitting(summary: pd.DataFrame, config: Mapping[str, Any]) -> str:
+    """Return which policy fits the goal that was asked for, as a sentence to follow another; nothing without one."""
+    goal, needs = config.get("suggest"), config.get("needs") or []
+    if goal is None:
+        return ""
+    sentence = suggest(summary, goal, needs if isinstance(needs, list) else [needs]).sentence
+    return f" {sentence[0].upper()}{sentence[1:]}."
 
 
 def best_on_sources(by_source: pd.DataFrame) -> str:

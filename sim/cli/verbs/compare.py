@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig
+import pandas as pd
+from omegaconf import DictConfig, ListConfig
 
 from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.errors import check_one_of
 from sim.show.tables import by_rounding, comparison, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
+from sim.study.suggestion import GOALS, suggest
 
 
 def compare(verb: str, config: DictConfig) -> int:
     """Run the policies, write records and summary, print the table; return 0."""
     output = Output(verb, config)
+    check_suggestion(config)
     with output.whole() as folder:
         settled = build_settled(config, build_policies(config))
         scenario, policies, worst = settled.scenario, settled.policies, settled.worst
@@ -26,10 +30,34 @@ def compare(verb: str, config: DictConfig) -> int:
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
+        suggestion = suggested(config, summary)
         if worst is not None:
             write_worst(folder, worst, rows)
-    output.say(comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst))
+    output.say(comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst), suggestion)
     return 0
+
+
+def check_suggestion(config: DictConfig) -> None:
+    """Raise ValueError, before anything is run, for a goal that there is none of, or limits without a goal."""
+    goal = config.get("suggest")
+    if goal is not None:
+        check_one_of("suggest", goal, tuple(GOALS))
+        if config.replications < 2:
+            raise ValueError("suggest needs replications=2 or more, as it goes by intervals")
+    elif config.get("needs"):
+        raise ValueError("needs is for suggest; give suggest=cost, quality or latency")
+
+
+def suggested(config: DictConfig, summary: pd.DataFrame) -> str | None:
+    """Return which policy fits the goal of a configuration, if it has one."""
+    if config.get("suggest") is None:
+        return None
+    return suggest(summary, config.suggest, limits(config.needs)).sentence
+
+
+def limits(needs: ListConfig | str) -> list[str]:
+    """Return limits as a list; one may stand alone."""
+    return [str(word) for word in needs] if isinstance(needs, ListConfig) else [str(needs)]
 
 
 def n_oracles(config: DictConfig) -> int:
