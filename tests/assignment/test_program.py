@@ -145,7 +145,7 @@ def test_with_money_for_one_and_a_half_the_binary_program_serves_one() -> None:
     assert found.plan.tolist() == [DECLINE, 0]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(n=st.integers(1, 6), m=st.integers(1, 3), seed=st.integers(0, 10_000), tightness=st.floats(0, 2))
 def test_the_binary_program_meets_every_plan_tried_in_turn(n: int, m: int, seed: int, tightness: float) -> None:
     quality, cost, budgets = uneven_program(n, m, seed, tightness, ties=False)

@@ -199,7 +199,6 @@ def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None]
     @settings(
         max_examples=how_many,
         database=None,
-        deadline=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )

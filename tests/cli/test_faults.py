@@ -168,7 +168,7 @@ def instances(draw: st.DrawFn) -> Instance:
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)  # the same worlds on every machine
+@settings(max_examples=EXAMPLES, derandomize=True)  # the same worlds on every machine
 @given(instance=instances(), name=st.sampled_from(WITHOUT_BATCHES))
 def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name: str) -> None:
     estimates = EstimateCache().get(POLICIES[name].estimator, instance)

@@ -106,14 +106,14 @@ def held(base: str, key: str, value: Any) -> None:
         )
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(illegal())
 def test_a_value_of_any_kind_gives_one_line_that_names_its_key_or_a_run(line: tuple[str, str, Any]) -> None:
     held(*line)
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20_000, suppress_health_check=list(HealthCheck))
 @given(illegal())
 def test_many_values_of_any_kind_give_one_line_that_names_their_key_or_a_run(line: tuple[str, str, Any]) -> None:
     held(*line)

@@ -203,7 +203,7 @@ def test_the_densest_queries_or_the_least_dense_come_first_and_both_parts_are_ra
 
 
 @pytest.mark.parametrize("name", sorted(set(CONFIGURED) - {"saved", "worst_of", "resampled", "blocks"}))
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(n_queries=st.integers(30, 80), seed=st.integers(0, 2**32))
 def test_an_order_is_a_permutation_and_the_same_for_the_same_seed(name: str, n_queries: int, seed: int) -> None:
     order, rows = configured(name), many(n_queries)

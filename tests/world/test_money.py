@@ -101,7 +101,7 @@ def test_a_metric_may_not_have_the_name_of_a_column_of_every_summary() -> None:
         compare(one, {"p": Scripted([0])}, metrics={"rent_usd": rent_usd})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     gaps=st.lists(st.integers(0, 4), min_size=1, max_size=15),
     cut=st.sampled_from([None, "29%", "50%", 3.0]),

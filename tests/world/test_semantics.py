@@ -431,7 +431,7 @@ def test_a_share_of_a_hundred_arrivals_is_as_many_as_it_says(percent: int) -> No
 # --- every run, whatever its options, keeps its checks ----------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_combination_of_retries_events_windows_and_limits_makes_a_wrong_record(data: st.DataObject) -> None:
     def pick(*values: Any) -> Any:
