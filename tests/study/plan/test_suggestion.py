@@ -33,8 +33,8 @@ def test_the_cheapest_is_of_those_that_are_shown_to_keep_the_limits() -> None:
     found = suggest(THREE, "cost", ["quality_per_query>=0.6"])
     assert (found.best, found.n_kept, found.n_policies, found.following) == ("fair", 2, 3, "fine")
     assert found.sentence == (
-        "fair is the cheapest of 2 policies that keep quality_per_query>=0.6 (of 3): total cost per 1000 arrivals 50 USD; "
-        "fine follows, 50 USD worse"
+        "fair is the cheapest of 2 policies that keep quality_per_query>=0.6 (of 3): "
+        "total cost per 1000 arrivals 50 USD; fine follows, 50 USD worse"
     )
 
 
