@@ -10,6 +10,9 @@ import pytest
 from sim.cli import api
 from sim.cli.main import main
 
+# So few queries come before most events.
+pytestmark = pytest.mark.filterwarnings("ignore:.*after the last query, which comes at:sim.errors.Note")
+
 SMALL = ["workload.n_queries=30", "workload.n_history=20", "workload.n_models=2", "workload.dim=4"]
 VERBS = {
     "run": [*SMALL, "policy=port_exact"],

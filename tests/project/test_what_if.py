@@ -9,6 +9,9 @@ import pytest
 
 from sim.cli.api import compare, run
 
+# So few queries come before most events.
+pytestmark = pytest.mark.filterwarnings("ignore:.*after the last query, which comes at:sim.errors.Note")
+
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_A_FILE = {"mmlu_pro", "mmlu_two_models", "zeroeval"}
 SWEEPS = {"task_caps", "volume_fixed_budget", "volume_growing_budget"}  # in test_caps.py and test_sweep.py
@@ -64,7 +67,6 @@ def test_there_is_a_scenario_without_the_change_for_every_experiment_and_the_doc
     ]
 
 
-@pytest.mark.filterwarnings("ignore::sim.errors.Note")  # so few queries come before most events
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_compares_and_runs(name: str) -> None:
     tiny = [f"experiment={name}", "workload.n_queries=60", "workload.n_history=80", "workload.dim=8"]
