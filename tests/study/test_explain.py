@@ -359,13 +359,16 @@ def test_with_slots_and_outages_there_are_prices_of_slots_and_losses_by_queueing
 WRONG = {
     "budgets that renew": (["window=minute"], "nothing bounds what a policy can achieve, as budgets renew themselves"),
     "a reservation": (["reserve=estimate"], "budgets may be overshot: use reserve=true_cost"),
-    "a price change": (["events=price_change"], "a PriceChange may change budgets or prices: leave it out"),
+    "a price change": (
+        ["events=price_change", "events.price_change.at_s=1"],
+        "a PriceChange may change budgets or prices: leave it out",
+    ),
     "no moment": (["moments=0"], "moments is 0; it must be at least 1"),
     "half a moment": (["moments=1.5"], "moments is 1.5; it must be a whole number, such as 20"),
     "a warm-up": (["warm_up=10"], "warm_up is 10; explain is over all arrivals, so it must be null"),
     "a metric": (["metric=latency"], "metric is for run and compare; here it is nothing, as explain is about quality"),
     "a policy": (["policy=pord"], "unknown policy 'pord'; did you mean port?"),
-    "a key": (["momnts=3"], "unknown key 'momnts'; did you mean moments?"),
+    "a key": (["mments=3"], "unknown key 'mments'; did you mean moments?"),
     "no replication": (["replications=0"], "replications is 0; it must be at least 1"),
 }
 
