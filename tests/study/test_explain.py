@@ -368,7 +368,7 @@ WRONG = {
     "a warm-up": (["warm_up=10"], "warm_up is 10; explain is over all arrivals, so it must be null"),
     "a metric": (["metric=latency"], "metric is for run and compare; here it is nothing, as explain is about quality"),
     "a policy": (["policy=pord"], "unknown policy 'pord'; did you mean port?"),
-    "a key": (["mments=3"], "unknown key 'mments'; did you mean moments?"),
+    "a key": (["momments=3"], "unknown key 'momments'; did you mean moments"),
     "no replication": (["replications=0"], "replications is 0; it must be at least 1"),
 }
 
