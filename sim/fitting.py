@@ -145,5 +145,5 @@ def limit_scopes(
         return {}
     labels = [getattr(scenario.workload.test, name) for name in TAGS]
     tags = {str(tag) for of_rows in labels if of_rows is not None for tag in np.unique(of_rows.astype(str))}
-    names = [{one.name, one.model, account} for one, account in zip(fleet, accounts or [""] * len(fleet), strict=True)]
+    names = [{one.name, one.model} | ({accounts[k]} if accounts else set()) for k, one in enumerate(fleet)]
     return {name: scope(f"spending.limits.{name}", limit, names, tags) for name, limit in limits.items()}

@@ -14,7 +14,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from sim.cli.own.policies import offered
 from sim.cli.own.words import bring, without_places
@@ -40,6 +40,7 @@ GROUPS = (
 )
 
 
+INFINITE = ("inf", ".inf", "+inf", "+.inf", "-inf", "-.inf")
 BY_NAME = ("profiled.", "knobs.")  # begin keys whose last names are the user's models or policies
 DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
 
@@ -83,6 +84,7 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
     overrides, brought = without_places(overrides, lambda: with_yaml("policy"))
     config, words = of_options(verb, overrides)
     bring(config, brought)
+    put_infinity(config)
     put_estimator(config)
     set_own_estimators(config, own)
     return config, words
@@ -175,6 +177,18 @@ def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
     """Compose what a verb has with these options of groups, before any key is set."""
     overrides, _ = without_places(overrides, lambda: with_yaml("policy"))
     return compose(verb, [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS])
+
+
+def put_infinity(config: Any) -> None:
+    """Make numbers of the texts ``inf`` and ``.inf``: Hydra's grammar has the one and YAML the other."""
+    for key in range(len(config)) if isinstance(config, ListConfig) else list(config):
+        if OmegaConf.is_missing(config, key) or OmegaConf.is_interpolation(config, key):
+            continue
+        value = config[key]
+        if isinstance(value, str) and value in INFINITE:
+            config[key] = float(value.replace(".", ""))
+        elif isinstance(value, DictConfig | ListConfig):
+            put_infinity(value)
 
 
 def put_estimator(config: DictConfig) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
+from sim.show.limits import limits_table, within_limits
 from sim.show.page import Check, Report, Shown
 from sim.show.tables import arrivals, by_rounding, comparison, sources
 from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
@@ -55,6 +56,9 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         }
         ranks = ranking(values, 1, np.random.default_rng(0))
         tables.append(behind_table(ranks, "quality"))
+    limits = limits_table(folder)
+    if limits is not None:
+        tables.append(limits)
     of_sources = ""
     if (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
@@ -186,6 +190,8 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             "The total cost is what queries are charged plus the rent of replicas. Budgets limit what queries take from"
             " them (cost_usd), not rent.",
         )
+    for sentence in within_limits(folder):
+        yield Check(None, sentence)
     n_replications = summary["replication"].nunique()
     if n_replications == 1:
         yield Check(None, "One replication: no interval says how much is chance; use replications=5 or more.")

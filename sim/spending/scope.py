@@ -53,6 +53,6 @@ def scope(key: str, limit: Limit, fleet: Sequence[Collection[str]], tags: Collec
         if not those and name in tags:
             of_queries.add(name)
         elif not those and name != TOTAL:
-            known = [*dict.fromkeys(known for names in fleet for known in names if known), *sorted(tags), TOTAL]
+            known = [*dict.fromkeys(known for names in fleet for known in sorted(names)), *sorted(tags), TOTAL]
             raise ValueError(unknown(f"deployment, account or source of {key}", name, known))
     return Scope(frozenset(deployments or range(len(fleet))), frozenset(of_queries))

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.show.limits import limits_table
 from sim.show.tables import by_rounding, comparison, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
@@ -26,9 +27,10 @@ def compare(verb: str, config: DictConfig) -> int:
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
+        limits = limits_table(folder)
         if worst is not None:
             write_worst(folder, worst, rows)
-    output.say(comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst))
+    output.say(comparison(summary), limits, *by_rounding(summary), None if worst is None else worst_order(worst))
     return 0
 
 
