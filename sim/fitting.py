@@ -136,9 +136,7 @@ def check_accounts(accounts: Sequence[str] | None, budgets: FloatArray, units: S
             )
 
 
-def limit_scopes(
-    scenario: Scenario, fleet: Sequence[Deployment], accounts: Sequence[str] | None
-) -> dict[str, Scope]:
+def limit_scopes(scenario: Scenario, fleet: Sequence[Deployment], accounts: Sequence[str] | None) -> dict[str, Scope]:
     """Return which queries each limit is for; raise ValueError for one that names what there is not."""
     limits = scenario.spending.read()
     if not limits:

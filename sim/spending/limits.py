@@ -90,7 +90,9 @@ class Spending:
 
     def read(self) -> dict[str, Limit]:
         """Return the limits by name."""
-        return {str(name): self._limit(f"spending.limits.{name}", str(name), each) for name, each in self.limits.items()}
+        return {
+            str(name): self._limit(f"spending.limits.{name}", str(name), each) for name, each in self.limits.items()
+        }
 
     def calendar(self, every: str) -> Calendar:
         """Return the calendar of a period."""

@@ -66,7 +66,13 @@ def test_a_retry_is_paid_in_the_period_in_which_it_is_admitted() -> None:
     down = [Outage(MIDNIGHT_S - 0.5, 1.0)]
     times = [0.0, MIDNIGHT_S - 1.0]
     done = metered(
-        Scripted([0, 0]), times, {"total": "2 USD a day"}, service=SECOND, spending=DAILY, events=down, retry=Retry(2, 60.0)
+        Scripted([0, 0]),
+        times,
+        {"total": "2 USD a day"},
+        service=SECOND,
+        spending=DAILY,
+        events=down,
+        retry=Retry(2, 60.0),
     )
     assert done.fates == ["served", "served"]
     assert done.of("total", "spent") == [1.0, 1.0]

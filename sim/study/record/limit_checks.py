@@ -13,9 +13,7 @@ from sim.study.record.checks import CLOCK_ROUNDING
 from sim.study.record.series import rows_of_fleet
 
 
-def check_limits(
-    requests: pd.DataFrame, calls: pd.DataFrame | None, limits: pd.DataFrame, instance: Instance
-) -> None:
+def check_limits(requests: pd.DataFrame, calls: pd.DataFrame | None, limits: pd.DataFrame, instance: Instance) -> None:
     """Raise RuntimeError unless each limit was spent by the queries that fall under it, and no hard one exceeded.
 
     Parameters
