@@ -13,9 +13,8 @@ import pandas as pd
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
-from sim.show.limits import limits_table, within_limits
 from sim.show.page import Check, Report, Shown
-from sim.show.tables import arrivals, by_rounding, comparison, sources
+from sim.show.tables import arrivals, by_rounding, comparison, limits_table, sources, within_limits
 from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.metrics.counting import ROUNDING
@@ -190,8 +189,6 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             "The total cost is what queries are charged plus the rent of replicas. Budgets limit what queries take from"
             " them (cost_usd), not rent.",
         )
-    for sentence in within_limits(folder):
-        yield Check(None, sentence)
     n_replications = summary["replication"].nunique()
     if n_replications == 1:
         yield Check(None, "One replication: no interval says how much is chance; use replications=5 or more.")
@@ -207,7 +204,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             yield Check(
                 True, f"Intervals are over {n_replications} independent replications, each policy meeting the same."
             )
-    for sentence in (*by_rounding(summary), *left_out(manifest.get("skipped", {}))):
+    for sentence in (*by_rounding(summary), *left_out(manifest.get("skipped", {})), *within_limits(folder)):
         yield Check(None, sentence)
     if manifest["config"].get("measure_decisions"):
         yield Check(None, "Decisions took as long as this computer took, so another run gives other figures.")

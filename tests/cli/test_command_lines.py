@@ -223,7 +223,11 @@ def shares(window: Window | Calendar | TokenBucket | None, span_s: float, at_s: 
         at_first = min(1.0, window.burst_s / span_s)
         return np.minimum(1.0, at_first + (1 - at_first) * (at_s / span_s))
     begun = number(window, at_s) + 1
-    return np.minimum(1.0, begun * min(1.0, window.length_s / span_s)) if window.spread else begun
+    return (
+        np.minimum(1.0, begun * min(1.0, window.length_s / span_s))
+        if isinstance(window, Window) and window.spread
+        else begun
+    )
 
 
 def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None], only_tasks: bool = False) -> None:

@@ -7,8 +7,7 @@ from omegaconf import DictConfig
 from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
-from sim.show.limits import limits_table
-from sim.show.tables import by_rounding, comparison, worst_order
+from sim.show.tables import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
 

@@ -54,9 +54,9 @@ class Period:
         How many shares have been passed.
     """
 
-    __slots__ = ("admitted", "begins_at_s", "beyond", "budget", "committed", "n_alerts", "name", "number") + (
-        "refused",
-        "spent",
+    __slots__ = (
+        *("name", "number", "begins_at_s", "budget", "committed", "spent"),
+        *("admitted", "beyond", "refused", "n_alerts"),
     )
 
     def __init__(self, name: str, number: int, begins_at_s: float, budget: float) -> None:
