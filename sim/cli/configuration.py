@@ -105,8 +105,7 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
     except ConfigCompositionException as error:
         key = str(error).partition("Could not override '")[2].partition("'")[0]
         if not key:
-            option = str(error).partition("In '")[2].partition("'")[0].replace("/", "=")
-            raise ValueError(f"{option} sets keys that the other chosen options do not have; choose others") from error
+            raise ValueError(unmerged(error)) from error
         if key.partition("@")[0] in GROUPS:
             raise ValueError(f"{verb} has no {key}; leave {key} out") from error
         without_keys = defaults(verb, overrides)
@@ -122,6 +121,18 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         put_node(config, key, node)
     follow_moves(config)
     return config, list(overrides)
+
+
+def unmerged(error: ConfigCompositionException) -> str:
+    """Return the message for what Hydra could not put together: an option, or a list in the place of a mapping."""
+    key, _, value = str(error).partition("Error merging override ")[2].partition("=")
+    if key:
+        kind = (
+            "a mapping such as {NAME: VALUE}" if "DictConfig with List" in str(error.__cause__) else "of another kind"
+        )
+        return f"{key} is {value}; it must be {kind}"
+    option = str(error).partition("In '")[2].partition("'")[0].replace("/", "=")
+    return f"{option} sets keys that the other chosen options do not have; choose others"
 
 
 def set_own_estimators(config: DictConfig, words: Sequence[str]) -> None:

@@ -93,6 +93,28 @@ def test_what_cannot_go_with_a_hard_limit_is_refused_in_one_line(
     assert message in line
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("spending.limits=[5]", "spending.limits is [5]; it must be a mapping such as {NAME: VALUE}"),
+        ("spending.limits=5", "spending.limits is 5; it must be a mapping such as {NAME: VALUE}"),
+        ("spending.limits={total: [5]}", "spending.limits.total is [5]; it must be text or a number or a mapping"),
+        ("spending.limits={total: 5 EUR a day}", "spending.limits.total is in EUR and spending.currency is USD"),
+        ("spending.limits={topic-99: 5 USD a day}", "of spending.limits.topic-99 'topic-99'; did you mean"),
+        ("spending.starts_at=2024", "spending.starts_at is 2024; it must be text"),
+        ("spending.time_zone=Berlin", "unknown time_zone 'Berlin'; did you mean 'Europe/Berlin'?"),
+        ("spending.alert_at=0.8", "spending.alert_at is 0.8; it must be a list, such as [0.8]"),
+        ("spending.limit={total: 5}", "unknown key 'spending.limit'; did you mean spending.limits"),
+    ],
+)
+def test_a_word_that_cannot_be_is_answered_in_one_line(
+    word: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ONE_POLICY, word, "out=null"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
 def test_limits_are_an_axis_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     axis = ["spending.limits.total=0.001,0.01", "policy=greedy_perf", "replications=1", "store=null", "out=null"]
     assert main(["sweep", *SMALL, "budget=unlimited", *axis]) == 0
