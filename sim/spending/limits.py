@@ -16,7 +16,7 @@ from sim.spending.calendar import FIRST, PERIODS, Calendar, begin
 
 TOTAL = "total"
 WORDS = re.compile(
-    r"(?P<amount>\S+)(?: (?P<currency>[A-Za-z]\S*))??(?: an? (?P<every>hour|day|week|month))?"
+    r"(?P<amount>\S+)(?: (?P<currency>[A-Za-z]\S*))??(?: (?:an?|per) (?P<every>hour|day|week|month))?"
     r"(?: for (?P<of>.+?))?(?: hard|(?P<soft> soft))?(?P<rollover> rollover)?"
 )
 RIGHT = "it must be such as '100 USD a day', '2000 USD a month soft' or '5 USD for gpt-4 and gpt-3.5'"

@@ -186,6 +186,7 @@ def test_policies_see_nothing_of_a_limit_but_refusals() -> None:
     ("given", "limit"),
     [
         ("100 USD a day", Limit(100, "day", ("x",))),
+        ("100 USD per day", Limit(100, "day", ("x",))),
         ("100", Limit(100, None, ("x",))),
         (100, Limit(100, None, ("x",))),
         ("1_000 a month", Limit(1000, "month", ("x",))),
