@@ -72,6 +72,16 @@ def test_budgets_by_the_calendar_are_checked_again_from_the_files(tmp_path: Path
     assert "But:" not in report
 
 
+def test_budgets_and_limits_have_one_calendar_unless_they_are_given_two(tmp_path: Path) -> None:
+    words = ["window=calendar", "spending.starts_at=2024-05-10T20:00", "spending.time_zone=Europe/Berlin"]
+    assert main(["run", *SMALL, "policy=greedy_perf", *words, f"out={tmp_path / 'one'}"]) == 0
+    calendar = pd.read_csv(tmp_path / "one" / "fleet.csv")["calendar"]
+    assert calendar[0] == "day 2024-05-10T20:00 Europe/Berlin"
+    own = [*words, "window.starts_at=2024-05-10T21:00", "window.time_zone=null"]
+    assert main(["run", *SMALL, "policy=greedy_perf", *own, f"out={tmp_path / 'two'}"]) == 0
+    assert pd.read_csv(tmp_path / "two" / "fleet.csv")["calendar"][0] == "day 2024-05-10T21:00"
+
+
 def test_the_default_budget_is_pointed_out_beside_limits(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", *SMALL, "policy=greedy_perf", "spending.limits={total: 5}", "out=null"]) == 0
     assert "with budget=unlimited the limits stand alone" in capsys.readouterr().err
