@@ -14,11 +14,14 @@ from sim.errors import unknown
 from sim.interface import FloatArray
 from sim.renewing import Window
 from sim.scenario import BudgetRule, Event, Scenario
+from sim.spending.calendar import Calendar
+from sim.spending.scope import TAGS, Scope, scope
 from sim.traits import AutoscalerTraits, BudgetTraits, EventTraits, ServiceTraits
 from sim.workload import Workload
 
 UNITS = ("usd", "tokens")
 MOST_PERIODS = 1_000_000
+SHORTEST_S = {"hour": 3600.0, "day": 82800.0, "week": 601200.0, "month": 2415600.0}  # with a change to summer time
 
 
 def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
@@ -85,6 +88,11 @@ def check_periods(scenario: Scenario, fleet: Sequence[Deployment], span_s: float
         "state_refresh_s": scenario.state_refresh_s,
         "window.length_s": scenario.window.length_s if isinstance(scenario.window, Window) else None,
     }
+    for key, every in [
+        ("window.every=hour", scenario.window.every if isinstance(scenario.window, Calendar) else None),
+        *((f"spending.limits.{name}", limit.every) for name, limit in scenario.spending.read().items()),
+    ]:
+        periods[key] = SHORTEST_S[every] if every is not None else None
     for event in scenario.events:
         mean_up_s, mean_down_s = EventTraits.of(event).mean_up_s, EventTraits.of(event).mean_down_s
         if mean_up_s is not None and mean_down_s is not None:
@@ -126,3 +134,14 @@ def check_accounts(accounts: Sequence[str] | None, budgets: FloatArray, units: S
             raise ValueError(
                 f"account {account!r} has {amount} {unit} and {other}; it must have one amount, in one unit"
             )
+
+
+def limit_scopes(scenario: Scenario, fleet: Sequence[Deployment], accounts: Sequence[str] | None) -> dict[str, Scope]:
+    """Return which queries each limit is for; raise ValueError for one that names what there is not."""
+    limits = scenario.spending.read()
+    if not limits:
+        return {}
+    labels = [getattr(scenario.workload.test, name) for name in TAGS]
+    tags = {str(tag) for of_rows in labels if of_rows is not None for tag in np.unique(of_rows.astype(str))}
+    names = [{one.name, one.model} | ({accounts[k]} if accounts else set()) for k, one in enumerate(fleet)]
+    return {name: scope(f"spending.limits.{name}", limit, names, tags) for name, limit in limits.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from sim.fitting import (
     check_fleet,
     check_periods,
     check_units,
+    limit_scopes,
 )
 from sim.history import history_means, known_rows, sums, told
 from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, History, IntArray, Setting, Signals
@@ -26,6 +28,7 @@ from sim.renewing import TokenBucket
 from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
 from sim.selection import arriving_rows, mean_steps, n_within, seen, to_sort, unseen_topics, with_steps
+from sim.spending.scope import TAGS, Scope
 from sim.traits import ArrivalsTraits, OrderTraits, ServiceTraits
 from sim.truth import (
     capped,
@@ -113,6 +116,8 @@ class Instance:
     expected : Estimates or None
         E[quality | query] and E[cost | query] of each test row (n_test, n_deployments), where the workload knows them;
         truth, like the outcomes.
+    scopes : mapping of str to Scope
+        Which queries each limit is for, by its name.
     tasks : Tasks or None
         Which rows are the steps of which task; None where each stands for itself.
     """
@@ -145,6 +150,12 @@ class Instance:
     tasks: Tasks | None = None
     capped_quality: FloatArray | None = None
     token_usd: FloatArray | None = None
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> list[np.ndarray[Any, np.dtype[Any]]]:
+        """What tells whose the test rows are, (n_test,) each."""
+        return [labels for labels in (getattr(self, name) for name in TAGS) if labels is not None]
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -287,6 +298,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         else tasks_of(test, history, public.known, rows[begins[:-1]], begins, columns, fleet),
         capped_quality=None if test.capped_quality is None else take(test.capped_quality, columns),
         token_usd=token_usd(test, workload, fleet, columns, cost_usd),
+        scopes=limit_scopes(scenario, fleet, accounts),
     )
 
 

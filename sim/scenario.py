@@ -22,6 +22,8 @@ from sim.renewing import TokenBucket as TokenBucket  # noqa: PLC0414
 from sim.renewing import Window as Window  # noqa: PLC0414
 from sim.renewing import seconds
 from sim.scores import Scores
+from sim.spending.calendar import Calendar
+from sim.spending.limits import Spending
 from sim.workload import Rows, Workload
 from sim.workload.tasks import TaskLimits
 
@@ -172,7 +174,7 @@ class Scenario:
         What a query does whose choice cannot take it: ``lost`` (as published); ``fallback`` to the next choice that
         its policy named, if it named any; ``wait`` for the next budget window after that.
     events : sequence of Event
-    window : Window, TokenBucket or None
+    window : Window, Calendar, TokenBucket or None
         How budgets renew themselves; None for one budget for the whole run.
     reserve : str
         What a budget must cover to admit a query, and what is committed while it is in flight: its ``true_cost`` (as
@@ -208,6 +210,8 @@ class Scenario:
         How many calls a policy may make for one query, in all of its rounds; one that asks for more is an error.
     cache : CacheRule or None
         Answers that are kept and given again, before the policy is asked.
+    spending : Spending
+        Limits that stand beside the budget, over several deployments, all, or some queries.
     """
 
     workload: Workload
@@ -217,7 +221,7 @@ class Scenario:
     order: Order
     exhausted: str = "fallback"
     events: Sequence[Event] = ()
-    window: Window | TokenBucket | None = None
+    window: Window | Calendar | TokenBucket | None = None
     reserve: str = "true_cost"
     retry: Retry = Retry()  # noqa: RUF009 - immutable
     state_refresh_s: float | None = None
@@ -233,12 +237,13 @@ class Scenario:
     max_calls: int = 8
     task: TaskLimits = TaskLimits()  # noqa: RUF009 - immutable
     cache: CacheRule | None = None
+    spending: Spending = Spending()  # noqa: RUF009 - immutable
 
     def __post_init__(self) -> None:
         """Check the settings that no part of it checks."""
         check_one_of("exhausted", self.exhausted, EXHAUSTED)
         check_one_of("reserve", self.reserve, RESERVE)
-        if self.exhausted == "wait" and self.window is None:
+        if self.exhausted == "wait" and self.window is None and not self.spending.renews:
             raise ValueError("exhausted=wait needs budgets that renew themselves: choose a window")
         if self.state_refresh_s is not None and not self.state_refresh_s > 0:
             raise ValueError(

@@ -55,6 +55,8 @@ DEAR = {  # what takes long, so that it is drawn less often
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]
 INF = float("inf")
+PERIODS = ("hour", "day", "week", "month")
+BEGINNINGS = ("2024-01-01T00:00", "2024-05-31T23:59:57", "2024-03-31T01:59:58+01:00", "2024-09-01T23:30")
 SHARE = {"eps": (0.02, 0.1, 0.5)}
 BATCH = {"size": (1, 2, 8, 64), "window_s": (INF, 0.25, 1.0, 3.0)}
 SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -379,13 +381,36 @@ def draw_money(line: Drawing, is_hard: bool, names: Sequence[str]) -> None:
     keys["exhausted"] = pick("fallback", "lost")
     if pick(False, True):
         is_closed = line.groups["arrivals"] == "closed_loop"
-        window = line.choose("window", *(["minute", "hour", "day"] if is_closed else options("window")))
+        window = line.choose("window", *(["minute", "hour", "day", "calendar"] if is_closed else options("window")))
         keys[f"window.{'burst_s' if window == 'bucket' else 'length_s'}"] = pick(0.5, 1.0, 3.0, 10.0, 60.0)
-        if window != "bucket":
+        if window == "calendar":
+            del keys["window.length_s"]
+            keys |= {"window.every": pick(*PERIODS), "window.starts_at": pick(*BEGINNINGS)}
+            keys["window.rollover"] = pick(False, True)
+        elif window != "bucket":
             keys["window.rollover"] = pick(False, True)
             keys["window.spread"] = not is_closed and pick(False, True, True)
         keys["exhausted"] = pick("fallback", "lost", "wait", "wait")
     keys["reserve"] = pick("true_cost", "true_cost", "estimate")
+    if line.one_in(4):
+        draw_limits(line, names)
+
+
+def draw_limits(line: Drawing, names: Sequence[str]) -> None:
+    """Draw limits beside the budgets: for everything, a deployment, or all but one of them."""
+    pick, keys = line.pick, line.keys
+    scopes = {"total": ("total",), **({names[0]: names[:1], "most": names[1:]} if names[1:] else {})}
+    limits = {}
+    for name, of in scopes.items():
+        if pick(False, True):
+            period = pick(None, *PERIODS)
+            limits[name] = {"amount": pick(0.0, 0.001, 0.01, 0.1, INF), "every": period, "of": of}
+            limits[name] |= {"soft": pick(False, False, True), "rollover": period is not None and pick(False, True)}
+    keys["spending.limits"] = limits
+    keys |= {"spending.starts_at": pick(*BEGINNINGS), "spending.time_zone": pick(None, "Europe/Berlin")}
+    keys["spending.alert_at"] = pick((0.8, 1.0), (0.5,), ())
+    if any(limit["every"] for limit in limits.values()) and pick(False, True):
+        keys["exhausted"] = "wait"
 
 
 def draw_cache(line: Drawing, is_hard: bool) -> None:
@@ -411,7 +436,12 @@ def draw_order(line: Drawing, is_hard: bool) -> None:
     topics = topics_of(keys) if has_topics else ()
     money = ("window", "events", "experiment", "cache")
     pays = groups.get("budget") not in ("amounts", "each", "shared")  # which may pay for nothing
-    has_optimum = pays and not any(group in groups for group in money) and groups["workload"] != TASKS
+    has_optimum = (
+        pays
+        and "spending.limits" not in keys
+        and not any(group in groups for group in money)
+        and groups["workload"] != TASKS
+    )
     if has_optimum and keys["reserve"] == "true_cost" and line.one_in(30):
         able = ["worst_of"]
     order = line.choose("order", *able, "given", "given")

@@ -96,6 +96,7 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
         feedback=build(config.feedback, "feedback"),
         max_calls=config.max_calls,
         task=build(config.task, "task"),
+        spending=build(config.spending, "spending"),
         cache=build(config.cache, "cache") if config.get("cache") else None,
     )
     return {name: replace(scenario, order=order) for name, order in orders.items()}

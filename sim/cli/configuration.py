@@ -14,7 +14,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from sim.cli.own.policies import offered
 from sim.cli.own.words import bring, without_places
@@ -41,6 +41,7 @@ GROUPS = (
 )
 
 
+INFINITE = ("inf", ".inf", "+inf", "+.inf", "-inf", "-.inf")
 BY_NAME = ("profiled.", "knobs.")  # begin keys whose last names are the user's models or policies
 DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
 
@@ -85,6 +86,7 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
     config, words = of_options(verb, with_trace(overrides))
     check_trace(config)
     bring(config, brought)
+    put_infinity(config)
     put_estimator(config)
     set_own_estimators(config, own)
     return config, words
@@ -105,8 +107,7 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
     except ConfigCompositionException as error:
         key = str(error).partition("Could not override '")[2].partition("'")[0]
         if not key:
-            option = str(error).partition("In '")[2].partition("'")[0].replace("/", "=")
-            raise ValueError(f"{option} sets keys that the other chosen options do not have; choose others") from error
+            raise ValueError(unmerged(error)) from error
         if key == "workload" and any(word.startswith("trace=") for word in overrides):
             raise ValueError(f"{verb} has no trace; leave trace out") from error
         if key.partition("@")[0] in GROUPS:
@@ -124,6 +125,18 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         put_node(config, key, node)
     follow_moves(config)
     return config, list(overrides)
+
+
+def unmerged(error: ConfigCompositionException) -> str:
+    """Return the message for what Hydra could not put together: an option, or a list in the place of a mapping."""
+    key, _, value = str(error).partition("Error merging override ")[2].partition("=")
+    if key:
+        kind = (
+            "a mapping such as {NAME: VALUE}" if "DictConfig with List" in str(error.__cause__) else "of another kind"
+        )
+        return f"{key} is {value}; it must be {kind}"
+    option = str(error).partition("In '")[2].partition("'")[0].replace("/", "=")
+    return f"{option} sets keys that the other chosen options do not have; choose others"
 
 
 def set_own_estimators(config: DictConfig, words: Sequence[str]) -> None:
@@ -179,6 +192,18 @@ def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
     """Compose what a verb has with these options of groups, before any key is set."""
     overrides, _ = without_places(overrides, lambda: with_yaml("policy"))
     return compose(verb, [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS])
+
+
+def put_infinity(config: Any) -> None:
+    """Make numbers of the texts ``inf`` and ``.inf``: Hydra's grammar has the one and YAML the other."""
+    for key in range(len(config)) if isinstance(config, ListConfig) else list(config):
+        if OmegaConf.is_missing(config, key) or OmegaConf.is_interpolation(config, key):
+            continue
+        value = config[key]
+        if isinstance(value, str) and value in INFINITE:
+            config[key] = float(value.replace(".", ""))
+        elif isinstance(value, DictConfig | ListConfig):
+            put_infinity(value)
 
 
 def put_estimator(config: DictConfig) -> None:

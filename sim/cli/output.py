@@ -13,9 +13,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 from sim.cli.progress import stdout_to_stderr, stop_on_termination
 from sim.cli.project import project_files
+from sim.show.words import in_currency
 from sim.study.output.directory import Directory
 from sim.study.output.earlier import check_replaceable, described
 
@@ -73,9 +75,20 @@ class Output:
 
     def say(self, *shown: RenderableType | None, after: str = "") -> None:
         """Print tables and sentences, then where the files are, if there are any; None is left out."""
-        say(*shown)
+        say(*(named(one, self._manifest["config"]) for one in shown))
         if self.path is not None:
             console().print(f"written to {self.path}{after}", soft_wrap=True)
+
+
+def named(shown: RenderableType | None, config: dict[str, Any]) -> RenderableType | None:
+    """Return a sentence or a table with the configuration's name of the money in the place of USD."""
+    if isinstance(shown, str):
+        return in_currency(shown, config)
+    if isinstance(shown, Table):
+        for column in shown.columns:
+            column.header = in_currency(str(column.header), config)
+        shown.title = None if shown.title is None else in_currency(str(shown.title), config)
+    return shown
 
 
 def place(out: str | None, verb: str, digest: str) -> Path | None:

@@ -23,6 +23,7 @@ from sim.workload.tasks import TaskLimits
 
 TRACE = "scenarios.workloads.trace.trace"
 UNLIMITED = "scenarios.budgets.Unlimited"
+WEIGHTED = "scenarios.budgets.Weighted"
 OF_BUDGETS = ("window", "reserve=estimate", "exhausted=wait")
 
 
@@ -49,6 +50,7 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
     yield from about_queues(scenario, fleet, policies.values())
     if config.budget.get("_target_") == UNLIMITED:
         chosen = (scenario.window is not None, scenario.reserve == "estimate", scenario.exhausted == "wait")
+        chosen = chosen if not scenario.spending.limits else (chosen[0], False, False)  # the others are of limits too
         for word in (word for word, is_chosen in zip(OF_BUDGETS, chosen, strict=True) if is_chosen):
             yield f"{word} does nothing, as budget=unlimited has no budgets"
     if scenario.retry.attempts > 1 and not scenario.events and not any(map(can_lose, fleet)):
@@ -60,6 +62,7 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
         yield f"warm_up={config.warm_up} does nothing, as it is for metrics; choose some, as in metric=latency"
     yield from about_cache(scenario)
     yield from about_times(config, scenario)
+    yield from about_spending(config, scenario)
     if scenario.feedback != Scores() and not any(learns(policy) for policy in policies.values()):
         yield f"feedback= does nothing, as {' and '.join(policies)} learn nothing from outcomes"
     yield from about_tasks(scenario)
@@ -99,6 +102,18 @@ def about_times(config: DictConfig, scenario: Scenario) -> Iterator[str]:
             yield f"{name} begins at {at_s:g} s, after the last query, which comes at {last_s:.4g} s"
         elif at_s + lasts_s > last_s:
             yield f"{name} ends at {at_s + lasts_s:g} s, after the last query, which comes at {last_s:.4g} s"
+
+
+def about_spending(config: DictConfig, scenario: Scenario) -> Iterator[str]:
+    """Yield what limits and the name of the money do not do."""
+    spending = scenario.spending
+    if spending.limits and config.budget.get("_target_") == WEIGHTED:
+        yield (
+            "deployments have budgets besides spending.limits, as budget=weighted is the default; with "
+            "budget=unlimited the limits stand alone"
+        )
+    if spending.currency != "USD":
+        yield f"amounts are in {spending.currency}, also in columns whose names end in _usd; nothing is converted"
 
 
 def about_cache(scenario: Scenario) -> Iterator[str]:

@@ -14,7 +14,7 @@ from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
-from sim.show.tables import arrivals, by_rounding, comparison, sources
+from sim.show.tables import arrivals, by_rounding, comparison, limits_table, sources, within_limits
 from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.metrics.counting import ROUNDING
@@ -56,6 +56,9 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         }
         ranks = ranking(values, 1, np.random.default_rng(0))
         tables.append(behind_table(ranks, "quality"))
+    limits = limits_table(folder)
+    if limits is not None:
+        tables.append(limits)
     of_sources = ""
     if (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
@@ -211,7 +214,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             yield Check(
                 True, f"Intervals are over {n_replications} independent replications, each policy meeting the same."
             )
-    for sentence in (*by_rounding(summary), *left_out(manifest.get("skipped", {}))):
+    for sentence in (*by_rounding(summary), *left_out(manifest.get("skipped", {})), *within_limits(folder)):
         yield Check(None, sentence)
     if manifest["config"].get("measure_decisions"):
         yield Check(None, "Decisions took as long as this computer took, so another run gives other figures.")

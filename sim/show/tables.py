@@ -1,15 +1,17 @@
-"""Makes the tables that run and compare print, from the summary only."""
+"""Makes the tables that run and compare print, from the summary and the limits only."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
 
-from sim.show.words import several
+from sim.show.words import number, several
 from sim.study.metrics import FATES
+from sim.study.output.archive import ALERTS, LIMITS
 from sim.study.output.finished import unvaried
 from sim.study.ratio.worst_order import Found
 from sim.study.rounding import ROUNDED
@@ -33,6 +35,7 @@ COLUMNS = {
 }
 RARE = (*FATES[3:], "rent_usd", "overshoot", "p95_latency_s")  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
+OF_LIMITS = ("policy", "limit", "periods", "amount", "spent", "most spent", "alerts", "beyond", "refused")
 HEAVIEST = 5
 MOST_SOURCES = 20
 
@@ -151,3 +154,45 @@ def cell(values: Sequence[float], column: str) -> str:
     if column in WITH_INTERVAL and half_width > 0:
         text += f" +- {format(half_width, COLUMNS[column])}"
     return text
+
+
+def limits_table(folder: Path) -> Table | None:
+    """Return what each policy spent of each limit, over all periods and replications; None where there are no limits.
+
+    ``amount`` is of the first period, ``most spent`` the largest share in any; ``alerts`` are those in ``alerts.csv``,
+    ``beyond`` counts calls that a soft limit admitted beyond its amount, ``refused`` those that a hard one refused.
+    """
+    if not (folder / LIMITS).is_file():
+        return None
+    limits, alerts = pd.read_csv(folder / LIMITS), pd.read_csv(folder / ALERTS)
+    currency = limits["currency"].iloc[0]
+    n_replications = limits["replication"].nunique()
+    title = f"Limits, in {currency}, sums of {several(n_replications, 'replication')}; limits.csv has every period"
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for place, column in enumerate(OF_LIMITS):
+        made.add_column(column, justify="left" if place < 2 else "right", no_wrap=True)
+    for (policy, limit), rows in limits.groupby(["policy", "limit"], sort=False):
+        first = rows.iloc[0]
+        a_period = "" if first["every"] == "run" else f" a{'n' if first['every'] == 'hour' else ''} {first['every']}"
+        made.add_row(
+            str(policy),
+            str(limit),
+            f"{len(rows):,}",
+            f"{number(first['amount'])}{a_period}{', soft' if first['soft'] else ''}",
+            number(rows["spent"].sum()),
+            f"{rows['share'].max():.1%}",
+            f"{((alerts['policy'] == policy) & (alerts['limit'] == limit)).sum():,}",
+            f"{rows['beyond'].sum():,}",
+            f"{rows['refused'].sum():,}",
+        )
+    return made
+
+
+def within_limits(folder: Path) -> list[str]:
+    """Return a sentence on what limits are to policies, where there are any."""
+    if not (folder / LIMITS).is_file():
+        return []
+    return [
+        "A query pays from its deployment's budget and from every limit that it falls under; a hard limit that cannot "
+        "pay refuses it, and a soft one counts it. Policies see limits by refusals only, and no optimum knows them."
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Container, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,15 @@ def part(node: Mapping[str, Any] | None) -> str:
     return f"{kind} ({', '.join(plain)})" if plain else kind
 
 
+def in_currency(text: str, config: Mapping[str, Any]) -> str:
+    """Return a text with the name of the money that a configuration has, in the place of USD.
+
+    >>> in_currency("5 USD an hour", {"spending": {"currency": "EUR"}})
+    '5 EUR an hour'
+    """
+    return re.sub(r"\bUSD\b", str((config.get("spending") or {}).get("currency", "USD")), text)
+
+
 def scenario(config: Mapping[str, Any]) -> str:
     """Return what was simulated, as a line below a question."""
     workload = str((config.get("workload") or {}).get("_target_", "unknown")).rpartition(".")[2]
@@ -109,10 +119,24 @@ def scenario(config: Mapping[str, Any]) -> str:
         words.append(f"cache {part(config['cache'])}")
     if config.get("window"):
         words.append(f"window {part(config['window'])}")
+    limits = (config.get("spending") or {}).get("limits")
+    if limits:
+        words.append(f"limits {listed([f'{name} {limit_of(limit)}' for name, limit in limits.items()])}")
     if config.get("events"):
         words.append(f"events {listed([part(event) for event in config['events'].values()])}")
     line = "; ".join(words)
     return f"{line[0].upper()}{line[1:]}."
+
+
+def limit_of(given: object) -> str:
+    """Return a limit of spending as it was given, a mapping by its values.
+
+    >>> limit_of("100 USD a day"), limit_of({"amount": 5, "every": "day", "soft": True})
+    ('100 USD a day', '(amount 5, every day, soft True)')
+    """
+    if isinstance(given, Mapping):
+        return f"({', '.join(f'{key} {value}' for key, value in given.items())})"
+    return str(given)
 
 
 def searched(folder: Path) -> str:

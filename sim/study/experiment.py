@@ -31,6 +31,7 @@ from sim.study.oracles import (
     Oracle,
 )
 from sim.study.record.checks import check
+from sim.study.record.limit_checks import check_limits
 from sim.study.record.task_checks import check_tasks
 from sim.study.record.window import rented
 from sim.study.replay import losing, replayed
@@ -38,6 +39,7 @@ from sim.study.rounding import ROUNDED, quality_range
 from sim.traits import moves_quality
 from sim.world.record import frame
 from sim.world.record.calls import call_frame
+from sim.world.record.limits import limit_frames
 from sim.world.record.tasks import task_frame
 from sim.world.world import simulate
 
@@ -52,6 +54,7 @@ class Run:
     """One policy's replication: its requests, its row of the summary, its instance and its fleet's table.
 
     ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
+    ``limits`` are the periods of limits and the alerts, None where there are no limits.
     ``beyond`` says in words what the policy did that the optimum of whole single answers does not bound; None if
     nothing.
     """
@@ -65,6 +68,7 @@ class Run:
     calls: pd.DataFrame | None = None
     tasks: pd.DataFrame | None = None
     beyond: str | None = None
+    limits: tuple[pd.DataFrame, pd.DataFrame] | None = None
 
 
 def compare(
@@ -186,11 +190,14 @@ def replicate(
         requests = frame(table, instance)
         calls = None if table.calls is None else call_frame(table.calls, instance)
         tasks = None if table.tasks is None else task_frame(table.tasks, requests, instance)
+        limits = None if table.limits is None else limit_frames(table.limits, scenario.spending)
         measured = discard_warm_up(requests, warm_up)
         try:
             check(requests, fleet, calls)
             if tasks is not None:
                 check_tasks(requests, tasks)
+            if limits is not None:
+                check_limits(requests, calls, limits[0], instance)
             check_metrics(requests, measured, fleet, table.openings, calls)
             limit = most if table.beyond is None else float("nan")  # it is of whole single answers
             sees_signs = reviews(policy) and instance.confidence is not None  # of scores, which chances know nothing of
@@ -215,7 +222,7 @@ def replicate(
             **{column: evaluate(metric, measured, used, calls, tasks, alone) for column, metric in metrics.items()},
             "wall_s": wall_s,
         }
-        yield Run(name, replication, requests, summary, instance, fleet, calls, tasks, table.beyond)
+        yield Run(name, replication, requests, summary, instance, fleet, calls, tasks, table.beyond, limits)
 
 
 def alone_in(instance: Instance) -> Alone | None:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from sim.deployment import Deployment
 from sim.instance import Instance
-from sim.renewing import Window
+from sim.renewing import TokenBucket, Window
 from sim.scenario import Scenario
+from sim.spending.calendar import Calendar
 from sim.traits import EventTraits, ServiceTraits
 
 
@@ -22,7 +23,8 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
     DataFrame
         ``deployment``, ``model``; ``account``, the name of what it pays from, its own unless it shares one; ``unit``
         and ``budget`` of that account (``inf`` for none); ``window_s``, the length of the windows that each have that
-        budget, NaN where it is for the whole run, and ``rolls_over``, whether what a window leaves is added to the
+        budget, NaN where it is for the whole run; ``calendar``, the same of windows by the calendar, as
+        ``sim.spending.Calendar.words`` has it; and ``rolls_over``, whether what a window leaves is added to the
         next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved or something
         may be added to it during the run; ``replicas``; ``slots``, how many queries it can serve at once
         (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
@@ -32,7 +34,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         history rows that it is known on, 1 unless its model is new.
     """
     setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
-    if not isinstance(window, Window) or window.spread:
+    if isinstance(window, TokenBucket) or (window is not None and window.spread):
         window = None  # the budget is for the whole run
     return pd.DataFrame(
         {
@@ -41,7 +43,8 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "account": [info.account or info.name for info in setting.fleet],
             "unit": [info.unit for info in setting.fleet],
             "budget": setting.budgets,
-            "window_s": math.nan if window is None else window.length_s,
+            "window_s": window.length_s if isinstance(window, Window) else math.nan,
+            "calendar": window.words if isinstance(window, Calendar) else None,
             "rolls_over": window is not None and window.rollover,
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
@@ -79,6 +82,8 @@ def unbounded(scenario: Scenario) -> str | None:
         return "a cache answers queries at no cost: use cache=none"
     if scenario.window is not None:
         return "budgets renew themselves: use window=null"
+    if scenario.spending.refuses:
+        return "limits stand beside the budgets: leave spending.limits out, or make them soft"
     if scenario.reserve == "estimate":
         return "budgets may be overshot: use reserve=true_cost"
     for event in scenario.events:

@@ -15,6 +15,7 @@ from sim.interface import BoolArray, Decision, FloatArray, IntArray, Query
 from sim.scenario import TokenBucket
 from sim.world.asked import SeveralCalls, checked_cap, index
 from sim.world.bill import Bill
+from sim.world.budgets.limits import Limits, payer
 from sim.world.budgets.renewal import open_ledger
 from sim.world.budgets.waiting import BudgetQueue
 from sim.world.controls import Factors, qualities
@@ -58,6 +59,7 @@ class Dispatcher:
     ----------
     fleet : list of Station
     ledger : Ledger
+    limits : Limits or None
     prices : Factors
     qualities : Qualities or None
     waiting : BudgetQueue
@@ -96,11 +98,13 @@ class Dispatcher:
         self.ledger = open_ledger(instance)
         self.prices = Factors(n_deployments)
         self.qualities = qualities(instance)
-        self._purses = purses
+        self.limits = Limits(instance, env, table.row) if scenario.spending.limits else None
+        self._purses = payer(purses, self.limits)
         self._bill = Bill(instance, self.prices)
-        self._is_plain = self._bill.is_plain and all(drawn is None for drawn in instance.draws)
+        self._is_plain = self._bill.is_plain and self.limits is None and all(drawn is None for drawn in instance.draws)
         self._flows = isinstance(scenario.window, TokenBucket)
-        self.waiting = BudgetQueue(self.ledger, env, self._needs, self._offer_again, self._flows)
+        renews = (scenario.window is not None, scenario.spending.renews)
+        self.waiting = BudgetQueue(self.ledger, env, self._needs, self._offer_again, self._flows, *renews)
         queued, in_flight, available = Counts(n_deployments), Counts(n_deployments), Flags(n_deployments)
         counts = (queued.write, in_flight.write, available.write)
         self.views: Views = (queued.view, in_flight.view, self.ledger.remaining, available.view)
@@ -203,11 +207,11 @@ class Dispatcher:
             pause_s = self._retry.backoff_s * self._retry.multiplier ** (attempts - 1)
             Moment(self.env, pause_s, RETRIES, (query, decision)).callbacks.append(self._try_again)
             return True
-        may_wait = refusal == EXHAUSTED and self._may_wait and self._task_pays(query, decision)
+        may_wait = refusal == EXHAUSTED and self._may_wait and self._others_pay(query, decision)
         return may_wait and self.waiting.accepts(query, decision)
 
-    def _task_pays(self, query: Query, decision: Decision) -> bool:
-        """Return whether a query's own task could pay for its first choice, as waiting brings it no money."""
+    def _others_pay(self, query: Query, decision: Decision) -> bool:
+        """Return whether a query's own task, which waiting brings no money, and limits could pay its first choice."""
         choice = decision.deployment
         if self._purses is None or choice is None:
             return True

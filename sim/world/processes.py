@@ -23,7 +23,8 @@ def goes_on_by_itself(instance: Instance) -> bool:
     """Return whether anything does, so that a run must be told when to end."""
     scenario = instance.scenario
     scales = any(deployment.autoscaler is not None for deployment in instance.fleet)
-    return bool(scenario.events) or scenario.window is not None or scenario.state_refresh_s is not None or scales
+    renews = scenario.window is not None or scenario.spending.renews
+    return bool(scenario.events) or renews or scenario.state_refresh_s is not None or scales
 
 
 def processes(
@@ -45,6 +46,8 @@ def processes(
         yield event.run(controls, stream(*instance.seeds, f"{kind} {kinds[kind]}"))
     if scenario.window is not None:
         yield renewals(instance, dispatcher.ledger, env, dispatcher.waiting.offer_all, dispatcher.waiting.close)
+    if dispatcher.limits is not None:
+        yield dispatcher.limits.renewals(dispatcher.waiting.offer_all)
     if scenario.state_refresh_s is not None:
         yield snapshots(dispatcher, env, scenario.state_refresh_s, show)
     for station, deployment in zip(dispatcher.fleet, instance.fleet, strict=True):

@@ -22,6 +22,7 @@ from sim.cli.main import main
 from sim.instance import Instance
 from sim.interface import TOLERANCE, FloatArray, IntArray
 from sim.scenario import TokenBucket, Window
+from sim.spending import Calendar
 from sim.study.oracles import EstimateCache
 from tests.changing.given import given_scores
 from tests.command_lines import FOR_SWEEPS, GROUPS, NEEDS_A_FILE, Line, lines, options
@@ -67,6 +68,7 @@ def hold(line: Line) -> None:
     tried = run.requests if run.calls is None else run.calls.assign(id=run.calls["query"])
     rows = test_rows(run)
     hold_budgets(one, tried, span_s, run.instance, rows, predicted.cost)
+    hold_limits(one, tried)
     hold_events(one, tried, run.instance, rows, true_costs(run, rows))
     if run.tasks is not None:
         hold_tasks(run, rows)
@@ -138,7 +140,7 @@ def hold_budgets(
         given_out = budget * shares(scenario.window, span_s, at_s) + added
         slack = TOLERANCE * (given_out + spent.sum())
         assert (spent.cumsum() <= given_out + slack).all(), f"{account} overspends {budget}"
-        if isinstance(scenario.window, Window) and not scenario.window.rollover:
+        if isinstance(scenario.window, Window | Calendar) and not scenario.window.rollover:
             in_each = pd.Series(spent).groupby(number(scenario.window, at_s)).sum()
             of_each = shares(scenario.window, span_s, np.zeros(1))[0] * budget
             assert (in_each <= (of_each + added) * (1 + TOLERANCE)).all(), f"{account} overspends {of_each} in a window"
@@ -175,12 +177,46 @@ def hold_events(one: Study, tried: pd.DataFrame, instance: Instance, rows: IntAr
     np.testing.assert_allclose(served["cost_usd"], truth * factor, rtol=1e-11)
 
 
-def number(window: Window, at_s: FloatArray) -> FloatArray:
+def number(window: Window | Calendar, at_s: FloatArray) -> FloatArray:
     """The number of the window at each time."""
+    if isinstance(window, Calendar):
+        return number_by_calendar(window.every, window.starts_at, window.time_zone, at_s)
     return np.asarray(np.floor(at_s / window.length_s + 1e-9))
 
 
-def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray) -> FloatArray:
+def number_by_calendar(every: str, starts_at: str, time_zone: str | None, at_s: FloatArray) -> FloatArray:
+    """The number of the hour, day, week or month at each time, by pandas; they are consecutive in these worlds."""
+    start = pd.Timestamp(starts_at)
+    start = start.tz_localize(time_zone or "UTC") if start.tzinfo is None else start.tz_convert(time_zone or start.tz)
+    utc = start.tz_convert("UTC") + pd.to_timedelta(np.append(0.0, np.round(at_s, 6)), unit="s")
+    local = utc.tz_convert(start.tz).tz_localize(None)
+    of_times = (utc.tz_localize(None) if every == "hour" else local).to_period(
+        {"hour": "h", "week": "W"}.get(every, every[0].upper())
+    )
+    return np.array([(one - of_times[0]).n for one in of_times[1:]], dtype=np.float64)
+
+
+def hold_limits(one: Study, tried: pd.DataFrame) -> None:
+    """No hard limit is overspent in any period, by the truth and the table alone."""
+    spending = one.scenario.spending
+    for limit in spending.read().values():
+        here = tried[tried["fate"] == "served"]
+        if "total" not in limit.of:
+            here = here[here["deployment"].isin(limit.of)]
+        if limit.soft or one.scenario.reserve == "estimate" or here.empty or np.isinf(limit.amount):
+            continue
+        at_s = here["offered_at_s"].to_numpy()
+        periods = np.zeros(len(at_s))
+        if limit.every is not None:
+            periods = number_by_calendar(limit.every, spending.starts_at, spending.time_zone, at_s)
+        in_each = here["cost_usd"].groupby(periods).sum()
+        if limit.rollover:
+            assert (in_each.cumsum() <= limit.amount * (in_each.index + 1) * (1 + TOLERANCE)).all(), limit
+        else:
+            assert (in_each <= limit.amount * (1 + TOLERANCE)).all(), limit
+
+
+def shares(window: Window | Calendar | TokenBucket | None, span_s: float, at_s: FloatArray) -> FloatArray:
     """How much of a budget has been given out at each time, as docs/reference/semantics.md has it."""
     if window is None:
         return np.ones_like(at_s)
@@ -189,7 +225,11 @@ def shares(window: Window | TokenBucket | None, span_s: float, at_s: FloatArray)
         at_first = min(1.0, window.burst_s / span_s)
         return np.minimum(1.0, at_first + (1 - at_first) * (at_s / span_s))
     begun = number(window, at_s) + 1
-    return np.minimum(1.0, begun * min(1.0, window.length_s / span_s)) if window.spread else begun
+    return (
+        np.minimum(1.0, begun * min(1.0, window.length_s / span_s))
+        if isinstance(window, Window) and window.spread
+        else begun
+    )
 
 
 def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None], only_tasks: bool = False) -> None:
@@ -274,6 +314,7 @@ def test_lines_have_new_models_confidences_preferences_calls_and_scores_that_com
     models = {"profiled", "new_model_share", "new_model_rows", "workload.separation"}
     assert drawn >= feedback | models | {"max_calls", "workload.path"}  # a table, with preferences
     assert drawn >= {"task.budget_usd", "task.deadline_s", "workload.reward"}
+    assert drawn >= {"spending.limits", "spending.alert_at", "window.every"}
 
 
 @pytest.mark.parametrize("group", GROUPS)

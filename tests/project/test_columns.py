@@ -15,7 +15,10 @@ SMALL = ["workload.n_queries=40", "workload.n_history=30", "workload.n_models=3"
 POLICIES = "policy=[random,port]"
 WITH_CALLS = "policy=[random,port,cascade]"
 COMMANDS = {
-    "compare": ["compare", "fleet=slots", WITH_CALLS, "replications=2", "roundings=1", f"metric=[{','.join(GROUPS)}]"],
+    "compare": [
+        *("compare", "fleet=slots", WITH_CALLS, "replications=2", "roundings=1", f"metric=[{','.join(GROUPS)}]"),
+        "spending.limits={total: 0.001 USD a day}",
+    ],
     "sweep": ["sweep", "n_queries=20,30", POLICIES, "fleet=slots", "replications=1", "metric=latency", "store=null"],
     "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
     "export": ["export", POLICIES],
@@ -29,6 +32,8 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
     "`summary.csv`": ("compare", "summary.csv"),
     "`sources.csv`": ("compare", "sources.csv"),
     "`fleet.csv`": ("compare", "fleet.csv"),
+    "`limits.csv`": ("compare", "limits.csv"),
+    "`alerts.csv`": ("compare", "alerts.csv"),
     "`sweep.parquet`": ("sweep", "sweep.parquet"),
     "`cells.csv` of a sweep": ("sweep", "cells.csv"),
     "`ratio.parquet`": ("ratio", "ratio.parquet"),

@@ -27,6 +27,7 @@ LAYERS = (
     "sim.deployment",
     "sim.workload",
     "sim.renewing",
+    "sim.spending",
     "sim.scores",
     "sim.traits",
     "sim.assignment",

@@ -9,7 +9,7 @@ from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
-from sim.show.tables import by_rounding, comparison, worst_order
+from sim.show.tables import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
 from sim.study.suggestion import GOALS, suggest
@@ -30,10 +30,11 @@ def compare(verb: str, config: DictConfig) -> int:
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
-        suggestion = suggested(config, summary)
+        limits, suggestion = limits_table(folder), suggested(config, summary)
         if worst is not None:
             write_worst(folder, worst, rows)
-    output.say(comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst), suggestion)
+    found = None if worst is None else worst_order(worst)
+    output.say(comparison(summary), limits, *by_rounding(summary), found, suggestion)
     return 0
 
 

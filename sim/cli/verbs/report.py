@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from omegaconf import DictConfig
 
 from sim.show.compare import compare_report
@@ -21,11 +23,12 @@ from sim.show.fit import fit_report
 from sim.show.frontier import frontier_report
 from sim.show.leaderboard import leaderboard_report
 from sim.show.other import other_report
-from sim.show.page import DPI, Report, page
+from sim.show.page import DPI, Check, Report, page
 from sim.show.plan import plan_report
 from sim.show.ratio import ratio_report
 from sim.show.sweep import sweep_report
 from sim.show.validate import validate_report
+from sim.show.words import in_currency
 from sim.study.output.directory import replace_file
 from sim.study.output.finished import read_manifest
 
@@ -72,7 +75,7 @@ def write_report(folder: Path) -> None:
     manifest = read_manifest(folder)
     mpl.use("Agg")
     with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        found = REPORTS.get(manifest["verb"], other_report)(folder, manifest)
+        found = in_its_currency(REPORTS.get(manifest["verb"], other_report)(folder, manifest), manifest["config"])
         for shown in found.figures:
             if isinstance(shown.drawing, Figure):
                 path = folder / f"{shown.name}.png"
@@ -83,3 +86,23 @@ def write_report(folder: Path) -> None:
             if isinstance(shown.drawing, Figure):
                 plt.close(shown.drawing)
     replace_file(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def in_its_currency(found: Report, config: Mapping[str, Any]) -> Report:
+    """Return a report with the configuration's name of the money in the place of USD, in words and drawings.
+
+    Columns of tables keep their names, which end in ``_usd``; the report says so.
+    """
+    if in_currency("USD", config) == "USD":
+        return found
+    for shown in found.figures:
+        if isinstance(shown.drawing, Figure):
+            for text in shown.drawing.findobj(Text):
+                text.set_text(in_currency(text.get_text(), config))
+    said = in_currency("Amounts are in USD, also in columns whose names end in _usd. Nothing is converted.", config)
+    return replace(
+        found,
+        answer=in_currency(found.answer, config),
+        figures=tuple(replace(shown, caption=in_currency(shown.caption, config)) for shown in found.figures),
+        checks=(*(replace(one, what=in_currency(one.what, config)) for one in found.checks), Check(None, said)),
+    )

@@ -140,7 +140,8 @@ def causal_fence(
     requests, calls, decisions = world.run(fresh())
     arrived_at_s, finished_at_s = requests["arrived_at_s"].to_numpy(), requests["finished_at_s"].to_numpy()
     decided_at_s = np.sort([time_s for time_s, _ in decisions.values()])
-    costs_too = scenario.reserve == "estimate" or bool(np.isinf(world.instance.setting.budgets).all())
+    is_unlimited = bool(np.isinf(world.instance.setting.budgets).all()) and not scenario.spending.refuses
+    costs_too = scenario.reserve == "estimate" or is_unlimited
     for share in shares:
         moment_s = float(decided_at_s[int(share * len(decided_at_s))])
         is_later = arrived_at_s > moment_s

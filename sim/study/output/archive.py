@@ -21,6 +21,7 @@ from sim.world.record.tasks import TASK_COLUMNS
 SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
+LIMITS, ALERTS = "limits.csv", "alerts.csv"
 
 
 def schema(columns: Mapping[str, str]) -> pa.Schema:
@@ -40,7 +41,7 @@ class Archive:
     folder : Path
         Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv``, if the workload has sources ``sources.csv``,
         ``calls.parquet`` if queries of any run could take several calls, and ``tasks.parquet`` if they were steps of
-        tasks.
+        tasks, and ``limits.csv`` and ``alerts.csv`` if there are limits.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,6 +49,7 @@ class Archive:
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
         self._sources: list[pd.DataFrame] = []
+        self._limits: dict[str, list[pd.DataFrame]] = {LIMITS: [], ALERTS: []}
         self._others: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Archive:
@@ -64,6 +66,9 @@ class Archive:
                     self._others[name] = pq.ParquetWriter(self._folder / name, of)
                 self._others[name].write_table(rows(run, table, of))
         self._summary.append(run.summary)
+        for name, table in zip((LIMITS, ALERTS), run.limits or (), strict=False):
+            named = table.assign(policy=run.policy, replication=run.replication)
+            self._limits[name].append(named[["policy", "replication", *table.columns]])
         sources = by_source(run.requests, run.tasks)
         if len(sources):
             sources.insert(0, "policy", run.policy)
@@ -76,6 +81,9 @@ class Archive:
         summary = pd.DataFrame(self._summary)
         summary.to_csv(self._folder / "summary.csv", index=False)
         pd.concat(self._fleets.values()).set_index("replication").to_csv(self._folder / "fleet.csv")
+        for name, tables in self._limits.items():
+            if tables:
+                pd.concat(tables).to_csv(self._folder / name, index=False)
         if self._sources:
             pd.concat(self._sources).to_csv(self._folder / SOURCES, index=False)
         return summary

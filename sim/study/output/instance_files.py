@@ -128,7 +128,8 @@ class InstanceFiles:
             "reserve": scenario.reserve,
             "caps": list(scenario.workload.caps),
             "estimators": {name: value or "the means of the history" for name, value in estimators.items()},
-            "not_here": "service times, patience, events, windows of budgets, caches: manifest.json has their settings",
+            "not_here": "service times, patience, events, windows of budgets, limits, caches: "
+            "manifest.json has their settings",
             "files": {
                 name: {"rows": what, "n_rows": self.n_rows[name], "columns": dict(columns)}
                 for name, (what, columns) in TABLES.items()

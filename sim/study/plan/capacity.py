@@ -109,6 +109,7 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
         each_per_s=tuple(served_per_s(instances[0], k) for k in range(len(catalogue))),
         slots=tuple(float(ServiceTraits.of(one.service).slots or math.inf) for one in catalogue),
         must_serve=not scenario.events
+        and not scenario.spending.refuses
         and bool(np.isinf(instances[0].setting.budgets).all())
         and instances[0].think_s is None
         and all(

@@ -7,13 +7,14 @@ or service (Denning and Buzen, The Operational Analysis of Queueing Network Mode
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from sim.interface import TOLERANCE, FloatArray, IntArray
+from sim.spending.calendar import Calendar
 from sim.study.metrics.counting import ended_at_s, is_served, numbers, offered_at_s
 from sim.study.record.cache_checks import check_cached
 from sim.study.record.call_checks import check_calls
@@ -125,8 +126,12 @@ def check_budgets(requests: pd.DataFrame, fleet: pd.DataFrame, where: IntArray) 
         cost = (tokens if unit == "tokens" else cost_usd)[here]
         window_s = float(fleet["window_s"].iloc[row]) if "window_s" in fleet else np.nan
         spent, window, allowed = cost.sum(), "", budget
-        if np.isfinite(window_s) and len(cost):
-            numbers_of, of_window = windows(offered_at_s(requests)[here], window_s)
+        calendar = fleet["calendar"].iloc[row] if "calendar" in fleet else None
+        if len(cost) and (np.isfinite(window_s) or isinstance(calendar, str)):
+            if isinstance(calendar, str):
+                numbers_of, of_window = periods(offered_at_s(requests)[here], Calendar.of_words(calendar))
+            else:
+                numbers_of, of_window = windows(offered_at_s(requests)[here], window_s)
             sums = np.bincount(of_window, weights=cost)
             if fleet["rolls_over"].iloc[row]:
                 sums, limits = sums.cumsum(), budget * (numbers_of + 1)
@@ -156,6 +161,20 @@ def windows(times_s: FloatArray, length_s: float) -> tuple[FloatArray, IntArray]
     numbers_of, place = np.unique(
         np.where(at_an_end & (number < nearest), nearest - 0.5, np.floor(number)), return_inverse=True
     )
+    return numbers_of, place
+
+
+def periods(times_s: FloatArray, calendar: Calendar) -> tuple[FloatArray, IntArray]:
+    """Return the numbers of the periods of a calendar that times lie in, in order, and the place of each in them.
+
+    A time that no digit tells from the beginning of a period has a place of its own before it.
+    """
+    last_s = float(times_s.max()) * (1 + CLOCK_ROUNDING)
+    begins_s = np.array([*takewhile(lambda begin_s: begin_s <= last_s, calendar.begins_s()), np.inf])
+    number = np.searchsorted(begins_s, times_s, side="right")
+    following_s = begins_s[number]
+    is_near = following_s - times_s <= CLOCK_ROUNDING * np.where(np.isinf(following_s), 0.0, following_s)
+    numbers_of, place = np.unique(np.where(is_near, number + 0.5, number), return_inverse=True)
     return numbers_of, place
 
 

@@ -14,6 +14,7 @@ import simpy
 
 from sim.instance import Instance
 from sim.renewing import TokenBucket, Window
+from sim.spending.calendar import Calendar
 from sim.world.budgets.ledger import Ledger
 from sim.world.moment import WINDOWS, Moment
 
@@ -48,6 +49,11 @@ def renewals(
             ledger.renew(window.rollover, min(1.0, windows - number))
             renewed()
             number += 1
+    elif isinstance(window, Calendar):
+        for begins_s in window.begins_s():
+            yield Moment(env, max(begins_s - env.now, 0.0), WINDOWS)
+            ledger.renew(window.rollover)
+            renewed()
     elif isinstance(window, TokenBucket):
         yield Moment(env, length_s, WINDOWS)
         ledger.end_inflow(env.now)

@@ -25,6 +25,8 @@ class BudgetQueue:
         Called with a query and its decision when it may try again.
     flows : bool
         Whether budgets are token buckets.
+    renews, limits_renew : bool
+        Whether the budgets of the ledger, and limits beside them, begin anew during the run.
     """
 
     def __init__(
@@ -34,6 +36,8 @@ class BudgetQueue:
         needs: Callable[[Query, int], float],
         offer: Callable[[Query, Decision], None],
         flows: bool,
+        renews: bool = True,
+        limits_renew: bool = False,
     ) -> None:
         self._ledger = ledger
         self._env = env
@@ -42,12 +46,20 @@ class BudgetQueue:
         self._flows = flows
         self._waiting: list[tuple[Query, Decision]] = []
         self._wake_at_s = math.inf  # when a bucket can pay for the first of them
-        self._is_open = True
+        self._renews = renews
+        self._limits_renew = limits_renew
 
     def accepts(self, query: Query, decision: Decision) -> bool:
-        """Let a query wait if one whole window, or a full bucket, could pay for its first choice; return whether."""
+        """Let a query wait if one whole window, or a full bucket, could pay for its first choice; return whether.
+
+        Where the ledger gives nothing out any more, it waits for a limit beside the ledger, which has to pay at once.
+        """
         choice = decision.deployment
-        if not self._is_open or choice is None or not self._ledger.could_pay(choice, self._needs(query, choice)):
+        if choice is None or not (self._renews or self._limits_renew):
+            return False
+        needs = self._needs(query, choice)
+        pays = self._ledger.could_pay(choice, needs) if self._renews else self._ledger.wait_s(choice, needs) == 0
+        if not pays:
             return False
         self._waiting.append((query, decision))
         if self._flows:  # a choice that could be paid at once was refused for another reason
@@ -62,8 +74,8 @@ class BudgetQueue:
             self._offer(query, decision)
 
     def close(self) -> None:
-        """Let no query wait any more."""
-        self._is_open = False
+        """Let no query wait for the ledger any more."""
+        self._renews = False
         self.offer_all()
 
     def _waits_s(self, query: Query, decision: Decision) -> list[float]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sim.instance import Instance
 from sim.interface import FloatArray
+from sim.world.record.limits import LimitTable
 from sim.world.record.tasks import TaskTable
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class RequestTable:
         Of the queries that a cache answered, by number: the query whose answer they got, which was served.
     scores : dict of int to float
         What answers are worth, by number, where events change that; elsewhere it is what the instance says.
+    limits : LimitTable or None
+        What became of limits, at the end; None without any.
     caps : dict of int to int
         At how many output tokens the answer is cut, by number, of those whose decision said so.
     """
@@ -144,6 +147,7 @@ class RequestTable:
         self.overshoot_share: list[float] = []
         self.tasks: TaskTable | None = None
         self.calls: CallTable | None = None
+        self.limits: LimitTable | None = None
         self.quality: dict[int, float] = {}
         self.answer_of: dict[int, int] = {}
         self.scores: dict[int, float] = {}
