@@ -40,8 +40,13 @@ GROUPS = (
 )
 
 
-BY_NAME = ("profiled.", "knobs.")  # begin keys whose last names are the user's models or policies
-DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
+BY_NAME = (
+    "profiled.",
+    "knobs.",
+    "classes.",
+    "tenants.",
+)  # begin keys whose last names are the user's models or policies
+DESCRIPTION = ("better", "range", "by")  # of a metric's values, beside what makes the metric
 
 
 def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
@@ -203,7 +208,7 @@ def check_values(config: DictConfig, examples: Callable[[], Mapping[str, Any]]) 
 
 
 def without_description(metric: Any) -> Any:
-    """Return a metric's node without what it says of its values: ``better`` and ``range``."""
+    """Return a metric's node without what it says of its values: ``better``, ``range`` and ``by``."""
     return (
         {key: value for key, value in metric.items() if key not in DESCRIPTION} if isinstance(metric, dict) else metric
     )

@@ -47,6 +47,8 @@ class Settings:
     targets: Sequence[str] | str
     confidence: float
     moments: int
+    classes: Mapping[str, Mapping[str, Any]] | None
+    tenants: Mapping[str, float] | None
     axes: Mapping[str, Any]
     knobs: Mapping[str, Mapping[str, Sequence[float]]]
     store: str | None
