@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,10 +45,10 @@ def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment])
     return frozen(at_own_price(rows, cost_usd))
 
 
-def at_own_price(rows: Rows, usd: npt.NDArray[np.float64]) -> FloatArray:
+def at_own_price(rows: Rows, usd: npt.NDArray[np.floating[Any]]) -> FloatArray:
     """Return amounts (n, ...) at the price of each query, a multiple of the usual one."""
     if rows.price is None:
-        return usd
+        return np.asarray(usd, dtype=np.float64)
     return np.asarray(usd * rows.price.reshape(-1, *[1] * (usd.ndim - 1)))
 
 

@@ -4,8 +4,9 @@ The schema (PORT, arXiv 2509.02718, released code): one row per query with ``pro
 (history or test) and ``input_tokens``; for each model m a column ``m`` with the score in [0, 1], ``m|total_cost`` in
 USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 the most urgent) and ``due_s`` (seconds
 from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
-quality against cost, in [0, 1]); ``class`` and ``tenant`` (names); and for each model m, or for some, ``m|confidence`` (at least 0), ``m|latency_s``
-(above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of tasks. Others are not read.
+quality against cost, in [0, 1]); ``class`` and ``tenant`` (names); and for each model m, or for some, ``m|confidence``
+(at least 0), ``m|latency_s`` (above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of
+tasks. Others are not read.
 """
 
 from __future__ import annotations

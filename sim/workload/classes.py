@@ -118,7 +118,7 @@ def classified(
 
 
 def described(test: Rows, classes: list[TrafficClass], names: np.ndarray[Any, np.dtype[Any]], place: IntArray) -> Rows:
-    """Return the rows with what their classes say: the class of row i is number ``place[i]``, or -1 for none of them."""
+    """Return the rows with what their classes say: the class of row i is number ``place[i]``, -1 for none."""
     of_row = np.arange(len(test)), place
     priority, due_s = test.priority, test.due_s
     known = [one.priority for one in classes]

@@ -37,7 +37,7 @@ def least_served_share(requests: pd.DataFrame) -> float:
 
 def jain_output_tokens(requests: pd.DataFrame) -> float:
     """Return Jain's index of the output tokens that each tenant got; NaN without tenants or tokens."""
-    return jain(by_tenant(requests, np.nan_to_num(numbers(requests, "output_tokens"))).to_numpy(dtype=np.float64))
+    return jain(np.asarray(by_tenant(requests, np.nan_to_num(numbers(requests, "output_tokens"))), dtype=np.float64))
 
 
 def jain_latency(requests: pd.DataFrame) -> float:
@@ -47,15 +47,14 @@ def jain_latency(requests: pd.DataFrame) -> float:
     """
     served = requests[is_served(requests)]
     sums, counts = by_tenant(served, latency_s(served)), by_tenant(served, np.ones(len(served)))
-    means = (sums[counts > 0] / counts[counts > 0]).to_numpy(dtype=np.float64)
-    return jain(means)
+    return jain(np.asarray(sums / counts, dtype=np.float64))
 
 
 def served_shares(requests: pd.DataFrame) -> FloatArray:
     """Return the share of arrivals served of each tenant that sent any (n_tenants,)."""
     arrived = by_tenant(requests, np.ones(len(requests)))
     served = by_tenant(requests, is_served(requests).astype(np.float64))
-    return (served / arrived).to_numpy(dtype=np.float64)
+    return np.asarray(served / arrived, dtype=np.float64)
 
 
 def by_tenant(requests: pd.DataFrame, values: FloatArray) -> pd.Series[float]:
