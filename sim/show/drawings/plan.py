@@ -46,8 +46,8 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
             axes.set_yscale("log")
         axes.set(ylabel=target.name)
         axes.set_title(text, loc="left", fontsize="medium")
-    means = candidates[[f"{target} mean" for target in targets]].astype(float)
-    drawn = candidates["value"][np.isfinite(means).any(axis=1)]  # without a figure there is no axis to scale
+    has_figure = np.isfinite(candidates[[f"{target} mean" for target in targets]].to_numpy(dtype=float)).any(axis=1)
+    drawn = candidates.loc[has_figure, "value"]  # without a figure there is no axis to scale
     lowest, highest = drawn.min(), drawn.max()
     if 0 < lowest < highest / 10:
         grid[-1].set_xscale("log")

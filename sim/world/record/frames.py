@@ -118,6 +118,7 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
         "first_token_at_s": np.asarray(table.first_token_at_s)[:n],
         "finished_at_s": finished_at_s,
         "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
+        "preempted_s": stopped_s(table, n),
         "attempts": np.asarray(table.attempts)[:n],
         "quality": quality,
         "cost_usd": np.where(served & ~np.isnan(charged_usd), charged_usd, cost_usd),
@@ -127,6 +128,14 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
         "max_output_tokens": pd.arrays.IntegerArray(caps, caps == 0),
         "energy_j": energy_j,
     }
+
+
+def stopped_s(table: RequestTable, n: int) -> FloatArray:
+    """Return how long each of the first n entries was stopped in service, 0 for most."""
+    values = np.zeros(n)
+    for number, value in table.preempted_s.items():
+        values[number] = value
+    return values
 
 
 def labels(names: np.ndarray[Any, np.dtype[Any]] | None, rows: IntArray) -> pd.Categorical[Any]:

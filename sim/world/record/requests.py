@@ -52,6 +52,7 @@ COLUMNS = {
     "first_token_at_s": "float64",
     "finished_at_s": "float64",
     "ended_at_s": "float64",
+    "preempted_s": "float64",
     "attempts": "int32",
     "calls": "int32",
     "explored": "bool",
@@ -119,6 +120,8 @@ class RequestTable:
         Of the queries that a cache answered, by number: the query whose answer they got, which was served.
     scores : dict of int to float
         What answers are worth, by number, where events change that; elsewhere it is what the instance says.
+    preempted_s : dict of int to float
+        How long each query was stopped in its last try, by number, of those that were.
     caps : dict of int to int
         At how many output tokens the answer is cut, by number, of those whose decision said so.
     """
@@ -151,6 +154,7 @@ class RequestTable:
         self.answer_of: dict[int, int] = {}
         self.scores: dict[int, float] = {}
         self.caps: dict[int, int] = {}
+        self.preempted_s: dict[int, float] = {}
 
     @property
     def beyond(self) -> str | None:
