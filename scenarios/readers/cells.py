@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.errors import unknown
+from sim.errors import check_name, unknown
 from sim.interface import FloatArray, IntArray
-from sim.workload.classes import check_name
 
 MOST_TOKENS = 10**12  # of one query
 CHARACTERS_PER_TOKEN = 4  # the usual rule of thumb for English text

@@ -19,7 +19,7 @@ from sim.show.words import left_out
 from sim.study.applicable import lacking
 from sim.study.experiment import Run, runs
 from sim.study.metrics import Metric
-from sim.study.metrics.classes import CLASS, SUFFIX, of_each_class
+from sim.study.metrics.groups.classes import CLASS, SUFFIX, of_each_class
 from sim.study.oracles import Oracle
 from sim.study.output.archive import file_hashes
 from sim.study.output.finished import SIGNS

@@ -18,7 +18,7 @@ from sim.interface import Policy, reviews
 from sim.scenario import Scenario
 from sim.scores import Scores
 from sim.study.experiment import check_draws
-from sim.study.metrics.classes import SUFFIX
+from sim.study.metrics.groups.classes import SUFFIX
 from sim.traits import FileTraits, OrderTraits, ServiceTraits
 from sim.workload.tasks import TaskLimits
 

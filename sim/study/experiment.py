@@ -16,8 +16,8 @@ from sim.scenario import Scenario
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.metrics import IN_EVERY_SUMMARY, Alone, Metric, counts, evaluate, totals
 from sim.study.metrics.checks import check_metrics
-from sim.study.metrics.classes import by_column
 from sim.study.metrics.counting import ratio, share_of_optimum
+from sim.study.metrics.groups.classes import by_column
 from sim.study.metrics.load import money
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.study.oracles import (

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.errors import check_number, unknown
+from sim.errors import check_name, check_number, unknown
 from sim.interface import FloatArray, IntArray
 from sim.workload.rows import Rows
 from sim.workload.workload import Workload
@@ -141,12 +141,6 @@ def described(test: Rows, classes: list[TrafficClass], names: np.ndarray[Any, np
         due_s=due_s,
         price=test.price if (price == 1).all() else price,
     )
-
-
-def check_name(what: str, name: object) -> None:
-    """Raise ValueError for a name that could not stand in a column such as ``p95_latency_s[NAME]``."""
-    if not str(name).strip() or set(str(name)) & set("[]<>=,"):
-        raise ValueError(f"a {what} is named {str(name)!r}; a name has none of [ ] < > = and commas, and is not empty")
 
 
 def checked_shares(key: str, shares: Mapping[str, float | None], where: str) -> FloatArray:

@@ -17,7 +17,7 @@ from sim.scenario import Scenario
 from sim.show.plan import candidate_table, reasons
 from sim.show.tables import worst_order
 from sim.study.metrics import IN_EVERY_SUMMARY, Metric
-from sim.study.metrics.classes import SUFFIX, OfClass, check_class, check_figure, split
+from sim.study.metrics.groups.classes import SUFFIX, OfClass, check_class, check_figure, split
 from sim.study.plan import planner
 from sim.study.plan.candidates import Judge
 from sim.study.plan.targets import Target, read_targets

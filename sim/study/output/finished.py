@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from sim.study.metrics.classes import SUFFIX, split
+from sim.study.metrics.groups.classes import SUFFIX, split
 from sim.study.oracles import ORACLES
 from sim.study.output.source_digest import HOME
 from sim.study.rounding import ROUNDED

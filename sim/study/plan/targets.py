@@ -12,7 +12,7 @@ import numpy as np
 from sim.errors import unknown
 from sim.interface import FloatArray
 from sim.study.metrics import IN_EVERY_SUMMARY
-from sim.study.metrics.classes import split
+from sim.study.metrics.groups.classes import split
 from sim.study.statistics import mean_interval
 
 WORDS = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)(?P<of>\[[^][]+\])?\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")

@@ -18,7 +18,7 @@ from sim.world.services.slots import Slots
 from sim.world.services.timed import Timed
 
 TOKEN_S = 1e-3
-"""Work on a shared server, or of customers with priorities, is in tokens of this many seconds, rounded, at least one."""
+"""Work on a shared server, or of customers with priorities, is in tokens of this many seconds, rounded, at least 1."""
 MANY = 10**9
 """More places than there are customers."""
 

@@ -29,8 +29,8 @@ def mg1_priority_waits_s(
     """Return the mean wait of each class in M/G/1 with non-preemptive priorities.
 
     W_k = R / ((1 - sigma_{k-1}) (1 - sigma_k)), with R = sum_j rate_j E[S_j^2] / 2 over all classes, and sigma_k the
-    load of classes 1 to k: Cobham, Priority Assignment in Waiting Line Problems, Operations Research 2:70 (1954); Gross et
-    al. (2008), chapter 3.
+    load of classes 1 to k: Cobham, Priority Assignment in Waiting Line Problems, Operations Research 2:70 (1954);
+    Gross et al. (2008), chapter 3.
 
     Parameters
     ----------
