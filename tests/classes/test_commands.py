@@ -92,3 +92,11 @@ def test_notes_say_what_has_no_figure(capsys: pytest.CaptureFixture[str]) -> Non
     told = capsys.readouterr().err
     assert "metric=classes adds no column for a class, as the queries have none" in told
     assert "metric=fairness has no figures, as the queries have no tenants" in told
+
+
+def test_the_report_has_a_row_for_each_figure_of_a_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", BOTH, *SMALL, *BUSY, "metric=classes", f"out={tmp_path / 'out'}"]) == 0
+    assert "p95_latency_s[interactive]" in capsys.readouterr().out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Queries of each class, 1 replication" in page
+    assert "classes batch and interactive" in page

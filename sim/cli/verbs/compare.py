@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.show.by_class import by_class
 from sim.show.tables import by_rounding, comparison, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
@@ -28,7 +29,8 @@ def compare(verb: str, config: DictConfig) -> int:
             summary = archive.finish()
         if worst is not None:
             write_worst(folder, worst, rows)
-    output.say(comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst))
+    worst_one = None if worst is None else worst_order(worst)
+    output.say(comparison(summary), by_class(summary), *by_rounding(summary), worst_one)
     return 0
 
 
