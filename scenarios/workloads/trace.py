@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from scenarios.readers.cells import whole_numbers
+from scenarios.readers.cells import deadlines_s, names, whole_numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import located
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
@@ -68,7 +70,8 @@ def trace(
     Parameters
     ----------
     path : str
-        A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``.
+        A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``. Optional are
+        ``class`` and ``tenant`` (names), ``priority`` (0 the most urgent) and ``due_s`` (seconds to the deadline).
     models : sequence of PricedModel or None
         None for RouterBench's eleven.
     n_queries : int or None
@@ -90,7 +93,8 @@ def trace(
     OSError
         If there is no such file.
     """
-    tokens = read_tokens(path)
+    frame = read_trace(path)
+    tokens = whole_numbers(frame, INPUT), whole_numbers(frame, OUTPUT)
     n_rows = len(tokens[0])
     n_queries = n_rows if n_queries is None else n_queries
     check_sizes({"n_queries": n_queries, "n_history": n_history, "dim": dim})
@@ -108,6 +112,7 @@ def trace(
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
     test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
+    test = labelled(test, frame)
     return Workload(tuple(model.name for model in models), history, test, files=(located(path),))
 
 
@@ -138,12 +143,20 @@ def draw(
     )
 
 
-def read_tokens(path: str) -> tuple[IntArray, IntArray]:
-    """Return input and output tokens, each (n_rows,), of a trace."""
+def labelled(test: Rows, frame: pd.DataFrame) -> Rows:
+    """Return the rows with class, tenant, priority and deadline as the trace has them."""
+    labels: dict[str, Any] = {"class_name": names(frame, "class"), "tenant": names(frame, "tenant")}
+    labels["priority"] = whole_numbers(frame, "priority") if "priority" in frame.columns else None
+    labels["due_s"] = deadlines_s(frame) if "due_s" in frame.columns else None
+    return replace(test, **{name: values[test.row] for name, values in labels.items() if values is not None})
+
+
+def read_trace(path: str) -> pd.DataFrame:
+    """Return a trace, a row per request."""
     frame = read(located(path))
     for column in (INPUT, OUTPUT):
         if column not in frame.columns:
             raise ValueError(f"{path}: " + unknown("column", column, [str(name) for name in frame.columns]))
     if len(frame) == 0:
         raise ValueError(f"{path} has no rows; a trace needs at least one")
-    return whole_numbers(frame, INPUT), whole_numbers(frame, OUTPUT)
+    return frame

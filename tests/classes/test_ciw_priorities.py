@@ -11,7 +11,7 @@ N_CUSTOMERS = 10_000
 TOKEN_S = 1e-3
 
 
-@pytest.mark.parametrize(("servers", "preemptive"), [(1, False), (1, True), (3, False)])
+@pytest.mark.parametrize(("servers", "preemptive"), [(1, False), (1, True), (3, False), (3, True)])
 def test_departures_equal_ciws(servers: int, preemptive: bool) -> None:
     rng = np.random.default_rng(servers)
     arrived_at_s = np.cumsum(rng.exponential(1 / (0.9 * servers), N_CUSTOMERS))

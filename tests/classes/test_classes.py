@@ -11,6 +11,7 @@ from scenarios.fleets import OnePerModel
 from scenarios.orders import given
 from scenarios.workloads.agent_tasks import agent_tasks
 from scenarios.workloads.table import table
+from scenarios.workloads.trace import trace
 from sim.instance import realise
 from sim.interface import Estimates
 from sim.study.metrics.groups.classes import OfClass, deadline_met_share
@@ -181,3 +182,16 @@ def test_the_record_says_class_tenant_and_deadline() -> None:
     assert requests["class"].tolist() == list(workload.test.class_name)  # type: ignore[arg-type]
     assert set(requests["tenant"]) == {"acme"}
     assert requests["due_s"].tolist() == workload.test.due_s.tolist()  # type: ignore[union-attr]
+
+
+def test_a_trace_may_have_the_columns_too(tmp_path: Path) -> None:
+    head = "input_tokens,output_tokens,class,tenant,priority,due_s"
+    (tmp_path / "t.csv").write_text(f"{head}\n9,9,chat,a,0,2\n9,9,batch,b,1,60\n")
+    test = trace(str(tmp_path / "t.csv"), n_queries=3, loop=True, n_history=4, dim=4).test
+    assert test.class_name is not None
+    assert test.tenant is not None
+    assert test.priority is not None
+    assert test.due_s is not None
+    assert test.class_name.tolist() == ["chat", "batch", "chat"]
+    assert test.tenant.tolist() == ["a", "b", "a"]
+    assert (test.priority.tolist(), test.due_s.tolist()) == ([0, 1, 0], [2, 60, 2])

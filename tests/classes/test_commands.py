@@ -100,3 +100,8 @@ def test_the_report_has_a_row_for_each_figure_of_a_class(tmp_path: Path, capsys:
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Queries of each class, 1 replication" in page
     assert "classes batch and interactive" in page
+
+
+def test_a_frontier_has_the_figures_of_each_class(tmp_path: Path) -> None:
+    assert main(["frontier", BOTH, *SMALL, "policy=[random]", "metric=classes", f"out={tmp_path / 'out'}"]) == 0
+    assert "served_share[interactive]" in pd.read_csv(tmp_path / "out" / "points.csv")
