@@ -32,6 +32,9 @@ class OnePerModel:
         Which replica serves a query; None for the least loaded one.
     discipline : callable or None
         Which waiting query is served first; None for the one that came first.
+    preemptive : bool
+        Whether a query that finds no room takes the place of one in service that the discipline ranks higher, which
+        goes on later where it was stopped.
     patience : Distribution or None
         How long a query waits before it leaves, in seconds; None for as long as it takes.
     timeout_s : float or None
@@ -57,6 +60,7 @@ class OnePerModel:
     price_per_hour_usd: float = 0.0
     models: Sequence[str] | None = None
     size: int | None = None
+    preemptive: bool = False
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet, in the order of the models."""
@@ -72,6 +76,7 @@ class OnePerModel:
                 replicas=self.replicas,
                 balancer=self.balancer,
                 discipline=self.discipline,
+                preemptive=self.preemptive,
                 patience=self.patience,
                 timeout_s=self.timeout_s,
                 autoscaler=self.autoscaler,

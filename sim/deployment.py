@@ -92,6 +92,9 @@ class Deployment:
         Which replica takes a query; None for the least loaded.
     discipline : callable or None
         Ranks the jobs that wait, the lowest first (``sim.world.stations.queue``); None for first come, first served.
+    preemptive : bool
+        Whether a query that finds no room takes the place of one in service that the discipline ranks higher. That one
+        waits, before others of its rank, and goes on later where it was stopped (preemptive-resume).
     patience : Distribution or None
         How long a query waits before it leaves (``abandoned``).
     timeout_s : float or None
@@ -131,6 +134,7 @@ class Deployment:
     price_cached_input_usd_per_million: float | None = None
     price_per_hour_usd: float = 0.0
     energy_j_per_token: float | None = None
+    preemptive: bool = False
     provenance: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
 
     @property
@@ -156,6 +160,17 @@ class Deployment:
                 raise ValueError(f"{name} of {self.name!r} is {value}; it must be finite and at least 0")
             if value is not None and value > MOST_RATE:
                 raise ValueError(f"{name} of {self.name!r} is {value}; it must be at most {MOST_RATE:g}")
+        if self.preemptive and self.discipline is None:
+            raise ValueError(
+                f"preemptive of {self.name!r} is true; it needs a discipline that says which query goes first, such as "
+                "sim.world.stations.queue.highest_priority"
+            )
+        if self.preemptive and not ServiceTraits.of(self.service).may_pause:
+            kind = type(self.service).__name__
+            raise ValueError(
+                f"preemptive of {self.name!r} is true; {kind} cannot stop a query and go on with it later: Slots and "
+                "Timed can"
+            )
         given = [name for name in TOKEN_PRICES if getattr(self, name) is not None]
         if len(given) == 1:
             raise ValueError(

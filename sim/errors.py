@@ -93,6 +93,12 @@ def check_one_of(name: str, value: str, known: Sequence[str]) -> None:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
 
 
+def check_name(what: str, name: object) -> None:
+    """Raise ValueError for a name that could not stand in a column such as ``p95_latency_s[NAME]``."""
+    if not str(name).strip() or set(str(name)) & set("[]<>=,"):
+        raise ValueError(f"a {what} is named {str(name)!r}; a name has none of [ ] < > = and commas, and is not empty")
+
+
 def check_pairs(name: str, values: Sequence[float], other_name: str, others: Sequence[float]) -> None:
     """Raise ValueError unless two lists are of one length and not empty."""
     if len(values) == 0 or len(values) != len(others):

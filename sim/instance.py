@@ -90,6 +90,10 @@ class Instance:
     output_tokens : array (n_test, n_deployments) or None
     priority, due_s : arrays (n_test,) or None
         Class and time to the deadline of each test row.
+    class_name, tenant : arrays (n_test,) of str, or None
+        Class and tenant of each test row, for the record alone.
+    price : array (n_test,) or None
+        What each test row costs in USD, as a multiple of the usual; the costs above have it.
     confidence, latency_s, energy_j : arrays (n_test, n_deployments) or None
         How sure each deployment's model is of each answer, its measured latency, and the energy of the answer: measured
         where the workload has it, else output tokens x J per token of the deployment. NaN where unknown, None where all
@@ -150,6 +154,9 @@ class Instance:
     tasks: Tasks | None = None
     capped_quality: FloatArray | None = None
     token_usd: FloatArray | None = None
+    class_name: np.ndarray[Any, np.dtype[Any]] | None = None
+    tenant: np.ndarray[Any, np.dtype[Any]] | None = None
+    price: FloatArray | None = None
     scopes: Mapping[str, Scope] = field(default_factory=dict)
 
     @property
@@ -298,6 +305,9 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         else tasks_of(test, history, public.known, rows[begins[:-1]], begins, columns, fleet),
         capped_quality=None if test.capped_quality is None else take(test.capped_quality, columns),
         token_usd=token_usd(test, workload, fleet, columns, cost_usd),
+        class_name=test.class_name,
+        tenant=test.tenant,
+        price=test.price,
         scopes=limit_scopes(scenario, fleet, accounts),
     )
 

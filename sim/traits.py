@@ -69,6 +69,8 @@ class ServiceTraits(Traits):
         Whether a query that finds no room may wait in the deployment's queue. If not, it is rejected.
     may_overlap : bool
         Whether more queries than slots may be in service at once by the request table.
+    may_pause : bool
+        Whether its server can stop a query and go on with it later (``pause``).
     is_hosted : bool
         Whether queries are paid for by the token, whatever is rented beside that.
     replays_latency : bool
@@ -91,6 +93,7 @@ class ServiceTraits(Traits):
     reserved_output_tokens: int | None = None
     may_wait: bool = True
     may_overlap: bool = False
+    may_pause: bool = False
     is_hosted: bool = False
     replays_latency: bool = False
     draw_by_length: Callable[[IntArray, Generator], FloatArray] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,8 @@ def take(truth: npt.NDArray[Number], columns: Sequence[int]) -> npt.NDArray[Numb
 def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray:
     """Return what each query costs at each deployment (n, n_deployments): at its prices, or as the workload says.
 
-    At prices: (input tokens x input price + output tokens x output price) / 1e6.
+    At prices: (input tokens x input price + output tokens x output price) / 1e6. What queries cost as a multiple of
+    that (``Rows.price``) comes on top.
     """
     cost_usd = take(rows.cost_usd, columns)
     for k, deployment in enumerate(fleet):
@@ -41,7 +42,14 @@ def cost_in_usd(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment])
             assert rows.output_tokens is not None  # check_fleet has seen to it
             cost_usd = cost_usd if cost_usd.flags.writeable else cost_usd.copy()
             cost_usd[:, k] = (rows.input_tokens * price_in + rows.output_tokens[:, columns[k]] * price_out) / 1e6
-    return frozen(cost_usd)
+    return frozen(at_own_price(rows, cost_usd))
+
+
+def at_own_price(rows: Rows, usd: npt.NDArray[np.floating[Any]]) -> FloatArray:
+    """Return amounts (n, ...) at the price of each query, a multiple of the usual one."""
+    if rows.price is None:
+        return np.asarray(usd, dtype=np.float64)
+    return np.asarray(usd * rows.price.reshape(-1, *[1] * (usd.ndim - 1)))
 
 
 def cached_cost_in_usd(
@@ -57,9 +65,9 @@ def cached_cost_in_usd(
         price_in, price_cached = deployment.price_input_usd_per_million, deployment.price_cached_input_usd_per_million
         if price_in is not None:
             if price_cached is not None:
-                cached_usd[:, k] -= steps.cached_tokens * (price_in - price_cached) / 1e6
+                cached_usd[:, k] -= at_own_price(rows, steps.cached_tokens * (price_in - price_cached) / 1e6)
         elif steps.cached_cost_usd is not None:
-            cached_usd[:, k] = steps.cached_cost_usd[:, columns[k]]
+            cached_usd[:, k] = at_own_price(rows, steps.cached_cost_usd[:, columns[k]])
     return frozen(cached_usd)
 
 
@@ -135,7 +143,7 @@ def token_usd(
         if price_in is None and workload.token_prices is not None:
             price_in, price_out = workload.token_prices[column]
         if price_in is not None and price_out is not None:
-            each[:, k] = price_in / 1e6, price_out / 1e6
+            each[:, k] = at_own_price(rows, np.broadcast_to([price_in / 1e6, price_out / 1e6], (len(rows), 2)))
         else:
             tokens = np.maximum(rows.input_tokens + rows.output_tokens[:, column], 1)  # of an empty one nothing is cut
             each[:, k] = (cost_usd[:, k] / tokens)[:, None]

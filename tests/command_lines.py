@@ -237,6 +237,7 @@ def lines(draw: st.DrawFn, slow: bool = False, only_tasks: bool = False) -> Line
     if not is_hard and line.one_in(4):
         line.choose("estimator")
     draw_traffic(line)
+    draw_classes(line)
     names: Sequence[str] = ()
     if workload == "synthetic" and line.one_in(12):
         line.choose("experiment")
@@ -274,6 +275,24 @@ def draw_tasks(line: Drawing) -> None:
     keys["task.deadline_s"] = pick(None, None, *POSITIVE_S, 60.0)
 
 
+def draw_classes(line: Drawing) -> None:
+    """Draw kinds of traffic with shares, priorities, deadlines and prices, and who sends it."""
+    pick, keys = line.pick, line.keys
+    if not line.one_in(4):
+        return
+    shares = pick((1.0,), (0.5, 0.5), (0.25, 0.7, 0.05))
+    keys["classes"] = {
+        name: {
+            "share": share,
+            "priority": pick(None, 0, 1, 5),
+            "due_s": pick(None, *TIMES_S),
+            "price": pick(1.0, 0.5, 0.0),
+        }
+        for name, share in zip(("chat", "batch", "rest"), shares, strict=False)
+    }
+    keys["tenants"] = pick(None, {"acme": 1.0}, {"acme": 0.9, "zenith": 0.1})
+
+
 def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     """Draw deployments, their limits, times and replicas; return their names, none if they are not known beforehand."""
     pick, keys = line.pick, line.keys
@@ -297,9 +316,11 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
         if fleet != "autoscaled":
             keys["fleet.replicas"] = pick(1, 1, 2, 3)
-        by_queries = ("highest_priority", "earliest_deadline") if is_table else ()
+        by_queries = ("highest_priority", "earliest_deadline") if is_table or "classes" in keys else ()
         disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
         keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
+        if keys["fleet.discipline"] is not None and fleet in ("slots", "timed", "autoscaled"):
+            keys["fleet.preemptive"] = pick(False, True, True)
         balancers = ({"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
         keys["fleet.balancer"] = pick(None, *balancers)
     if fleet == "sprout_2024":  # its models are those of another table

@@ -61,7 +61,7 @@ def serve(service: Service, requests: Sequence[Request], actions: Sequence[tuple
     def act(event: simpy.Event) -> None:
         event.value(replica, jobs, env.now)  # type: ignore[misc]
 
-    replica = Replica(service, None, env, finish, ([0], [0], 0))
+    replica = Replica(service, None, False, env, finish, ([0], [0], 0))
     for k, request in enumerate(requests):
         env.timeout(request.arrival_s, k).callbacks.append(arrive)
     for time_s, action in actions:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from sim.errors import unknown
+from sim.errors import check_name, unknown
 from sim.interface import FloatArray, IntArray
 
 MOST_TOKENS = 10**12  # of one query
@@ -53,6 +55,28 @@ def deadlines_s(frame: pd.DataFrame) -> FloatArray:
         row = int(np.argmax(due_s < 0))
         raise ValueError(f"'due_s' is {due_s[row]} in row {row} of the table; it must be at least 0 seconds{of(frame)}")
     return due_s
+
+
+def names(frame: pd.DataFrame, column: str) -> np.ndarray[Any, np.dtype[Any]] | None:
+    """Return the names (n_rows,) in a column, such as each query's class; None without the column.
+
+    Raises
+    ------
+    ValueError
+        For the first empty cell, or one that could not stand in ``p95_latency_s[NAME]``.
+    """
+    if column not in frame.columns:
+        return None
+    empty = is_missing(frame[column])
+    if empty.any():
+        row = int(np.argmax(empty))
+        raise ValueError(
+            f"{column!r} is empty in row {row} of the table; give every query one, or leave it out{of(frame)}"
+        )
+    found = frame[column].astype(str).to_numpy(dtype=object)
+    for name in dict.fromkeys(found):
+        check_name(column, name)
+    return found
 
 
 def preferences(frame: pd.DataFrame) -> FloatArray:

@@ -4,8 +4,9 @@ The schema (PORT, arXiv 2509.02718, released code): one row per query with ``pro
 (history or test) and ``input_tokens``; for each model m a column ``m`` with the score in [0, 1], ``m|total_cost`` in
 USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 the most urgent) and ``due_s`` (seconds
 from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
-quality against cost, in [0, 1]); and for each model m, or for some, ``m|confidence`` (at least 0), ``m|latency_s``
-(above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of tasks. Others are not read.
+quality against cost, in [0, 1]); ``class`` and ``tenant`` (names); and for each model m, or for some, ``m|confidence``
+(at least 0), ``m|latency_s`` (above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of
+tasks. Others are not read.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.readers.cells import deadlines_s, input_tokens, is_missing, numbers, of, preferences, whole_numbers
+from scenarios.readers.cells import names as names_in
 from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.faults import Faults
@@ -99,6 +101,8 @@ def build(
     priority = faults.of(lambda: whole_numbers(frame, "priority") if "priority" in frame.columns else None)
     due_s = faults.of(lambda: deadlines_s(frame) if "due_s" in frame.columns else None)
     preference = faults.of(lambda: preferences(frame) if "preference" in frame.columns else None)
+    class_name = faults.of(lambda: names_in(frame, "class"))
+    tenant = faults.of(lambda: names_in(frame, "tenant"))
     prompt = prompts(frame)
     faults.tell()
     assert parts is not None  # or it was among the faults; likewise the others
@@ -125,6 +129,8 @@ def build(
             preference=None if preference is None else preference[chosen],
             steps=None if steps is None else steps[chosen],
             prompt=None if prompt is None else prompt[chosen],
+            class_name=None if class_name is None else class_name[chosen],
+            tenant=None if tenant is None else tenant[chosen],
         )
 
     from_file = [] if embeddings in (None, HASHING) else [embeddings]

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from scenarios.arrivals.replay import read_times_s
-from scenarios.readers.cells import whole_numbers
+from scenarios.readers.cells import deadlines_s, names, whole_numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import files_at, located
 from scenarios.readers.prices.reading import prices_of
@@ -76,7 +78,9 @@ def trace(
     ----------
     path : str
         A CSV, JSON-lines or Parquet file with the columns ``input_tokens`` and ``output_tokens``, or a file in one of
-        the formats of ``scenarios.readers.traces``, whose rules then say which rows count.
+        the formats of ``scenarios.readers.traces``, whose rules then say which rows count. Optional in a file of our
+        own are ``class`` and ``tenant`` (names), ``priority`` (0 the most urgent) and ``due_s`` (seconds to the
+        deadline).
     models : sequence of PricedModel or None
         None for RouterBench's eleven.
     n_queries : int or None
@@ -108,13 +112,14 @@ def trace(
     OSError
         If there is no such file.
     """
-    tokens = read_tokens(path, columns)
+    frame = read_trace(path, columns)
     if span_s is not None:
         if loop:
             raise ValueError(
                 f"workload.span_s is {span_s}, and a looped trace is looped whole; leave one of the two out"
             )
-        tokens = first_of(tokens, path, columns, span_s)
+        frame = first_of(frame, path, columns, span_s)
+    tokens = whole_numbers(frame, INPUT), whole_numbers(frame, OUTPUT)
     n_rows = len(tokens[0])
     n_queries = n_rows if n_queries is None else n_queries
     check_sizes({"n_queries": n_queries, "n_history": n_history, "dim": dim})
@@ -137,6 +142,7 @@ def trace(
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
     test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
+    test = labelled(test, frame)
     return Workload(tuple(model.name for model in models), history, test, files=tuple(files))
 
 
@@ -167,25 +173,30 @@ def draw(
     )
 
 
-def first_of(
-    tokens: tuple[IntArray, IntArray], path: str, columns: Mapping[str, str] | None, span_s: float
-) -> tuple[IntArray, IntArray]:
-    """Return the tokens of the rows that came less than span_s after the first."""
+def first_of(frame: pd.DataFrame, path: str, columns: Mapping[str, str] | None, span_s: float) -> pd.DataFrame:
+    """Return the rows that came less than span_s after the first."""
     check_number("workload.span_s", span_s, above=0)
     times_s = read_times_s(path, columns)
-    n = int(np.searchsorted(times_s, times_s[0] + span_s, side="left"))
-    return tokens[0][:n], tokens[1][:n]
+    return frame.iloc[: int(np.searchsorted(times_s, times_s[0] + span_s, side="left"))]
 
 
-def read_tokens(path: str, columns: Mapping[str, str] | None = None) -> tuple[IntArray, IntArray]:
-    """Return input and output tokens, each (n_rows,), of a trace."""
+def labelled(test: Rows, frame: pd.DataFrame) -> Rows:
+    """Return the rows with class, tenant, priority and deadline as the trace has them."""
+    labels: dict[str, Any] = {"class_name": names(frame, "class"), "tenant": names(frame, "tenant")}
+    labels["priority"] = whole_numbers(frame, "priority") if "priority" in frame.columns else None
+    labels["due_s"] = deadlines_s(frame) if "due_s" in frame.columns else None
+    return replace(test, **{name: values[test.row] for name, values in labels.items() if values is not None})
+
+
+def read_trace(path: str, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Return a trace, a row per request."""
     trace = foreign(path, columns)
     if trace is not None:
-        return trace.frame[INPUT].to_numpy(np.int64), trace.frame[OUTPUT].to_numpy(np.int64)
+        return trace.frame
     frame = read(located(path))
     for column in (INPUT, OUTPUT):
         if column not in frame.columns:
             raise ValueError(f"{path}: " + unknown("column", column, [str(name) for name in frame.columns]))
     if len(frame) == 0:
         raise ValueError(f"{path} has no rows; a trace needs at least one")
-    return whole_numbers(frame, INPUT), whole_numbers(frame, OUTPUT)
+    return frame

@@ -12,18 +12,21 @@ from sim.cli.configuration import DESCRIPTION, build, without_description
 from sim.cli.progress import progress
 from sim.cli.remarks import remark
 from sim.errors import check_one_of, note, unknown
+from sim.instance import stream
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.words import left_out
 from sim.study.applicable import lacking
 from sim.study.experiment import Run, runs
 from sim.study.metrics import Metric
+from sim.study.metrics.groups.classes import CLASS, SUFFIX, of_each_class
 from sim.study.oracles import Oracle
 from sim.study.output.archive import file_hashes
 from sim.study.output.finished import SIGNS
 from sim.study.ratio.worst_order import Found, WorstOrder, find_worst
 from sim.traits import FileTraits
 from sim.workload import Workload
+from sim.workload.classes import classified, read_classes
 
 
 def build_policies(config: DictConfig) -> dict[str, Policy]:
@@ -47,14 +50,18 @@ def build_metrics(config: DictConfig) -> dict[str, Metric]:
 def build_metric(name: str, spec: DictConfig) -> Metric:
     """Make a metric; what its YAML says of its values beside that (``better``, ``range``) is checked here."""
     plain: dict[str, Any] = OmegaConf.to_container(spec, resolve=True)  # type: ignore[assignment]
-    better, values = (plain.get(key) for key in DESCRIPTION)
+    better, values, by = (plain.get(key) for key in DESCRIPTION)
     if better not in (None, *SIGNS):
         raise ValueError(f"metric.{name}.better is {better!r}; it must be more or less")
     is_range = values is None or (isinstance(values, list) and len(values) == 2)
     if not is_range or not all(end is None or isinstance(end, int | float) for end in values or ()):
         raise ValueError(f"metric.{name}.range is {values!r}; it must be the least and the most, such as [0, null]")
+    if by not in (None, CLASS) or (by == CLASS) != name.endswith(SUFFIX):
+        raise ValueError(
+            f"metric.{name}.by is {by!r}; it must be {CLASS} if its name ends with {SUFFIX}, else left out"
+        )
     metric: Metric = build(OmegaConf.create(without_description(plain)), f"metric.{name}")
-    return metric
+    return metric if by is None else of_each_class(metric)
 
 
 def build_scenario(config: DictConfig, workload: Workload | None = None) -> Scenario:
@@ -73,8 +80,15 @@ def build_scenarios(config: DictConfig, workload: Workload | None = None) -> dic
     orders = {str(name): build(spec, f"order.{name}") for name, spec in (config.get("order") or {}).items()}
     if not orders:
         raise ValueError("no order is chosen; choose one or more, such as order=random")
+    classes, tenants = (
+        read_classes(config.classes),
+        {str(name): share for name, share in (config.tenants or {}).items()},
+    )
+    made = workload or build(config.workload, "workload")
+    if classes or tenants:
+        made = classified(made, classes, tenants, stream(config.seed, 0, "classes"))
     scenario = Scenario(
-        workload=workload or build(config.workload, "workload"),
+        workload=made,
         fleet=build(config.fleet, "fleet"),
         budget=build(config.budget, "budget"),
         arrivals=build(config.arrivals, "arrivals"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from sim.cli.own.policies import offered
 from sim.cli.own.words import bring, without_places
@@ -42,8 +44,8 @@ GROUPS = (
 
 
 INFINITE = ("inf", ".inf", "+inf", "+.inf", "-inf", "-.inf")
-BY_NAME = ("profiled.", "knobs.")  # begin keys whose last names are the user's models or policies
-DESCRIPTION = ("better", "range")  # of a metric's values, beside what makes the metric
+BY_NAME = ("profiled.", "knobs.", "classes.", "tenants.")  # begin keys whose last names are the user's
+DESCRIPTION = ("better", "range", "by")  # of a metric's values, beside what makes the metric
 
 
 def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
@@ -219,7 +221,11 @@ def check_values(config: DictConfig, examples: Callable[[], Mapping[str, Any]]) 
 
     ``examples`` returns right values by key, for the message; Hydra takes a while to make them.
     """
-    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    try:
+        values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except InterpolationResolutionError as error:
+        where = re.sub(r"\s*full_key: .*", "", str(error), flags=re.DOTALL)
+        raise ValueError(f"cannot read {error.full_key}, which takes another key's value: {where}") from error
     if isinstance(values.get("metric"), dict):
         values["metric"] = {name: without_description(node) for name, node in values["metric"].items()}
     from sim.cli.settings import hints  # which imports what simulates
@@ -232,7 +238,7 @@ def check_values(config: DictConfig, examples: Callable[[], Mapping[str, Any]]) 
 
 
 def without_description(metric: Any) -> Any:
-    """Return a metric's node without what it says of its values: ``better`` and ``range``."""
+    """Return a metric's node without what it says of its values: ``better``, ``range`` and ``by``."""
     return (
         {key: value for key, value in metric.items() if key not in DESCRIPTION} if isinstance(metric, dict) else metric
     )

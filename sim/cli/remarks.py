@@ -18,6 +18,7 @@ from sim.interface import Policy, reviews
 from sim.scenario import Scenario
 from sim.scores import Scores
 from sim.study.experiment import check_draws
+from sim.study.metrics.groups.classes import SUFFIX
 from sim.traits import ArrivalsTraits, FileTraits, OrderTraits, ServiceTraits
 from sim.workload.tasks import TaskLimits
 
@@ -47,7 +48,8 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
     check_draws(config.seed, 1)
     fleet = scenario.fleet.deployments(scenario.workload.models, stream(config.seed, 0, "fleet"))
     yield from about_traces(config, scenario)
-    yield from about_queues(scenario, fleet, policies.values())
+    yield from about_classes(config, scenario)
+    yield from about_queues(scenario, fleet, policies.values(), map(str, config.get("metric") or {}))
     if config.budget.get("_target_") == UNLIMITED:
         chosen = (scenario.window is not None, scenario.reserve == "estimate", scenario.exhausted == "wait")
         chosen = chosen if not scenario.spending.limits else (chosen[0], False, False)  # the others are of limits too
@@ -154,14 +156,28 @@ def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:
         )
 
 
-def about_queues(scenario: Scenario, fleet: Iterable[Deployment], policies: Iterable[Policy]) -> Iterator[str]:
+def about_classes(config: DictConfig, scenario: Scenario) -> Iterator[str]:
+    """Yield which chosen metrics have no figure, as the queries have no classes or tenants."""
+    test, chosen = scenario.workload.test, config.get("metric") or {}
+    if config.get("targets") is not None:  # a plan makes what its targets name
+        return
+    if test.class_name is None and any(str(name).endswith(SUFFIX) for name in chosen):
+        yield "metric=classes adds no column for a class, as the queries have none: give classes={NAME: {share: ...}}"
+    if test.tenant is None and any(str(name).startswith("jain_") for name in chosen):
+        yield "metric=fairness has no figures, as the queries have no tenants: give tenants={NAME: SHARE}"
+
+
+def about_queues(
+    scenario: Scenario, fleet: Iterable[Deployment], policies: Iterable[Policy], metrics: Iterable[str]
+) -> Iterator[str]:
     """Yield which columns of the queries nobody looks at, though they tell queries apart."""
+    measured = {"due_s" for name in metrics if name.startswith("deadline_met_share")}
     test = scenario.workload.test
     for column, values, attribute, discipline in (
         ("priority", test.priority, "priority", "highest_priority"),
         ("due_s", test.due_s, "deadline_s", "earliest_deadline"),
     ):
-        if values is None or len(np.unique(values)) < 2:
+        if values is None or len(np.unique(values)) < 2 or column in measured:
             continue
         readers = [deployment.discipline for deployment in fleet if deployment.discipline is not None]
         if not any(mentions(reader, f".{attribute}") for reader in (*readers, *policies)):

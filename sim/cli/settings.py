@@ -55,6 +55,8 @@ class Settings:
     needs: Sequence[str] | str
     duration: float | str | None
     moments: int
+    classes: Mapping[str, Mapping[str, Any]] | None
+    tenants: Mapping[str, float] | None
     axes: Mapping[str, Any]
     knobs: Mapping[str, Mapping[str, Sequence[float]]]
     store: str | None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.show.by_class import by_class
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
@@ -47,7 +48,8 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     )
     n, what = arrivals(summary)
     question = f"{subject} from {n:,.0f} {what} in {several(n_replications, 'replication')}?"
-    tables = [comparison(summary)]
+    of_classes = by_class(summary)
+    tables = [comparison(summary), *([] if of_classes is None else [of_classes])]
     ranks = None
     if len(names) > 1 and n_replications > 1:
         values = {

@@ -115,6 +115,8 @@ def scenario(config: Mapping[str, Any]) -> str:
         f"budget {part(config.get('budget'))}",
         f"arrivals {part(config.get('arrivals'))}",
     ]
+    if config.get("classes"):
+        words.append(f"classes {listed([*map(str, config['classes'])])}")
     if config.get("cache"):
         words.append(f"cache {part(config['cache'])}")
     if config.get("window"):

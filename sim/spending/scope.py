@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sim.errors import unknown
 from sim.spending.limits import TOTAL, Limit
 
-TAGS = ("source",)  # what tells whose a query is: columns of the request table, and attributes of an instance
+TAGS = ("source", "tenant")  # what tells whose a query is: columns of the request table, and attributes of an instance
 
 
 @dataclass(frozen=True)

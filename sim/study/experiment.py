@@ -17,6 +17,7 @@ from sim.study.fleet import fleet_table, unbounded
 from sim.study.metrics import IN_EVERY_SUMMARY, Alone, Metric, counts, evaluate, totals
 from sim.study.metrics.checks import check_metrics
 from sim.study.metrics.counting import ratio, share_of_optimum
+from sim.study.metrics.groups.classes import by_column
 from sim.study.metrics.load import money
 from sim.study.metrics.warm_up import check_warm_up, discard_warm_up
 from sim.study.oracles import (
@@ -37,6 +38,7 @@ from sim.study.record.window import rented
 from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
 from sim.traits import moves_quality
+from sim.workload.classes import class_names
 from sim.world.record import frame
 from sim.world.record.calls import call_frame
 from sim.world.record.limits import limit_frames
@@ -181,6 +183,7 @@ def replicate(
     bayes = bounds.get(BAYES, instance, estimates.get(None, instance)).value if has_chances else float("nan")
     approximate = float("nan")
     alone = functools.cache(lambda: alone_in(instance))
+    columns = dict(by_column(metrics, class_names(scenario.workload.test)))
     for name, policy in {**replays, **policies}.items():
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
         predicted = known[name] if name in replays else estimates.get(policy.estimator, instance)
@@ -219,7 +222,7 @@ def replicate(
             "optimum_ratio": of_optimum,
             "bayes_ratio": ratio(figures["quality"], fair),
             "overshoot": max(table.overshoot_share),
-            **{column: evaluate(metric, measured, used, calls, tasks, alone) for column, metric in metrics.items()},
+            **{column: evaluate(metric, measured, used, calls, tasks, alone) for column, metric in columns.items()},
             "wall_s": wall_s,
         }
         yield Run(name, replication, requests, summary, instance, fleet, calls, tasks, table.beyond, limits)

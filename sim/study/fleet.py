@@ -49,7 +49,9 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
             "slots": [deployment.total_slots if deployment.autoscaler is None else math.nan for deployment in fleet],
-            "may_overlap": [ServiceTraits.of(deployment.service).may_overlap for deployment in fleet],
+            "may_overlap": [
+                ServiceTraits.of(deployment.service).may_overlap or deployment.preemptive for deployment in fleet
+            ],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),

@@ -95,8 +95,19 @@ class EstimateCache:
     def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
         """Return predictions for every test row (n_test, n_deployments); history means without an estimator.
 
-        Of a query that tells on arrival what it would get and cost, the predictions are the truth.
+        Of a query that tells on arrival what it would get and cost, the predictions are the truth. Of one that has a
+        price of its own (``Rows.price``), everybody knows that price: a predicted cost in USD is multiplied by it.
         """
+        estimates = self._predicted(estimator, instance)
+        is_true = estimator is not None and instance.scenario.workload.tells_on_arrival
+        if instance.price is None or is_true:
+            return estimates
+        is_usd = np.array([info.unit == "usd" for info in instance.setting.fleet])
+        return Estimates(
+            estimates.quality, frozen(np.where(is_usd, estimates.cost * instance.price[:, None], estimates.cost))
+        )
+
+    def _predicted(self, estimator: Estimator | None, instance: Instance) -> Estimates:
         key = (estimator, told(instance))
         if key not in self._known:
             history, shape = instance.setting.history, instance.quality.shape

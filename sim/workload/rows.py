@@ -37,6 +37,10 @@ class Rows:
         Class of each query, 0 the most urgent.
     due_s : array (n,) or None
         Time from arrival to each query's deadline.
+    class_name, tenant : arrays (n,) of str, or None
+        Which traffic each query belongs to, such as interactive or batch, and who sends it.
+    price : array (n,) or None
+        What each query costs in USD, as a multiple of what it costs otherwise; at least 0. None: 1 for all.
     confidence : array (n, n_models) or None
         How sure each model was of its answer: finite, at least 0, and the larger the surer. A margin between the two
         best answers is one, of logits or of probabilities, and so is a self-score in [0, 1]. Scales differ between
@@ -86,6 +90,9 @@ class Rows:
     steps: Steps | None = None
     capped_quality: FloatArray | None = None
     prompt: IntArray | None = None
+    class_name: np.ndarray[Any, np.dtype[Any]] | None = None
+    tenant: np.ndarray[Any, np.dtype[Any]] | None = None
+    price: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""

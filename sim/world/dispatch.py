@@ -227,6 +227,7 @@ class Dispatcher:
         """Offer the query as if for the first time: its record is of its last try."""
         table, number = self._table, query.id
         table.offered_at_s[number] = self.env.now
+        table.preempted_s.pop(number, None)
         table.started_at_s[number] = table.first_token_at_s[number] = table.ended_at_s[number] = math.nan
         self.carry_out(query, decision, self.env.now)
 
@@ -249,6 +250,8 @@ class Dispatcher:
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s
         table.finished_at_s[number] = now_s
+        if job.preempted_s:
+            table.preempted_s[number] = job.preempted_s
         if self.qualities is not None:
             table.scores[number] = self.qualities.of_answer(self._rows[number], job.deployment, job.output_tokens)
         if self._finish is not None:
@@ -267,4 +270,6 @@ class Dispatcher:
         table.ended_at_s[number] = now_s
         table.started_at_s[number] = job.started_at_s
         table.first_token_at_s[number] = job.first_token_at_s if job.first_token_at_s <= now_s else math.nan
+        if job.preempted_s:
+            table.preempted_s[number] = job.preempted_s
         self._refuse(job.query, job.decision, fate, now_s)

@@ -313,6 +313,7 @@ def test_lines_have_new_models_confidences_preferences_calls_and_scores_that_com
     feedback = {f"feedback.{name}" for name in ("share", "delay_s", "noise", "flipped")}
     models = {"profiled", "new_model_share", "new_model_rows", "workload.separation"}
     assert drawn >= feedback | models | {"max_calls", "workload.path"}  # a table, with preferences
+    assert drawn >= {"classes", "tenants", "fleet.preemptive"}
     assert drawn >= {"task.budget_usd", "task.deadline_s", "workload.reward"}
     assert drawn >= {"spending.limits", "spending.alert_at", "window.every"}
 

@@ -24,6 +24,12 @@ BASES: dict[str, list[str]] = {
     "token prices": [*SMALL, "fleet=autoscaled", "arrivals=batches", "budget=extreme", "policy=latency_priced"],
     "cache": [*SMALL, "cache=gdsf", "order=[zipf]", "metric=cache", "policy=least_loaded"],
     "cache by tokens": [*SMALL, "cache=lru", "cache.capacity=null", "cache.capacity_tokens=900", "order=[power]"],
+    "classes": [
+        *(*SMALL, "classes={chat: {share: 0.5, priority: 0, due_s: 2, price: 1}, batch: {share: 0.5, priority: 1}}"),
+        *("tenants={acme: 0.5, zenith: 0.5}", "fleet=slots", "fleet.preemptive=true", "policy=least_loaded"),
+        "fleet.discipline={_target_: sim.world.stations.queue.highest_priority, _partial_: true}",
+        "metric=[classes,fairness]",
+    ],
     "tasks": [
         *("workload=agent_tasks", "workload.n_queries=6", "workload.n_history=6", "workload.mean_steps=2"),
         *("workload.dim=4", "task.budget_usd=0.05", "task.deadline_s=60", "metric=tasks", "policy=port_fallback"),

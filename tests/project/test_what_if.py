@@ -40,6 +40,7 @@ WITHOUT = {
     "unseen_models": "new_model_share=0",
     "hour_windows": "window=day",
     "stale_state": "state_refresh_s=null",
+    "two_classes": "classes.interactive.priority=1",
 }
 
 
@@ -148,3 +149,9 @@ def test_a_stale_state_lengthens_the_wait_of_the_least_loaded_above_that_of_draw
     assert fresh["least_loaded"] < fresh["random"] < stale["least_loaded"]
     assert stale["power_of_two"] < stale["random"]
     assert stale["round_robin"] == fresh["round_robin"]
+
+
+def test_priorities_help_interactive_traffic_where_there_are_queues_and_batch_traffic_pays() -> None:
+    for name, sign in (("interactive", -1), ("batch", 1)):
+        first, alike = both("two_classes", f"mean_wait_s[{name}]", "round_robin")
+        assert sign * (first["round_robin"] - alike["round_robin"]) > 0

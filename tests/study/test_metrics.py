@@ -17,7 +17,7 @@ from tests.records import fleet, record, refused, served
 GROUP = Path(__file__).resolve().parents[2] / "conf" / "metric"
 METRICS = [
     *("benchmark", "calls", "latency", "first_token", "per_token", "wait", "slo"),
-    *("cost", "energy", "share", "new_models", "floor", "caps", "cache", "tasks"),
+    *("cost", "energy", "share", "new_models", "floor", "caps", "cache", "tasks", "classes", "fairness"),
 ]
 
 # Latencies 1, 2, 3 and 4 s; first tokens after 0.5, 1, 1.5 and 2 s; one query arrives each second.
@@ -208,10 +208,13 @@ SMALL = ["workload.n_queries=200", "workload.n_history=80", "workload.n_models=3
 
 def test_every_group_of_metrics_runs_and_its_keys_are_columns(tmp_path: Path) -> None:
     assert sorted(METRICS) == sorted(path.stem for path in GROUP.glob("*.yaml"))
-    assert main(["run", f"metric=[{','.join(METRICS)}]", "fleet=slots", *SMALL, f"out={tmp_path / 'o'}"]) == 0
+    kinds = ["classes={chat: {share: 1, due_s: 5}}", "tenants={acme: 1}"]
+    assert main(["run", f"metric=[{','.join(METRICS)}]", "fleet=slots", *SMALL, *kinds, f"out={tmp_path / 'o'}"]) == 0
     [summary] = pd.read_csv(tmp_path / "o" / "summary.csv").to_dict("records")
     for group in METRICS:
-        assert set(OmegaConf.load(GROUP / f"{group}.yaml")) <= set(summary)
+        keys = map(str, OmegaConf.load(GROUP / f"{group}.yaml"))
+        columns = {f"{key.removesuffix('_by_class')}[chat]" if key.endswith("_by_class") else key for key in keys}
+        assert columns <= set(summary)
     assert summary["p50_latency_s"] <= summary["p95_latency_s"] <= summary["p99_latency_s"]
     assert summary["p50_latency_s"] <= summary["p50_latency_of_arrivals_s"]
     assert summary["mean_per_token_s"] > 0.02  # the fleet's 0.02 s for each token, over one token fewer

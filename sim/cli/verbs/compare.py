@@ -9,6 +9,7 @@ from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
+from sim.show.by_class import by_class
 from sim.show.tables import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
@@ -34,7 +35,7 @@ def compare(verb: str, config: DictConfig) -> int:
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
-    output.say(comparison(summary), limits, *by_rounding(summary), found, suggestion)
+    output.say(comparison(summary), by_class(summary), limits, *by_rounding(summary), found, suggestion)
     return 0
 
 

@@ -17,12 +17,14 @@ from sim.scenario import Scenario
 from sim.show.plan import candidate_table, reasons
 from sim.show.tables import worst_order
 from sim.study.metrics import IN_EVERY_SUMMARY, Metric
+from sim.study.metrics.groups.classes import SUFFIX, OfClass, check_class, check_figure, split
 from sim.study.plan import planner
 from sim.study.plan.beyond import runs_beyond
 from sim.study.plan.candidates import Judge
 from sim.study.plan.targets import Target, read_targets
 from sim.study.ratio.worst_order import write_search
 from sim.study.sequential import Effort
+from sim.workload.classes import class_names
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def plan(verb: str, config: DictConfig) -> int:
     with output.whole() as folder:
         settled = build_settled(config, build_policies(config))
         scenario, policies, worst = settled.scenario, settled.policies, settled.worst
+        check_classes(asked.targets, scenario)
         output.note(**settled.noted())
         with progress(asked.runs_at_most) as advance:
             found = answer(asked, config, scenario, policies, advance)
@@ -69,21 +72,39 @@ def question(config: DictConfig) -> Question:
     words = list(config.targets) if isinstance(config.targets, ListConfig) else [config.targets]
     specs = config.get("metric") or {}
     ranges = {str(key): tuple(spec.range) for key, spec in specs.items() if spec.get("range") is not None}
-    targets = read_targets(words, [*map(str, specs), *IN_EVERY_SUMMARY], ranges)
-    wanted = {target.metric for target in targets}
+    known = [str(key) for key in specs if not str(key).endswith(SUFFIX)]
+    targets = read_targets(words, [*known, *IN_EVERY_SUMMARY], ranges)
     return Question(
         targets,
-        {str(key): build_metric(str(key), spec) for key, spec in specs.items() if key in wanted},
+        {target.metric: metric_of(target.metric, specs) for target in targets if target.metric not in IN_EVERY_SUMMARY},
         Effort(config.min_replications, config.max_replications, config.confidence),
         build(config.search, "search"),
         config.beyond,
     )
 
 
+def metric_of(column: str, specs: Mapping[str, DictConfig]) -> Metric:
+    """Make the metric of a column, of all queries or of one class; raise ValueError if classes have no such figure."""
+    figure, name = split(column)
+    metric = build_metric(figure, specs[figure])
+    if name is None:
+        return metric
+    check_figure(figure, metric)
+    return OfClass(metric, name)
+
+
 def check_one(policies: Sequence[str]) -> None:
     """Raise ValueError unless there is one policy."""
     if len(policies) != 1:
         raise ValueError(f"policy names {', '.join(policies)}; a plan is for one policy")
+
+
+def check_classes(targets: Sequence[Target], scenario: Scenario) -> None:
+    """Raise ValueError for a target of a class that no query has."""
+    for target in targets:
+        name = split(target.metric)[1]
+        if name is not None:
+            check_class(name, class_names(scenario.workload.test))
 
 
 def answer(

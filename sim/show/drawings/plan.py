@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
@@ -45,7 +46,9 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
             axes.set_yscale("log")
         axes.set(ylabel=target.name)
         axes.set_title(text, loc="left", fontsize="medium")
-    lowest, highest = candidates["value"].min(), candidates["value"].max()
+    has_figure = np.isfinite(candidates[[f"{target} mean" for target in targets]].to_numpy(dtype=float)).any(axis=1)
+    drawn = candidates.loc[has_figure, "value"]  # without a figure there is no axis to scale
+    lowest, highest = drawn.min(), drawn.max()
     if 0 < lowest < highest / 10:
         grid[-1].set_xscale("log")
         grid[-1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -15,8 +15,10 @@ from sim.scenario import Scenario
 from sim.study.experiment import check_draws, runs
 from sim.study.frontier.curve import TIE, area, hull_area, normalized_cost
 from sim.study.metrics import Metric
+from sim.study.metrics.groups.classes import by_column
 from sim.study.oracles import Oracle
 from sim.study.statistics import mean_interval
+from sim.workload.classes import class_names
 
 ROUTER, MODEL = "router", "model"
 COLUMNS = (
@@ -110,13 +112,14 @@ def points(
     for k, name in enumerate(names):
         label = f"{name} alone"
         chosen[label], policies[label] = (MODEL, name, "", float("nan")), OneDeployment(k)
+    further_columns = dict(by_column(metrics or {}, class_names(scenario.workload.test)))
     found = []
     for run in runs(scenario, policies, seed, replications, Oracle(()), metrics or {}, warm_up):
         arrived = run.summary["arrived"]
         assert isinstance(arrived, int)
         quality, cost = (float(run.summary[column]) / arrived for column in ("quality", "total_cost_usd"))
         row = (*chosen[run.policy], run.replication, arrived, run.summary["served"], quality, cost)
-        further = {name: run.summary[name] for name in metrics or {}}
+        further = {name: run.summary[name] for name in further_columns}
         found.append(dict(zip(COLUMNS, row, strict=True)) | further)
         if done is not None:
             done(f"{run.policy}, replication {run.replication}")

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from sim.study.metrics.groups.classes import SUFFIX, split
 from sim.study.oracles import ORACLES
 from sim.study.output.source_digest import HOME
 from sim.study.rounding import ROUNDED
@@ -48,9 +49,10 @@ class Finished:
 
     def direction(self, metric: str) -> int:
         """Return 1 if more of a metric is better, -1 if less is, 0 if nobody says: for a chosen one, its YAML does."""
-        chosen = (self.manifest["config"].get("metric") or {}).get(metric) or {}
-        if "better" in chosen:
-            return SIGNS[chosen["better"]]
+        chosen = self.manifest["config"].get("metric") or {}
+        for name in keys_of(metric):
+            if "better" in (chosen.get(name) or {}):
+                return SIGNS[chosen[name]["better"]]
         return direction(metric)
 
     @property
@@ -81,7 +83,16 @@ def direction(metric: str) -> int:
     """
     if metric in MORE_IS_BETTER:
         return 1
-    return -1 if metric in LESS_IS_BETTER else SIGNS.get((shipped().get(metric) or {}).get("better", ""), 0)
+    if metric in LESS_IS_BETTER:
+        return -1
+    words = [(shipped().get(name) or {}).get("better", "") for name in keys_of(metric)]
+    return next((SIGNS[word] for word in words if word in SIGNS), 0)
+
+
+def keys_of(metric: str) -> tuple[str, ...]:
+    """Return the keys of ``metric`` that a column may come from: of a class, that of each class or of all queries."""
+    figure, name = split(metric)
+    return (metric,) if name is None else (f"{figure}{SUFFIX}", figure)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

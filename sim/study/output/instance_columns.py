@@ -19,7 +19,9 @@ OF_A_QUERY = {
     "source": "topic or data set; empty where the workload has none",
     "input_tokens": "length of the prompt",
     "embedding": "list of numbers; what an estimator may predict from, with input_tokens",
-    "priority": "class, 0 the most urgent; empty where the workload has none",
+    "class": "kind of traffic, such as interactive; empty where the workload has none",
+    "tenant": "who sends it; empty where the workload has none",
+    "priority": "0 is the most urgent; empty where the workload has none",
     "due_s": "seconds from arrival to the deadline; empty where the workload has none",
     "preference": "weight of quality against cost, in [0, 1]; empty where the workload has none",
 }

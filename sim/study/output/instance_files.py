@@ -166,6 +166,8 @@ def of_queries(rows: Rows, numbers: IntArray) -> dict[str, Any]:
     return {
         "row": numbers if rows.row is None else rows.row[numbers],
         "source": texts(rows.source, numbers),
+        "class": texts(rows.class_name, numbers),
+        "tenant": texts(rows.tenant, numbers),
         "input_tokens": rows.input_tokens[numbers],
         "embedding": vectors(rows.embeddings[numbers]),
         **{name: cells(values[name], np.ones(len(numbers), dtype=np.bool_), kind) for name, kind in each.items()},
@@ -186,11 +188,11 @@ def cells(values: np.ndarray[Any, Any] | None, known: BoolArray, kind: pa.DataTy
     return pa.array(np.ascontiguousarray(values).ravel(), kind, mask=~known.ravel())
 
 
-def texts(source: np.ndarray[Any, Any] | None, rows: np.ndarray[Any, Any]) -> pa.Array:
-    """Return the topics of rows; no value where there is none."""
-    if source is None:
+def texts(names: np.ndarray[Any, Any] | None, rows: np.ndarray[Any, Any]) -> pa.Array:
+    """Return the names of rows, such as their topics; no value where there is none."""
+    if names is None:
         return pa.nulls(len(rows), pa.string())
-    return pa.array(pd.Series(source[rows]).astype("string"), type=pa.string())
+    return pa.array(pd.Series(names[rows]).astype("string"), type=pa.string())
 
 
 def vectors(embeddings: EmbeddingArray) -> pa.FixedSizeListArray:

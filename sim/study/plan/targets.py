@@ -12,9 +12,10 @@ import numpy as np
 from sim.errors import unknown
 from sim.interface import FloatArray
 from sim.study.metrics import IN_EVERY_SUMMARY
+from sim.study.metrics.groups.classes import split
 from sim.study.statistics import mean_interval
 
-WORDS = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
+WORDS = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)(?P<of>\[[^][]+\])?\s*(?P<sign><=|>=)\s*(?P<limit>\S+)\s*")
 ALIASES = (  # what people type, where a column has another name
     ("ttft", "first_token"),
     ("tpot", "per_token"),
@@ -31,7 +32,8 @@ class Target:
     Parameters
     ----------
     name, metric : str
-        As it was typed, and the column that it means.
+        As it was typed, and the column that it means; of one class of queries with its name, as in
+        ``p95_first_token_s[interactive]``.
     sign : str
         ``<=`` or ``>=``.
     limit : float
@@ -86,7 +88,7 @@ def measure(target: Target, values: Sequence[float] | FloatArray, confidence: fl
 def read_targets(
     words: Sequence[str], known: Sequence[str], ranges: Mapping[str, Range] | None = None
 ) -> tuple[Target, ...]:
-    """Read targets such as ``p95_latency_s<=2``.
+    """Read targets such as ``p95_latency_s<=2``, or ``p95_latency_s[interactive]<=2`` of one class of queries.
 
     Parameters
     ----------
@@ -108,7 +110,9 @@ def read_targets(
         )
     targets = tuple(read_target(str(word), known) for word in words)
     for target in targets:
-        check_range(target, (dict.fromkeys(IN_EVERY_SUMMARY, (0.0, None)) | dict(ranges or {})).get(target.metric))
+        check_range(
+            target, (dict.fromkeys(IN_EVERY_SUMMARY, (0.0, None)) | dict(ranges or {})).get(split(target.metric)[0])
+        )
     for upper in targets:
         for lower in targets:
             if (upper.metric, upper.sign, lower.sign) == (lower.metric, "<=", ">=") and upper.limit < lower.limit:
@@ -135,15 +139,19 @@ def read_target(word: str, known: Sequence[str]) -> Target:
         limit = math.nan
     if found is None or not math.isfinite(limit):
         raise ValueError(
-            f"cannot read the target {word!r}; write METRIC<=NUMBER or METRIC>=NUMBER, such as p95_latency_s<=2"
+            f"cannot read the target {word!r}; write METRIC<=NUMBER or METRIC>=NUMBER, such as p95_latency_s<=2, or "
+            "METRIC[CLASS]<=NUMBER for the queries of a class"
         )
     name = metric = found["name"]
+    of = found["of"] or ""
     if metric not in known:
         for alias, column in ALIASES:
             metric = metric.replace(alias, column)
     if metric not in known:
         raise ValueError(unknown("metric", name, [*known, *(one for one in map(short, known) if one not in known)]))
-    return Target(name, metric, found["sign"], limit)
+    if of and metric in IN_EVERY_SUMMARY:
+        raise ValueError(f"{name} is of all queries; of class {of[1:-1].strip()!r} there is served_share, for example")
+    return Target(f"{name}{of}", f"{metric}[{of[1:-1].strip()}]" if of else metric, found["sign"], limit)
 
 
 def short(metric: str) -> str:

@@ -93,17 +93,25 @@ def stage(requests: pd.DataFrame, where: IntArray, name: str) -> tuple[FloatArra
 
     The queue is from the offer to the start, or to the end of a query that left, timed out or failed without a start;
     service is from start to end. Queries that were refused stayed nowhere. Of a query that was tried several times, the
-    stays are those of its last try.
+    stays are those of its last try. The record knows how long a query was preempted and not when: it counts as if that
+    had been at its end, which leaves totals as they are.
     """
     started_at_s, ended = numbers(requests, "started_at_s"), ended_at_s(requests)
     has_started = ~np.isnan(started_at_s)
+    stopped_s = numbers(requests, "preempted_s") if "preempted_s" in requests else np.zeros(len(requests))
+    served_until = ended - stopped_s
     if name == "service":
         keep = has_started & (where >= 0)
-        return started_at_s[keep], ended[keep], where[keep]
+        return started_at_s[keep], served_until[keep], where[keep]
     lost_in_queue = requests["fate"].isin(["abandoned", "timed_out", "failed"]).to_numpy(dtype=np.bool_)
     keep = (has_started | lost_in_queue) & (where >= 0)
     left_queue = np.where(has_started, started_at_s, ended)
-    return offered_at_s(requests)[keep], left_queue[keep], where[keep]
+    again = stopped_s > 0
+    return (
+        np.append(offered_at_s(requests)[keep], served_until[again]),
+        np.append(left_queue[keep], ended[again]),
+        np.append(where[keep], where[again]),
+    )
 
 
 def average_number(

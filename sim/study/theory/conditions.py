@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.distributions import Distribution, Exponential, Gamma
+
+OFF_BY = 1e-9  # by how much shares may miss 1
+MOST_RANKS = 9
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Customers of one rank.
+
+    Parameters
+    ----------
+    share : float
+        Of all customers.
+    service : Distribution
+    """
+
+    share: float
+    service: Distribution
 
 
 @dataclass(frozen=True)
@@ -25,6 +44,11 @@ class System:
         How long a customer waits at most; None for ever.
     after : tuple of Distribution
         Service times of further single servers in series behind it.
+    ranks : sequence of Ranked
+        Customers with priorities, the most urgent first; their services stand in the place of ``service``. Empty where
+        all are alike.
+    preemptive : bool
+        Whether a more urgent customer takes the place of one in service, who goes on later.
     """
 
     name: str
@@ -35,6 +59,17 @@ class System:
     queue_capacity: int | None = None
     patience: Distribution | None = None
     after: tuple[Distribution, ...] = ()
+    ranks: Sequence[Ranked] = ()
+    preemptive: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the shares."""
+        if self.ranks and abs(sum(one.share for one in self.ranks) - 1) > OFF_BY:
+            raise ValueError(f"the shares of ranks sum to {sum(one.share for one in self.ranks):g}; they must sum to 1")
+        if not all(one.share > 0 for one in self.ranks):
+            raise ValueError(f"a rank has the share {min(one.share for one in self.ranks):g}; it must be positive")
+        if len(self.ranks) > MOST_RANKS:
+            raise ValueError(f"there are {len(self.ranks)} ranks; there may be at most {MOST_RANKS}")
 
     @property
     def rate_per_s(self) -> float:
@@ -44,6 +79,8 @@ class System:
     @property
     def load(self) -> float:
         """The offered load: arrival rate x mean service time."""
+        if self.ranks:
+            return sum(one.share * one.service.mean_s for one in self.ranks) / self.gap.mean_s
         return self.service.mean_s / self.gap.mean_s
 
 
@@ -65,8 +102,39 @@ def known_transform(system: System) -> str | None:
 
 def exponential(system: System) -> str | None:
     """Require exponential service at every stage."""
-    other = [kind(service) for service in (system.service, *system.after) if not isinstance(service, Exponential)]
+    other = [kind(service) for service in services(system) if not isinstance(service, Exponential)]
     return f"service is {other[0]}, not exponential" if other else None
+
+
+def services(system: System) -> tuple[Distribution, ...]:
+    """Return every distribution of service."""
+    return (*([one.service for one in system.ranks] or [system.service]), *system.after)
+
+
+def one_service(system: System) -> str | None:
+    """Require that all ranks have one mean service."""
+    means = {one.service.mean_s for one in system.ranks}
+    return None if len(means) < 2 else "the mean service of ranks differs"
+
+
+def unranked(system: System) -> str | None:
+    """Require customers that are all alike."""
+    return "customers have priorities" if system.ranks else None
+
+
+def ranked(system: System) -> str | None:
+    """Require customers with priorities."""
+    return None if system.ranks else "customers have no priorities"
+
+
+def preempting(system: System) -> str | None:
+    """Require that service is interrupted."""
+    return None if system.preemptive else "nobody is interrupted in service"
+
+
+def uninterrupted(system: System) -> str | None:
+    """Require that service is not interrupted."""
+    return "customers are interrupted in service" if system.preemptive else None
 
 
 def in_turn(system: System) -> str | None:

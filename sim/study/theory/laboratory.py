@@ -11,13 +11,14 @@ from sim.deployment import Service
 from sim.distributions import Constant, Exponential, Gamma, Hyperexponential, Lognormal
 from sim.instance import stream
 from sim.interface import FloatArray, IntArray
-from sim.study.theory.conditions import System
+from sim.study.theory.conditions import Ranked, System
 from sim.study.theory.single import Arriving, Renewal, serve
 from sim.world.services.batching import Batching
+from sim.world.services.slots import Slots
 from sim.world.services.timed import Timed
 
 TOKEN_S = 1e-3
-"""Work on a shared server is counted in tokens of this many seconds, rounded, and at least one."""
+"""Work on a shared server, or of customers with priorities, is in tokens of this many seconds, rounded, at least 1."""
 MANY = 10**9
 """More places than there are customers."""
 
@@ -37,11 +38,16 @@ def customers(system: System, n_customers: int, seed: int) -> pd.DataFrame:
     DataFrame
         ``arrived_at_s``, ``started_at_s``, ``finished_at_s`` and ``fate`` as in a run's requests, and ``work_s``, what
         a shared server would need for the customer alone (NaN elsewhere). Of stations in series, the arrival at the
-        first and the rest at the last.
+        first and the rest at the last. With priorities also ``rank``, from 1.
     """
     tokens, service = None, timed(system)
     replication = zlib.crc32(system.name.encode())  # so that systems are independent, whichever are run
-    if system.shared:
+    rank = None
+    if system.ranks:
+        rank, work_s = of_ranks(system, n_customers, stream(seed, replication, "ranks"))
+        tokens = np.maximum(1, np.rint(work_s / TOKEN_S)).astype(np.int64)
+        service = Slots(MANY if system.servers is None else system.servers, 0.0, TOKEN_S)
+    elif system.shared:
         work_s = system.service.draw(n_customers, stream(seed, replication, "work"))
         tokens = np.maximum(1, np.rint(work_s / TOKEN_S)).astype(np.int64)
         service = shared(system)
@@ -52,6 +58,8 @@ def customers(system: System, n_customers: int, seed: int) -> pd.DataFrame:
         queue_capacity=system.queue_capacity,
         patience=system.patience,
         output_tokens=tokens,
+        priority=rank,
+        preemptive=system.preemptive,
         seed=seed,
         replication=replication,
     )
@@ -63,7 +71,18 @@ def customers(system: System, n_customers: int, seed: int) -> pd.DataFrame:
         requests = serve(Timed(1, duration), left, n_customers, name=name, seed=seed, replication=replication)
     worked_s = np.nan if tokens is None else tokens * TOKEN_S
     columns = ["started_at_s", "finished_at_s", "fate"]
-    return requests[columns].assign(arrived_at_s=arrived_at_s, work_s=worked_s)
+    ranks = {} if rank is None else {"rank": rank + 1}
+    return requests[columns].assign(arrived_at_s=arrived_at_s, work_s=worked_s, **ranks)
+
+
+def of_ranks(system: System, n_customers: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+    """Return the rank of each customer, from 0, and the work in seconds, each (n_customers,)."""
+    ranks = system.ranks
+    rank: IntArray = rng.choice(len(ranks), n_customers, p=[one.share for one in ranks])
+    work_s = np.empty(n_customers)
+    for k, one in enumerate(ranks):
+        work_s[rank == k] = one.service.draw(int((rank == k).sum()), rng)
+    return rank, work_s
 
 
 def timed(system: System) -> Service:
@@ -99,6 +118,9 @@ def standard() -> tuple[System, ...]:
         name = f"M/M/{servers} load {rate_per_s * service_s:g}"
         return System(name, Exponential(1 / rate_per_s), Exponential(service_s), servers)
 
+    alike = (Ranked(0.3, one), Ranked(0.7, one))  # a few urgent ones
+    mixed = (Ranked(0.5, Exponential(0.5)), Ranked(0.3, Constant(1.0)), Ranked(0.2, Lognormal(2.0, 1.5)))
+
     return (
         System("M/M/1", poisson, one),
         erlang(8, 1, 10),
@@ -124,5 +146,11 @@ def standard() -> tuple[System, ...]:
         System("PS 10 places", Exponential(1 / 4), Exponential(1 / 5), 10, shared=True),
         System("M/M/infinity", Exponential(0.5), one, None),
         System("M/G/infinity lognormal", Exponential(0.5), Lognormal(1.0, 2.0), None),
+        System("M/M/1 2 ranks", poisson, one, ranks=alike),
+        System("M/M/1 2 ranks preemptive", poisson, one, ranks=alike, preemptive=True),
+        System("M/G/1 3 ranks", poisson, one, ranks=mixed),
+        System("M/G/1 3 ranks preemptive", poisson, one, ranks=mixed, preemptive=True),
+        System("M/M/5 2 ranks", Exponential(1 / 4), one, 5, ranks=alike),
+        System("M/M/5 2 ranks preemptive", Exponential(1 / 4), one, 5, ranks=alike, preemptive=True),
         System("M/G/10 lognormal", Exponential(1 / 8), Lognormal(1.0, 2.0), 10),
     )

@@ -20,6 +20,7 @@ from sim.study.oracles import EstimateCache
 from sim.study.replay import Replay, planned
 from sim.workload import Rows, Workload
 from sim.world.record import frame
+from sim.world.stations.queue import highest_priority
 from sim.world.world import simulate
 
 MODEL = "any"
@@ -78,6 +79,8 @@ def serve(
     queue_capacity: int | None = None,
     patience: Distribution | None = None,
     output_tokens: IntArray | None = None,
+    priority: IntArray | None = None,
+    preemptive: bool = False,
     seed: int = 0,
     replication: int = 0,
 ) -> pd.DataFrame:
@@ -96,6 +99,10 @@ def serve(
         How long a customer waits at most; None for ever.
     output_tokens : array (n_customers,) or None
         The length of each, where the service needs one.
+    priority : array (n_customers,) of int or None
+        Of each, 0 the most urgent, which then goes first; only with lengths. None: first come, first served.
+    preemptive : bool
+        Whether a customer takes the place of one in service that is less urgent.
     seed, replication : int
 
     Raises
@@ -111,12 +118,18 @@ def serve(
         quality=np.ones((n_rows, 1)),
         cost_usd=np.zeros((n_rows, 1)),
         output_tokens=None if output_tokens is None else output_tokens[:, None],
+        priority=priority,
     )
 
     def order(_: Rows, __: np.random.Generator) -> IntArray:
         return np.arange(n_customers) % n_rows
 
-    fleet = One(Deployment(name, MODEL, service, queue_capacity, patience=patience))
+    discipline = None if priority is None else highest_priority
+    fleet = One(
+        Deployment(
+            name, MODEL, service, queue_capacity, discipline=discipline, preemptive=preemptive, patience=patience
+        )
+    )
     instance = realise(Scenario(Workload((MODEL,), rows, rows), fleet, Free(), arrivals, order), seed, replication)
     policy = Replay(planned(np.zeros(n_customers, dtype=np.int64)))
     table = simulate(

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray
 from sim.study.statistics import batch_means_interval, quantile_interval
-from sim.study.theory.conditions import System
-from sim.study.theory.forms import FORMS, P99, PERCENTILE
+from sim.study.theory.conditions import MOST_RANKS, System
+from sim.study.theory.forms import FORMS, P99, PERCENTILE, sojourn_of, wait_of
 from sim.study.theory.laboratory import customers, found
 
 CONFIDENCE = 0.95
@@ -55,6 +56,11 @@ def ones(true: pd.Series[bool]) -> FloatArray:
     return true.to_numpy().astype(np.float64)
 
 
+def of_rank(arrivals: pd.DataFrame, rank: int, values: Callable[[pd.DataFrame], FloatArray]) -> FloatArray:
+    """Return the values of the customers of a rank."""
+    return values(arrivals[arrivals["rank"] == rank])
+
+
 # Of each figure the value of each arrival; all are means but the percentile.
 FIGURES: dict[str, Callable[[pd.DataFrame], FloatArray]] = {
     "mean wait, s": wait_s,
@@ -67,6 +73,9 @@ FIGURES: dict[str, Callable[[pd.DataFrame], FloatArray]] = {
     "number found": lambda arrivals: arrivals["found"].to_numpy(),
     "share that finds none": lambda arrivals: ones(arrivals["found"] == 0),
 }
+for _rank in range(1, MOST_RANKS + 1):
+    FIGURES[wait_of(_rank)] = partial(of_rank, rank=_rank, values=wait_s)
+    FIGURES[sojourn_of(_rank)] = partial(of_rank, rank=_rank, values=sojourn_s)
 
 
 def interval(arrivals: pd.DataFrame, figure: str, n_batches: int, confidence: float) -> Interval:

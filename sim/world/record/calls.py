@@ -37,6 +37,7 @@ CALL_COLUMNS = {
     "first_token_at_s": "float64",
     "finished_at_s": "float64",
     "ended_at_s": "float64",
+    "preempted_s": "float64",
     "attempts": "int32",
     "cost_usd": "float64",
     "input_tokens": "int64",
@@ -163,6 +164,10 @@ def speak_of(calls: CallTable, speaks_of: Sequence[int], table: RequestTable) ->
     np.asarray(table.deployment)[query] = np.asarray(calls.deployment)[call]
     of_call = dict(zip(call.tolist(), query.tolist(), strict=True)) if calls.caps else {}
     table.caps = {of_call[number]: cap for number, cap in calls.caps.items() if number in of_call}
+    stops = calls.preempted_s
+    table.preempted_s = {
+        number: stops[of] for of, number in zip(call.tolist(), query.tolist(), strict=True) if of in stops
+    }
     kept, query = call[served], query[served]
     np.asarray(table.started_at_s)[query] = np.asarray(calls.started_at_s)[kept]
     np.asarray(table.first_token_at_s)[query] = np.asarray(table.finished_at_s)[query]

@@ -39,7 +39,10 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     columns |= savings(table, columns) | {
         "id": np.arange(n),
         "row": instance.table_row[rows],
-        "source": topics(instance, rows),
+        "source": labels(instance.source, rows),
+        "class": labels(instance.class_name, rows),
+        "tenant": labels(instance.tenant, rows),
+        "due_s": np.full(n, np.nan) if instance.due_s is None else instance.due_s[rows],
         "task": whole_numbers(None if table.tasks is None else table.tasks.task, n),
         "step": whole_numbers(None if table.tasks is None else np.array(table.tasks.step) + 1, n),
         "arrived_at_s": np.asarray(table.arrived_at_s)[:n],
@@ -115,6 +118,7 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
         "first_token_at_s": np.asarray(table.first_token_at_s)[:n],
         "finished_at_s": finished_at_s,
         "ended_at_s": np.where(np.isnan(ended_at_s), offered_at_s, ended_at_s),
+        "preempted_s": stopped_s(table, n),
         "attempts": np.asarray(table.attempts)[:n],
         "quality": quality,
         "cost_usd": np.where(served & ~np.isnan(charged_usd), charged_usd, cost_usd),
@@ -126,8 +130,16 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
     }
 
 
-def topics(instance: Instance, rows: IntArray) -> pd.Categorical[Any]:
-    """Return the topics of test rows (n,); no value where the workload has none."""
-    if instance.source is None:
+def stopped_s(table: RequestTable, n: int) -> FloatArray:
+    """Return how long each of the first n entries was stopped in service, 0 for most."""
+    values = np.zeros(n)
+    for number, value in table.preempted_s.items():
+        values[number] = value
+    return values
+
+
+def labels(names: np.ndarray[Any, np.dtype[Any]] | None, rows: IntArray) -> pd.Categorical[Any]:
+    """Return the names of test rows (n,), such as their topics; no value where the workload has none."""
+    if names is None:
         return pd.Categorical.from_codes([-1] * len(rows), pd.Index([], dtype="str"))
-    return pd.Categorical(pd.Series(instance.source[rows]).astype("string"))
+    return pd.Categorical(pd.Series(names[rows]).astype("string"))

@@ -39,6 +39,9 @@ COLUMNS = {
     "id": "int64",
     "row": "int64",
     "source": "category",
+    "class": "category",
+    "tenant": "category",
+    "due_s": "float64",
     "task": "Int64",
     "step": "Int64",
     "arrived_at_s": "float64",
@@ -50,6 +53,7 @@ COLUMNS = {
     "first_token_at_s": "float64",
     "finished_at_s": "float64",
     "ended_at_s": "float64",
+    "preempted_s": "float64",
     "attempts": "int32",
     "calls": "int32",
     "explored": "bool",
@@ -119,6 +123,8 @@ class RequestTable:
         What answers are worth, by number, where events change that; elsewhere it is what the instance says.
     limits : LimitTable or None
         What became of limits, at the end; None without any.
+    preempted_s : dict of int to float
+        How long each query was stopped in its last try, by number, of those that were.
     caps : dict of int to int
         At how many output tokens the answer is cut, by number, of those whose decision said so.
     """
@@ -152,6 +158,7 @@ class RequestTable:
         self.answer_of: dict[int, int] = {}
         self.scores: dict[int, float] = {}
         self.caps: dict[int, int] = {}
+        self.preempted_s: dict[int, float] = {}
 
     @property
     def beyond(self) -> str | None:

@@ -31,6 +31,10 @@ class Job:
         The query's random numbers for this deployment, if its service draws any.
     started_at_s, first_token_at_s : float
         Set by the server; NaN before.
+    left_s : tuple of float or None
+        While it is stopped: what is left of its time to the first and to the last token, at normal speed.
+    preempted_s : float
+        How long it has been stopped so far; while it is, since when is ``preempted_at_s``.
     is_waiting, is_gone : bool
         Whether it is in a queue; whether it has left the deployment, served or not.
     """
@@ -45,7 +49,10 @@ class Job:
         "first_token_at_s",
         "is_gone",
         "is_waiting",
+        "left_s",
         "output_tokens",
+        "preempted_at_s",
+        "preempted_s",
         "query",
         "started_at_s",
         "window",
@@ -74,6 +81,20 @@ class Job:
         self.draws = draws
         self.is_waiting = self.is_gone = False
         self.started_at_s = self.first_token_at_s = math.nan
+        self.left_s: tuple[float, float] | None = None
+        self.preempted_s = 0.0
+
+    def stop(self, left_s: tuple[float, float], now_s: float) -> None:
+        """Be stopped in service, with so much time left to the first and to the last token."""
+        self.left_s, self.preempted_at_s = left_s, now_s
+
+    def go_on(self, now_s: float) -> tuple[float, float] | None:
+        """Be stopped no longer; return what was left, None if it was not."""
+        left_s = self.left_s
+        if left_s is not None:
+            self.left_s = None
+            self.preempted_s += now_s - self.preempted_at_s
+        return left_s
 
 
 Finish = Callable[[Job, float], None]
@@ -106,4 +127,12 @@ class Server(Protocol):
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on; 1 restores."""
+        ...
+
+
+class PausingServer(Server, Protocol):
+    """A server of a service that may pause."""
+
+    def pause(self, job: Job, now_s: float) -> None:
+        """Stop a job, which goes on from there when it begins again."""
         ...

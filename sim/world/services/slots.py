@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -71,6 +72,7 @@ class Slots:
     time_per_output_token_s: float
     context_tokens: int | None = None
     needs_output_tokens = True
+    may_pause = True
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""
@@ -131,10 +133,25 @@ class SlotsServer:
 
     def begin(self, job: Job, now_s: float) -> None:
         """Hold a slot until the last token."""
+        left_s = job.go_on(now_s)
+        if left_s is not None:
+            if math.isnan(job.first_token_at_s):
+                job.first_token_at_s = now_s + left_s[0] * self._factor
+            self._schedule(job, now_s, left_s[1] * self._factor)
+            return
         first_s, rest_s = self._durations_s(job)
         job.started_at_s = now_s
         job.first_token_at_s = now_s + first_s * self._factor
         self._schedule(job, now_s, (first_s + rest_s) * self._factor)
+
+    def pause(self, job: Job, now_s: float) -> None:
+        """Stop the job, which goes on from there when it begins again."""
+        end_s, _ = self._ends.pop(job)
+        first_s = 0.0
+        if job.first_token_at_s > now_s:
+            first_s = (job.first_token_at_s - now_s) / self._factor
+            job.first_token_at_s = math.nan
+        job.stop((first_s, (end_s - now_s) / self._factor), now_s)
 
     def cancel(self, job: Job, now_s: float) -> None:
         """Free the job's slot."""

@@ -39,6 +39,7 @@ class Timed:
     duration: Distribution
     context_tokens: int | None = None
     needs_output_tokens = False
+    may_pause = True
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""

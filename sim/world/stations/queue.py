@@ -47,7 +47,7 @@ class Queue:
         self._discipline = discipline
         self._jobs: deque[Job] = deque()
         self._heap: list[tuple[float, int, Job]] = []
-        self._pushed = 0
+        self._pushed = self._pushed_back = 0
         self.length = 0
 
     def push(self, job: Job) -> None:
@@ -59,6 +59,14 @@ class Queue:
         else:
             heapq.heappush(self._heap, (self._discipline(job), self._pushed, job))
             self._pushed += 1
+
+    def push_back(self, job: Job) -> None:
+        """Let a job that was in service wait before all others of its rank; only with a discipline."""
+        assert self._discipline is not None
+        job.is_waiting = True
+        self.length += 1
+        self._pushed_back += 1
+        heapq.heappush(self._heap, (self._discipline(job), -self._pushed_back, job))
 
     def first(self) -> Job:
         """Return the next job, which stays; only called while there is one."""

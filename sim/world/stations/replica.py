@@ -5,12 +5,12 @@ It knows jobs, and no deployment, money or policy.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import simpy
 
 from sim.deployment import Service
-from sim.world.services.job import Finish, Job, Server
+from sim.world.services.job import Finish, Job, PausingServer, Server
 from sim.world.stations.queue import Discipline, Queue
 
 
@@ -21,6 +21,8 @@ class Replica:
     ----------
     service : Service
     discipline : callable or None
+    preemptive : bool
+        Whether a job may take the place of one in service that the discipline ranks higher.
     env : simpy.Environment
     finish : callable
         Called with each job and the time at its completion, after the next one has begun.
@@ -32,6 +34,7 @@ class Replica:
         self,
         service: Service,
         discipline: Discipline | None,
+        preemptive: bool,
         env: simpy.Environment,
         finish: Finish,
         counts: tuple[Any, Any, int],
@@ -39,6 +42,7 @@ class Replica:
         self._queued, self._in_flight, self._place = counts
         self._finish = finish
         self._queue = Queue(discipline)
+        self._rank = discipline if preemptive else None
         self._serving: set[Job] = set()
         self.server: Server = service.open(env, self._finished)
         self.server.on_room = self._begin_waiting
@@ -62,7 +66,20 @@ class Replica:
     def begin(self, job: Job, now_s: float) -> bool:
         """Serve the job from now on, if no job waits and the server has room; return whether it does."""
         if self._queue.length or not self.server.admits(job):
+            return self._rank is not None and self._preempt(job, self._rank, now_s)
+        self._serve(job, now_s)
+        return True
+
+    def _preempt(self, job: Job, rank: Discipline, now_s: float) -> bool:
+        """Serve the job in the place of the last of those in service that rank highest, if it ranks lower."""
+        last = max(self._serving, key=lambda one: (rank(one), one.query.id), default=None)
+        if last is None or not rank(job) < rank(last):
             return False
+        self._serving.remove(last)
+        self._in_flight[self._place] -= 1
+        cast(PausingServer, self.server).pause(last, now_s)  # a service that cannot has been refused
+        self._queue.push_back(last)
+        self._queued[self._place] += 1
         self._serve(job, now_s)
         return True
 
@@ -77,6 +94,7 @@ class Replica:
         if job.is_waiting:
             self._queue.remove(job)
             self._queued[self._place] -= 1
+            job.go_on(now_s)
         else:
             self._serving.remove(job)
             self._in_flight[self._place] -= 1
@@ -96,6 +114,7 @@ class Replica:
             job.is_gone = True
             self._queue.remove(job)
             self._queued[self._place] -= 1
+            job.go_on(now_s)
             lost.append(job)
         return lost
 

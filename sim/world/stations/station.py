@@ -107,7 +107,7 @@ class Station:
 
     def _lose_patience(self, event: simpy.Event) -> None:
         job: Job = event.value  # type: ignore[assignment]
-        if job.is_waiting:
+        if job.is_waiting and job.left_s is None:  # one that was stopped has waited already
             self._give_up(job, ABANDONED)
 
     def _time_out(self, event: simpy.Event) -> None:
@@ -129,7 +129,9 @@ class Station:
         """Open one more replica."""
         deployment = self._deployment
         finish = self._finished if self._has_clocks else self._finish
-        replica = Replica(deployment.service, deployment.discipline, self._env, finish, self._counts)
+        replica = Replica(
+            deployment.service, deployment.discipline, deployment.preemptive, self._env, finish, self._counts
+        )
         replica.server.slow_down(self._factor(), self._env.now)
         self.replicas.append(replica)
         self._note_opening()

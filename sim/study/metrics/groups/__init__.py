@@ -1,0 +1,1 @@
+"""Measures groups of queries: those of a class, and those of a tenant."""
