@@ -25,7 +25,7 @@ from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, Histo
 from sim.renewing import TokenBucket
 from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
-from sim.selection import arriving_rows, mean_steps, seen, to_sort, unseen_topics, with_steps
+from sim.selection import arriving_rows, in_time, mean_steps, seen, to_sort, unseen_topics, with_steps
 from sim.traits import ArrivalsTraits, OrderTraits, ServiceTraits
 from sim.truth import (
     capped,
@@ -38,6 +38,7 @@ from sim.truth import (
     tasks_of,
     token_usd,
 )
+from sim.workload.prefixes import Prefixes
 from sim.workload.tasks import Tasks
 
 LEAST_LOOP_S = 1.0  # a closed loop is taken to last so long, as its services are not known beforehand
@@ -81,6 +82,10 @@ class Instance:
         Weight of quality against cost of each test row.
     prompt : array (n_test,)
         Number of each test row's prompt: its own place, unless the workload says which prompts are the same.
+    prefix : Prefixes or None
+        The blocks that the prompt of each test row begins with.
+    session : array (n_test,) or None
+        The conversation that each test row is a turn of.
     capped_quality : array (n_test, n_deployments, n_caps) or None
         Score of each answer if it is cut at each of the workload's caps, where it is longer than that.
     token_usd : array (n_test, n_deployments, 2) or None
@@ -131,6 +136,8 @@ class Instance:
     tasks: Tasks | None = None
     capped_quality: FloatArray | None = None
     token_usd: FloatArray | None = None
+    prefix: Prefixes | None = None
+    session: IntArray | None = None
 
 
 def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
@@ -187,7 +194,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     def drawn(deployment: Deployment, purpose: str) -> np.random.Generator:
         return stream(seed, replication, f"{purpose} {deployment.name}")
 
-    times_s = scenario.arrivals.times_s(len(order), stream(seed, replication, "arrivals"))
+    rows, times_s = in_time(scenario, rows, len(order), stream(seed, replication, "arrivals"))
     span_s = float(times_s[-1] - times_s[0])
     think_s = None
     loop = ArrivalsTraits.of(scenario.arrivals)
@@ -225,6 +232,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         signals=Signals(
             tasks=begins is not None,
             confidences=test.confidence is not None,
+            prefixes=test.prefix is not None,
+            sessions=test.session is not None,
             repeats=OrderTraits.of(scenario.order).with_replacement or scenario.workload.repeats_prompts,
         ),
     )
@@ -272,6 +281,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         else tasks_of(test, history, public.known, rows[begins[:-1]], begins, columns, fleet),
         capped_quality=None if test.capped_quality is None else take(test.capped_quality, columns),
         token_usd=token_usd(test, workload, fleet, columns, cost_usd),
+        prefix=test.prefix,
+        session=test.session,
     )
 
 

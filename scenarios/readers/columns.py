@@ -16,7 +16,12 @@ from sim.workload.rows import SIGNALS
 COST, TOKENS = "total_cost", "output_tokens"
 SUFFIXES = (COST, TOKENS, *SIGNALS, "cached_cost", "model_response", "input_tokens")  # the last two are of no use
 STEP_COLUMNS = ("task", "step", "tool_s", "cached_tokens")
-QUERY_COLUMNS = ("prompt", "source", "split", "input_tokens", "priority", "due_s", "preference", *STEP_COLUMNS)
+PREFIX_COLUMNS = ("prefix_blocks", "session")
+QUERY_COLUMNS = (
+    *("prompt", "source", "split", "input_tokens", "priority", "due_s", "preference"),
+    *STEP_COLUMNS,
+    *PREFIX_COLUMNS,
+)
 LABELS = ("index", "sample_id", "eval_name")  # known and of no use
 MEANT = {COST: COST, "cost": COST, TOKENS: TOKENS, "tokens": TOKENS, "score": ""}
 """Words that people write after the bar, and the suffix they mean; a score has none."""

@@ -5,7 +5,8 @@ The schema (PORT, arXiv 2509.02718, released code): one row per query with ``pro
 USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 the most urgent) and ``due_s`` (seconds
 from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
 quality against cost, in [0, 1]); and for each model m, or for some, ``m|confidence`` (at least 0), ``m|latency_s``
-(above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of tasks. Others are not read.
+(above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of tasks, and
+``scenarios.readers.prefixes`` those of prefixes and sessions. Others are not read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.faults import Faults
 from scenarios.readers.places import located
+from scenarios.readers.prefixes import read_prefixes, read_sessions
 from scenarios.readers.splitting import is_history, split
 from scenarios.readers.steps import read_steps
 from sim.errors import note
@@ -99,7 +101,8 @@ def build(
     priority = faults.of(lambda: whole_numbers(frame, "priority") if "priority" in frame.columns else None)
     due_s = faults.of(lambda: deadlines_s(frame) if "due_s" in frame.columns else None)
     preference = faults.of(lambda: preferences(frame) if "preference" in frame.columns else None)
-    prompt = prompts(frame)
+    prefix = None if tokens is None else faults.of(lambda: read_prefixes(frame, tokens))
+    prompt, session = prompts(frame), read_sessions(frame)
     faults.tell()
     assert parts is not None  # or it was among the faults; likewise the others
     assert vectors is not None
@@ -125,6 +128,8 @@ def build(
             preference=None if preference is None else preference[chosen],
             steps=None if steps is None else steps[chosen],
             prompt=None if prompt is None else prompt[chosen],
+            prefix=None if prefix is None else prefix[chosen],
+            session=None if session is None else session[chosen],
         )
 
     from_file = [] if embeddings in (None, HASHING) else [embeddings]

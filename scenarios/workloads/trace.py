@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from scenarios.readers.cells import whole_numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import located
+from scenarios.readers.prefixes import read_prefixes, read_sessions
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
+from sim.workload.prefixes import Prefixes
 
 INPUT, OUTPUT = "input_tokens", "output_tokens"
 
@@ -59,11 +62,15 @@ def trace(
     *Real*: the input and output tokens of every test query, as recorded, row by row. The models' prices and mean scores
     are as given (by default RouterBench's eleven, see ``scenarios.workloads.synthetic``).
 
+    Also real, where the file has them: the blocks of 512 tokens that prompts begin with (``prefix_blocks``, a list a
+    row) and the sessions (``session``).
+
     *Made up*: everything else. Every model is taken to write the output tokens that the one recorded model wrote, and a
     cost is tokens times list price. Topics, difficulties, embeddings and scores are those of the synthetic workload,
     drawn independently of the token counts: an embedding says something about which model is right, nothing of lengths.
     History queries have the token counts of rows of the trace drawn at random with replacement, so history knows the
-    trace's distribution of lengths. When the trace begins again (loop), its lengths repeat and its questions are new.
+    trace's distribution of lengths. When the trace begins again
+    (loop), its lengths repeat; its questions, blocks and sessions are new.
 
     Parameters
     ----------
@@ -90,7 +97,8 @@ def trace(
     OSError
         If there is no such file.
     """
-    tokens = read_tokens(path)
+    frame = read_rows(path)
+    tokens = whole_numbers(frame, INPUT), whole_numbers(frame, OUTPUT)
     n_rows = len(tokens[0])
     n_queries = n_rows if n_queries is None else n_queries
     check_sizes({"n_queries": n_queries, "n_history": n_history, "dim": dim})
@@ -107,7 +115,9 @@ def trace(
     rng = np.random.default_rng(seed)
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
-    test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
+    chosen = np.arange(n_queries) % n_rows
+    prefix, session = in_rounds(frame, tokens[0], chosen)
+    test = replace(draw(shared, models, tokens, chosen, rng), prefix=prefix, session=session)
     return Workload(tuple(model.name for model in models), history, test, files=(located(path),))
 
 
@@ -138,12 +148,23 @@ def draw(
     )
 
 
-def read_tokens(path: str) -> tuple[IntArray, IntArray]:
-    """Return input and output tokens, each (n_rows,), of a trace."""
+def in_rounds(frame: pd.DataFrame, input_tokens: IntArray, chosen: IntArray) -> tuple[Prefixes | None, IntArray | None]:
+    """Return blocks and sessions of the chosen rows (n,), those of each further round of the trace new."""
+    prefix, session = read_prefixes(frame, input_tokens), read_sessions(frame)
+    turn = np.arange(len(chosen)) // len(frame)
+    if prefix is not None:
+        taken = prefix[chosen]
+        shift = turn * (int(prefix.blocks.max(initial=-1)) + 1)
+        prefix = Prefixes(taken.blocks + np.repeat(shift, taken.sizes), taken.begins, taken.block_tokens)
+    return prefix, None if session is None else session[chosen] + turn * (int(session.max()) + 1)
+
+
+def read_rows(path: str) -> pd.DataFrame:
+    """Return the rows of a trace, at least one, with input and output tokens."""
     frame = read(located(path))
     for column in (INPUT, OUTPUT):
         if column not in frame.columns:
             raise ValueError(f"{path}: " + unknown("column", column, [str(name) for name in frame.columns]))
     if len(frame) == 0:
         raise ValueError(f"{path} has no rows; a trace needs at least one")
-    return whole_numbers(frame, INPUT), whole_numbers(frame, OUTPUT)
+    return frame

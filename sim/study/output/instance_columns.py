@@ -21,6 +21,8 @@ OF_A_QUERY = {
     "embedding": "list of numbers; what an estimator may predict from, with input_tokens",
     "priority": "class, 0 the most urgent; empty where the workload has none",
     "due_s": "seconds from arrival to the deadline; empty where the workload has none",
+    "session": "number of the conversation that it is a turn of; empty where the workload has none",
+    "prefix_blocks": "list of the blocks that its prompt begins with; empty where the workload has none",
     "preference": "weight of quality against cost, in [0, 1]; empty where the workload has none",
 }
 OUTCOME = {

@@ -38,6 +38,7 @@ COLUMNS = {
     "id": "int64",
     "row": "int64",
     "source": "category",
+    "session": "Int64",
     "task": "Int64",
     "step": "Int64",
     "arrived_at_s": "float64",
@@ -56,6 +57,8 @@ COLUMNS = {
     "cost_usd": "float64",
     "input_tokens": "int64",
     "cached_tokens": "int64",
+    "prefix_blocks": "Int64",
+    "hit_blocks": "Int64",
     "output_tokens": "Int64",
     "max_output_tokens": "Int64",
     "energy_j": "float64",
@@ -92,7 +95,7 @@ class RequestTable:
     row : list of int
         The test row of each query so far.
     cached_tokens : int array
-        Of its input, what the deployment of its last try held of the step before.
+        Of its input, what the deployment of its last try held: of the step before, or in its prefix cache.
     cost_usd : double array
         What its last try costs or would have cost; NaN where that is what the instance says.
     deployment : int array
