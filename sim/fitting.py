@@ -80,7 +80,7 @@ def check_prefix_caches(fleet: Sequence[Deployment], test: Rows) -> None:
         if not deployment.prefills and not deployment.cheapens_prefixes:
             raise ValueError(
                 f"{what}, and it would save nothing, as the service takes no time for input tokens and there is no "
-                "price_cached_input_usd_per_million: use null, or fleet=batching"
+                "price_cached_input_usd_per_million: use null, or a service with prefill_per_token_s"
             )
 
 

@@ -91,10 +91,10 @@ def workload_of(spec: str) -> Workload:
 
 
 def made_of(keys: Plain) -> Workload:
-    """The workload with these keys: of a table if they have a path, of tasks if they have steps, else synthetic."""
+    """The workload with these keys: of a table if they have a path, of tasks by steps, of sessions by turns."""
     of_workload = {key: value for key, value in keys.items() if key.startswith("workload.")}
-    is_tasks = "workload.mean_steps" in of_workload
-    option = "table" if "workload.path" in of_workload else "agent_tasks" if is_tasks else "synthetic"
+    marks = {"workload.path": "table", "workload.mean_steps": "agent_tasks", "workload.mean_turns": "sessions"}
+    option = next((name for key, name in marks.items() if key in of_workload), "synthetic")
     spec = assembled({"workload": option}, of_workload)["workload"]
     return workload_of(OmegaConf.to_yaml(OmegaConf.create(spec)))
 
