@@ -1,7 +1,7 @@
 """Reads the columns ``prefix_blocks`` and ``session`` of a table or a trace. It knows columns, and no split.
 
-``prefix_blocks`` has a list of whole numbers for each row, the blocks of 512 tokens that its prompt begins with; JSON
-lines and Parquet may have it. ``session`` has a name or number; rows of one session are its turns, in their order.
+``prefix_blocks`` has a list of whole numbers for each row, the blocks of tokens that its prompt begins with; JSON lines
+and Parquet may have it. ``session`` has a name or number; rows of one session are its turns, in their order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sim.workload.prefixes import Prefixes, check_prefixes
 BLOCKS, SESSION = "prefix_blocks", "session"
 
 
-def read_prefixes(frame: pd.DataFrame, input_tokens: IntArray) -> Prefixes | None:
+def read_prefixes(frame: pd.DataFrame, input_tokens: IntArray, block_tokens: int) -> Prefixes | None:
     """Return the prefix blocks of all rows; None for a table without them. An empty cell is no block.
 
     Raises
@@ -28,7 +28,8 @@ def read_prefixes(frame: pd.DataFrame, input_tokens: IntArray) -> Prefixes | Non
     """
     if BLOCKS not in frame.columns:
         return None
-    prefixes = Prefixes.of([blocks_of(cell, row, frame) for row, cell in enumerate(frame[BLOCKS])])
+    rows = [blocks_of(cell, row, frame) for row, cell in enumerate(frame[BLOCKS])]
+    prefixes = Prefixes.of(rows, block_tokens)
     check_prefixes(prefixes, input_tokens, lambda row: f"row {row} of the table{of(frame)}")
     return prefixes
 

@@ -27,6 +27,7 @@ from scenarios.readers.steps import read_steps
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
 from sim.workload import Rows, Workload
+from sim.workload.prefixes import BLOCK_TOKENS
 from sim.workload.rows import MOST_COST_USD, SIGNALS
 
 SCORES = ("strict", "clip")
@@ -44,6 +45,7 @@ def build(
     split_seed: int,
     files: Sequence[str],
     scores: str = "strict",
+    block_tokens: int = BLOCK_TOKENS,
 ) -> Workload:
     """Return the workload of a frame.
 
@@ -70,6 +72,8 @@ def build(
         What the frame was read from.
     scores : str
         ``strict`` refuses a score outside [0, 1]; ``clip`` takes the nearest that is inside, and says how many it took.
+    block_tokens : int
+        Input tokens of a block of the column ``prefix_blocks``.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def build(
     priority = faults.of(lambda: whole_numbers(frame, "priority") if "priority" in frame.columns else None)
     due_s = faults.of(lambda: deadlines_s(frame) if "due_s" in frame.columns else None)
     preference = faults.of(lambda: preferences(frame) if "preference" in frame.columns else None)
-    prefix = None if tokens is None else faults.of(lambda: read_prefixes(frame, tokens))
+    prefix = None if tokens is None else faults.of(lambda: read_prefixes(frame, tokens, block_tokens))
     prompt, session = prompts(frame), read_sessions(frame)
     faults.tell()
     assert parts is not None  # or it was among the faults; likewise the others

@@ -10,6 +10,7 @@ from scenarios.readers.places import located
 from scenarios.readers.unified import build
 from scenarios.workloads.capping import with_columns, with_curve
 from sim.workload import Workload
+from sim.workload.prefixes import BLOCK_TOKENS
 from sim.workload.tasks import Reward, every_step
 
 
@@ -25,6 +26,7 @@ def table(
     scores: str = "strict",
     reward: Reward = every_step,
     cap_curve: float | None = None,
+    block_tokens: int = BLOCK_TOKENS,
 ) -> Workload:
     """Read a table and its embeddings.
 
@@ -58,5 +60,6 @@ def table(
         split_seed=split_seed,
         files=[path],
         scores=scores,
+        block_tokens=block_tokens,
     )
     return replace(with_curve(with_columns(workload, frame, scores), cap_curve), reward=reward)

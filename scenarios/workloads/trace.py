@@ -19,7 +19,7 @@ from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes,
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
-from sim.workload.prefixes import Prefixes
+from sim.workload.prefixes import BLOCK_TOKENS, Prefixes
 
 INPUT, OUTPUT = "input_tokens", "output_tokens"
 
@@ -56,13 +56,14 @@ def trace(
     loop: bool = False,
     dim: int = 64,
     seed: int = 0,
+    block_tokens: int = BLOCK_TOKENS,
 ) -> Workload:
     """Give the requests of a trace, in the file's order, made-up questions that models answer.
 
     *Real*: the input and output tokens of every test query, as recorded, row by row. The models' prices and mean scores
     are as given (by default RouterBench's eleven, see ``scenarios.workloads.synthetic``).
 
-    Also real, where the file has them: the blocks of 512 tokens that prompts begin with (``prefix_blocks``, a list a
+    Also real, where the file has them: the blocks of tokens that prompts begin with (``prefix_blocks``, a list a
     row) and the sessions (``session``).
 
     *Made up*: everything else. Every model is taken to write the output tokens that the one recorded model wrote, and a
@@ -88,6 +89,8 @@ def trace(
         Whether the trace begins again after its last row, as often as needed.
     seed : int
         Of all that is made up; token counts of the test rows do not depend on it.
+    block_tokens : int
+        Input tokens of a block of ``prefix_blocks``; the published trace of Mooncake has 512.
 
     Raises
     ------
@@ -116,7 +119,7 @@ def trace(
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
     chosen = np.arange(n_queries) % n_rows
-    prefix, session = in_rounds(frame, tokens[0], chosen)
+    prefix, session = in_rounds(frame, tokens[0], chosen, block_tokens)
     test = replace(draw(shared, models, tokens, chosen, rng), prefix=prefix, session=session)
     return Workload(tuple(model.name for model in models), history, test, files=(located(path),))
 
@@ -148,9 +151,11 @@ def draw(
     )
 
 
-def in_rounds(frame: pd.DataFrame, input_tokens: IntArray, chosen: IntArray) -> tuple[Prefixes | None, IntArray | None]:
+def in_rounds(
+    frame: pd.DataFrame, input_tokens: IntArray, chosen: IntArray, block_tokens: int
+) -> tuple[Prefixes | None, IntArray | None]:
     """Return blocks and sessions of the chosen rows (n,), those of each further round of the trace new."""
-    prefix, session = read_prefixes(frame, input_tokens), read_sessions(frame)
+    prefix, session = read_prefixes(frame, input_tokens, block_tokens), read_sessions(frame)
     turn = np.arange(len(chosen)) // len(frame)
     if prefix is not None:
         taken = prefix[chosen]
