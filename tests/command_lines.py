@@ -40,11 +40,11 @@ TABLE = Path(__file__).parent / "tables" / "signals.csv"  # made up: three model
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
-PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
+PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "disaggregated", "autoscaled")
 TASKS = "agent_tasks"
 TURNS = "sessions"
 TASK_FLEETS = (*PLAIN_FLEETS, "sprout_2024")  # the latter for its prices per token
-TURN_FLEETS = (*PLAIN_FLEETS, "batching", "batching", "batching")  # which keeps prefixes
+TURN_FLEETS = (*PLAIN_FLEETS, "batching", "batching", "disaggregated")  # which keeps prefixes
 MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
 DEAR = {  # what takes long, so that it is drawn less often
     "policy": (
@@ -114,6 +114,14 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
         "service.kv_tokens": (None, 300, 2000),
         "service.context_tokens": (None, 400),
         "service.reserved_output_tokens": (None, 100),
+    },
+    "fleet.disaggregated": {
+        "service.prefill_engines": (1, 2),
+        "service.decode_engines": (1, 2),
+        "service.link_bytes_per_s": (None, 1e7, 1e9),
+        "service.slots": (None, 1, 2, 4),
+        "service.kv_tokens": (None, 300, 2000),
+        "service.context_tokens": (None, 400),
     },
     "fleet.autoscaled": {
         "autoscaler.interval_s": POSITIVE_S,
@@ -347,7 +355,7 @@ def draw_service(line: Drawing, fleet: str) -> None:
         keys["fleet.service.slots"] = pick(1, 1, 2, 4)
         keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
         keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)
-    if fleet == "batching" and line.groups["workload"] == TURNS:
+    if fleet in ("batching", "disaggregated") and line.groups["workload"] == TURNS:
         keys["fleet.prefix_cache_tokens"] = pick(None, INF, 64, 1000, 20_000)
     if fleet == "measured":
         keys["fleet.service.slots"] = pick(None, 1, 2)
