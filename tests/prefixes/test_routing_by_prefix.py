@@ -1,6 +1,7 @@
 """Balancers and policies that send prompts where their prefix is: by hand, and what they know and do not know."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,18 +10,21 @@ from policies.balancing.prefix_then_load import PrefixThenLoad
 from scenarios.arrivals.batches import Sessions
 from scenarios.budgets import Unlimited, Weighted
 from scenarios.events import Outage
-from scenarios.fleets import OnePerModel
+from scenarios.fleets import Listed, OnePerModel
 from scenarios.orders import given
 from scenarios.workloads.sessions import sessions
-from sim.interface import Policy
-from sim.scenario import Scenario
+from sim.deployment import Deployment
+from sim.interface import Decision, Policy, Query, State
+from sim.scenario import Scenario, Window
 from sim.study.contract import asking_changes_nothing, causal_fence, counterfactual_fence, reset_forgets
 from sim.study.metrics.caching import prefix_hit_rate
 from sim.world.services.batching import Batching
+from sim.world.services.disaggregated import Disaggregated
 from sim.world.stations import prefix_balancer
 from sim.world.stations.autoscaler import TargetTracking
 from sim.world.stations.balancer import RoundRobin
 from tests.configured import configured_policy
+from tests.policies.test_fences import truth
 from tests.prefixes.alike import First, deployment, run, scenario
 from tests.worlds import tiny_setting
 
@@ -116,10 +120,39 @@ FLEET = OnePerModel(
 BUSY = Scenario(WORKLOAD, FLEET, Weighted(total=2.0), Sessions(4.0, 5.0, 2.0), given)
 
 
+PRICED = Deployment(
+    "a",
+    WORKLOAD.models[0],
+    Disaggregated(2, 1, 1e-4, 1e5, 1e9, slots=4, iteration_base_s=0.02, iteration_per_sequence_s=0.001),
+    queue_capacity=5,
+    prefix_cache_tokens=20_000.0,
+    price_input_usd_per_million=1.0,
+    price_output_usd_per_million=2.0,
+    price_cached_input_usd_per_million=0.1,
+)
+POOLS = Listed([PRICED, replace(PRICED, name="b", model=WORKLOAD.models[1])])
+CHEAPER = replace(BUSY, fleet=POOLS, window=Window(5.0), exhausted="wait", state_refresh_s=0.7)
+
+
+@pytest.mark.parametrize("world", [BUSY, CHEAPER], ids=["batches", "pools, and a price of what is held"])
 @pytest.mark.parametrize("name", ["prefix_affinity", "prefix_then_load", "port", "cascade", "latency_priced"])
-def test_policies_keep_the_contract_where_prefixes_are_kept(name: str) -> None:
+def test_policies_keep_the_contract_where_prefixes_are_kept(name: str, world: Scenario) -> None:
     for fence in (counterfactual_fence, causal_fence, reset_forgets, asking_changes_nothing):
-        fence(lambda: configured_policy(name), BUSY)
+        fence(lambda: configured_policy(name), world)
+
+
+class Foresees(Policy):
+    """Knows which prompts are longer than they seem: a cheat, so that the fences are seen to look here."""
+
+    def decide(self, query: Query, state: State) -> Decision:
+        tokens = truth().output_tokens
+        assert tokens is not None
+        return Decision(int(tokens[query.id, 0] % 2))
+
+
+def test_the_fences_find_a_cheat_where_prefixes_are_kept() -> None:
+    with pytest.raises(AssertionError, match="it saw the outcome"):
+        causal_fence(Foresees, CHEAPER)
 
 
 def test_in_a_busy_world_routing_by_prefix_has_the_most_hits() -> None:
