@@ -1,7 +1,9 @@
 """Balancers and policies that send prompts where their prefix is: by hand, and what they know and do not know."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +170,12 @@ def test_in_a_busy_world_routing_by_prefix_has_the_most_hits() -> None:
     together = rate(First(), prefix_balancer.PrefixAffinity())
     assert plain < together < 1
     assert plain < kept < 1
+
+
+def test_the_policy_of_the_abilities_page_goes_where_a_prefix_was_sent() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "abilities.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    (written,) = (block for block in blocks if "class WhereItWas" in block)
+    namespace: dict[str, type[Policy]] = {}
+    exec(compile(written, "docs/abilities.md", "exec"), namespace)
+    assert hits(TURNS[:6], APART_S[:6], *BOTH, policy=namespace["WhereItWas"]()) == [0, 0, 0, 1, 1, 1]

@@ -173,3 +173,15 @@ def test_bad_words_are_one_line(
     assert message in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_has_the_sessions_and_blocks_of_every_query(tmp_path: Path) -> None:
+    assert main(["export", *SMALL, "policy=random", f"out={tmp_path / 'out'}"]) == 0
+    queries = pd.read_parquet(tmp_path / "out" / "queries.parquet").query("replication == 0")
+    made = sessions(n_queries=60, n_history=30, dim=4).test
+    assert made.prefix is not None
+    assert made.session is not None
+    of_rows, rows = made.prefix.rows(), queries["test_row"].tolist()
+    assert [tuple(blocks) for blocks in queries["prefix_blocks"]] == [of_rows[row] for row in rows]
+    assert queries["session"].tolist() == made.session[rows].tolist()
+    assert pd.read_parquet(tmp_path / "out" / "history.parquet")["prefix_blocks"].isna().all()
