@@ -43,6 +43,8 @@ class OnePerModel:
         What opens and closes replicas; None for a fixed number.
     price_per_hour_usd : float
         Rent of one replica.
+    prefix_cache_tokens : float or None
+        Room of each replica for prefixes of prompts, in tokens; inf for any number, None for no such cache.
     models : sequence of str or None
         The models to deploy; None for all of the workload.
     size : int or None
@@ -58,6 +60,7 @@ class OnePerModel:
     timeout_s: float | None = None
     autoscaler: Autoscaler | None = None
     price_per_hour_usd: float = 0.0
+    prefix_cache_tokens: float | None = None
     models: Sequence[str] | None = None
     size: int | None = None
     preemptive: bool = False
@@ -81,6 +84,7 @@ class OnePerModel:
                 timeout_s=self.timeout_s,
                 autoscaler=self.autoscaler,
                 price_per_hour_usd=self.price_per_hour_usd,
+                prefix_cache_tokens=self.prefix_cache_tokens,
             )
             for model in subset(list(self.models or models), self.size, "models", rng)
         )
@@ -92,6 +96,11 @@ class Listed:
 
     members: Sequence[Deployment]
     size: int | None = None
+
+    @property
+    def cheapens_prefixes(self) -> bool:
+        """Whether a member charges less for a prefix that it holds."""
+        return any(member.cheapens_prefixes for member in self.members)
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet as listed."""
@@ -119,6 +128,9 @@ class Catalogue:
         The day of current prices, such as ``2026-08-21``, so that a run can be repeated; None for today.
     size : int or None
         Deploy a random subset of the entries that are not left out, see ``subset``.
+    prefix_cache_tokens : float or None
+        Room for prefixes of prompts, in tokens, of each replica of every entry that prefills and has none of its own;
+        inf for any number, None for none.
 
     Raises
     ------
@@ -135,6 +147,12 @@ class Catalogue:
     listings: Mapping[str, str] | None = None
     as_of: str | None = None
     size: int | None = None
+    prefix_cache_tokens: float | None = None
+
+    @property
+    def cheapens_prefixes(self) -> bool:
+        """Whether an entry charges less for a prefix that it holds."""
+        return any(self._with_cache(entry).cheapens_prefixes for entry in self.entries)
 
     def __post_init__(self) -> None:
         """Check the names."""
@@ -163,8 +181,13 @@ class Catalogue:
                     f"fleet entry {entry.name!r}: {unknown('model', model, models)}; "
                     "fleet.models can put the entry to a model of the workload, or to null to leave it out"
                 )
-            members.append(replace(self._priced(entry), model=model))
+            members.append(replace(self._priced(self._with_cache(entry)), model=model))
         return tuple(subset(members, self.size, "entries", rng))
+
+    def _with_cache(self, entry: Deployment) -> Deployment:
+        if self.prefix_cache_tokens is None or entry.prefix_cache_tokens is not None or not entry.prefills:
+            return entry
+        return replace(entry, prefix_cache_tokens=self.prefix_cache_tokens)
 
     def _priced(self, entry: Deployment) -> Deployment:
         if self.prices == "listed" or entry.price_input_usd_per_million is None:

@@ -103,10 +103,13 @@ class Deployment:
     price_input_usd_per_million, price_output_usd_per_million : float or None
         Price of tokens; a query then costs what its true tokens cost here. Without them, what the workload says.
     price_cached_input_usd_per_million : float or None
-        Price of input tokens that a deployment still holds from the step before of the same task; at most that of
-        input tokens. None where it charges them like any other.
+        Price of input tokens that a deployment still holds, from the step before of the same task or in its prefix
+        cache; at most that of input tokens. None where it charges them like any other.
     price_per_hour_usd : float
         Of one replica.
+    prefix_cache_tokens : float or None
+        Room of each replica for prefixes of prompts that it has prefilled, which it need not prefill again; ``inf`` for
+        any number of tokens, None for no such cache. The least recently used goes first.
     energy_j_per_token : float or None
         Per output token, for answers whose energy the workload did not measure.
     provenance : mapping of str to mapping, or None
@@ -133,6 +136,7 @@ class Deployment:
     price_output_usd_per_million: float | None = None
     price_cached_input_usd_per_million: float | None = None
     price_per_hour_usd: float = 0.0
+    prefix_cache_tokens: float | None = None
     energy_j_per_token: float | None = None
     preemptive: bool = False
     provenance: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
@@ -142,6 +146,17 @@ class Deployment:
         """How many queries it serves at once: slots x engines x replicas; ``inf`` without a limit."""
         service = ServiceTraits.of(self.service)
         return math.inf if service.slots is None else float(service.slots * service.ranks * self.replicas)
+
+    @property
+    def prefills(self) -> bool:
+        """Whether its service takes time for input tokens, so that a prefix that is held saves time."""
+        return ServiceTraits.of(self.service).prefills
+
+    @property
+    def cheapens_prefixes(self) -> bool:
+        """Whether it keeps prefixes and charges less for input tokens that it holds."""
+        cached, whole = self.price_cached_input_usd_per_million, self.price_input_usd_per_million
+        return self.prefix_cache_tokens is not None and cached is not None and whole is not None and cached < whole
 
     def __post_init__(self) -> None:
         """Check every number, and that provenance is whole."""
@@ -171,6 +186,9 @@ class Deployment:
                 f"preemptive of {self.name!r} is true; {kind} cannot stop a query and go on with it later: Slots and "
                 "Timed can"
             )
+        if self.prefix_cache_tokens is not None and not self.prefix_cache_tokens >= 1:
+            right = "at least 1, inf for any number, or null for no such cache"
+            raise ValueError(f"prefix_cache_tokens of {self.name!r} is {self.prefix_cache_tokens}; it must be {right}")
         given = [name for name in TOKEN_PRICES if getattr(self, name) is not None]
         if len(given) == 1:
             raise ValueError(

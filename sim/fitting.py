@@ -17,7 +17,7 @@ from sim.scenario import BudgetRule, Event, Scenario
 from sim.spending.calendar import Calendar
 from sim.spending.scope import TAGS, Scope, scope
 from sim.traits import AutoscalerTraits, BudgetTraits, EventTraits, ServiceTraits
-from sim.workload import Workload
+from sim.workload import Rows, Workload
 
 UNITS = ("usd", "tokens")
 MOST_PERIODS = 1_000_000
@@ -47,6 +47,7 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
                 f"{deployment.name!r} has a price per token, and the workload has no output tokens: "
                 "add the columns 'MODEL|output_tokens' or leave the price out"
             )
+    check_prefix_caches(fleet, workload.test)
     return [workload.models.index(deployment.model) for deployment in fleet]
 
 
@@ -58,6 +59,32 @@ def check_measured(deployment: Deployment, workload: Workload) -> None:
             f"{deployment.name!r} serves by measured latencies, and the workload has none of {deployment.model!r}: "
             f"add the column '{deployment.model}|latency_s', or choose another service"
         )
+
+
+def check_prefix_caches(fleet: Sequence[Deployment], test: Rows) -> None:
+    """Raise ValueError for a prefix cache of a deployment that has nothing to hold, or that would save nothing."""
+    for deployment in fleet:
+        room = deployment.prefix_cache_tokens
+        if room is None:
+            continue
+        what = f"prefix_cache_tokens of {deployment.name!r} is {room:g}"
+        if test.steps is not None:
+            raise ValueError(
+                f"{what}, and queries are steps of tasks, whose workload says itself what is held (cached_tokens): "
+                "use null"
+            )
+        if test.prefix is None:
+            raise ValueError(
+                f"{what}, and the workload has no prefix blocks: use null, workload=sessions, or a table or trace "
+                "with a column 'prefix_blocks'"
+            )
+        if room < test.prefix.block_tokens:
+            raise ValueError(f"{what}; it must be at least a block of {test.prefix.block_tokens} tokens, or null")
+        if not deployment.prefills and not deployment.cheapens_prefixes:
+            raise ValueError(
+                f"{what}, and it would save nothing, as the service takes no time for input tokens and there is no "
+                "price_cached_input_usd_per_million: use null, or a service with prefill_per_token_s"
+            )
 
 
 def check_units(units: Sequence[str], fleet: Sequence[Deployment], workload: Workload) -> None:

@@ -27,7 +27,7 @@ from sim.interface import DeploymentInfo, Estimates, Features, FloatArray, Histo
 from sim.renewing import TokenBucket
 from sim.scenario import BudgetBasis, Scenario
 from sim.scores import Opinions, Scores
-from sim.selection import arriving_rows, mean_steps, n_within, seen, to_sort, unseen_topics, with_steps
+from sim.selection import arriving_rows, in_time, mean_steps, n_within, seen, to_sort, unseen_topics, with_steps
 from sim.spending.scope import TAGS, Scope
 from sim.traits import ArrivalsTraits, OrderTraits, ServiceTraits
 from sim.truth import (
@@ -41,6 +41,7 @@ from sim.truth import (
     tasks_of,
     token_usd,
 )
+from sim.workload.prefixes import Prefixes
 from sim.workload.tasks import Tasks
 
 LEAST_LOOP_S = 1.0  # a closed loop is taken to last so long, as its services are not known beforehand
@@ -55,14 +56,6 @@ def of_length(scenario: Scenario, seed: int, replication: int) -> Scenario:
     """Return the scenario with as many queries as come in its duration."""
     n = n_within(scenario, lambda n: scenario.arrivals.times_s(n, stream(seed, replication, "arrivals")))
     return replace(scenario, n_queries=n, duration=None)
-
-
-def arrival_times_s(scenario: Scenario, rows: IntArray, seed: int, replication: int) -> FloatArray:
-    """Return when the test rows that arrive do so (n_queries,)."""
-    of_rows = ArrivalsTraits.of(scenario.arrivals).times_of_rows
-    if of_rows is not None:
-        return of_rows(rows)
-    return scenario.arrivals.times_s(len(rows), stream(seed, replication, "arrivals"))
 
 
 @dataclass(frozen=True)
@@ -102,6 +95,10 @@ class Instance:
         Weight of quality against cost of each test row.
     prompt : array (n_test,)
         Number of each test row's prompt: its own place, unless the workload says which prompts are the same.
+    prefix : Prefixes or None
+        The blocks that the prompt of each test row begins with.
+    session : array (n_test,) or None
+        The conversation that each test row is a turn of.
     capped_quality : array (n_test, n_deployments, n_caps) or None
         Score of each answer if it is cut at each of the workload's caps, where it is longer than that.
     token_usd : array (n_test, n_deployments, 2) or None
@@ -154,6 +151,8 @@ class Instance:
     tasks: Tasks | None = None
     capped_quality: FloatArray | None = None
     token_usd: FloatArray | None = None
+    prefix: Prefixes | None = None
+    session: IntArray | None = None
     class_name: np.ndarray[Any, np.dtype[Any]] | None = None
     tenant: np.ndarray[Any, np.dtype[Any]] | None = None
     price: FloatArray | None = None
@@ -221,7 +220,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
     def drawn(deployment: Deployment, purpose: str) -> np.random.Generator:
         return stream(seed, replication, f"{purpose} {deployment.name}")
 
-    times_s, loop = arrival_times_s(scenario, arriving[order], seed, replication), ArrivalsTraits.of(scenario.arrivals)
+    rows, times_s = in_time(scenario, rows, len(order), stream(seed, replication, "arrivals"))
+    loop = ArrivalsTraits.of(scenario.arrivals)
     span_s = float(times_s[-1] - times_s[0])
     think_s = None
     if loop.users is not None and loop.think_s is not None:
@@ -258,6 +258,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         signals=Signals(
             tasks=begins is not None,
             confidences=test.confidence is not None,
+            prefixes=test.prefix is not None,
+            sessions=test.session is not None,
             repeats=OrderTraits.of(scenario.order).with_replacement or scenario.workload.repeats_prompts,
         ),
     )
@@ -309,6 +311,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         tenant=test.tenant,
         price=test.price,
         scopes=limit_scopes(scenario, fleet, accounts),
+        prefix=test.prefix,
+        session=test.session,
     )
 
 

@@ -151,6 +151,38 @@ def in_one(test: Rows, heads: IntArray, reward: Reward) -> Rows:
     return replace(first, quality=np.array(worth), cost_usd=cost_usd, steps=None)
 
 
+def in_time(
+    scenario: Scenario, rows: IntArray, n_arrivals: int, rng: np.random.Generator
+) -> tuple[IntArray, FloatArray]:
+    """Return rows (n_queries,) in the order of their arrival, and the times of arrival (n_arrivals,).
+
+    Where rows are turns of sessions and the arrivals know of sessions, these begin in the order in which they come
+    first among the rows, and their turns follow in the order of the workload, whatever the order of arrival says of
+    them. Elsewhere rows stay as they are.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    rows : array (n_queries,)
+        In the scenario's order; of tasks, with their steps.
+    n_arrivals : int
+        How many arrive of themselves: queries, or tasks.
+    rng : Generator
+    """
+    test, traits = scenario.workload.test, ArrivalsTraits.of(scenario.arrivals)
+    if traits.times_of_rows is not None:
+        return rows, traits.times_of_rows(rows)
+    turn_times_s = traits.turn_times_s
+    if turn_times_s is None or test.session is None or test.steps is not None:
+        return rows, scenario.arrivals.times_s(n_arrivals, rng)
+    _, first, inverse = np.unique(test.session[rows], return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(first))[inverse]  # of each row's session, in the order in which they come
+    turns = np.lexsort((rows, number))
+    times_s = turn_times_s(number[turns], rng)
+    by_time = np.argsort(times_s, kind="stable")
+    return rows[turns][by_time], times_s[by_time]
+
+
 def check_named(rows: IntArray, scenario: Scenario) -> IntArray:
     """Return the rows that an order names; raise ValueError if there is no such row, or another number is asked for."""
     available = len(scenario.workload.test)

@@ -73,6 +73,8 @@ class ServiceTraits(Traits):
         Whether its server can stop a query and go on with it later (``pause``).
     is_hosted : bool
         Whether queries are paid for by the token, whatever is rented beside that.
+    prefills : bool
+        Whether it begins with the input, token by token, so that a prefix that is held saves time.
     replays_latency : bool
         Whether it takes the workload's measured latencies, which stand in the place of what it would draw.
     draw_by_length : callable or None
@@ -95,10 +97,25 @@ class ServiceTraits(Traits):
     may_overlap: bool = False
     may_pause: bool = False
     is_hosted: bool = False
+    prefills: bool = False
     replays_latency: bool = False
     draw_by_length: Callable[[IntArray, Generator], FloatArray] | None = None
     served_per_s: Callable[[float, float], float | None] = unknown_rate
     holds_s: Callable[[IntArray | None, FloatArray | None], FloatArray | None] = unknown_times_s
+
+
+@dataclass(frozen=True)
+class FleetTraits(Traits):
+    """Of what makes a fleet.
+
+    Parameters
+    ----------
+    cheapens_prefixes : bool
+        Whether what a query costs may depend on what its deployment holds of its prompt, so that no hindsight optimum
+        knows it.
+    """
+
+    cheapens_prefixes: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,11 +174,15 @@ class ArrivalsTraits(Traits):
     times_of_rows : callable or None
         From the test rows that arrive (n_queries,) to when each does (n_queries,), where times belong to rows and not
         to places; None otherwise.
+    turn_times_s : callable or None
+        From the session of each query (n_queries,), 0, 1, 2 and so on and the turns of each next to each other, and a
+        random stream to the times (n_queries,) of a process in which sessions begin and their turns follow.
     """
 
     users: int | None = None
     think_s: Callable[..., FloatArray] | None = None
     times_of_rows: Callable[[IntArray], FloatArray] | None = None
+    turn_times_s: Callable[[IntArray, Generator], FloatArray] | None = None
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,11 @@ TABLE = Path(__file__).parent / "tables" / "signals.csv"  # made up: three model
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
-PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
+PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "disaggregated", "autoscaled")
 TASKS = "agent_tasks"
+TURNS = "sessions"
 TASK_FLEETS = (*PLAIN_FLEETS, "sprout_2024")  # the latter for its prices per token
+TURN_FLEETS = (*PLAIN_FLEETS, "batching", "batching", "disaggregated")  # which keeps prefixes
 MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
 DEAR = {  # what takes long, so that it is drawn less often
     "policy": (
@@ -79,6 +81,8 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "policy.dual_subgradient": {"step": (0.1, 1.0)},
     "policy.steward": {"solves": (2, 5)},
     "policy.r2_router": {"cost_share": (0.0, 0.999, 1.0)},
+    "policy.prefix_affinity": {"blocks": (1, 2, 8)},
+    "policy.prefix_then_load": {"extra": (0, 2, 16), "memory_blocks": (None, 1, 50), "forget_s": (None, 0.5, 10.0)},
     "policy.token_pools": {"output_tokens": (0, 1024), "spill": (None, 1.0)},
     "policy.multiplexed": {"tries": (0, 1, 3)},
     "policy.cascade": {"threshold": (0.0, 0.3, 1.0, 3.0)},
@@ -112,6 +116,14 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
         "service.kv_tokens": (None, 300, 2000),
         "service.context_tokens": (None, 400),
         "service.reserved_output_tokens": (None, 100),
+    },
+    "fleet.disaggregated": {
+        "service.prefill_engines": (1, 2),
+        "service.decode_engines": (1, 2),
+        "service.link_bytes_per_s": (None, 1e7, 1e9),
+        "service.slots": (None, 1, 2, 4),
+        "service.kv_tokens": (None, 300, 2000),
+        "service.context_tokens": (None, 400),
     },
     "fleet.autoscaled": {
         "autoscaler.interval_s": POSITIVE_S,
@@ -218,7 +230,8 @@ def lines(draw: st.DrawFn, slow: bool = False, only_tasks: bool = False) -> Line
     is_hard = not only_tasks and line.one_in(6)
     is_table = not is_hard and not only_tasks and line.one_in(8)
     is_tasks = not is_hard and not is_table and (only_tasks or line.one_in(5))
-    kind = HARD if is_hard else ("table",) if is_table else (TASKS,) if is_tasks else ("synthetic",)
+    plain = (TURNS,) if line.one_in(6) else ("synthetic",)
+    kind = HARD if is_hard else ("table",) if is_table else (TASKS,) if is_tasks else plain
     workload = line.choose("workload", *kind)
     if is_hard:
         keys["workload.budget"] = pick(10, 20)
@@ -229,10 +242,7 @@ def lines(draw: st.DrawFn, slow: bool = False, only_tasks: bool = False) -> Line
     elif is_tasks:
         draw_tasks(line)
     else:
-        keys |= {"workload.n_queries": pick(50, 50, 50, 50, 80, 120, 300), "workload.dim": 8}
-        keys["workload.n_history"] = pick(30, 60, 60, 200)
-        keys["workload.cap_curve"] = pick(None, 0.5, 3.0)
-        keys["workload.separation"] = pick(0.5, 0.696, 0.9999)
+        (draw_turns if workload == TURNS else draw_synthetic)(line)
     line.choose("policy")
     if not is_hard and line.one_in(4):
         line.choose("estimator")
@@ -293,15 +303,50 @@ def draw_classes(line: Drawing) -> None:
     keys["tenants"] = pick(None, {"acme": 1.0}, {"acme": 0.9, "zenith": 0.1})
 
 
+def draw_synthetic(line: Drawing) -> None:
+    """Draw made-up queries that stand for themselves."""
+    pick, keys = line.pick, line.keys
+    keys |= {"workload.n_queries": pick(50, 50, 50, 50, 80, 120, 300), "workload.dim": 8}
+    keys["workload.n_history"] = pick(30, 60, 60, 200)
+    keys["workload.cap_curve"] = pick(None, 0.5, 3.0)
+    keys["workload.separation"] = pick(0.5, 0.696, 0.9999)
+
+
+def draw_turns(line: Drawing) -> None:
+    """Draw conversations, whose prompts have prefixes."""
+    pick, keys = line.pick, line.keys
+    keys |= {"workload.n_queries": pick(50, 80, 120), "workload.n_history": pick(30, 60), "workload.dim": 8}
+    keys |= {"workload.n_models": pick(2, 3), "workload.mean_turns": pick(1.0, 3.0, 10.0)}
+    keys |= {"workload.system_tokens": pick(0, 100, 1024), "workload.block_tokens": pick(1, 16, 64)}
+
+
+def draw_queue(line: Drawing, fleet: str, is_table: bool, is_turns: bool) -> None:
+    """Draw who waits where, and which query goes first."""
+    pick, keys = line.pick, line.keys
+    by_queries = ("highest_priority", "earliest_deadline") if is_table or "classes" in keys else ()
+    disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
+    keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
+    if keys["fleet.discipline"] is not None and fleet in ("slots", "timed", "autoscaled"):
+        keys["fleet.preemptive"] = pick(False, True, True)
+    balancers = [{"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo")]
+    by_prefix = ("PrefixAffinity", "PrefixThenLoad") if is_turns else ()
+    balancers += [{"_target_": f"sim.world.stations.prefix_balancer.{name}"} for name in by_prefix]
+    keys["fleet.balancer"] = pick(None, *balancers)
+
+
 def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     """Draw deployments, their limits, times and replicas; return their names, none if they are not known beforehand."""
     pick, keys = line.pick, line.keys
     is_table = line.groups["workload"] == "table"
-    is_tasks = line.groups["workload"] == TASKS
-    is_plain = is_hard or not line.one_in(3 if line.slow else 10)
-    able = ("instant", "timed") if is_hard else MODEL_FLEETS if is_table else PLAIN_FLEETS if is_plain else ()
+    is_tasks, is_turns = line.groups["workload"] == TASKS, line.groups["workload"] == TURNS
+    is_plain = is_hard or is_turns or not line.one_in(3 if line.slow else 10)
+    able: Sequence[str] = (
+        ("instant", "timed") if is_hard else MODEL_FLEETS if is_table else PLAIN_FLEETS if is_plain else ()
+    )
     if is_tasks and not is_plain:
         able = TASK_FLEETS
+    if is_turns:
+        able = TURN_FLEETS
     fleet = line.choose("fleet", *(able or options("fleet")))
     is_plain = fleet in MODEL_FLEETS
     if line.groups["workload"] == "synthetic" and is_plain:
@@ -316,13 +361,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
         if fleet != "autoscaled":
             keys["fleet.replicas"] = pick(1, 1, 2, 3)
-        by_queries = ("highest_priority", "earliest_deadline") if is_table or "classes" in keys else ()
-        disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
-        keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
-        if keys["fleet.discipline"] is not None and fleet in ("slots", "timed", "autoscaled"):
-            keys["fleet.preemptive"] = pick(False, True, True)
-        balancers = ({"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo"))
-        keys["fleet.balancer"] = pick(None, *balancers)
+        draw_queue(line, fleet, is_table, is_turns)
     if fleet == "sprout_2024":  # its models are those of another table
         models = ("agent-small", "agent-large") if is_tasks else ("claude-v1", "claude-v2")
         keys["fleet.models"] = {entry["name"]: pick(*models) for entry in node("fleet", fleet)["entries"]}
@@ -333,7 +372,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
         return ()
     if "fleet.models" in keys:
         return tuple(keys["fleet.models"])
-    if is_tasks:
+    if is_tasks or is_turns:
         return made_of(keys).models
     return names_of(fleet, keys.get("workload.n_models", 3 if is_table else 11))
 
@@ -345,6 +384,8 @@ def draw_service(line: Drawing, fleet: str) -> None:
         keys["fleet.service.slots"] = pick(1, 1, 2, 4)
         keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
         keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)
+    if fleet in ("batching", "disaggregated") and line.groups["workload"] == TURNS:
+        keys["fleet.prefix_cache_tokens"] = pick(None, INF, 64, 1000, 20_000)
     if fleet == "measured":
         keys["fleet.service.slots"] = pick(None, 1, 2)
     if fleet == "timed":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from sim.cli.building import build_metrics, build_policies, build_scenario, settle_order
 from sim.cli.configuration import build, put_estimator
 from sim.instance import Instance, realise, stream
-from sim.interface import Estimates, FloatArray, Policy
+from sim.interface import Estimates, FloatArray, IntArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import Run, replicate
 from sim.study.metrics import Metric
@@ -91,10 +91,10 @@ def workload_of(spec: str) -> Workload:
 
 
 def made_of(keys: Plain) -> Workload:
-    """The workload with these keys: of a table if they have a path, of tasks if they have steps, else synthetic."""
+    """The workload with these keys: of a table if they have a path, of tasks by steps, of sessions by turns."""
     of_workload = {key: value for key, value in keys.items() if key.startswith("workload.")}
-    is_tasks = "workload.mean_steps" in of_workload
-    option = "table" if "workload.path" in of_workload else "agent_tasks" if is_tasks else "synthetic"
+    marks = {"workload.path": "table", "workload.mean_steps": "agent_tasks", "workload.mean_turns": "sessions"}
+    option = next((name for key, name in marks.items() if key in of_workload), "synthetic")
     spec = assembled({"workload": option}, of_workload)["workload"]
     return workload_of(OmegaConf.to_yaml(OmegaConf.create(spec)))
 
@@ -129,8 +129,15 @@ class Ticking:
     shift_s: float
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
-        times_s = np.rint(self.inner.times_s(n_queries, rng) / TICK_S) * TICK_S + self.shift_s
-        return np.asarray(times_s, dtype=np.float64)
+        return self.ticking(self.inner.times_s(n_queries, rng))
+
+    @property
+    def turn_times_s(self) -> Callable[[IntArray, np.random.Generator], FloatArray] | None:
+        turn_times_s = ArrivalsTraits.of(self.inner).turn_times_s
+        return None if turn_times_s is None else lambda session, rng: self.ticking(turn_times_s(session, rng))
+
+    def ticking(self, times_s: FloatArray) -> FloatArray:
+        return np.asarray(np.rint(times_s / TICK_S) * TICK_S + self.shift_s, dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,12 @@ class Batches:
 class Sessions:
     """Conversations that begin as a Poisson process; their turns, superposed and sorted, are the queries.
 
-    A session has a geometric number of turns (1, 2, ...) with exponential gaps between them. Gaps are drawn, not caused
-    by answers: this is open loop. The first n_queries turns of all sessions are kept.
+    Where the workload says which queries are turns of one session, they come as such: sessions begin as that process,
+    in the order of arrival, and the turns of each follow in theirs, with exponential gaps. Their number is then the
+    workload's, and ``mean_turns`` does nothing.
+
+    Elsewhere a session has a geometric number of turns (1, 2, ...) with exponential gaps between them. Gaps are drawn,
+    not caused by answers: this is open loop. The first n_queries turns of all sessions are kept.
 
     At time 0 no session is under way. So the rate of queries begins at rate_per_s and rises to rate_per_s x mean_turns
     with the time constant w = mean_turns x mean_gap_s: it is rate_per_s [1 + (mean_turns - 1) (1 - e^(-t / w))],
@@ -102,6 +106,13 @@ class Sessions:
             turn_s[first] = begin_s  # exactly, as the comparison above needs it
             times_s, now_s = np.concatenate([times_s, turn_s]), float(begin_s[-1])
         return np.sort(times_s)[:n_queries]
+
+    def turn_times_s(self, session: IntArray, rng: np.random.Generator) -> FloatArray:
+        """Return the times (n_queries,) of turns of these sessions (n_queries,), which are next to each other."""
+        first = np.flatnonzero(np.diff(session, prepend=-1))
+        begin_s = np.cumsum(rng.exponential(1 / self.rate_per_s, len(first)))
+        elapsed_s = np.cumsum(rng.exponential(self.mean_gap_s, len(session)))
+        return np.asarray(begin_s[session] + (elapsed_s - elapsed_s[first][session]))
 
 
 def counts(mean: float, n: int, most: int, rng: np.random.Generator) -> IntArray:

@@ -16,17 +16,11 @@ from sim.workload.rows import SIGNALS
 COST, TOKENS = "total_cost", "output_tokens"
 SUFFIXES = (COST, TOKENS, *SIGNALS, "cached_cost", "model_response", "input_tokens")  # the last two are of no use
 STEP_COLUMNS = ("task", "step", "tool_s", "cached_tokens")
+PREFIX_COLUMNS = ("prefix_blocks", "session")
 QUERY_COLUMNS = (
-    "prompt",
-    "source",
-    "split",
-    "input_tokens",
-    "priority",
-    "due_s",
-    "preference",
-    "class",
-    "tenant",
+    *("prompt", "source", "split", "input_tokens", "priority", "due_s", "preference", "class", "tenant"),
     *STEP_COLUMNS,
+    *PREFIX_COLUMNS,
 )
 LABELS = ("index", "sample_id", "eval_name")  # known and of no use
 MEANT = {COST: COST, "cost": COST, TOKENS: TOKENS, "tokens": TOKENS, "score": ""}

@@ -6,7 +6,7 @@ USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 t
 from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
 quality against cost, in [0, 1]); ``class`` and ``tenant`` (names); and for each model m, or for some, ``m|confidence``
 (at least 0), ``m|latency_s`` (above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of
-tasks. Others are not read.
+tasks, and ``scenarios.readers.prefixes`` those of prefixes and sessions. Others are not read.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from scenarios.readers.columns import COST, TOKENS, exclusion, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.faults import Faults
 from scenarios.readers.places import located
+from scenarios.readers.prefixes import read_prefixes, read_sessions
 from scenarios.readers.splitting import is_history, split
 from scenarios.readers.steps import read_steps
 from sim.errors import note
 from sim.interface import FloatArray, IntArray
 from sim.workload import Rows, Workload
+from sim.workload.prefixes import BLOCK_TOKENS
 from sim.workload.rows import MOST_COST_USD, SIGNALS
 
 SCORES = ("strict", "clip")
@@ -44,6 +46,7 @@ def build(
     split_seed: int,
     files: Sequence[str],
     scores: str = "strict",
+    block_tokens: int = BLOCK_TOKENS,
 ) -> Workload:
     """Return the workload of a frame.
 
@@ -70,6 +73,8 @@ def build(
         What the frame was read from.
     scores : str
         ``strict`` refuses a score outside [0, 1]; ``clip`` takes the nearest that is inside, and says how many it took.
+    block_tokens : int
+        Input tokens of a block of the column ``prefix_blocks``.
 
     Raises
     ------
@@ -103,7 +108,8 @@ def build(
     preference = faults.of(lambda: preferences(frame) if "preference" in frame.columns else None)
     class_name = faults.of(lambda: names_in(frame, "class"))
     tenant = faults.of(lambda: names_in(frame, "tenant"))
-    prompt = prompts(frame)
+    prefix = None if tokens is None else faults.of(lambda: read_prefixes(frame, tokens, block_tokens))
+    prompt, session = prompts(frame), read_sessions(frame)
     faults.tell()
     assert parts is not None  # or it was among the faults; likewise the others
     assert vectors is not None
@@ -131,6 +137,8 @@ def build(
             prompt=None if prompt is None else prompt[chosen],
             class_name=None if class_name is None else class_name[chosen],
             tenant=None if tenant is None else tenant[chosen],
+            prefix=None if prefix is None else prefix[chosen],
+            session=None if session is None else session[chosen],
         )
 
     from_file = [] if embeddings in (None, HASHING) else [embeddings]

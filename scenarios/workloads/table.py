@@ -13,6 +13,7 @@ from scenarios.readers.tables.reading import foreign
 from scenarios.readers.unified import build
 from scenarios.workloads.capping import with_columns, with_curve
 from sim.workload import Workload
+from sim.workload.prefixes import BLOCK_TOKENS
 from sim.workload.tasks import Reward, every_step
 
 
@@ -30,6 +31,7 @@ def table(
     cap_curve: float | None = None,
     prices: str | None = None,
     price_as: Mapping[str, str] | None = None,
+    block_tokens: int = BLOCK_TOKENS,
 ) -> Workload:
     """Read a table and its embeddings.
 
@@ -70,5 +72,6 @@ def table(
         split_seed=split_seed,
         files=[*map(str, files_at(path)), *([] if prices in (None, FREE) else [str(prices)])],
         scores=scores,
+        block_tokens=block_tokens,
     )
     return replace(with_curve(with_columns(workload, frame, scores), cap_curve), reward=reward)

@@ -16,12 +16,14 @@ from scenarios.arrivals.replay import read_times_s
 from scenarios.readers.cells import deadlines_s, names, whole_numbers
 from scenarios.readers.files import read
 from scenarios.readers.places import files_at, located
+from scenarios.readers.prefixes import read_prefixes, read_sessions
 from scenarios.readers.prices.reading import prices_of
 from scenarios.readers.traces.reading import foreign
 from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
 from sim.errors import check_number, unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
+from sim.workload.prefixes import BLOCK_TOKENS, Prefixes
 
 INPUT, OUTPUT = "input_tokens", "output_tokens"
 
@@ -62,17 +64,22 @@ def trace(
     prices: str | None = None,
     price_as: Mapping[str, str] | None = None,
     span_s: float | None = None,
+    block_tokens: int = BLOCK_TOKENS,
 ) -> Workload:
     """Give the requests of a trace, in the file's order, made-up questions that models answer.
 
     *Real*: the input and output tokens of every test query, as recorded, row by row. The models' prices and mean scores
     are as given (by default RouterBench's eleven, see ``scenarios.workloads.synthetic``).
 
+    Also real, where the file has them: the blocks of tokens that prompts begin with (``prefix_blocks``, a list a
+    row) and the sessions (``session``).
+
     *Made up*: everything else. Every model is taken to write the output tokens that the one recorded model wrote, and a
     cost is tokens times list price. Topics, difficulties, embeddings and scores are those of the synthetic workload,
     drawn independently of the token counts: an embedding says something about which model is right, nothing of lengths.
     History queries have the token counts of rows of the trace drawn at random with replacement, so history knows the
-    trace's distribution of lengths. When the trace begins again (loop), its lengths repeat and its questions are new.
+    trace's distribution of lengths. When the trace begins again
+    (loop), its lengths repeat; its questions, blocks and sessions are new.
 
     Parameters
     ----------
@@ -103,6 +110,8 @@ def trace(
     span_s : float or None
         Keep the rows that came less than so long after the first, in the trace's own time; None keeps all. Not for a
         looped trace.
+    block_tokens : int
+        Input tokens of a block of ``prefix_blocks``; the published trace of Mooncake has 512.
 
     Raises
     ------
@@ -141,7 +150,9 @@ def trace(
     rng = np.random.default_rng(seed)
     shared = draw_shared(len(models), dim, rng)
     history = draw(shared, models, tokens, rng.integers(n_rows, size=n_history), rng)
-    test = draw(shared, models, tokens, np.arange(n_queries) % n_rows, rng)
+    chosen = np.arange(n_queries) % n_rows
+    prefix, session = in_rounds(frame, tokens[0], chosen, block_tokens)
+    test = replace(draw(shared, models, tokens, chosen, rng), prefix=prefix, session=session)
     test = labelled(test, frame)
     return Workload(tuple(model.name for model in models), history, test, files=tuple(files))
 
@@ -188,8 +199,21 @@ def labelled(test: Rows, frame: pd.DataFrame) -> Rows:
     return replace(test, **{name: values[test.row] for name, values in labels.items() if values is not None})
 
 
+def in_rounds(
+    frame: pd.DataFrame, input_tokens: IntArray, chosen: IntArray, block_tokens: int
+) -> tuple[Prefixes | None, IntArray | None]:
+    """Return blocks and sessions of the chosen rows (n,), those of each further round of the trace new."""
+    prefix, session = read_prefixes(frame, input_tokens, block_tokens), read_sessions(frame)
+    turn = np.arange(len(chosen)) // len(frame)
+    if prefix is not None:
+        taken = prefix[chosen]
+        shift = turn * (int(prefix.blocks.max(initial=-1)) + 1)
+        prefix = Prefixes(taken.blocks + np.repeat(shift, taken.sizes), taken.begins, taken.block_tokens)
+    return prefix, None if session is None else session[chosen] + turn * (int(session.max()) + 1)
+
+
 def read_trace(path: str, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Return a trace, a row per request."""
+    """Return the rows of a trace, at least one, with input and output tokens."""
     trace = foreign(path, columns)
     if trace is not None:
         return trace.frame

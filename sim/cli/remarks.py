@@ -185,6 +185,13 @@ def about_queues(
                 f"the queries have a column {column}, and it does nothing: no policy reads it, and no deployment has a "
                 f"discipline that does, such as sim.world.stations.queue.{discipline}"
             )
+    keepers = [deployment for deployment in fleet if deployment.prefix_cache_tokens is not None]
+    choosers = [deployment.balancer for deployment in fleet if deployment.balancer is not None]
+    if test.prefix is not None and not keepers and not any(mentions(one, "prefix_") for one in (*choosers, *policies)):
+        yield (
+            "the queries have prefix blocks, and they do nothing: no deployment keeps prefixes (prefix_cache_tokens), "
+            "and no policy or balancer reads them"
+        )
     weights = test.preference
     if weights is not None and len(np.unique(weights)) > 1 and not any(mentions(p, ".preference") for p in policies):
         yield "the queries have a column preference, and it does nothing: no policy reads it"

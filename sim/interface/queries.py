@@ -66,6 +66,11 @@ class Query(NamedTuple):
         a policy makes of it is its own affair: the world keeps budgets all the same.
     task : Task or None
         What it is a step of; None for a query of its own.
+    prefix_blocks : tuple of int
+        The blocks of tokens that its prompt begins with; two prompts with the same first blocks share a prefix. Empty
+        where the workload has none.
+    session : int or None
+        The conversation that it is a turn of; None where the workload has none.
     """
 
     id: int
@@ -78,6 +83,8 @@ class Query(NamedTuple):
     deadline_s: float = math.inf
     preference: float = 1.0
     task: Task | None = None
+    prefix_blocks: tuple[int, ...] = ()
+    session: int | None = None
 
 
 class State(NamedTuple):

@@ -157,11 +157,15 @@ class Signals:
         Whether some answers come with a confidence (``Answer.confidence``).
     repeats : bool
         Whether a prompt may come more than once.
+    prefixes, sessions : bool
+        Whether queries come with prefix blocks (``Query.prefix_blocks``), and with the session that they belong to.
     """
 
     tasks: bool = False
     confidences: bool = False
     repeats: bool = False
+    prefixes: bool = False
+    sessions: bool = False
 
 
 @dataclass(frozen=True)

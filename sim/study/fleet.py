@@ -12,7 +12,7 @@ from sim.instance import Instance
 from sim.renewing import TokenBucket, Window
 from sim.scenario import Scenario
 from sim.spending.calendar import Calendar
-from sim.traits import EventTraits, ServiceTraits
+from sim.traits import EventTraits, FleetTraits, ServiceTraits
 
 
 def fleet_table(instance: Instance) -> pd.DataFrame:
@@ -82,6 +82,8 @@ def unbounded(scenario: Scenario) -> str | None:
         return "queries are steps of tasks, whose cost and number depend on the policy: use a workload without tasks"
     if scenario.cache is not None:
         return "a cache answers queries at no cost: use cache=none"
+    if FleetTraits.of(scenario.fleet).cheapens_prefixes:
+        return "prompts cost less where their prefix is held: use prefix_cache_tokens=null"
     if scenario.window is not None:
         return "budgets renew themselves: use window=null"
     if scenario.spending.refuses:

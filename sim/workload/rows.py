@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sim.interface import BoolArray, EmbeddingArray, FloatArray, IntArray
+from sim.workload.prefixes import Prefixes, check_prefixes
 from sim.workload.tasks import Steps
 
 MOST_COST_USD = 1e9
@@ -58,6 +59,10 @@ class Rows:
     prompt : array (n,) of int or None
         Which prompt each query has: two with the same number have the same prompt, as a cache sees it. None: each row
         is a prompt of its own. A row that arrives twice is the same prompt both times, whatever stands here.
+    prefix : Prefixes or None
+        The blocks that each prompt begins with; None where nobody knows.
+    session : array (n,) of int or None
+        Which conversation each query is a turn of, the turns in the order of the rows; None without sessions.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
     steps : Steps or None
@@ -93,6 +98,8 @@ class Rows:
     class_name: np.ndarray[Any, np.dtype[Any]] | None = None
     tenant: np.ndarray[Any, np.dtype[Any]] | None = None
     price: FloatArray | None = None
+    prefix: Prefixes | None = None
+    session: IntArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -159,8 +166,7 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
         raise ValueError(
             f"{split} embeddings have shape {rows.embeddings.shape}, not ({len(rows)}, dim): one row per query"
         )
-    if rows.prompt is not None and rows.prompt.shape != (len(rows),):
-        raise ValueError(f"{split} prompt has shape {rows.prompt.shape}, not ({len(rows)},): one number per query")
+    check_alike(rows, split)
     for scores, of in ((rows.quality, "the score"), (rows.expected_quality, "the expected score")):
         if scores is not None:
             refuse(~((scores >= 0) & (scores <= 1)), scores, of, "in [0, 1]")
@@ -179,6 +185,15 @@ def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:
     finite = np.isfinite(rows.embeddings).all(axis=1)
     if not finite.all():
         raise ValueError(f"the embedding of {split} row {int(np.argmin(finite))} is not finite")
+
+
+def check_alike(rows: Rows, split: str) -> None:
+    """Raise ValueError if what says which queries are alike is not of every row, or cannot be."""
+    for numbers, of in ((rows.prompt, "prompt"), (rows.session, "session")):
+        if numbers is not None and numbers.shape != (len(rows),):
+            raise ValueError(f"{split} {of} has shape {numbers.shape}, not ({len(rows)},): one number per query")
+    if rows.prefix is not None:
+        check_prefixes(rows.prefix, rows.input_tokens, f"{split} row {{}}".format)
 
 
 def check_capped(rows: Rows, models: Sequence[str], caps: Sequence[int], split: str) -> None:

@@ -78,7 +78,7 @@ def made(instance: Instance, estimates: Estimates, times_s: FloatArray) -> Itera
 
     Rows are gathered a block at a time and queries made without their constructor, which takes a third of the time.
     """
-    features = instance.features
+    features, session = instance.features, instance.session
     for start in range(0, len(instance.rows), BLOCK):
         block = slice(start, start + BLOCK)
         rows, now_s = instance.rows[block], times_s[block]
@@ -93,6 +93,8 @@ def made(instance: Instance, estimates: Estimates, times_s: FloatArray) -> Itera
             repeat(math.inf, len(rows)) if instance.due_s is None else (now_s + instance.due_s[rows]).tolist(),
             repeat(1.0, len(rows)) if instance.preference is None else instance.preference[rows].tolist(),
             repeat(None, len(rows)),
+            repeat((), len(rows)) if instance.prefix is None else instance.prefix[rows].rows(),
+            repeat(None, len(rows)) if session is None else session[rows].tolist(),
             strict=True,
         )
         yield from map(tuple.__new__, repeat(Query), fields)

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sim.deployment import Deployment
 from sim.instance import Instance
 from sim.interface import Query
 
@@ -42,7 +43,9 @@ class Bill:
         self._is_charged_usd = [info.unit == "usd" for info in instance.setting.fleet]
         self._reserves_estimate = scenario.reserve == "estimate"
         may_change = bool(scenario.events)  # of prices
-        self.is_plain = not self._reserves_estimate and not may_change and tasks is None
+        self._savings_usd = [saving_usd(deployment) for deployment in instance.fleet]
+        cheapens = any(self._savings_usd)
+        self.is_plain = not self._reserves_estimate and not may_change and tasks is None and not cheapens
         self._input_tokens = instance.features.input_tokens.data
         self._output_tokens = None if instance.output_tokens is None else instance.output_tokens.data
         self._token_usd = None if instance.token_usd is None else instance.token_usd.data
@@ -72,6 +75,15 @@ class Bill:
         if self._cached_tokens is None or not holds_prefix(query, deployment):
             return 0
         return int(self._cached_tokens[row])
+
+    def saving(self, deployment: int) -> float:
+        """Return by how much less a deployment charges in USD, now, for an input token that its prefix cache holds."""
+        return self._savings_usd[deployment] * self._factor[deployment]
+
+    def less(self, cost: float, cost_usd: float, deployment: int, saved_usd: float) -> tuple[float, float]:
+        """Return what a query takes from the budget and its cost in USD, when so much of the latter is saved."""
+        left_usd = max(cost_usd - saved_usd, 0.0)
+        return (left_usd if self._is_charged_usd[deployment] else cost), left_usd
 
     def committed(self, query: Query, deployment: int, cost: float) -> float:
         """Return what is committed for a query: its cost, or the estimate of it, at least 0 whatever a fit says.
@@ -141,6 +153,14 @@ def score_of(instance: Instance) -> Callable[[int, int, int], float]:
         return found
 
     return score
+
+
+def saving_usd(deployment: Deployment) -> float:
+    """Return by how much less a deployment charges for an input token that its prefix cache holds."""
+    if not deployment.cheapens_prefixes:
+        return 0.0
+    whole, cached = deployment.price_input_usd_per_million, deployment.price_cached_input_usd_per_million
+    return ((whole or 0.0) - (cached or 0.0)) / 1e6
 
 
 def holds_prefix(query: Query, deployment: int) -> bool:

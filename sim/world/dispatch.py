@@ -118,6 +118,7 @@ class Dispatcher:
                 self._lost,
                 patience_s[k],
                 stream(*instance.seeds, f"balancer {deployment.name}"),
+                1 if instance.prefix is None else instance.prefix.block_tokens,
             )
             for k, deployment in enumerate(instance.fleet)
         ]
@@ -182,6 +183,8 @@ class Dispatcher:
             tokens = min(tokens, cap)
         table.deployment[number] = deployment
         job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window, held_tokens)
+        if not self._is_plain:
+            job.saving = self._bill.saving(deployment)
         if self._purses is not None and not self._purses.open(job, table.cost_usd[number]):
             refusal: int | None = EXHAUSTED
         else:
@@ -243,6 +246,8 @@ class Dispatcher:
         table, number = self._table, job.query.id
         if self._flows:
             self.ledger.flow_in(now_s)
+        if job.cached_tokens:
+            self._note_cached(job)
         self.ledger.settle(job.deployment, job.committed, job.cost, job.window)
         if self._purses is not None:
             self._purses.close(job, table.cost_usd[number], table.cost_usd[number])
@@ -258,6 +263,16 @@ class Dispatcher:
             self._finish(job, now_s)
         if self._end is not None:
             self._end(number, now_s)
+
+    def _note_cached(self, job: Job) -> None:
+        """Take note of the tokens that were not prefilled, and charge them as the deployment does."""
+        table, number = self._table, job.query.id
+        table.cached_tokens[number] = job.cached_tokens
+        if job.saving:
+            saved_usd = job.cached_tokens * job.saving
+            job.cost, table.cost_usd[number] = self._bill.less(
+                job.cost, table.cost_usd[number], job.deployment, saved_usd
+            )
 
     def _lost(self, job: Job, fate: int, now_s: float) -> None:
         """Take note of a job that was taken and then lost; nothing is charged for it."""

@@ -74,6 +74,7 @@ def test_scenarios_see_the_interface_and_what_a_scenario_is_made_of(module: str,
         "sim.workload",
         "sim.workload.rows",
         "sim.workload.tasks",
+        "sim.workload.prefixes",
     }
     assert ours <= {"sim.interface", "sim.errors", *made_of}
 

@@ -110,6 +110,8 @@ def taken(world: World, rows: IntArray) -> World:
             priority=take(instance.priority),
             due_s=take(instance.due_s),
             prompt=instance.prompt[rows],
+            prefix=None if instance.prefix is None else instance.prefix[rows],
+            session=take(instance.session),
             table_row=np.arange(len(rows)),
             source=take(instance.source),
             confidence=take(instance.confidence),

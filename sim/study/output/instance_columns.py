@@ -23,6 +23,8 @@ OF_A_QUERY = {
     "tenant": "who sends it; empty where the workload has none",
     "priority": "0 is the most urgent; empty where the workload has none",
     "due_s": "seconds from arrival to the deadline; empty where the workload has none",
+    "session": "number of the conversation that it is a turn of; empty where the workload has none",
+    "prefix_blocks": "list of the blocks that its prompt begins with; empty where the workload has none",
     "preference": "weight of quality against cost, in [0, 1]; empty where the workload has none",
 }
 OUTCOME = {

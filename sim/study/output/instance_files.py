@@ -23,6 +23,7 @@ from sim.study.fleet import fleet_table, unbounded
 from sim.study.output.by_cap import by_cap, capped_truth
 from sim.study.output.instance_columns import BESIDES, FLEET, OF_FLEET, PROGRAM, TABLES, WORDS
 from sim.truth import cost_in_usd, energy_in_j
+from sim.workload.prefixes import Prefixes
 from sim.workload.rows import Rows
 
 
@@ -161,7 +162,12 @@ def pairs(
 
 def of_queries(rows: Rows, numbers: IntArray) -> dict[str, Any]:
     """Return the columns that tell a query, of some rows (n,) of a workload."""
-    each: Mapping[str, pa.DataType] = {"priority": pa.int64(), "due_s": pa.float64(), "preference": pa.float64()}
+    each: Mapping[str, pa.DataType] = {
+        "priority": pa.int64(),
+        "due_s": pa.float64(),
+        "preference": pa.float64(),
+        "session": pa.int64(),
+    }
     values = {name: None if (all_ := getattr(rows, name)) is None else all_[numbers] for name in each}
     return {
         "row": numbers if rows.row is None else rows.row[numbers],
@@ -170,6 +176,7 @@ def of_queries(rows: Rows, numbers: IntArray) -> dict[str, Any]:
         "tenant": texts(rows.tenant, numbers),
         "input_tokens": rows.input_tokens[numbers],
         "embedding": vectors(rows.embeddings[numbers]),
+        "prefix_blocks": lists(None if rows.prefix is None else rows.prefix[numbers], len(numbers)),
         **{name: cells(values[name], np.ones(len(numbers), dtype=np.bool_), kind) for name, kind in each.items()},
     }
 
@@ -193,6 +200,13 @@ def texts(names: np.ndarray[Any, Any] | None, rows: np.ndarray[Any, Any]) -> pa.
     if names is None:
         return pa.nulls(len(rows), pa.string())
     return pa.array(pd.Series(names[rows]).astype("string"), type=pa.string())
+
+
+def lists(prefixes: Prefixes | None, n: int) -> pa.ListArray:
+    """Return prefix blocks of n rows as a column of lists; no value where there are none."""
+    if prefixes is None:
+        return pa.nulls(n, pa.list_(pa.int64()))
+    return pa.ListArray.from_arrays(pa.array(prefixes.begins, pa.int32()), pa.array(prefixes.blocks, pa.int64()))
 
 
 def vectors(embeddings: EmbeddingArray) -> pa.FixedSizeListArray:

@@ -36,20 +36,43 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
         columns["cost_usd"] = np.bincount(query, weights=of_calls["cost_usd"], minlength=n)
     for number, quality in table.quality.items():
         columns["quality"][number] = quality
-    columns |= savings(table, columns) | {
-        "id": np.arange(n),
-        "row": instance.table_row[rows],
-        "source": labels(instance.source, rows),
-        "class": labels(instance.class_name, rows),
-        "tenant": labels(instance.tenant, rows),
-        "due_s": np.full(n, np.nan) if instance.due_s is None else instance.due_s[rows],
-        "task": whole_numbers(None if table.tasks is None else table.tasks.task, n),
-        "step": whole_numbers(None if table.tasks is None else np.array(table.tasks.step) + 1, n),
-        "arrived_at_s": np.asarray(table.arrived_at_s)[:n],
-        "calls": n_calls.astype(np.int32),
-        "explored": np.asarray(table.explored, dtype=np.bool_)[:n],
-    }
+    columns |= (
+        savings(table, columns)
+        | held_prefixes(columns, instance, rows)
+        | {
+            "id": np.arange(n),
+            "row": instance.table_row[rows],
+            "source": labels(instance.source, rows),
+            "class": labels(instance.class_name, rows),
+            "tenant": labels(instance.tenant, rows),
+            "due_s": np.full(n, np.nan) if instance.due_s is None else instance.due_s[rows],
+            "session": whole_numbers(None if instance.session is None else instance.session[rows], n),
+            "task": whole_numbers(None if table.tasks is None else table.tasks.task, n),
+            "step": whole_numbers(None if table.tasks is None else np.array(table.tasks.step) + 1, n),
+            "arrived_at_s": np.asarray(table.arrived_at_s)[:n],
+            "calls": n_calls.astype(np.int32),
+            "explored": np.asarray(table.explored, dtype=np.bool_)[:n],
+        }
+    )
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def held_prefixes(columns: dict[str, Any], instance: Instance, rows: IntArray) -> dict[str, Any]:
+    """Return the columns that count the blocks of prompts, and those that were held where queries were served.
+
+    Tokens that were held are whole blocks, but for the last block of a prompt, so they tell how many.
+    """
+    n, prefix = len(rows), instance.prefix
+    if prefix is None:
+        return {"prefix_blocks": whole_numbers(None, n), "hit_blocks": whole_numbers(None, n)}
+    keeps = np.array([deployment.prefix_cache_tokens is not None for deployment in instance.fleet])
+    deployment = columns["deployment"].codes
+    is_kept = (columns["fate"].codes == SERVED) & keeps[deployment]
+    hit_blocks = -(-columns["cached_tokens"] // prefix.block_tokens)
+    return {
+        "prefix_blocks": whole_numbers(prefix.sizes[rows], n),
+        "hit_blocks": pd.arrays.IntegerArray(np.where(is_kept, hit_blocks, 0).astype(np.int64), ~is_kept),
+    }
 
 
 def savings(table: RequestTable, columns: dict[str, Any]) -> dict[str, Any]:

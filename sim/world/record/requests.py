@@ -42,6 +42,7 @@ COLUMNS = {
     "class": "category",
     "tenant": "category",
     "due_s": "float64",
+    "session": "Int64",
     "task": "Int64",
     "step": "Int64",
     "arrived_at_s": "float64",
@@ -61,6 +62,8 @@ COLUMNS = {
     "cost_usd": "float64",
     "input_tokens": "int64",
     "cached_tokens": "int64",
+    "prefix_blocks": "Int64",
+    "hit_blocks": "Int64",
     "output_tokens": "Int64",
     "max_output_tokens": "Int64",
     "energy_j": "float64",
@@ -97,7 +100,7 @@ class RequestTable:
     row : list of int
         The test row of each query so far.
     cached_tokens : int array
-        Of its input, what the deployment of its last try held of the step before.
+        Of its input, what the deployment of its last try held: of the step before, or in its prefix cache.
     cost_usd : double array
         What its last try costs or would have cost; NaN where that is what the instance says.
     deployment : int array

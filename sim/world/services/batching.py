@@ -74,6 +74,11 @@ class Batching:
         if self.iteration_base_s + self.iteration_per_sequence_s == 0:
             raise ValueError("iteration_base_s and iteration_per_sequence_s are both 0; an iteration must take time")
 
+    @property
+    def prefills(self) -> bool:
+        """Whether input tokens take time."""
+        return self.prefill_per_token_s > 0
+
     def draw(self, n_queries: int, rng: object) -> None:
         """Return None: nothing is random."""
 

@@ -22,7 +22,11 @@ class Job:
     query, deployment, output_tokens
         What is served, where, and how long its answer will be (the truth: policies never see a job).
     cached_tokens : int
-        Of its input, what the deployment still holds and need not prefill.
+        Of its input, what the deployment still holds and need not prefill; known when it begins, if the deployment
+        keeps prefixes.
+    saving : float
+        What a cached token of its input takes off ``cost``, for a deployment that keeps prefixes and charges less for
+        them; 0 for every other.
     cost, committed, window
         What it costs in the budget's unit, what has been committed for it, and in which budget window.
     decision : Decision
@@ -54,6 +58,7 @@ class Job:
         "preempted_at_s",
         "preempted_s",
         "query",
+        "saving",
         "started_at_s",
         "window",
     )
@@ -79,6 +84,7 @@ class Job:
         self.output_tokens = output_tokens
         self.cached_tokens = cached_tokens
         self.draws = draws
+        self.saving = 0.0
         self.is_waiting = self.is_gone = False
         self.started_at_s = self.first_token_at_s = math.nan
         self.left_s: tuple[float, float] | None = None

@@ -94,6 +94,11 @@ class PagedBatching:
         """Whether more queries than slots may be in service at once, on the way back or in engines' own queues."""
         return self.overhead_s > 0 or self.ranks > 1
 
+    @property
+    def prefills(self) -> bool:
+        """Whether input tokens take time."""
+        return self.prefill_per_token_s > 0 or self.batched_tokens is not None
+
     def draw(self, n_queries: int, rng: object) -> None:
         """Return None: nothing is random."""
 

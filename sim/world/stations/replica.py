@@ -10,6 +10,7 @@ from typing import Any, cast
 import simpy
 
 from sim.deployment import Service
+from sim.interface import PrefixTree
 from sim.world.services.job import Finish, Job, PausingServer, Server
 from sim.world.stations.queue import Discipline, Queue
 
@@ -28,6 +29,12 @@ class Replica:
         Called with each job and the time at its completion, after the next one has begun.
     counts : tuple
         The fleet's numbers of waiting jobs and of jobs in service, and this deployment's place in them.
+    number : int
+        Of the replicas that its deployment has opened, from 0.
+    prefixes : PrefixTree or None
+        Where it keeps prefixes of prompts; None if it does not.
+    block_tokens : int
+        Tokens of a block of these.
     """
 
     def __init__(
@@ -38,7 +45,13 @@ class Replica:
         env: simpy.Environment,
         finish: Finish,
         counts: tuple[Any, Any, int],
+        number: int = 0,
+        prefixes: PrefixTree | None = None,
+        block_tokens: int = 1,
     ) -> None:
+        self.number = number
+        self._prefixes = prefixes
+        self._block_tokens = block_tokens
         self._queued, self._in_flight, self._place = counts
         self._finish = finish
         self._queue = Queue(discipline)
@@ -62,6 +75,10 @@ class Replica:
     def serving_count(self) -> int:
         """Jobs in service."""
         return len(self._serving)
+
+    def held_blocks(self, job: Job) -> int:
+        """Return how many blocks of the job's prompt, from the first on, are held here now."""
+        return 0 if self._prefixes is None else self._prefixes.held(job.query.prefix_blocks)
 
     def begin(self, job: Job, now_s: float) -> bool:
         """Serve the job from now on, if no job waits and the server has room; return whether it does."""
@@ -116,9 +133,17 @@ class Replica:
             self._queued[self._place] -= 1
             job.go_on(now_s)
             lost.append(job)
+        if self._prefixes is not None:
+            self._prefixes.clear()
         return lost
 
     def _serve(self, job: Job, now_s: float) -> None:
+        if (
+            self._prefixes is not None
+        ):  # what is prefilled now is there for all that begin later, as prefills take turns
+            blocks = job.query.prefix_blocks
+            job.cached_tokens = min(self._prefixes.held(blocks) * self._block_tokens, job.query.input_tokens)
+            self._prefixes.add(blocks)
         self.server.begin(job, now_s)
         if not job.is_gone:  # an instant server has finished it already
             self._serving.add(job)

@@ -13,6 +13,7 @@ import numpy as np
 import simpy
 
 from sim.deployment import Deployment
+from sim.interface import PrefixTree
 from sim.traits import ServiceTraits
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.record.calls import Column
@@ -41,6 +42,8 @@ class Station:
         How long each query will wait here before it leaves, by its id.
     rng : Generator
         For the balancer.
+    block_tokens : int
+        Tokens of a block of a prefix.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Station:
         lose: Callable[[Job, int, float], None],
         patience_s: Column[float] | None,
         rng: np.random.Generator,
+        block_tokens: int = 1,
     ) -> None:
         queued, in_flight, self._available = counts
         self._deployment = deployment
@@ -67,6 +71,9 @@ class Station:
         self._timeout_s = deployment.timeout_s
         self._has_clocks = self._timeout_s is not None or patience_s is not None
         self._balancer = (deployment.balancer or LeastLoaded()).open(rng)
+        self._choose_for = getattr(self._balancer, "choose_for", None)  # of a balancer that looks into jobs
+        self._block_tokens = block_tokens
+        self._opened = 0  # how many replicas so far
         self._slowdowns: list[float] = []  # the factors that hold at present
         self._outages = self._absences = 0  # how many events keep it down, or out, at present
         self._is_plain = not self._has_clocks and self._context_tokens is None and deployment.autoscaler is None
@@ -90,7 +97,9 @@ class Station:
             return TOO_LONG
         replica = self.replicas[0]
         if len(self.replicas) > 1:
-            replica = self._balancer.choose([replica for replica in self.replicas if replica.accepts])
+            accepting = [replica for replica in self.replicas if replica.accepts]
+            choose_for = self._choose_for
+            replica = self._balancer.choose(accepting) if choose_for is None else choose_for(job, accepting)
         if self._has_clocks:
             self._home[job] = replica
         if not replica.begin(job, now_s):
@@ -129,9 +138,14 @@ class Station:
         """Open one more replica."""
         deployment = self._deployment
         finish = self._finished if self._has_clocks else self._finish
+        room, prefixes = deployment.prefix_cache_tokens, None
+        if room is not None:
+            prefixes = PrefixTree(None if math.isinf(room) else int(room // self._block_tokens))
+        kept = (self._opened, prefixes, self._block_tokens)
         replica = Replica(
-            deployment.service, deployment.discipline, deployment.preemptive, self._env, finish, self._counts
+            deployment.service, deployment.discipline, deployment.preemptive, self._env, finish, self._counts, *kept
         )
+        self._opened += 1
         replica.server.slow_down(self._factor(), self._env.now)
         self.replicas.append(replica)
         self._note_opening()

@@ -1,0 +1,1 @@
+"""What prefixes of prompts do where replicas keep them."""
