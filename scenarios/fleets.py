@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from scenarios.editing import Change, edited
 from scenarios.prices import current_price
+from scenarios.roofline.roofline import Roofline
 from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distribution, Service
 from sim.errors import unknown
 
@@ -83,14 +85,30 @@ class OnePerModel:
 
 @dataclass(frozen=True)
 class Listed:
-    """Deployments given one by one, each with its own model, service and queue; ``size`` as in ``subset``."""
+    """Deployments given one by one, each with its own model, service and queue.
+
+    Parameters
+    ----------
+    members : sequence of Deployment
+    size : int or None
+        Deploy a random subset of this size, see ``subset``.
+    exclude : sequence of str
+        Names of deployments to leave out.
+    change : mapping of str to mapping, or None
+        For a deployment's name, numbers to change, as in ``{short: {replicas: 2}}``; see ``Catalogue``.
+    about : str or None
+        What the fleet is, for the first lines of reports.
+    """
 
     members: Sequence[Deployment]
     size: int | None = None
+    exclude: Sequence[str] = ()
+    change: Change | None = None
+    about: str | None = None
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
-        """Return the fleet as listed."""
-        return tuple(subset(self.members, self.size, "deployments listed", rng))
+        """Return the fleet as listed and edited."""
+        return tuple(subset(edited(self.members, self.exclude, self.change), self.size, "deployments listed", rng))
 
 
 @dataclass(frozen=True)
@@ -99,7 +117,7 @@ class Catalogue:
 
     Parameters
     ----------
-    entries : sequence of Deployment
+    entries : sequence of Deployment or Roofline
         Each names its own model and says where its numbers are from.
     models : mapping of str to str or None, or None
         For an entry's name, the workload's model that answers there, or None to leave the entry out. An entry that is
@@ -114,26 +132,36 @@ class Catalogue:
         The day of current prices, such as ``2026-08-21``, so that a run can be repeated; None for today.
     size : int or None
         Deploy a random subset of the entries that are not left out, see ``subset``.
+    exclude : sequence of str
+        Names of entries to leave out.
+    change : mapping of str to mapping, or None
+        For an entry's name, numbers to change, as in ``{8b-h100: {price_per_hour_usd: 2.5, replicas: 2}}``; those of
+        its service as ``service.slots``, and ``model``. They have no origin, as they are yours.
+    about : str or None
+        What the catalogue is, for the first lines of reports.
 
     Raises
     ------
     ValueError
-        If ``models`` or ``listings`` mention an entry that does not exist, ``prices`` or ``as_of`` cannot be read, or
+        If ``exclude``, ``change``, ``models`` or ``listings`` mention an entry that does not exist, ``prices`` or ``as_of`` cannot be read, or
         a current price is not known.
     ImportError
         If current prices are wanted and genai-prices is not installed.
     """
 
-    entries: Sequence[Deployment]
+    entries: Sequence[Deployment | Roofline]
     models: Mapping[str, str | None] | None = None
     prices: str = "listed"
     listings: Mapping[str, str] | None = None
     as_of: str | None = None
     size: int | None = None
+    exclude: Sequence[str] = ()
+    change: Change | None = None
+    about: str | None = None
 
     def __post_init__(self) -> None:
         """Check the names."""
-        names = [entry.name for entry in self.entries]
+        names = [entry.name for entry in self._listed()]
         for name in (*(self.models or ()), *(self.listings or ())):
             if name not in names:
                 raise ValueError(unknown("fleet entry", name, names))
@@ -149,8 +177,9 @@ class Catalogue:
         """Return the entries that are not left out, each with its model of the workload."""
         mapping = self.models or {}
         members = []
-        for entry in self.entries:
-            model = mapping.get(entry.name, entry.model)
+        for entry in edited(self._listed(), self.exclude, self.change):
+            own = (self.change or {}).get(entry.name, {})
+            model = own.get("model") or mapping.get(entry.name, entry.model)
             if model is None:
                 continue
             if model not in models:
@@ -158,8 +187,11 @@ class Catalogue:
                     f"fleet entry {entry.name!r}: {unknown('model', model, models)}; "
                     "fleet.models can put the entry to a model of the workload, or to null to leave it out"
                 )
-            members.append(replace(self._priced(entry), model=model))
+            members.append(replace(entry if TOKEN_PRICES[0] in own else self._priced(entry), model=model))
         return tuple(subset(members, self.size, "entries", rng))
+
+    def _listed(self) -> list[Deployment]:
+        return [one.deployment() if isinstance(one, Roofline) else one for one in self.entries]
 
     def _priced(self, entry: Deployment) -> Deployment:
         if self.prices == "listed" or entry.price_input_usd_per_million is None:
