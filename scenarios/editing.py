@@ -11,6 +11,7 @@ from sim.deployment import TOKEN_PRICES, Deployment
 from sim.errors import unknown
 
 WHOLE = ("replicas", "queue_capacity")
+WHOLE_OF_SERVICES = ("slots", "_tokens", "ranks", "_per_minute")  # how names of whole numbers of a service end
 NUMBERS = (*WHOLE, "timeout_s", *TOKEN_PRICES, "price_cached_input_usd_per_million", "price_per_hour_usd")
 WORDS = ("model",)
 SERVICE = "service."
@@ -69,8 +70,9 @@ def check_kind(what: str, name: str, value: Any) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if name in WORDS:
         right, fits = "the name of a model", isinstance(value, str)
-    elif name in WHOLE:
-        right, fits = "a whole number", (is_number and isinstance(value, int)) or (value is None and name != "replicas")
+    elif name in WHOLE or name.endswith(WHOLE_OF_SERVICES):
+        null = "" if name == "replicas" else " or null"
+        right, fits = f"a whole number{null}", (is_number and isinstance(value, int)) or (value is None and null != "")
     elif name == "price_per_hour_usd":
         right, fits = "a number", is_number
     else:

@@ -108,7 +108,14 @@ class Listed:
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet as listed and edited."""
-        return tuple(subset(edited(self.members, self.exclude, self.change), self.size, "deployments listed", rng))
+        members = edited(self.members, self.exclude, self.change)
+        for one in members:
+            if one.model not in models:
+                raise ValueError(
+                    f"deployment {one.name!r}: {unknown('model', one.model, models)}; "
+                    f"fleet.change={{{one.name}: {{model: NAME}}}} puts it to a model of the workload"
+                )
+        return tuple(subset(members, self.size, "deployments listed", rng))
 
 
 @dataclass(frozen=True)

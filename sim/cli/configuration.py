@@ -16,6 +16,7 @@ from hydra.errors import (
 )
 from omegaconf import DictConfig, OmegaConf
 
+from sim.cli.own.fleets import PREFIX, with_fleets
 from sim.cli.own.policies import offered
 from sim.cli.own.words import bring, without_places
 from sim.cli.renamed import follow_moves
@@ -80,6 +81,7 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
         For an option or key that does not exist, naming what is near.
     """
     overrides, own = of_own_estimators([quoted(word) for word in overrides])
+    overrides = with_fleets(overrides, lambda: with_yaml("fleet"))
     overrides, brought = without_places(overrides, lambda: with_yaml("policy"))
     config, words = of_options(verb, overrides)
     bring(config, brought)
@@ -226,7 +228,8 @@ def options(group: str) -> list[str]:
 
 def with_yaml(group: str) -> list[str]:
     """Return the names in a group that have a YAML."""
-    return list(GlobalHydra.instance().config_loader().get_group_options(group)) if group else []
+    names = GlobalHydra.instance().config_loader().get_group_options(group) if group else []
+    return [name for name in names if not name.startswith(PREFIX)]
 
 
 def build(spec: DictConfig, key: str) -> Any:

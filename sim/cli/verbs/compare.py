@@ -28,7 +28,7 @@ def compare(verb: str, config: DictConfig) -> int:
             summary = archive.finish()
         if worst is not None:
             write_worst(folder, worst, rows)
-    output.say(comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst))
+    output.say(settled.fleet, comparison(summary), *by_rounding(summary), None if worst is None else worst_order(worst))
     return 0
 
 
