@@ -72,7 +72,7 @@ def configured_fleet(name: str) -> FleetRule:
 
 def test_every_catalogue_of_conf_is_tested_here() -> None:
     written = {path.stem for path in (ROOT / "conf" / "fleet").glob("*.yaml") if "fleets.Catalogue" in path.read_text()}
-    assert written == set(CATALOGUES)
+    assert written == {*CATALOGUES, "gpus_2026"}  # whose numbers are computed: tests/fleets/test_roofline.py
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -121,7 +121,6 @@ def test_the_smallest_self_hosted_entries_meet_the_two_speeds_that_they_were_mad
     [
         ("selfhosted_h100", 0, 0, 3200 / 512),  # RouteSim, saturated
         ("selfhosted_a100", 0, 0, 2400 / 512),
-        ("selfhosted_h100", 1, 512, 17.0),  # BLIS, Qwen3-14B with 512 and 512 tokens
     ],
 )
 def test_an_overloaded_replica_serves_at_the_published_rate(

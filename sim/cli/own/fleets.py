@@ -47,7 +47,7 @@ def with_fleets(words: Sequence[str], options: Callable[[], Sequence[str]]) -> l
 
 def with_fleet(word: str, options: Callable[[], Sequence[str]]) -> str:
     """Return a word that chooses a fleet as one that Hydra knows."""
-    if not (word.startswith(f"{GROUP}=[") or word.endswith(ENDINGS)):
+    if not (word.startswith(f"{GROUP}=[") or word.rstrip("'\"").endswith(ENDINGS)):
         return word
     value = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_override(word).value()
     names = value if isinstance(value, list) else [value]
