@@ -52,8 +52,7 @@ def changed(one: Deployment, numbers: Mapping[str, Any]) -> Deployment:
     key = f"fleet.change of {one.name!r}"
     if not isinstance(numbers, Mapping):
         raise ValueError(f"{key} is {numbers!r}; it must be a mapping such as {{replicas: 2}}")
-    fields = {field.name for field in dataclasses.fields(one.service)} if dataclasses.is_dataclass(one.service) else ()
-    known = [*WORDS, *NUMBERS, *(f"{SERVICE}{name}" for name in sorted(fields))]
+    known = [*WORDS, *NUMBERS, *numbers_of_service(one.service)]
     for name, value in numbers.items():
         if name not in known:
             raise ValueError(unknown(f"key in {key},", str(name), known))
@@ -63,6 +62,13 @@ def changed(one: Deployment, numbers: Mapping[str, Any]) -> Deployment:
     own = {name: value for name, value in numbers.items() if not name.startswith(SERVICE)}
     origins = {name: origin for name, origin in (one.provenance or {}).items() if name not in numbers}
     return replace(one, **own, service=service, provenance=origins or None)
+
+
+def numbers_of_service(service: Any) -> list[str]:
+    """Return the names of what a service has, as a change names them."""
+    if not dataclasses.is_dataclass(service):
+        return []
+    return sorted(f"{SERVICE}{field.name}" for field in dataclasses.fields(service))
 
 
 def check_kind(what: str, name: str, value: Any) -> None:

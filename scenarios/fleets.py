@@ -150,8 +150,8 @@ class Catalogue:
     Raises
     ------
     ValueError
-        If ``exclude``, ``change``, ``models`` or ``listings`` mention an entry that does not exist, ``prices`` or ``as_of`` cannot be read, or
-        a current price is not known.
+        If ``exclude``, ``change``, ``models`` or ``listings`` mention an entry that does not exist, ``prices`` or
+        ``as_of`` cannot be read, or a current price is not known.
     ImportError
         If current prices are wanted and genai-prices is not installed.
     """
@@ -194,7 +194,8 @@ class Catalogue:
                     f"fleet entry {entry.name!r}: {unknown('model', model, models)}; "
                     "fleet.models can put the entry to a model of the workload, or to null to leave it out"
                 )
-            members.append(replace(entry if TOKEN_PRICES[0] in own else self._priced(entry), model=model))
+            priced = entry if TOKEN_PRICES[0] in own else self._priced(entry)
+            members.append(replace(priced, model=model))
         return tuple(subset(members, self.size, "entries", rng))
 
     def _listed(self) -> list[Deployment]:

@@ -1,4 +1,4 @@
-"""Makes a deployment of GPUs that serve a model, from specifications alone: a roofline. It knows no clock and no policy.
+"""Makes a deployment of GPUs that serve a model, from specifications alone: a roofline. It knows no clock.
 
 An iteration of a batch of b with m tokens in the key-value cache and c prompt tokens takes W + H b + K m + P c seconds:
 
@@ -7,8 +7,8 @@ An iteration of a batch of b with m tokens in the key-value cache and c prompt t
     H  2 FLOPs for each active parameter / FLOPs a second;
     P  the same, as a prompt token is multiplied with the same parameters.
 
-A roofline has the larger of reading and computing where this has their sum, so it errs to the slow side where a batch is
-small enough to be computed while the parameters are read (Williams and others 2009, Communications of the ACM 52).
+A roofline has the larger of reading and computing where this has their sum. So this errs to the slow side where a batch
+is small enough to be computed while the parameters are read (Williams and others 2009, Communications of the ACM 52).
 """
 
 from __future__ import annotations

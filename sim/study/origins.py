@@ -10,7 +10,7 @@ from sim.scenario import Scenario
 
 
 def fleet_words(scenario: Scenario, seed: int) -> str | None:
-    """Return what the scenario's fleet is, with its least and its most confidence; None where it says nothing of itself.
+    """Return what the scenario's fleet is, with its least and most confidence; None where it says nothing of itself.
 
     ``about`` of the fleet says what it is; without it, its deployments are named.
     """

@@ -17,7 +17,9 @@ from sim.study.plan.mix import mixes_of
 from sim.world.services.slots import Instant, Slots
 
 ORIGIN = {"source": "a list", "as_of": "2026-11", "confidence": "low"}
-SMALL = Deployment("7b-v0.1", "m", Slots(4, 0.1, 0.0), price_per_hour_usd=2.0, provenance={"price_per_hour_usd": ORIGIN})
+SMALL = Deployment(
+    "7b-v0.1", "m", Slots(4, 0.1, 0.0), price_per_hour_usd=2.0, provenance={"price_per_hour_usd": ORIGIN}
+)
 LARGE = Deployment("gpt-3.5", "m", Instant())
 QUICK = ["policy=least_loaded", "budget=unlimited", "workload.n_queries=60", "workload.n_history=60"]
 
@@ -53,9 +55,15 @@ def test_numbers_of_one_are_changed_and_lose_their_origin(kind: Callable[..., An
         ({"exclude": ["7b-v0.1", "gpt-3.5"]}, r"fleet.exclude leaves none of 7b-v0.1, gpt-3.5"),
         ({"change": {"gpt-35": {}}}, r"unknown deployment in fleet.change, 'gpt-35'; did you mean 'gpt-3.5'"),
         ({"change": {"gpt-3.5": {"replica": 2}}}, r"unknown key in fleet.change of 'gpt-3.5', 'replica'; did you mean"),
-        ({"change": {"gpt-3.5": {"replicas": 1.5}}}, r"replicas in fleet.change of 'gpt-3.5' is 1.5; .* a whole number"),
+        (
+            {"change": {"gpt-3.5": {"replicas": 1.5}}},
+            r"replicas in fleet.change of 'gpt-3.5' is 1.5; .* a whole number",
+        ),
         ({"change": {"gpt-3.5": {"replicas": 0}}}, r"replicas of 'gpt-3.5' is 0; it must be at least 1"),
-        ({"change": {"7b-v0.1": {"service.slots": "x"}}}, r"service.slots .* is 'x'; it must be a whole number or null"),
+        (
+            {"change": {"7b-v0.1": {"service.slots": "x"}}},
+            r"service.slots .* is 'x'; it must be a whole number or null",
+        ),
         ({"change": {"7b-v0.1": {"price_per_hour_usd": None}}}, r"price_per_hour_usd .* is None; it must be a number"),
     ],
 )
@@ -90,7 +98,11 @@ members:
     name: my-7b.v0.1
     model: mistral-7b-chat
     price_per_hour_usd: 2.0
-    service: {_target_: sim.world.services.slots.Slots, slots: 16, time_to_first_token_s: 0.2, time_per_output_token_s: 0.01}
+    service:
+      _target_: sim.world.services.slots.Slots
+      slots: 16
+      time_to_first_token_s: 0.2
+      time_per_output_token_s: 0.01
 """
 
 

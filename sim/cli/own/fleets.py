@@ -1,7 +1,7 @@
 """Lets words name fleets by their files, and several fleets at once: ``fleet=mine.yaml``, ``fleet=[mine.yaml,listed]``.
 
-Hydra reads options of groups. So a file becomes an option for the time of the process, under a name of its own, and a list
-becomes an option that is made of the others. Everything else, such as ``fleet.size=2``, is then as for any option.
+Hydra reads options of groups. So a file becomes an option for the time of the process, under a name of its own, and a
+list becomes an option that is made of the others. Everything else, such as ``fleet.size=2``, is then as for any option.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ GROUP = "fleet"
 PREFIX = "of_file_"  # of options that are files or lists
 ENDINGS = (".yaml", ".yml")
 EDITED = ("scenarios.fleets.Listed", "scenarios.fleets.Catalogue")
-EDITS: dict[str, Any] = {"size": None, "exclude": [], "change": None}  # keys that a word may set, also where a file has none
+EDITS: dict[str, Any] = {
+    "size": None,
+    "exclude": [],
+    "change": None,
+}  # keys that a word may set, also where a file has none
 
 
 def with_fleets(words: Sequence[str], options: Callable[[], Sequence[str]]) -> list[str]:
@@ -50,8 +54,9 @@ def with_fleet(word: str, options: Callable[[], Sequence[str]]) -> str:
     if not (word.startswith(f"{GROUP}=[") or word.rstrip("'\"").endswith(ENDINGS)):
         return word
     value = OverridesParser.create(GlobalHydra.instance().config_loader()).parse_override(word).value()
-    names = value if isinstance(value, list) else [value]
-    if not names or not all(isinstance(name, str) for name in names):
+    given = value if isinstance(value, list) else [value]
+    names = [name for name in given if isinstance(name, str)]
+    if not names or len(names) < len(given):
         raise ValueError(f"{word} names no fleet; give names or files, such as fleet=[mine.yaml,listed]")
     chosen = {label(name): option(name, options) for name in names}
     if len(chosen) < len(names):

@@ -48,7 +48,7 @@ class Mix:
     most_kinds : int or None
         How many different deployments a mix has at most; None for any number.
     max_candidates : int
-        How many mixes are simulated at most. Of equal rent and number, those of the catalogue's first come first.
+        How many mixes are simulated at most. Those of equal rent and number are in the catalogue's order.
 
     Raises
     ------
@@ -100,8 +100,8 @@ class Mix:
         found_mixes = list(itertools.islice(mixes_of(self._most(catalogue), self.most_kinds), MOST_MIXES + 1))
         if not 0 < len(found_mixes) <= MOST_MIXES:
             raise ValueError(
-                f"search.most allows no mix, or more than {MOST_MIXES}; change it, or search.most_by_name, or let a mix "
-                "have fewer kinds, as with search.most_kinds=2"
+                f"search.most allows no mix, or more than {MOST_MIXES}; change it, or search.most_by_name, or how many "
+                "kinds a mix may have, as with search.most_kinds=2"
             )
         prices = [one.price_per_hour_usd for one in catalogue]
 
