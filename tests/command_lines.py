@@ -42,6 +42,15 @@ TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "autoscaled")
 TASKS = "agent_tasks"
+EDITED_FLEETS = (
+    "listed",
+    "token_pools",
+    "hosted_api",
+    "routerbench_2024",
+    "selfhosted_a100",
+    "selfhosted_h100",
+    "gpus_2026",
+)
 TASK_FLEETS = (*PLAIN_FLEETS, "sprout_2024")  # the latter for its prices per token
 MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
 DEAR = {  # what takes long, so that it is drawn less often
@@ -303,11 +312,16 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     if fleet == "sprout_2024":  # its models are those of another table
         models = ("agent-small", "agent-large") if is_tasks else ("claude-v1", "claude-v2")
         keys["fleet.models"] = {entry["name"]: pick(*models) for entry in node("fleet", fleet)["entries"]}
-    if line.one_in(8):
+    if fleet != "roofline" and line.one_in(8):
         keys["fleet.size"] = 1 if is_hard else pick(1, 2)
         return ()
     if is_hard:
         return ()
+    if fleet in EDITED_FLEETS and pick(False, True):
+        left_out, *left = line.draw(st.permutations(names_of(fleet, 11)))
+        keys["fleet.exclude"] = (left_out,)
+        keys["fleet.change"] = {left[0]: {"replicas": pick(1, 2), "queue_capacity": pick(None, 0, 1)}}
+        return tuple(name for name in names_of(fleet, 11) if name != left_out)
     if "fleet.models" in keys:
         return tuple(keys["fleet.models"])
     if is_tasks:

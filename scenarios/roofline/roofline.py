@@ -64,7 +64,7 @@ class Roofline:
     Raises
     ------
     ValueError
-        If a GPU or a model is not known, a number is out of range, the weights do not fit, or no price is known.
+        If a GPU or a model is not known, a number is out of range, or the weights do not fit.
     """
 
     gpu: str
@@ -89,8 +89,6 @@ class Roofline:
             check_number(name, getattr(self, name), above=0, most=1)
         check_numbers(self, "iteration_overhead_s", least=0)
         check_numbers(self, "price_per_hour_usd", least=0, null=f"for the price of {self.gpu}")
-        if self.price_per_hour_usd is None and gpu(self.gpu).price_per_hour_usd is None:
-            raise ValueError(f"no price of {self.gpu} is known; give price_per_hour_usd=NUMBER, of one GPU")
         self.kv_tokens  # noqa: B018 - which checks that there is room
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
@@ -128,8 +126,7 @@ class Roofline:
     @property
     def rent_usd(self) -> float:
         """What a replica costs by the hour."""
-        each = gpu(self.gpu).price_per_hour_usd if self.price_per_hour_usd is None else self.price_per_hour_usd
-        assert each is not None
+        each = self._gpu.price_per_hour_usd if self.price_per_hour_usd is None else self.price_per_hour_usd
         return float(f"{each * self.gpus:.12g}")
 
     @property

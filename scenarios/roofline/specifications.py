@@ -17,7 +17,7 @@ from sim.deployment import check_provenance
 from sim.errors import check_numbers, unknown
 
 GIB = 2**30
-FIGURES = ("flops_per_s", "bandwidth_bytes_per_s", "memory_gib")
+FIGURES = ("flops_per_s", "bandwidth_bytes_per_s", "memory_gib", "price_per_hour_usd")
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Gpu:
     bandwidth_bytes_per_s : float
         Of its memory.
     memory_gib : float
-    price_per_hour_usd : float or None
-        What one costs; None where no price is known.
+    price_per_hour_usd : float
+        What one costs.
     provenance : mapping of str to mapping
         For each figure its ``source``, ``as_of`` and ``confidence``, as for a deployment.
 
@@ -45,14 +45,13 @@ class Gpu:
     flops_per_s: float
     bandwidth_bytes_per_s: float
     memory_gib: float
-    price_per_hour_usd: float | None
+    price_per_hour_usd: float
     provenance: Mapping[str, Mapping[str, Any]] = field(hash=False)
 
     def __post_init__(self) -> None:
         """Check the figures."""
         check_numbers(self, *FIGURES, above=0)
-        check_numbers(self, "price_per_hour_usd", least=0, null="where no price is known")
-        for name in (*FIGURES, *(() if self.price_per_hour_usd is None else ("price_per_hour_usd",))):
+        for name in FIGURES:
             check_provenance(name, self.provenance.get(name, {}))
 
 

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from scenarios.combined import Combined
 from scenarios.fleets import Catalogue, Listed
 from sim.cli.main import main
 from sim.deployment import Deployment
+from sim.study.fit.fit import simulate
+from sim.study.fit.measured import Measured
 from sim.study.origins import confidence_words
 from sim.study.plan.mix import mixes_of
+from sim.world.services.paged import PagedBatching
 from sim.world.services.slots import Instant, Slots
 
 ORIGIN = {"source": "a list", "as_of": "2026-11", "confidence": "low"}
@@ -183,3 +187,20 @@ def test_the_least_confidence_is_named_with_a_number_that_has_it() -> None:
     assert confidence_words([SMALL, other]) == "confidence low (price_per_hour_usd of 7b-v0.1) to high"
     assert confidence_words([other]) == "confidence high"
     assert confidence_words([LARGE]) is None
+
+
+def test_what_fit_writes_is_a_fleet_with_a_price(tmp_path: Path) -> None:
+    lengths = np.random.default_rng(0).integers(5, 60, (2, 40))
+    arrival_s = np.linspace(0.0, 12.0, 40)
+    requests = Measured(arrival_s, arrival_s, arrival_s, *lengths)
+    first_s, last_s = simulate(PagedBatching(8, 0.02, 0.001, prefill_per_token_s=1e-4), 1, requests)
+    columns = (arrival_s, first_s, last_s, *lengths)
+    pd.DataFrame(dict(zip(Measured.__dataclass_fields__, columns, strict=True))).to_csv(tmp_path / "m.csv", index=False)
+    words = ["slots=8", "evaluations=8", "name=8b-v1.0", "model=mistral-7b-chat", "price_per_hour_usd=0.5"]
+    assert main(["fit", f"requests={tmp_path / 'm.csv'}", *words, f"out={tmp_path / 'fit'}"]) == 0
+    assert main(["run", f"fleet={tmp_path / 'fit' / 'fleet.yaml'}", *QUICK, f"out={tmp_path / 'o'}"]) == 0
+    fleet = pd.read_csv(tmp_path / "o" / "fleet.csv")
+    assert fleet[["deployment", "model", "price_per_hour_usd"]].to_numpy().tolist() == [
+        ["8b-v1.0", "mistral-7b-chat", 0.5]
+    ]
+    assert json.loads((tmp_path / "o" / "manifest.json").read_text())["fleet"].startswith("fleet 8b-v1.0: fitted to")

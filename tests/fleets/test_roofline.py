@@ -30,6 +30,12 @@ def service(**settings: Any) -> PagedBatching:
     return made
 
 
+def catalogue(name: str) -> Catalogue:
+    """The catalogue of conf/fleet/NAME.yaml."""
+    fleet: Catalogue = instantiate(OmegaConf.load(ROOT / "conf" / "fleet" / f"{name}.yaml"), _convert_="all")
+    return fleet
+
+
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
 
@@ -85,7 +91,7 @@ def test_rent_is_of_all_gpus_of_a_replica() -> None:
         ({"gpu": "h10"}, "unknown GPU 'h10'; did you mean 'h100'"),
         ({"model": "llama-3.1-8"}, "unknown model of the roofline 'llama-3.1-8'; did you mean 'llama-3.1-8b'"),
         ({"model": "llama-3.1-70b"}, "the weights of llama-3.1-70b take 131 GiB with 16 bits, and 1 h100 can use 70"),
-        ({"gpu": "rtx-4090"}, "no price of rtx-4090 is known; give price_per_hour_usd=NUMBER, of one GPU"),
+        ({"price_per_hour_usd": -1.0}, "price_per_hour_usd is -1.0; it must be at least 0"),
         ({"bandwidth_efficiency": 1.2}, "bandwidth_efficiency is 1.2; it must be above 0 and at most 1"),
         ({"tensor_parallel": 0}, "tensor_parallel is 0; it must be at least 1"),
     ],
@@ -133,15 +139,18 @@ def test_the_parameters_of_a_model_are_those_of_its_layers(name: str, hidden: in
     assert model.embedding_parameters == pytest.approx(vocabulary * hidden, rel=0.003)
 
 
+@pytest.mark.parametrize(
+    "one", [one.deployment() for one in catalogue("gpus_2026").entries if isinstance(one, Roofline)]
+)
+def test_every_computed_number_says_how_it_was_computed(one: Deployment) -> None:
+    parts = ("base_s", "per_sequence_s", "per_kv_token_s")
+    of_service = {f"service.iteration_{part}" for part in parts} | {"service.prefill_per_token_s", "service.kv_tokens"}
+    assert set(one.provenance or {}) == of_service | {"price_per_hour_usd"}
+
+
 # --- no entry is faster than memory -----------------------------------------------------------------------------------
 
 MARK = "less than reading the weights"
-
-
-def catalogue(name: str) -> Catalogue:
-    """The catalogue of conf/fleet/NAME.yaml."""
-    fleet: Catalogue = instantiate(OmegaConf.load(ROOT / "conf" / "fleet" / f"{name}.yaml"), _convert_="all")
-    return fleet
 
 
 def hardware(name: str) -> tuple[int, str]:
@@ -236,7 +245,6 @@ def errors(name: str) -> dict[str, float]:
         model=model,
         service=partial(PagedBatching, slots=slots, batched_tokens=2048),
         data_parallel=engines,
-        price_per_hour_usd=0.0,
     )
     measured = latencies(requests, requests.first_token_s, requests.last_token_s)
     simulated = latencies(requests, *simulate(made, 1, requests))
@@ -256,6 +264,6 @@ def test_the_error_at_a_measured_server_is_the_one_that_is_stated(name: str) -> 
 
 
 def test_the_room_for_keys_and_values_is_near_a_measured_one() -> None:
-    room = service(gpu="rtx-4090", price_per_hour_usd=0.0).kv_tokens
+    room = service(gpu="rtx-4090").kv_tokens
     assert room is not None
     assert room / 41_408 - 1 == pytest.approx(0.02, abs=0.01)  # vLLM 0.19.0
