@@ -50,6 +50,7 @@ EDITED_FLEETS = (
     "selfhosted_a100",
     "selfhosted_h100",
     "gpus_2026",
+    "fitted_servers",
 )
 TASK_FLEETS = (*PLAIN_FLEETS, "sprout_2024")  # the latter for its prices per token
 MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models

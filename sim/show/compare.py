@@ -62,7 +62,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         of_sources = best_on_sources(by_source) if len(names) > 1 else ""
     return Report(
         question,
-        scenario(manifest),
+        scenario(manifest["config"], manifest.get("fleet")),
         answered(policies, ranks) + of_sources + searched(folder),
         tuple(tables),
         tuple(figures(folder, summary)),

@@ -95,9 +95,8 @@ def part(node: Mapping[str, Any] | None) -> str:
     return f"{kind} ({', '.join(plain)})" if plain else kind
 
 
-def scenario(manifest: Mapping[str, Any]) -> str:
+def scenario(config: Mapping[str, Any], fleet: str | None = None) -> str:
     """Return what was simulated, as a line below a question; the fleet comes first where it says what it is."""
-    config = manifest["config"]
     workload = str((config.get("workload") or {}).get("_target_", "unknown")).rpartition(".")[2]
     orders = listed([name.replace("_", " ") for name in config.get("order") or {}])
     words = [
@@ -112,8 +111,8 @@ def scenario(manifest: Mapping[str, Any]) -> str:
         words.append(f"window {part(config['window'])}")
     if config.get("events"):
         words.append(f"events {listed([part(event) for event in config['events'].values()])}")
-    fleet = [f"{manifest['fleet']}. "] if manifest.get("fleet") else []
-    return "".join(f"{line[0].upper()}{line[1:]}" for line in (*fleet, f"{'; '.join(words)}."))
+    sentences = [*([fleet] if fleet else []), "; ".join(words)]
+    return " ".join(f"{line[0].upper()}{line[1:]}." for line in sentences)
 
 
 def searched(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Deployments from specifications: by hand, against the time to read the weights, and against measured servers."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -153,10 +154,11 @@ def test_every_computed_number_says_how_it_was_computed(one: Deployment) -> None
 MARK = "less than reading the weights"
 
 
-def hardware(name: str) -> tuple[int, str]:
-    """How many GPUs of which kind an entry's name says: ``70b-tp8-h100``."""
-    _, *split, kind = name.split("-")
-    return int(split[0].removeprefix("tp")) if split else 1, kind
+def hardware(name: str) -> tuple[int, int, str]:
+    """How many GPUs an engine has, how many engines there are, and which kind: ``70b-tp8-h100``."""
+    found = re.search(rf"(?:-tp(\d+))?(?:-dp(\d+))?-({'|'.join(written('gpus.yaml'))})$", name)
+    assert found, name
+    return int(found[1] or 1), int(found[2] or 1), found[3]
 
 
 def listed(name: str) -> list[Deployment]:
@@ -166,7 +168,7 @@ def listed(name: str) -> list[Deployment]:
 
 ENTRIES = [
     pytest.param(one, id=f"{name}-{one.name}")
-    for name in ("selfhosted_h100", "selfhosted_a100", "gpus_2026")
+    for name in ("selfhosted_h100", "selfhosted_a100", "gpus_2026", "fitted_servers")
     for one in listed(name)
 ]
 
@@ -178,11 +180,11 @@ def is_marked(one: Deployment) -> bool:
 
 @pytest.mark.parametrize("one", ENTRIES)
 def test_no_entry_makes_a_token_in_less_than_it_takes_to_read_the_weights(one: Deployment) -> None:
-    gpus, kind = hardware(one.name)
+    gpus, engines, kind = hardware(one.name)
     bits = 8 if one.model == "llama-3.1-405b" else 16  # which fits in no other way, as its note says
     served: Any = one.service
     token_s = served.iteration_base_s + served.iteration_per_sequence_s
-    assert token_s >= floor_s(gpu(kind), language_model(one.model), gpus, 1, bits) or is_marked(one)
+    assert token_s >= floor_s(gpu(kind), language_model(one.model), gpus, engines, bits) or is_marked(one)
 
 
 def test_fleet_sims_70b_on_eight_h100_would_fail() -> None:
@@ -198,7 +200,7 @@ def test_a_larger_model_never_serves_more_for_the_same_money(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["a100", "h100", "h200", "b200", "l40s", "mi300x"])
 def test_on_each_gpu_a_larger_model_never_serves_more_for_the_same_money(kind: str) -> None:
-    members: Any = [one for one in listed("gpus_2026") if hardware(one.name)[1] == kind]
+    members: Any = [one for one in listed("gpus_2026") if hardware(one.name)[-1] == kind]
     per_usd = [one.service.served_per_s(512, 512) / one.price_per_hour_usd for one in members]
     assert len(per_usd) >= 2
     assert per_usd == sorted(per_usd, reverse=True)
