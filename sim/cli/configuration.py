@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sim.cli.own.fleets import PREFIX, with_fleets
 from sim.cli.own.policies import offered
-from sim.cli.own.words import bring, without_places
+from sim.cli.own.words import Brought, bring, without_places
 from sim.cli.renamed import follow_moves
 from sim.cli.types import check, check_all, shown, takes_any_name
 from sim.cli.words import nearest, of_own_estimators, quoted
@@ -81,8 +81,7 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
         For an option or key that does not exist, naming what is near.
     """
     overrides, own = of_own_estimators([quoted(word) for word in overrides])
-    overrides = with_fleets(overrides, lambda: with_yaml("fleet"))
-    overrides, brought = without_places(overrides, lambda: with_yaml("policy"))
+    overrides, brought = of_places(overrides)
     config, words = of_options(verb, overrides)
     bring(config, brought)
     put_estimator(config)
@@ -173,9 +172,14 @@ def check_options(overrides: Sequence[str]) -> None:
             raise ValueError(f"{group} is {shown(value)}; choose from {', '.join(options(group))}")
 
 
+def of_places(overrides: Sequence[str]) -> tuple[list[str], Brought]:
+    """Return the words that Hydra understands, files of fleets being options, and the policies that others bring."""
+    return without_places(with_fleets(overrides, lambda: with_yaml("fleet")), lambda: with_yaml("policy"))
+
+
 def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
     """Compose what a verb has with these options of groups, before any key is set."""
-    overrides, _ = without_places(overrides, lambda: with_yaml("policy"))
+    overrides, _ = of_places(overrides)
     return compose(verb, [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS])
 
 

@@ -204,3 +204,14 @@ def test_what_fit_writes_is_a_fleet_with_a_price(tmp_path: Path) -> None:
         ["8b-v1.0", "mistral-7b-chat", 0.5]
     ]
     assert json.loads((tmp_path / "o" / "manifest.json").read_text())["fleet"].startswith("fleet 8b-v1.0: fitted to")
+
+
+def test_a_sweep_takes_a_file_as_its_fleet_or_as_an_axis(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine.rename("mine.yaml")
+    words = ["policy=least_loaded", "budget=unlimited", "workload.n_history=60"]
+    assert main(["sweep", "fleet=mine.yaml", "workload.n_queries=20,40", *words, "out=a"]) == 0
+    assert main(["sweep", "fleet=mine.yaml,instant", "workload.n_queries=20", *words, "out=b"]) == 0
+    assert set(pd.read_csv("b/cells.csv")["fleet"]) == {"mine.yaml", "instant"}
