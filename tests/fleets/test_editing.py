@@ -106,7 +106,7 @@ members:
       _target_: sim.world.services.slots.Slots
       slots: 16
       time_to_first_token_s: 0.2
-      time_per_output_token_s: 0.01
+      time_per_output_token_s: 1e-2
 """
 
 

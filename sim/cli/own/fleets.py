@@ -16,6 +16,8 @@ import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sim.errors import near
 
@@ -102,13 +104,14 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{GROUP}={path}: there is no such file")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")))  # as Hydra reads options
+    except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
         raise ValueError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict) or "_target_" not in content:
         right = "_target_: scenarios.fleets.Listed and members, as switchyard fit writes it"
         raise ValueError(f"{path} holds no fleet; it must have a _target_, such as {right}")
-    return {**EDITS, **content} if content["_target_"] in EDITED else content
+    node = {str(key): value for key, value in content.items()}
+    return {**EDITS, **node} if node["_target_"] in EDITED else node
 
 
 def stored(node: dict[str, Any]) -> str:
