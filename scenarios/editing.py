@@ -33,7 +33,7 @@ def edited(members: Sequence[Deployment], exclude: Sequence[str], change: Change
     check_names(names, exclude, "fleet.exclude")
     check_names(names, list(change or ()), "fleet.change")
     left = [one for one in members if one.name not in exclude]
-    if not left:
+    if members and not left:
         raise ValueError(f"fleet.exclude leaves none of {', '.join(names)}")
     return [changed(one, (change or {}).get(one.name, {})) for one in left]
 
