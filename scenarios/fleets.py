@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from scenarios.editing import Change, edited
 from scenarios.prices import current_price
+from scenarios.roofline.roofline import Roofline
 from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distribution, Service
 from sim.errors import unknown
 
@@ -92,10 +94,26 @@ class OnePerModel:
 
 @dataclass(frozen=True)
 class Listed:
-    """Deployments given one by one, each with its own model, service and queue; ``size`` as in ``subset``."""
+    """Deployments given one by one, each with its own model, service and queue.
+
+    Parameters
+    ----------
+    members : sequence of Deployment
+    size : int or None
+        Deploy a random subset of this size, see ``subset``.
+    exclude : sequence of str
+        Names of deployments to leave out.
+    change : mapping of str to mapping, or None
+        For a deployment's name, numbers to change, as in ``{short: {replicas: 2}}``; see ``Catalogue``.
+    about : str or None
+        What the fleet is, for the first lines of reports.
+    """
 
     members: Sequence[Deployment]
     size: int | None = None
+    exclude: Sequence[str] = ()
+    change: Change | None = None
+    about: str | None = None
 
     @property
     def cheapens_prefixes(self) -> bool:
@@ -103,8 +121,15 @@ class Listed:
         return any(member.cheapens_prefixes for member in self.members)
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
-        """Return the fleet as listed."""
-        return tuple(subset(self.members, self.size, "deployments listed", rng))
+        """Return the fleet as listed and edited."""
+        members = edited(self.members, self.exclude, self.change)
+        for one in members:
+            if one.model not in models:
+                raise ValueError(
+                    f"deployment {one.name!r}: {unknown('model', one.model, models)}; "
+                    f"fleet.change={{{one.name}: {{model: NAME}}}} puts it to a model of the workload"
+                )
+        return tuple(subset(members, self.size, "deployments listed", rng))
 
 
 @dataclass(frozen=True)
@@ -113,7 +138,7 @@ class Catalogue:
 
     Parameters
     ----------
-    entries : sequence of Deployment
+    entries : sequence of Deployment or Roofline
         Each names its own model and says where its numbers are from.
     models : mapping of str to str or None, or None
         For an entry's name, the workload's model that answers there, or None to leave the entry out. An entry that is
@@ -131,32 +156,42 @@ class Catalogue:
     prefix_cache_tokens : float or None
         Room for prefixes of prompts, in tokens, of each replica of every entry that prefills and has none of its own;
         inf for any number, None for none.
+    exclude : sequence of str
+        Names of entries to leave out.
+    change : mapping of str to mapping, or None
+        For an entry's name, numbers to change, as in ``{8b-h100: {price_per_hour_usd: 2.5, replicas: 2}}``; those of
+        its service as ``service.slots``, and ``model``. They have no origin, as they are yours.
+    about : str or None
+        What the catalogue is, for the first lines of reports.
 
     Raises
     ------
     ValueError
-        If ``models`` or ``listings`` mention an entry that does not exist, ``prices`` or ``as_of`` cannot be read, or
-        a current price is not known.
+        If ``exclude``, ``change``, ``models`` or ``listings`` mention an entry that does not exist, ``prices`` or
+        ``as_of`` cannot be read, or a current price is not known.
     ImportError
         If current prices are wanted and genai-prices is not installed.
     """
 
-    entries: Sequence[Deployment]
+    entries: Sequence[Deployment | Roofline]
     models: Mapping[str, str | None] | None = None
     prices: str = "listed"
     listings: Mapping[str, str] | None = None
     as_of: str | None = None
     size: int | None = None
     prefix_cache_tokens: float | None = None
+    exclude: Sequence[str] = ()
+    change: Change | None = None
+    about: str | None = None
 
     @property
     def cheapens_prefixes(self) -> bool:
         """Whether an entry charges less for a prefix that it holds."""
-        return any(self._with_cache(entry).cheapens_prefixes for entry in self.entries)
+        return any(self._with_cache(entry).cheapens_prefixes for entry in self._listed())
 
     def __post_init__(self) -> None:
         """Check the names."""
-        names = [entry.name for entry in self.entries]
+        names = [entry.name for entry in self._listed()]
         for name in (*(self.models or ()), *(self.listings or ())):
             if name not in names:
                 raise ValueError(unknown("fleet entry", name, names))
@@ -172,8 +207,9 @@ class Catalogue:
         """Return the entries that are not left out, each with its model of the workload."""
         mapping = self.models or {}
         members = []
-        for entry in self.entries:
-            model = mapping.get(entry.name, entry.model)
+        for entry in edited(self._listed(), self.exclude, self.change):
+            own = (self.change or {}).get(entry.name, {})
+            model = own.get("model") or mapping.get(entry.name, entry.model)
             if model is None:
                 continue
             if model not in models:
@@ -181,8 +217,13 @@ class Catalogue:
                     f"fleet entry {entry.name!r}: {unknown('model', model, models)}; "
                     "fleet.models can put the entry to a model of the workload, or to null to leave it out"
                 )
-            members.append(replace(self._priced(self._with_cache(entry)), model=model))
+            cached = self._with_cache(entry)
+            priced = cached if TOKEN_PRICES[0] in own else self._priced(cached)
+            members.append(replace(priced, model=model))
         return tuple(subset(members, self.size, "entries", rng))
+
+    def _listed(self) -> list[Deployment]:
+        return [one.deployment() if isinstance(one, Roofline) else one for one in self.entries]
 
     def _with_cache(self, entry: Deployment) -> Deployment:
         if self.prefix_cache_tokens is None or entry.prefix_cache_tokens is not None or not entry.prefills:

@@ -43,6 +43,16 @@ HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density"
 PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "disaggregated", "autoscaled")
 TASKS = "agent_tasks"
 TURNS = "sessions"
+EDITED_FLEETS = (
+    "listed",
+    "token_pools",
+    "hosted_api",
+    "routerbench_2024",
+    "selfhosted_a100",
+    "selfhosted_h100",
+    "gpus_2026",
+    "fitted_servers",
+)
 TASK_FLEETS = (*PLAIN_FLEETS, "sprout_2024")  # the latter for its prices per token
 TURN_FLEETS = (*PLAIN_FLEETS, "batching", "batching", "disaggregated")  # which keeps prefixes
 MODEL_FLEETS = (*PLAIN_FLEETS, "measured")  # whose deployments have the names of the models
@@ -321,8 +331,14 @@ def draw_turns(line: Drawing) -> None:
 
 
 def draw_queue(line: Drawing, fleet: str, is_table: bool, is_turns: bool) -> None:
-    """Draw who waits where, and which query goes first."""
+    """Draw how long queries wait, who waits where, and which query goes first."""
     pick, keys = line.pick, line.keys
+    keys["fleet.timeout_s"] = pick(None, None, *POSITIVE_S)
+    if pick(False, True):
+        keys["fleet.patience"] = {"_target_": "sim.distributions.Constant", "value_s": pick(*TIMES_S)}
+    keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
+    if fleet != "autoscaled":
+        keys["fleet.replicas"] = pick(1, 1, 2, 3)
     by_queries = ("highest_priority", "earliest_deadline") if is_table or "classes" in keys else ()
     disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
     keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
@@ -355,21 +371,20 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
     if is_plain:
         keys["fleet.queue_capacity"] = pick(None, None, 0, 1, 4)
     if is_plain and fleet != "instant":
-        keys["fleet.timeout_s"] = pick(None, None, *POSITIVE_S)
-        if pick(False, True):
-            keys["fleet.patience"] = {"_target_": "sim.distributions.Constant", "value_s": pick(*TIMES_S)}
-        keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
-        if fleet != "autoscaled":
-            keys["fleet.replicas"] = pick(1, 1, 2, 3)
         draw_queue(line, fleet, is_table, is_turns)
     if fleet == "sprout_2024":  # its models are those of another table
         models = ("agent-small", "agent-large") if is_tasks else ("claude-v1", "claude-v2")
         keys["fleet.models"] = {entry["name"]: pick(*models) for entry in node("fleet", fleet)["entries"]}
-    if line.one_in(8):
+    if fleet != "roofline" and line.one_in(8):
         keys["fleet.size"] = 1 if is_hard else pick(1, 2)
         return ()
     if is_hard:
         return ()
+    if fleet in EDITED_FLEETS and pick(False, True):
+        left_out, *left = line.draw(st.permutations(names_of(fleet, 11)))
+        keys["fleet.exclude"] = (left_out,)
+        keys["fleet.change"] = {left[0]: {"replicas": pick(1, 2), "queue_capacity": pick(None, 0, 1)}}
+        return tuple(name for name in names_of(fleet, 11) if name != left_out)
     if "fleet.models" in keys:
         return tuple(keys["fleet.models"])
     if is_tasks or is_turns:

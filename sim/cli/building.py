@@ -21,6 +21,7 @@ from sim.study.experiment import Run, runs
 from sim.study.metrics import Metric
 from sim.study.metrics.groups.classes import CLASS, SUFFIX, of_each_class
 from sim.study.oracles import Oracle
+from sim.study.origins import fleet_words
 from sim.study.output.archive import file_hashes
 from sim.study.output.finished import SIGNS
 from sim.study.ratio.worst_order import Found, WorstOrder, find_worst
@@ -128,17 +129,20 @@ class Settled:
         Why each of the others is not to run, by its name.
     worst : Found or None
         What the search for an order found, if the order was one.
+    fleet : str or None
+        What the fleet is and how sure its numbers are, in a line; None where it says nothing of itself.
     """
 
     scenario: Scenario
     policies: dict[str, Policy]
     skipped: dict[str, str]
     worst: Found | None
+    fleet: str | None = None
 
     def noted(self) -> dict[str, Any]:
-        """Return what the manifest says of it: the files that it was read from, and the policies that do not run."""
-        files = files_read(self.scenario)
-        return {"files": files, "skipped": self.skipped} if self.skipped else {"files": files}
+        """Return what the manifest says of it: files that it was read from, policies that do not run, the fleet."""
+        more = {"skipped": self.skipped, "fleet": self.fleet}
+        return {"files": files_read(self.scenario), **{key: value for key, value in more.items() if value}}
 
 
 def build_settled(config: DictConfig, policies: Mapping[str, Policy], workload: Workload | None = None) -> Settled:
@@ -150,7 +154,7 @@ def build_settled(config: DictConfig, policies: Mapping[str, Policy], workload: 
     chosen, skipped = applicable(config, scenario, policies)
     remark(config, scenario, chosen)
     settled, worst = settle_order(scenario, chosen, config.seed)
-    return Settled(settled, chosen, skipped, worst)
+    return Settled(settled, chosen, skipped, worst, fleet_words(scenario, config.seed))
 
 
 def applicable(

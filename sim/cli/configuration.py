@@ -18,8 +18,9 @@ from hydra.errors import (
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
+from sim.cli.own.fleets import PREFIX, with_fleets
 from sim.cli.own.policies import offered
-from sim.cli.own.words import bring, without_places
+from sim.cli.own.words import Brought, bring, without_places
 from sim.cli.renamed import follow_moves
 from sim.cli.trace_words import check_trace, with_trace
 from sim.cli.types import check, check_all, shown, takes_any_name
@@ -84,7 +85,7 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
         For an option or key that does not exist, naming what is near.
     """
     overrides, own = of_own_estimators([quoted(word) for word in overrides])
-    overrides, brought = without_places(overrides, lambda: with_yaml("policy"))
+    overrides, brought = of_places(overrides)
     config, words = of_options(verb, with_trace(overrides))
     check_trace(config)
     bring(config, brought)
@@ -190,9 +191,14 @@ def check_options(overrides: Sequence[str]) -> None:
             raise ValueError(f"{group} is {shown(value)}; choose from {', '.join(options(group))}")
 
 
+def of_places(overrides: Sequence[str]) -> tuple[list[str], Brought]:
+    """Return the words that Hydra understands, files of fleets being options, and the policies that others bring."""
+    return without_places(with_fleets(overrides, lambda: with_yaml("fleet")), lambda: with_yaml("policy"))
+
+
 def defaults(verb: str, overrides: Sequence[str]) -> DictConfig:
     """Compose what a verb has with these options of groups, before any key is set."""
-    overrides, _ = without_places(overrides, lambda: with_yaml("policy"))
+    overrides, _ = of_places(overrides)
     return compose(verb, [word for word in overrides if word.partition("=")[0].strip("+~").partition("@")[0] in GROUPS])
 
 
@@ -261,7 +267,8 @@ def options(group: str) -> list[str]:
 
 def with_yaml(group: str) -> list[str]:
     """Return the names in a group that have a YAML."""
-    return list(GlobalHydra.instance().config_loader().get_group_options(group)) if group else []
+    names = GlobalHydra.instance().config_loader().get_group_options(group) if group else []
+    return [name for name in names if not name.startswith(PREFIX)]
 
 
 def build(spec: DictConfig, key: str) -> Any:

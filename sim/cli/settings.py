@@ -64,6 +64,7 @@ class Settings:
     requests: str
     name: str
     model: str | None
+    price_per_hour_usd: float | None
     evaluations: int
     as_of: str | int | float
     systems: Sequence[str]

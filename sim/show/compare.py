@@ -68,7 +68,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         of_sources = best_on_sources(by_source) if len(names) > 1 else ""
     return Report(
         question,
-        scenario(manifest["config"]),
+        scenario(manifest["config"], manifest.get("fleet")),
         answered(policies, ranks) + of_sources + searched(folder) + fitting(summary, manifest["config"]),
         tuple(tables),
         tuple(figures(folder, summary)),

@@ -117,7 +117,7 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         figures.append(Shown(name, "Shadow prices over time; dashed: in hindsight.", drawing))
     return Report(
         f"Where did the quality of {listed(policies)} go, and what would more budget be worth?",
-        scenario(manifest["config"]),
+        scenario(manifest["config"], manifest.get("fleet")),
         answered(quality) + searched(folder),
         (quality_table(quality), price_table(prices)),
         tuple(figures),

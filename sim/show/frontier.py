@@ -82,7 +82,7 @@ def frontier_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     )
     return Report(
         "What does quality cost with each router, and with each model alone?",
-        scenario(manifest["config"]),
+        scenario(manifest["config"], manifest.get("fleet")),
         answered(measures, best) + searched(folder),
         (curve_table(measures), model_table(table)),
         (Shown("figures/frontier", caption, curves(table)),),

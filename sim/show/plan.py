@@ -128,7 +128,7 @@ def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     return Report(
         f"What {'are' if plan['goal'].startswith('fewest') else 'is'} the {plan['goal']} with which "
         f"{listed(list(config['policy']))} meets {listed([*map(str, targets)])}?",
-        scenario(config),
+        scenario(manifest["config"], manifest.get("fleet")),
         ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + "." + searched(folder),
         (candidate_table(candidates, targets),),
         (

@@ -117,7 +117,7 @@ def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         checks.append(Check(None, slope.capitalize() + "."))
     return Report(
         question,
-        scenario(manifest["config"]),
+        scenario(manifest["config"], manifest.get("fleet")),
         answered(worst, orders),
         tuple(
             table

@@ -76,7 +76,7 @@ def sweep_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     enough = n_replications > 1
     return Report(
         f"{asked} at {several(n_points, 'combination')} of {listed(axes)}?",
-        "At the first point: " + scenario(manifest["config"]),
+        "At the first point: " + scenario(manifest["config"], manifest.get("fleet")),
         answered(winners, axes),
         (point_table(means, axes),),
         tuple(Shown(f"figures/{name}", caption, drawing) for name, caption, drawing in figures(table, axes)),

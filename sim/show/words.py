@@ -105,8 +105,8 @@ def in_currency(text: str, config: Mapping[str, Any]) -> str:
     return re.sub(r"\bUSD\b", str((config.get("spending") or {}).get("currency", "USD")), text)
 
 
-def scenario(config: Mapping[str, Any]) -> str:
-    """Return what was simulated, as a line below a question."""
+def scenario(config: Mapping[str, Any], fleet: str | None = None) -> str:
+    """Return what was simulated, as a line below a question; the fleet comes first where it says what it is."""
     workload = str((config.get("workload") or {}).get("_target_", "unknown")).rpartition(".")[2]
     orders = listed([name.replace("_", " ") for name in config.get("order") or {}])
     words = [
@@ -126,8 +126,8 @@ def scenario(config: Mapping[str, Any]) -> str:
         words.append(f"limits {listed([f'{name} {limit_of(limit)}' for name, limit in limits.items()])}")
     if config.get("events"):
         words.append(f"events {listed([part(event) for event in config['events'].values()])}")
-    line = "; ".join(words)
-    return f"{line[0].upper()}{line[1:]}."
+    sentences = [*([fleet] if fleet else []), "; ".join(words)]
+    return " ".join(f"{line[0].upper()}{line[1:]}." for line in sentences)
 
 
 def limit_of(given: object) -> str:

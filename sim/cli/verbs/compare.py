@@ -35,7 +35,8 @@ def compare(verb: str, config: DictConfig) -> int:
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
-    output.say(comparison(summary), by_class(summary), limits, *by_rounding(summary), found, suggestion)
+    shown = (settled.fleet, comparison(summary), by_class(summary), limits, *by_rounding(summary), found, suggestion)
+    output.say(*shown)
     return 0
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from sim.cli.output import Output
 from sim.cli.progress import progress
-from sim.errors import check_one_of
+from sim.errors import check_number, check_one_of
 from sim.show.fit import figures_table, residual_table
 from sim.study.fit import hosted
 from sim.study.fit.fit import PARAMETERS, Limits, fit, table
@@ -24,6 +24,7 @@ SERVICES = ("paged", "hosted")
 def fit_service(verb: str, config: DictConfig) -> int:
     """Carry out the verb: fit, write the output directory, print the table; return 0."""
     check_one_of("service", config.service, SERVICES)
+    check_number("price_per_hour_usd", config.price_per_hour_usd, least=0, null="for none")
     return fit_hosted(verb, config) if config.service == "hosted" else fit_paged(verb, config)
 
 
@@ -38,7 +39,8 @@ def fit_hosted(verb: str, config: DictConfig) -> int:
         fitted.figures.to_csv(folder / "fit.csv", index=False)
         source = f"switchyard fit to {path.name}, {len(requests.latency_s)} requests"
         name, model = config.name, config.model or config.name
-        text = hosted_yaml(name, model, fitted.service, fitted.figures, source, str(config.as_of))
+        price_usd = config.price_per_hour_usd
+        text = hosted_yaml(name, model, fitted.service, fitted.figures, source, str(config.as_of), price_usd)
         (folder / "fleet.yaml").write_text(text)
         compared = fitted.simulated.add_prefix("simulated_")
         for metric in fitted.simulated:
@@ -51,7 +53,7 @@ def fit_hosted(verb: str, config: DictConfig) -> int:
 
 def after(output: Output) -> str:
     """Return what can be done with what was written."""
-    return "" if output.path is None else f"; use it as fleet: copy {output.path / 'fleet.yaml'} into conf/fleet"
+    return "" if output.path is None else f"; use it as fleet={output.path / 'fleet.yaml'}"
 
 
 def fit_paged(verb: str, config: DictConfig) -> int:
@@ -77,6 +79,7 @@ def fit_paged(verb: str, config: DictConfig) -> int:
                 residuals,
                 source,
                 str(config.as_of),
+                config.price_per_hour_usd,
             )
         )
         compared = pd.concat(

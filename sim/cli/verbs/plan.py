@@ -60,7 +60,7 @@ def plan(verb: str, config: DictConfig) -> int:
             write_search(folder, worst)
         found.candidates.to_csv(folder / "candidates.csv", index=False)
     sentences = [found.sentence, *reasons(found.as_dict()), *([] if worst is None else [worst_order(worst)])]
-    output.say(candidate_table(found.candidates, asked.targets), *sentences)
+    output.say(settled.fleet, candidate_table(found.candidates, asked.targets), *sentences)
     return 0 if found.found.answer is not None else 1
 
 

@@ -23,8 +23,9 @@ def fleet_yaml(
     residuals: pd.DataFrame,
     source: str,
     as_of: str,
+    price_per_hour_usd: float | None = None,
 ) -> str:
-    """Return a fleet of one deployment, usable as ``conf/fleet/NAME.yaml``.
+    """Return a fleet of one deployment, usable as ``fleet=FILE`` or as ``conf/fleet/NAME.yaml``.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def fleet_yaml(
     residuals : DataFrame
         The table of ``sim.study.fit.fit.table``.
     source, as_of : str
+    price_per_hour_usd : float or None
+        Of a replica; None for none.
     """
     held_out = residuals[residuals["half"] == "held_out"]
     worst = float(held_out["relative_error"].abs().max())
@@ -47,13 +50,22 @@ def fleet_yaml(
         name,
         model,
         copies,
+        price_per_hour_usd,
         service,
         fitted,
         Origin(source, as_of, worst, f"worst relative error of a mean or p95 on the held-out half: {worst:.3f}"),
     )
 
 
-def hosted_yaml(name: str, model: str, service: Resampled, figures: pd.DataFrame, source: str, as_of: str) -> str:
+def hosted_yaml(
+    name: str,
+    model: str,
+    service: Resampled,
+    figures: pd.DataFrame,
+    source: str,
+    as_of: str,
+    price_per_hour_usd: float | None = None,
+) -> str:
     """Return a fleet of one hosted deployment; parameters as for ``fleet_yaml``, ``figures`` of a ``HostedFit``."""
     held_out = figures[figures["half"] == "held_out"]
     worst = float(held_out["error"].abs().max())
@@ -68,6 +80,7 @@ def hosted_yaml(name: str, model: str, service: Resampled, figures: pd.DataFrame
         name,
         model,
         1,
+        price_per_hour_usd,
         service,
         [field for field, value in dataclasses.asdict(service).items() if value is not None],
         Origin(source, as_of, worst, f"worst error of a percentile or a correlation on requests held out: {worst:.3f}"),
@@ -95,6 +108,7 @@ def written(
     name: str,
     model: str,
     replicas: int,
+    price_per_hour_usd: float | None,
     service: PagedBatching | Resampled,
     fitted: Sequence[str],
     origin: Origin,
@@ -105,11 +119,16 @@ def written(
         title,
         *(f"#   {error}" for error in errors),
         "_target_: scenarios.fleets.Listed",
+        f"about: {json.dumps(f'{name}: fitted to measured requests')}",
+        "size: null",
+        "exclude: []",
+        "change: null",
         "members:",
         "  - _target_: sim.deployment.Deployment",
         f"    name: {json.dumps(name)}",
         f"    model: {json.dumps(model)}",
         f"    replicas: {replicas}",
+        *([] if price_per_hour_usd is None else [f"    price_per_hour_usd: {scalar(price_per_hour_usd)}"]),
         "    service:",
         f"      _target_: {kind.__module__}.{kind.__name__}",
         *(line for key, value in dataclasses.asdict(service).items() for line in setting(key, value)),

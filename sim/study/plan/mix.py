@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,8 +45,10 @@ class Mix:
         Of each deployment.
     most_by_name : mapping of str to int, or None
         Of these deployments instead; 0 leaves one out.
+    most_kinds : int or None
+        How many different deployments a mix has at most; None for any number.
     max_candidates : int
-        How many mixes are simulated at most.
+        How many mixes are simulated at most. Those of equal rent and number are in the catalogue's order.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class Mix:
     most: int = 3
     most_by_name: Mapping[str, int] | None = None
     max_candidates: int = 60
+    most_kinds: int | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -64,6 +67,7 @@ class Mix:
             if type(number) is not int or number < 0:
                 raise ValueError(f"search.most has {number!r}; it must be a whole number of replicas, at least 0")
         check_number("search.max_candidates", self.max_candidates, least=2)
+        check_number("search.most_kinds", self.most_kinds, least=1, null="for any number")
 
     @property
     def goal(self) -> str:
@@ -93,15 +97,18 @@ class Mix:
                     f"{one.name!r} has no price_per_hour_usd, so mixes with it have no order: give a price, "
                     "or choose a fleet with prices, such as fleet=selfhosted_a100"
                 )
-        ranges = [range(number + 1) for number in self._most(catalogue)]
-        if not 1 < math.prod(len(one) for one in ranges) <= MOST_MIXES:
-            raise ValueError(f"search.most allows no mix, or more than {MOST_MIXES}; change it, or search.most_by_name")
+        found_mixes = list(itertools.islice(mixes_of(self._most(catalogue), self.most_kinds), MOST_MIXES + 1))
+        if not 0 < len(found_mixes) <= MOST_MIXES:
+            raise ValueError(
+                f"search.most allows no mix, or more than {MOST_MIXES}; change it, or search.most_by_name, or how many "
+                "kinds a mix may have, as with search.most_kinds=2"
+            )
         prices = [one.price_per_hour_usd for one in catalogue]
 
         def rank(counts: Counts) -> tuple[float, int, Counts]:
-            return rent_usd(counts, prices), sum(counts), counts
+            return rent_usd(counts, prices), sum(counts), tuple(-count for count in counts)
 
-        mixes = sorted((counts for counts in itertools.product(*ranges) if any(counts)), key=rank)
+        mixes = sorted(found_mixes, key=rank)
         known = capacity(scenario, catalogue, judge.seed, judge.effort.min_replications)
         candidates = [(counts, candidate(scenario, catalogue, counts)) for counts in mixes]
         found = cheapest(candidates, known, judge, self.max_candidates)
@@ -120,6 +127,22 @@ class Mix:
             if name not in names:
                 raise ValueError(unknown("deployment in search.most_by_name", name, names))
         return [by_name.get(name, self.most) for name in names]
+
+
+def mixes_of(most: Sequence[int], most_kinds: int | None) -> Iterator[Counts]:
+    """Yield every number of replicas of each, at least one in all, of at most so many kinds.
+
+    >>> list(mixes_of([1, 2], None)), len(list(mixes_of([3] * 12, 2)))
+    ([(1, 0), (0, 1), (0, 2), (1, 1), (1, 2)], 630)
+    """
+    usable = [k for k, number in enumerate(most) if number]
+    for kinds in range(1, 1 + min(len(usable), most_kinds or len(usable))):
+        for chosen in itertools.combinations(usable, kinds):
+            for numbers in itertools.product(*(range(1, 1 + most[k]) for k in chosen)):
+                counts = [0] * len(most)
+                for k, number in zip(chosen, numbers, strict=True):
+                    counts[k] = number
+                yield tuple(counts)
 
 
 def rent_usd(counts: Counts, prices: Sequence[float]) -> float:

@@ -102,6 +102,20 @@ class PagedBatching:
     def draw(self, n_queries: int, rng: object) -> None:
         """Return None: nothing is random."""
 
+    def served_per_s(self, mean_input_tokens: float, mean_output_tokens: float) -> float | None:
+        """Return what a full batch serves, C aside; None if that takes no time.
+
+        As for ``Batching``, with K for the tokens that each query holds on average, its input and half of its output; b
+        queries are as many as there are slots, and as the cache has room for. NaN where lengths are not known.
+        """
+        held_tokens = mean_input_tokens + mean_output_tokens / 2
+        slots, room = (INFINITY if limit is None else limit for limit in (self.slots, self.kv_tokens))
+        batch = min(slots, max(1.0, room / held_tokens)) if held_tokens > 0 else slots
+        token_s = self.iteration_base_s / batch + self.iteration_per_sequence_s
+        token_s += self.iteration_per_kv_token_s * held_tokens
+        work_s = mean_output_tokens * token_s + mean_input_tokens * self.prefill_per_token_s
+        return self.ranks / work_s if work_s > 0 else None
+
     def open(self, env: simpy.Environment, finish: Finish) -> PagedBatchingServer:
         """Return the server of one run."""
         return PagedBatchingServer(self, env, finish)
