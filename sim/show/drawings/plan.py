@@ -10,9 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from sim.show.drawings.names import write_names
 from sim.show.figures import panels
 from sim.study.plan.targets import FAILS, MEETS, TIE, Target
+from sim.study.plan.wording import limit_of, said
 
+MOST_NAMED = 12  # candidates whose names are written
 LOOKS = {MEETS: ("o", "#029e73"), TIE: ("D", "#de8f05"), FAILS: ("X", "#d55e00")}  # shape and colour say the same
 
 
@@ -23,6 +26,8 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
         text = str(target)
         for verdict, (marker, colour) in LOOKS.items():
             points = candidates[(candidates[text] == verdict) & candidates[f"{text} mean"].map(math.isfinite)]
+            if points.empty and verdict not in candidates[text].tolist():
+                continue
             mean = points[f"{text} mean"]
             ends = [(mean - points[f"{text} low"]).abs(), (points[f"{text} high"] - mean).abs()]
             axes.errorbar(
@@ -44,8 +49,11 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
         known = means[means.map(math.isfinite)]
         if len(known) and known.min() > 0 and known.max() > 30 * max(known.min(), abs(target.limit)):
             axes.set_yscale("log")
-        axes.set(ylabel=target.name)
-        axes.set_title(text, loc="left", fontsize="medium")
+            axes.yaxis.set_major_formatter("{x:g}")
+        words, of = said(target.metric)
+        axes.set(ylabel=f"{words} ({of.strip()})" if of else words)
+        axes.set_title(f"{words} {limit_of(target)}", loc="left", fontsize="medium")
+        axes.margins(x=0.12, y=0.12)
     has_figure = np.isfinite(candidates[[f"{target} mean" for target in targets]].to_numpy(dtype=float)).any(axis=1)
     drawn = candidates.loc[has_figure, "value"]  # without a figure there is no axis to scale
     lowest, highest = drawn.min(), drawn.max()
@@ -55,6 +63,11 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
         grid[-1].xaxis.set_major_formatter("{x:g}")
         grid[-1].xaxis.set_minor_locator(NullLocator())
     grid[-1].set(xlabel=unit)
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    handles = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
+    if candidates["value"].duplicated().any() and len(candidates) <= MOST_NAMED:  # a number does not name them
+        for target, axes in zip(targets, grid, strict=True):
+            seen = candidates[candidates[f"{target} mean"].map(math.isfinite)]
+            at = seen[["value", f"{target} mean"]].to_numpy(dtype=float)
+            write_names(figure, axes, seen["candidate"].astype(str).tolist(), at, np.empty((0, 2)), fontsize=8)
     return figure
