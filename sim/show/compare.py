@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.show.by_class import by_class
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
-from sim.show.tables import arrivals, by_rounding, comparison, limits_table, sources, within_limits
+from sim.show.tables.by_class import by_class
+from sim.show.tables.runs import arrivals, by_rounding, comparison, limits_table, sources, within_limits
 from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.metrics.counting import ROUNDING

@@ -132,7 +132,7 @@ def test_what_early_queries_spend_is_budget_pacing_of_a_policy_that_paces_and_th
 DO_NOT_PACE = {
     *("random", "round_robin", "least_loaded", "power_of_two", "lowest_latency", "latency_priced", "usage_based"),
     *("cheapest_available", "greedy_perf", "knn_perf", "model_perf", "knn_threshold", "batch_split", "cascade"),
-    *("capped_greedy", "multiplexed", "r2_router", "token_pools"),
+    *("capped_greedy", "multiplexed", "r2_router", "token_pools", "prefix_affinity", "prefix_then_load"),
     *("always_small", "always_large", "steer", "evo_route", "bopo", "x_router"),  # these pace the money of tasks
     *("greenserv", "ti_ucb"),
     *("cost_spectrum", "zero_router", "radial_performance", "radial_balance", "radial_cost", "barp", "route_moa"),

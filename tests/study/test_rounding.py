@@ -10,7 +10,7 @@ from policies.estimators.neighbours import ExactNeighbours
 from policies.greedy.best_predicted import BestPredicted
 from sim.cli.main import main
 from sim.scenario import Scenario
-from sim.show.tables import by_rounding
+from sim.show.tables.runs import by_rounding
 from sim.study.experiment import compare
 from sim.study.oracles import Oracle
 from sim.study.rounding import ROUNDED

@@ -9,8 +9,8 @@ from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
-from sim.show.by_class import by_class
-from sim.show.tables import by_rounding, comparison, limits_table, worst_order
+from sim.show.tables.by_class import by_class
+from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
 from sim.study.suggestion import GOALS, suggest

@@ -14,7 +14,7 @@ from sim.instance import realise
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.explain import price_table, quality_table
-from sim.show.tables import worst_order
+from sim.show.tables.runs import worst_order
 from sim.study.explain.explanation import Explanation, explanations
 from sim.study.ratio.worst_order import write as write_worst
 

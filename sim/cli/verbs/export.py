@@ -11,7 +11,7 @@ from sim.cli.building import build_policies, build_settled
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.instance import realise
-from sim.show.tables import worst_order
+from sim.show.tables.runs import worst_order
 from sim.study.experiment import check_draws
 from sim.study.oracles import EstimateCache
 from sim.study.output.instance_columns import FLEET, OF_FLEET, TABLES

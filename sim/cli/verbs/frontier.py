@@ -17,7 +17,7 @@ from sim.instance import realise
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.frontier import curve_table, model_table
-from sim.show.tables import worst_order
+from sim.show.tables.runs import worst_order
 from sim.study.frontier.points import Router, measured, n_runs, points
 from sim.study.ratio.worst_order import write as write_worst
 

@@ -15,7 +15,7 @@ from sim.cli.progress import progress
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.plan import candidate_table, reasons
-from sim.show.tables import worst_order
+from sim.show.tables.runs import worst_order
 from sim.study.metrics import IN_EVERY_SUMMARY, Metric
 from sim.study.metrics.groups.classes import SUFFIX, OfClass, check_class, check_figure, split
 from sim.study.plan import planner

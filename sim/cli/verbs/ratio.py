@@ -16,7 +16,7 @@ from sim.errors import unknown
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.ratio import bayes_table, precision_reached, ratio_table, slope_table
-from sim.show.tables import worst_order
+from sim.show.tables.runs import worst_order
 from sim.study.ratio.ratios import ratios
 from sim.study.ratio.tables import cells, paired, slopes, worst
 from sim.study.ratio.worst_order import write_search

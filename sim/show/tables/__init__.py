@@ -1,0 +1,1 @@
+"""Makes the tables that verbs print: of runs, and of classes of queries."""
