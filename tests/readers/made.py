@@ -49,7 +49,7 @@ def burstgpt(folder: Path) -> Path:
 
 def mooncake(folder: Path) -> Path:
     records = [
-        {"timestamp": int(1000 * t), "input_length": p, "output_length": c, "hash_ids": [0, k]}
+        {"timestamp": int(1000 * t), "input_length": p, "output_length": c, "hash_ids": [k]}
         for k, (t, p, c) in enumerate(ROWS)
     ]
     return lines(folder, "mooncake.jsonl", records)

@@ -64,7 +64,7 @@ def test_prefix_blocks_survive_either_ending(ending: str, tmp_path: Path) -> Non
     assert main(["import", str(TRACES["mooncake"](tmp_path)), f"out={out}"]) == 0
     assert main(["import", str(out), f"out={tmp_path / 'again.parquet'}"]) == 0
     again = pd.read_parquet(tmp_path / "again.parquet")
-    assert [list(blocks) for blocks in again["prefix_blocks"]] == [[0, 0], [0, 1], [0, 2]]
+    assert [list(blocks) for blocks in again["prefix_blocks"]] == [[0], [1], [2]]
 
 
 @pytest.mark.parametrize("name", TRACES)

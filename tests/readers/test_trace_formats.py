@@ -55,7 +55,7 @@ def test_seven_decimals_are_read_to_the_last(tmp_path: Path) -> None:
 
 
 def test_prefix_blocks_stay_as_they_are(tmp_path: Path) -> None:
-    assert read(str(TRACES["mooncake"](tmp_path))).trace.frame["prefix_blocks"].tolist() == [[0, 0], [0, 1], [0, 2]]
+    assert read(str(TRACES["mooncake"](tmp_path))).trace.frame["prefix_blocks"].tolist() == [[0], [1], [2]]
 
 
 def test_warm_up_is_no_request(tmp_path: Path) -> None:
