@@ -64,8 +64,8 @@ WORLDS = {
     ),
 }
 ESTIMATES = {world: EstimateCache() for world in WORLDS}
-# Every policy is tried in these two; a few of every kind in all worlds, and the others there with `make proof`.
-ALWAYS = ("slots and a budget", "batching, windows of tokens and a stale state")
+# Every policy is tried in this one; a few of every kind in all worlds, and the others there with `make proof`.
+ALWAYS = ("batching, windows of tokens and a stale state",)
 EVERYWHERE = [
     pytest.param(name, world, marks=() if name in QUICK or (world in ALWAYS and name not in LONG) else pytest.mark.slow)
     for name in NAMES
