@@ -29,7 +29,7 @@ kernels: $(VENV)/.tested
 
 # What takes minutes: the proofs of theory, 20,000 random command lines, every verb with every option.
 proof: $(VENV)/.tested
-	CI=true $(PYTEST) tests/cli/test_faults.py
+	PROOF=true $(PYTEST) tests/cli/test_faults.py
 	$(PYTEST) -m slow -rs
 	$(BIN)/switchyard validate
 

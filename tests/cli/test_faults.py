@@ -3,7 +3,6 @@
 import os
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +24,7 @@ from sim.interface import FloatArray, Gate
 from sim.scenario import Retry, Scenario, TokenBucket, Window
 from sim.study.oracles import EstimateCache
 from sim.world.record import FATES, RequestTable, frame
+from sim.world.record.calls import call_frame
 from sim.world.services.batching import Batching
 from sim.world.services.hosted import Api
 from sim.world.services.paged import PagedBatching
@@ -37,7 +37,7 @@ from sim.world.world import simulate
 from tests.configured import NAMES, configured_policy
 from tests.world.test_deployments import Always
 
-EXAMPLES = 1000 if os.environ.get("CI") else 100  # `make proof` sets CI too
+EXAMPLES = 1000 if os.environ.get("PROOF") else 100  # `make proof` sets it
 POLICIES = {name: configured_policy(name) for name in NAMES}
 WITHOUT_BATCHES = [name for name in NAMES if POLICIES[name].gate == Gate()]  # users in a closed loop never fill a batch
 WORKLOAD = synthetic(n_queries=60, n_history=30, n_models=3, dim=4, seed=2)
@@ -193,13 +193,15 @@ def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name
 
     if instance.scenario.window is None and not any(isinstance(event, TopUp) for event in instance.scenario.events):
         within = instance.setting.budgets * (1 + 1e-9) + np.array(table.overshoot)
-        assert (pooled(spent(requests, instance), instance.setting.accounts) <= within).all()
+        assert (pooled(spent(table, instance), instance.setting.accounts) <= within).all()
     if instance.scenario.reserve == "true_cost":
         assert table.overshoot == [0.0] * len(instance.fleet)
 
 
-def spent(requests: pd.DataFrame, instance: Instance) -> FloatArray:
-    served = requests[requests["fate"] == "served"]
+def spent(table: RequestTable, instance: Instance) -> FloatArray:
+    """What each deployment charged: a query of several calls pays each deployment that answered one of them."""
+    paid = frame(table, instance) if table.calls is None else call_frame(table.calls, instance)
+    served = paid[paid["fate"] == "served"]
     return np.bincount(
         served["deployment"].cat.codes, weights=served["cost_usd"], minlength=len(instance.fleet)
     ).astype(np.float64)
