@@ -27,10 +27,13 @@ examples: $(VENV)/.tested
 kernels: $(VENV)/.tested
 	$(BIN)/python -m tests.kernels
 
-# What takes minutes: the proofs of theory, 20,000 random command lines, every verb with every option.
+# What takes minutes: the proofs of theory, 20,000 random command lines, every verb with every option; figures of ours
+# beside somebody else's, of which it writes docs/evidence/validity.md.
 proof: $(VENV)/.tested
 	PROOF=true $(PYTEST) tests/cli/test_faults.py
-	$(PYTEST) -m slow -rs
+	$(PYTEST) -m "slow and not validity" -rs
+	$(PYTEST) -m validity --junitxml=build/validity.xml
+	$(BIN)/python -m tests.validity.page build/validity.xml
 	$(BIN)/switchyard validate
 
 benchmark: $(VENV)/.tested

@@ -6,13 +6,14 @@ import pytest
 
 from sim.study.theory.single import Arriving, serve
 from sim.world.services.slots import Slots
+from tests.conftest import Beside
 
 N_CUSTOMERS = 10_000
 TOKEN_S = 1e-3
 
 
 @pytest.mark.parametrize(("servers", "preemptive"), [(1, False), (1, True), (3, False), (3, True)])
-def test_departures_equal_ciws(servers: int, preemptive: bool) -> None:
+def test_departures_equal_ciws(servers: int, preemptive: bool, beside: Beside) -> None:
     rng = np.random.default_rng(servers)
     arrived_at_s = np.cumsum(rng.exponential(1 / (0.9 * servers), N_CUSTOMERS))
     tokens = np.maximum(1, np.rint(rng.exponential(1000, N_CUSTOMERS))).astype(np.int64)
@@ -44,5 +45,10 @@ def test_departures_equal_ciws(servers: int, preemptive: bool) -> None:
         if record.record_type == "service"
     }
     theirs = np.array([left_at_s[k] for k in range(N_CUSTOMERS)])
-    assert np.abs(theirs - arrived_at_s[0] - ours["finished_at_s"].to_numpy()).max() < 1e-6
+    left_s = ours["finished_at_s"].to_numpy()
+    assert np.abs(theirs - arrived_at_s[0] - left_s).max() < 1e-6
+    figure = f"mean departure in s, 3 ranks, {servers} servers, {'preemptive' if preemptive else 'not preemptive'}"
+    beside(
+        "Priorities", figure, left_s.mean(), (theirs - arrived_at_s[0]).mean(), "Ciw 3.2.7", "each customer to 1e-6 s"
+    )
     assert (ours["preempted_s"].max() > 0) == preemptive

@@ -8,6 +8,7 @@ from sim.deployment import Deployment
 from sim.interface import Decision
 from sim.scenario import Retry
 from sim.world.services.slots import Slots
+from tests.conftest import Beside
 from tests.finance.metered import AT_EIGHT, metered
 from tests.scripted import Scripted
 
@@ -17,26 +18,36 @@ MIDNIGHT_S = 4 * HOUR_S  # in the worlds that begin at eight
 DAILY = {"starts_at": AT_EIGHT}
 
 
-def test_what_is_in_flight_is_reserved() -> None:
+def test_what_is_in_flight_is_reserved(beside: Beside) -> None:
     # 2 USD: two queries are under way and nothing is paid when the third comes; the fourth comes when they are paid.
     done = metered(Scripted([0] * 4), [0.0, 0.25, 0.5, 3.0], {"total": 2.0}, service=SECOND)
     assert done.fates == ["served", "served", "exhausted", "exhausted"]
     assert done.of("total", "refused") == [2]
+    beside(
+        "Money",
+        "queries admitted by 2 USD at 1 USD each, paid when served",
+        done.of("total", "admitted")[0],
+        2,
+        "by hand",
+        "exactly",
+    )
 
 
-def test_a_query_that_spends_a_limit_to_the_last_cent_is_admitted() -> None:
+def test_a_query_that_spends_a_limit_to_the_last_cent_is_admitted(beside: Beside) -> None:
     # In binary fractions three times 0.1 is more than 0.3.
     done = metered(Scripted([0] * 4), [0.0, 1.0, 2.0, 3.0], {"total": 0.3}, cost_usd=[0.1, 0.1])
     assert done.fates == ["served", "served", "served", "exhausted"]
     assert done.alerts["alert_at"].tolist() == [0.8, 1.0]
+    beside("Money", "USD spent of 0.30 at 0.10 each", done.of("total", "spent")[0], 0.3, "by hand", "1e-9 of it")
 
 
-def test_at_midnight_a_limit_begins_anew_before_the_queries_of_that_time_arrive() -> None:
+def test_at_midnight_a_limit_begins_anew_before_the_queries_of_that_time_arrive(beside: Beside) -> None:
     times = [0.0, MIDNIGHT_S - 1, MIDNIGHT_S, MIDNIGHT_S, MIDNIGHT_S + 1]
     done = metered(Scripted([0] * 5), times, {"total": "2 USD a day"}, spending=DAILY)
     assert done.fates == ["served", "served", "served", "served", "exhausted"]
     assert done.of("total", "begins_at") == ["2024-05-10T20:00:00+02:00", "2024-05-11T00:00:00+02:00"]
     assert (done.of("total", "spent"), done.of("total", "share")) == ([2.0, 2.0], [1.0, 1.0])
+    beside("Money", "USD spent after midnight of 2 USD a day", done.of("total", "spent")[1], 2, "by hand", "exactly")
 
 
 def test_a_query_in_flight_at_midnight_is_paid_by_the_day_that_admitted_it() -> None:

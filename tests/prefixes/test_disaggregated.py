@@ -8,6 +8,7 @@ import pytest
 
 from sim.interface import FloatArray
 from sim.world.services.disaggregated import Disaggregated
+from tests.conftest import Beside
 from tests.prefixes.alike import deployment, scenario
 from tests.prefixes.alike import run as run_alike
 from tests.serving import Request, cancel, serve, slow_down
@@ -32,7 +33,7 @@ def test_prefill_link_and_decoding_each_have_a_queue() -> None:
     assert (b.started_s, b.first_token_s, b.finished_s) == pytest.approx((2, 7, 8))
 
 
-def test_times_are_those_of_three_queues_one_after_the_other() -> None:
+def test_times_are_those_of_three_queues_one_after_the_other(beside: Beside) -> None:
     rng = np.random.default_rng(0)
     n = 2000
     arrived_s = np.cumsum(rng.exponential(25.0, n))
@@ -42,9 +43,11 @@ def test_times_are_those_of_three_queues_one_after_the_other() -> None:
     expected_s = in_turn(sent_s, outputs * 1.0)
     finished_s = np.array([outcome.finished_s for outcome in serve(ONE_EACH, requests)])
     np.testing.assert_allclose(finished_s, expected_s, rtol=1e-9)
+    figure, whose = "mean departure in s of 2,000 requests", "Lindley's recursion, three times"
+    beside("Disaggregation", figure, finished_s.mean(), expected_s.mean(), whose, "each request to 1e-9")
 
 
-def test_the_mean_time_is_that_of_two_markovian_queues_in_a_row() -> None:
+def test_the_mean_time_is_that_of_two_markovian_queues_in_a_row(beside: Beside) -> None:
     rng = np.random.default_rng(1)
     n, mean_tokens = 60_000, 1000
     service = Disaggregated(1, 1, 1 / mean_tokens, 1.0, None, 1, 0.8 / mean_tokens, 0.0)  # 1 s and 0.8 s on average
@@ -57,6 +60,8 @@ def test_the_mean_time_is_that_of_two_markovian_queues_in_a_row() -> None:
     jackson_s = 1 / (1 - 0.8) + 1 / (1.25 - 0.8)  # 7.2222
     assert half_width < 0.8
     assert abs(blocks.mean() - jackson_s) < half_width
+    figure, within = "mean time in s, M/M/1 -> M/M/1", f"95% interval +- {half_width:.2g}"
+    beside("Disaggregation", figure, blocks.mean(), jackson_s, "Jackson's network", within)
 
 
 def test_without_a_link_time_and_with_several_engines_only_decoding_waits() -> None:

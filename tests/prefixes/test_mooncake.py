@@ -18,6 +18,7 @@ from scenarios.workloads.trace import PricedModel, trace
 from sim.scenario import Scenario
 from sim.study.metrics.caching import prefix_hit_rate, prefix_token_hit_rate, saved_prefill_tokens
 from sim.world.services.batching import Batching
+from tests.conftest import Beside
 from tests.prefixes.alike import run
 from tests.scripted import At
 
@@ -71,6 +72,12 @@ def hits_with_room(rows: list[list[int]], most: int) -> Iterator[int]:
                 del last[block]
 
 
+def note_hits(beside: Beside, room: str, requests: pd.DataFrame, rows: list[list[int]], hits: list[int]) -> None:
+    counted = sum(hits) / sum(map(len, rows))
+    figure = f"share of blocks that were held, room for {room} blocks"
+    beside("Prefix caching", figure, prefix_hit_rate(requests), counted, "a plain count", "each request exactly")
+
+
 def test_the_number_of_a_block_says_the_whole_prefix(requests_of_mooncake: pd.DataFrame) -> None:
     before: dict[int, int | None] = {}
     for blocks in requests_of_mooncake["hash_ids"]:
@@ -79,7 +86,7 @@ def test_the_number_of_a_block_says_the_whole_prefix(requests_of_mooncake: pd.Da
 
 
 def test_without_a_limit_the_hit_rate_is_what_the_block_numbers_say(
-    requests_of_mooncake: pd.DataFrame, path: Path
+    requests_of_mooncake: pd.DataFrame, path: Path, beside: Beside
 ) -> None:
     rows = requests_of_mooncake["hash_ids"].tolist()
     requests, hits = served(path, INF), list(hits_without_limit(rows))
@@ -87,6 +94,9 @@ def test_without_a_limit_the_hit_rate_is_what_the_block_numbers_say(
     assert prefix_hit_rate(requests) == sum(hits) / sum(map(len, rows)) == pytest.approx(HIT_RATE, abs=5e-5)
     tokens = np.minimum(np.array(hits) * BLOCK_TOKENS, requests_of_mooncake["input_length"])
     assert saved_prefill_tokens(requests) == tokens.sum()
+    note_hits(beside, "any number", requests, rows, hits)
+    whose = "512 x blocks held, at most the prompt"
+    beside("Prefix caching", "tokens of prefill saved", saved_prefill_tokens(requests), tokens.sum(), whose, "exactly")
     assert prefix_token_hit_rate(requests) == tokens.sum() / requests_of_mooncake["input_length"].sum()
     first_token_s = requests["first_token_at_s"] - requests["arrived_at_s"]
     expected_s = 1e-5 * (requests_of_mooncake["input_length"] - tokens) + 0.01
@@ -95,9 +105,10 @@ def test_without_a_limit_the_hit_rate_is_what_the_block_numbers_say(
 
 @pytest.mark.parametrize("most", [1000, 3000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_with_room_for_some_blocks_the_hit_rate_is_that_of_the_least_recently_used(
-    requests_of_mooncake: pd.DataFrame, path: Path, most: int
+    requests_of_mooncake: pd.DataFrame, path: Path, most: int, beside: Beside
 ) -> None:
     rows = requests_of_mooncake["hash_ids"].tolist()
     requests, hits = served(path, BLOCK_TOKENS * most), list(hits_with_room(rows, most))
     assert requests["hit_blocks"].tolist() == hits
+    note_hits(beside, f"{most:,}", requests, rows, hits)
     assert prefix_hit_rate(requests) == sum(hits) / sum(map(len, rows)) == pytest.approx(WITH_ROOM[most], abs=5e-5)

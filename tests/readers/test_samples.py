@@ -11,6 +11,7 @@ from scenarios.readers.tables.reading import read as read_table
 from scenarios.readers.traces.reading import read
 from scenarios.readers.traces.recorded import figures
 from sim.cli.main import main
+from tests.conftest import Beside
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of real files are not at ../shared/samples")
@@ -28,22 +29,29 @@ def in_pandas(times_s: pd.Series, input_tokens: pd.Series, output_tokens: pd.Ser
     }
 
 
-def test_the_azure_trace(tmp_path: Path) -> None:
+def note_figures(beside: Beside, name: str, path: Path, expected: dict[str, float]) -> None:
+    for figure, value in figures(read(str(path)).trace).items():
+        beside("Files", f"{name}: {figure}", value, expected[figure], "pandas", "1e-9")
+
+
+def test_the_azure_trace(tmp_path: Path, beside: Beside) -> None:
     path = SAMPLES / "azure_llm_2023_conv.csv"
     raw = pd.read_csv(path)
     times = pd.to_datetime(raw["TIMESTAMP"])
     expected = in_pandas((times - times.iloc[0]).dt.total_seconds(), raw["ContextTokens"], raw["GeneratedTokens"])
     assert figures(read(str(path)).trace) == pytest.approx(expected, rel=1e-9)
+    note_figures(beside, "Azure 2023 conversations", path, expected)
     assert main(["import", str(path), f"out={tmp_path / 'azure.parquet'}"]) == 0
     written = pd.read_parquet(tmp_path / "azure.parquet")
     assert in_pandas(*(written[name] for name in written)) == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_mooncake_trace_and_its_blocks(tmp_path: Path) -> None:
+def test_the_mooncake_trace_and_its_blocks(tmp_path: Path, beside: Beside) -> None:
     path = SAMPLES / "mooncake_trace.jsonl"
     raw = pd.read_json(path, lines=True)
     expected = in_pandas(raw["timestamp"] / 1000, raw["input_length"], raw["output_length"])
     assert figures(read(str(path)).trace) == pytest.approx(expected, rel=1e-9)
+    note_figures(beside, "Mooncake", path, expected)
     assert main(["import", str(path), f"out={tmp_path / 'mooncake.parquet'}"]) == 0
     written = pd.read_parquet(tmp_path / "mooncake.parquet")
     assert [blocks.tolist() for blocks in written["prefix_blocks"]] == raw["hash_ids"].tolist()

@@ -38,6 +38,7 @@ from sim.study.ratio.ratios import Scaled
 from sim.study.sequential import Effort
 from sim.study.theory.markovian import erlang_b, erlang_c, mmc_mean_wait_s
 from sim.world.services.timed import Timed
+from tests.conftest import Beside
 from tests.records import record, served
 from tests.worlds import MODELS, tiny_rows, tiny_scenario, tiny_workload
 
@@ -269,7 +270,7 @@ def test_what_a_candidate_gets_does_not_depend_on_what_was_tried_before() -> Non
     assert alone.figures == pytest.approx(one_of_many.figures)
 
 
-def test_the_largest_load_of_a_queue_is_what_erlang_c_says() -> None:
+def test_the_largest_load_of_a_queue_is_what_erlang_c_says(beside: Beside) -> None:
     rates = np.arange(1.0, 4.0, 0.4)
     for target, theory in (
         ("mean_wait_s<={}", [mmc_mean_wait_s(rate, 1.0, 4) for rate in rates]),
@@ -279,15 +280,19 @@ def test_the_largest_load_of_a_queue_is_what_erlang_c_says() -> None:
         found = planned(queue(1.0, slots=4), Rate(1.0, 3.8, 0.4), target.format(limit)).found
         assert found.answer is not None
         assert found.answer.candidate.value == pytest.approx(rates[4])
+        figure = f"largest rate per s, M/M/4, {target.format(f'{limit:.4f}')}"
+        beside("Plans", figure, found.answer.candidate.value, rates[4], "Erlang C", "exactly, steps of 0.4")
 
 
-def test_the_fewest_servers_without_a_queue_are_what_erlang_b_says() -> None:
+def test_the_fewest_servers_without_a_queue_are_what_erlang_b_says(beside: Beside) -> None:
     losses = {servers: erlang_b(6.0, servers) for servers in range(1, 16)}
     limit = (losses[9] + losses[10]) / 2
     found = planned(queue(6.0, slots=1, queue_capacity=0), Replicas(1, 15), f"served_share>={1 - limit}").found
     assert found.answer is not None
     assert found.answer.candidate.value == 10
     assert found.open_from is None
+    figure = f"fewest servers, 6 Erlang, losing at most {limit:.2%}"
+    beside("Plans", figure, found.answer.candidate.value, 10, "Erlang B", "exactly")
 
 
 def test_ties_are_left_open() -> None:
@@ -336,7 +341,7 @@ def test_searches_that_cannot_be_are_refused() -> None:
         pytest.param(("quality_per_query>=0.85", "mean_wait_s<=1"), marks=pytest.mark.slow),
     ],
 )
-def test_the_cheapest_mix_is_the_one_that_trying_everything_finds(targets: tuple[str, ...]) -> None:
+def test_the_cheapest_mix_is_the_one_that_trying_everything_finds(targets: tuple[str, ...], beside: Beside) -> None:
     scenario = catalogue()
     found = planned(scenario, Mix(4, max_candidates=130), *targets).found
     assert found.answer is not None
@@ -353,6 +358,8 @@ def test_the_cheapest_mix_is_the_one_that_trying_everything_finds(targets: tuple
     assert found.answer.candidate.value == pytest.approx(expected.value)
     assert "excluded" in found.proven
     assert found.proven.endswith("none is left")
+    figure = f"USD an hour of the cheapest fleet, {' and '.join(targets)}"
+    beside("Plans", figure, found.answer.candidate.value, expected.value, "trying all of 124 fleets", "exactly")
 
 
 def test_a_search_that_is_cut_short_proves_nothing_and_says_so() -> None:
