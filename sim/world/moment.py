@@ -54,6 +54,10 @@ class Clock(simpy.Environment):
         """Call ``act`` with a value at this time, in the turn of a decision that is planned now."""
         self._decisions.append((self._now, DECISIONS, next(self._eid), act, value))
 
+    def peek(self) -> float:
+        """Return when the next event or decision happens, ``inf`` for never."""
+        return self._now if self._decisions else super().peek()
+
     def step(self) -> None:
         """Let the next event happen, and then all decisions that come before the event after it."""
         super().step()

@@ -5,6 +5,7 @@ It knows no policy.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 
@@ -58,11 +59,15 @@ def processes(
 def snapshots(
     dispatcher: Dispatcher, env: simpy.Environment, period_s: float, show: Callable[[Views], None]
 ) -> Generator[simpy.Event, None, None]:
-    """Show copies of the live numbers every so often from 0 on, for ever."""
+    """Show copies of the live numbers every so often from 0 on, for ever, except where they cannot have changed."""
     queued, in_flight, remaining, available = dispatcher.views
     number = 0
     while True:
         dispatcher.ledger.flow_in(env.now)
         show((frozen(queued.copy()), frozen(in_flight.copy()), frozen(remaining.copy()), frozen(available.copy())))
         number += 1
+        if not dispatcher.ledger.fills and not math.isinf(next_s := env.peek()):
+            # Until something happens the numbers stay as they are: the last snapshot before it shows them.
+            last = math.floor(next_s / period_s)
+            number = max(number, last - (last * period_s > next_s))
         yield Moment(env, max(number * period_s - env.now, 0.0), SNAPSHOTS)

@@ -255,6 +255,12 @@ def test_a_stale_state_is_refreshed_every_so_often() -> None:
     assert [in_flight for _, _, in_flight, _ in policy.states] == [[0, 0], [0, 0], [2, 0]]
 
 
+def test_after_a_long_silence_a_query_sees_the_last_snapshot_before_it() -> None:
+    policy = Scripted([0] * 3)
+    run(policy, [0.1, 9e5 + 0.5, 9e5 + 1.25], service=Slots(9, 0.0, 0.007), state_refresh_s=1.0)
+    assert [in_flight for _, _, in_flight, _ in policy.states] == [[0, 0], [0, 0], [1, 0]]
+
+
 def test_a_decision_takes_its_time() -> None:
     requests = run(Scripted([0, 0]), [0.0, 1.0], service=ONE_AT_A_TIME, decision_s=0.2)
     assert requests["decided_at_s"].tolist() == pytest.approx([0.2, 1.2])

@@ -107,6 +107,11 @@ class Ledger:
             self._committed[account] = self._settled[account] = self._lost[account] = 0.0
             self._set(account, share if math.isinf(share) else share * part + max(0.0, left))
 
+    @property
+    def fills(self) -> bool:
+        """Whether token buckets fill with time."""
+        return self._inflow_per_s is not None
+
     def flow_in(self, now_s: float) -> None:
         """Let token buckets fill up to now.
 
