@@ -19,6 +19,7 @@ from sim.study.output.source_digest import targets
 OPTIONS = """\
 options:
   --cfg          print the configuration and do nothing
+  --no-report    write tables alone, several times as fast; switchyard report DIR makes page and figures of them later
   --overwrite    replace what another command wrote to out=DIR, once the new output is whole
   --project DIR  find your own conf/ and modules in DIR; without it in the current folder
   --traceback    on an error, print where it happened

@@ -28,7 +28,8 @@ from sim.errors import UnreadableError, notes_to
 # The key of words without KEY=, by verb.
 TAKE_WORDS = {"report": "directories", "diff": "directories", "data": "tables", "import": "files"}
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
-FLAGS = ("--cfg", "--help", "--overwrite", "--project", "--traceback", "--version")
+FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--traceback", "--version")
+WITHOUT_REPORT = ("check", "data", "import", "new", "report")  # verbs that leave no directory with a report
 
 
 class MisunderstoodError(Exception):
@@ -70,7 +71,7 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("words", nargs="*")
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--project", type=Path)
-    for flag in ("--cfg", "--overwrite", "--traceback", "--version"):
+    for flag in ("--cfg", "--no-report", "--overwrite", "--traceback", "--version"):
         parser.add_argument(flag, action="store_true")
     asked, rest = parser.parse_known_intermixed_args(words)
     if rest:
@@ -81,6 +82,8 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
         if asked.verb is None:
             raise MisunderstoodError(f"no verb is given; give one of {', '.join(VERBS)}, or --help")
         raise MisunderstoodError(f"unknown verb {asked.verb!r}{nearest(asked.verb, list(VERBS))}")
+    if asked.no_report and asked.verb in WITHOUT_REPORT:
+        raise MisunderstoodError(f"--no-report leaves out what a study writes beside its tables, and {asked.verb} is none")
     return asked
 
 
@@ -95,7 +98,7 @@ def carry_out(asked: argparse.Namespace) -> int:
             return 0
         work = function(asked.verb)
         if asked.verb == "sweep":  # which has a configuration for each of its points
-            return int(work(asked.words, asked.cfg, asked.overwrite))
+            return int(work(asked.words, asked.cfg, asked.overwrite, not asked.no_report))
         if asked.verb == "check":  # which has a configuration for each of its worlds
             if asked.cfg:
                 sys.stdout.write(OmegaConf.to_yaml(configure("check", asked.words), resolve=True))
@@ -110,6 +113,7 @@ def carry_out(asked: argparse.Namespace) -> int:
             return 0
         OmegaConf.update(config, "command", [asked.verb, *asked.words], force_add=True)  # for reports to say
         OmegaConf.update(config, "overwrite", asked.overwrite, force_add=True)
+        OmegaConf.update(config, "reports", not asked.no_report, force_add=True)
         return int(work(asked.verb, config))
 
 

@@ -47,6 +47,7 @@ class Output:
     def __init__(self, verb: str, config: DictConfig) -> None:
         resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
         overwrites = resolved.pop("overwrite", False)
+        self._reports = resolved.pop("reports", True)
         digest = hashlib.sha256(json.dumps(described(resolved), sort_keys=True).encode()).hexdigest()
         self.path = place(config.out, verb, digest)
         if self.path is not None and not overwrites:
@@ -55,7 +56,7 @@ class Output:
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[Path]:
-        """Yield the hidden folder to write to; at the end it gets a manifest and a report, and its name.
+        """Yield the hidden folder to write to; at the end it gets a manifest, a report unless told not to, and its name.
 
         An error, an interrupt or SIGTERM leaves nothing. What compiled solvers print meanwhile goes to stderr. Where
         nothing is to be written, the folder is a temporary one, and goes at the end.
@@ -67,7 +68,8 @@ class Output:
         with stdout_to_stderr(), stop_on_termination(), Directory(self.path) as directory:
             yield directory.folder
             directory.write_manifest({**self._manifest, **project_files()})
-            write_report(directory.folder)
+            if self._reports:
+                write_report(directory.folder)
 
     def note(self, **more: Any) -> None:
         """Let the manifest say more than verb and configuration."""

@@ -38,6 +38,7 @@ class Settings:
     metric: Mapping[str, Callable[..., Any]] | None
     order: Mapping[str, Callable[..., Any] | WorstOrder] | None
     overwrite: bool
+    reports: bool
     events: Mapping[str, Event] | None
     search: Any
     launcher: Launcher

@@ -104,22 +104,24 @@ def test_a_comparison_with_a_cache_says_so(tmp_path: Path, capsys: pytest.Captur
 def test_what_needs_a_hindsight_optimum_says_in_a_line_that_there_is_none(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([verb, *SMALL, "order=zipf", "cache=lru", "policy=random", f"out={tmp_path / 'o'}"]) != 0
+    assert main([verb, *SMALL, "order=zipf", "cache=lru", "policy=random", f"out={tmp_path / 'o'}", "--no-report"]) != 0
     error = capsys.readouterr().err
     assert "as a cache answers queries at no cost: use cache=none" in error
     assert not (tmp_path / "o").exists()
 
 
 def test_a_cache_that_can_answer_nothing_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", *SMALL, "cache=lru", "policy=random", f"out={tmp_path / 'o'}"]) == 0
+    assert main(["run", *SMALL, "cache=lru", "policy=random", f"out={tmp_path / 'o'}", "--no-report"]) == 0
     assert "cache= answers nothing, as no prompt comes twice" in capsys.readouterr().err
-    assert main(["run", *SMALL, "cache=lru", "order=zipf", "policy=random", f"out={tmp_path / 'p'}"]) == 0
+    assert (
+        main(["run", *SMALL, "cache=lru", "order=zipf", "policy=random", f"out={tmp_path / 'p'}", "--no-report"]) == 0
+    )
     assert "cache=" not in capsys.readouterr().err
 
 
 def test_none_and_null_are_no_cache(tmp_path: Path) -> None:
     for name, words in (("none", ["cache=none"]), ("null", ["cache=null"]), ("unsaid", [])):
-        assert main(["run", *SMALL, *words, "policy=random", f"out={tmp_path / name}"]) == 0
+        assert main(["run", *SMALL, *words, "policy=random", f"out={tmp_path / name}", "--no-report"]) == 0
     first = pd.read_parquet(tmp_path / "none" / "requests.parquet")
     for name in ("null", "unsaid"):
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name / "requests.parquet"), first)

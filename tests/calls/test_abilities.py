@@ -45,5 +45,5 @@ def test_the_command_of_the_page_runs_the_last_step(tmp_path: Path, monkeypatch:
     (tmp_path / "asks_again.py").write_text(STEPS[-1])
     monkeypatch.chdir(tmp_path)
     small = ["workload.n_queries=40", "workload.n_history=30", "workload.n_models=4", "workload.dim=4"]
-    assert main(["run", "policy=[random,./asks_again.py:Cascade]", *small, "out=o"]) == 0
+    assert main(["run", "policy=[random,./asks_again.py:Cascade]", *small, "out=o", "--no-report"]) == 0
     assert pd.read_parquet("o/calls.parquet")["policy"].unique().tolist() == ["cascade"]

@@ -105,7 +105,7 @@ def test_metrics_count_caps_and_answers_that_reached_them() -> None:
 
 def test_a_comparison_writes_caps_and_their_metrics(tmp_path: Path) -> None:
     words = ["policy=[random,capped_greedy]", "workload.cap_curve=3", "metric=caps", "budget=unlimited"]
-    assert main(["compare", *SMALL, *words, "replications=1", f"out={tmp_path / 'o'}"]) == 0
+    assert main(["compare", *SMALL, *words, "replications=1", f"out={tmp_path / 'o'}", "--no-report"]) == 0
     requests = pd.read_parquet(tmp_path / "o" / "requests.parquet")
     caps = requests.groupby("policy", observed=True)["max_output_tokens"].count()
     assert caps["random"] == 0
@@ -144,11 +144,11 @@ def test_a_policy_that_caps_where_it_cannot_is_told_so_in_one_line(
         "    def decide(self, query, state):\n        return Decision(0, max_output_tokens=20)\n"
     )
     monkeypatch.chdir(tmp_path)
-    assert main(["run", *SMALL, "policy=./short.py:Short", "out=o"]) == 1
+    assert main(["run", *SMALL, "policy=./short.py:Short", "out=o", "--no-report"]) == 1
     said = capsys.readouterr().err
     assert "policy 'short' caps query 0 at 20 output tokens, and the workload has no quality by cap" in said
     assert not (tmp_path / "o").exists()
-    assert main(["run", *SMALL, "policy=./short.py:Short", "workload.cap_curve=3", "out=o"]) == 0
+    assert main(["run", *SMALL, "policy=./short.py:Short", "workload.cap_curve=3", "out=o", "--no-report"]) == 0
     capsys.readouterr()
     assert main(["check", "policy=./short.py:Short"]) == 0
     assert "keeps the contract" in capsys.readouterr().out

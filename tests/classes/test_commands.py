@@ -21,7 +21,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_a_column_for_each_class_and_the_urgent_one_is_served_first(tmp_path: Path) -> None:
     words = ["run", BOTH, "tenants={a: 0.5, b: 0.5}", *SMALL, *BUSY, "policy=round_robin", "metric=[classes,fairness]"]
-    assert main([*words, f"out={tmp_path / 'out'}"]) == 0
+    assert main([*words, f"out={tmp_path / 'out'}", "--no-report"]) == 0
     summary = pd.read_csv(tmp_path / "out" / "summary.csv").iloc[0]
     requests = pd.read_parquet(tmp_path / "out" / "requests.parquet")
     urgent = requests[requests["class"] == "interactive"]
@@ -35,7 +35,7 @@ def test_a_column_for_each_class_and_the_urgent_one_is_served_first(tmp_path: Pa
 
 def test_a_target_may_be_of_a_class(tmp_path: Path) -> None:
     words = ["plan", BOTH, *SMALL, *BUSY, *PLAN, "targets=[p95_ttft_s[interactive]<=5, served_share[batch]>=0.9]"]
-    assert main([*words, f"out={tmp_path / 'out'}"]) == 0
+    assert main([*words, f"out={tmp_path / 'out'}", "--no-report"]) == 0
     tried = pd.read_csv(tmp_path / "out" / "candidates.csv")
     assert {"p95_ttft_s[interactive]<=5 mean", "served_share[batch]>=0.9 mean"} <= set(tried)
 
@@ -78,10 +78,10 @@ def test_what_cannot_be_is_one_line(words: list[str], message: str, capsys: pyte
 
 def test_keys_of_a_class_may_be_given_one_by_one_and_swept(tmp_path: Path) -> None:
     one_by_one = ["classes.chat.share=0.25", "classes.rest.share=0.75", "classes.rest.priority=2"]
-    assert main(["run", *SMALL, *one_by_one, "metric=classes", f"out={tmp_path / 'run'}"]) == 0
+    assert main(["run", *SMALL, *one_by_one, "metric=classes", f"out={tmp_path / 'run'}", "--no-report"]) == 0
     assert "mean_latency_s[chat]" in pd.read_csv(tmp_path / "run" / "summary.csv")
     swept = ["sweep", BOTH, *SMALL, "fleet=slots", "classes.batch.price=0.5,1", "policy=random", "metric=classes"]
-    assert main([*swept, "replications=2", "store=null", f"out={tmp_path / 'sweep'}"]) == 0
+    assert main([*swept, "replications=2", "store=null", f"out={tmp_path / 'sweep'}", "--no-report"]) == 0
     cells = pd.read_parquet(tmp_path / "sweep" / "sweep.parquet")
     cost = cells.groupby("classes.batch.price")["cost_per_1000_arrivals_usd[batch]"].mean()
     assert cost[1.0] == pytest.approx(2 * cost[0.5])

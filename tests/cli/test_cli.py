@@ -55,7 +55,7 @@ def test_compare_writes_summary_requests_manifest_and_figures(
 
 
 def test_policies_meet_the_same_queries_at_the_same_times(tmp_path: Path) -> None:
-    main(["compare", *SMALL, "policy=[random,greedy_perf]", "replications=1", f"out={tmp_path / 'o'}"])
+    main(["compare", *SMALL, "policy=[random,greedy_perf]", "replications=1", f"out={tmp_path / 'o'}", "--no-report"])
     requests = pd.read_parquet(tmp_path / "o" / "requests.parquet")
     columns = ["id", "arrived_at_s", "input_tokens"]
     by_policy = [rows[columns].reset_index(drop=True) for _, rows in requests.groupby("policy", observed=True)]
@@ -74,8 +74,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
 
 
 def test_a_policy_does_not_depend_on_its_company(tmp_path: Path) -> None:
-    main(["run", *SMALL, "policy=port", f"out={tmp_path / 'alone'}"])
-    main(["compare", *SMALL, "policy=[random,port]", "replications=1", f"out={tmp_path / 'among'}"])
+    main(["run", *SMALL, "policy=port", f"out={tmp_path / 'alone'}", "--no-report"])
+    main(["compare", *SMALL, "policy=[random,port]", "replications=1", f"out={tmp_path / 'among'}", "--no-report"])
     alone = pd.read_parquet(tmp_path / "alone" / "requests.parquet")
     among = pd.read_parquet(tmp_path / "among" / "requests.parquet", filters=[("policy", "=", "port")])
     pd.testing.assert_frame_equal(alone.drop(columns="policy"), among.drop(columns="policy"))
@@ -179,7 +179,7 @@ def test_words_that_are_no_command_get_one_line(
 
 def test_a_foreign_directory_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    assert main(["run", *SMALL, "policy=random", f"out={tmp_path}"]) == 1
+    assert main(["run", *SMALL, "policy=random", f"out={tmp_path}", "--no-report"]) == 1
     assert "is not an output of switchyard" in capsys.readouterr().err
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 

@@ -17,14 +17,14 @@ TWO = [*SMALL, "policy=[random,port_fallback]", "replications=2"]
 
 def test_compare_gives_the_summary_that_the_command_writes(tmp_path: Path) -> None:
     summary = compare(*TWO)
-    assert main(["compare", *TWO, f"out={tmp_path / 'o'}"]) == 0
+    assert main(["compare", *TWO, f"out={tmp_path / 'o'}", "--no-report"]) == 0
     written = pd.read_csv(tmp_path / "o" / "summary.csv")
     pd.testing.assert_frame_equal(summary.drop(columns="wall_s"), written.drop(columns="wall_s"))
 
 
 def test_run_gives_the_record_that_the_command_writes(tmp_path: Path) -> None:
     requests = run(*SMALL, "fleet=slots")
-    assert main(["run", *SMALL, "fleet=slots", f"out={tmp_path / 'o'}"]) == 0
+    assert main(["run", *SMALL, "fleet=slots", f"out={tmp_path / 'o'}", "--no-report"]) == 0
     written = pd.read_parquet(tmp_path / "o" / "requests.parquet")
     assert requests["policy"].tolist() == written["policy"].tolist() == ["port"] * 120
     columns = ["id", "arrived_at_s", "finished_at_s", "quality", "cost_usd"]
@@ -35,11 +35,11 @@ def test_ratio_and_explain_give_the_tables_that_the_commands_write(tmp_path: Pat
     words = [*SMALL, "policy=[random,port_fallback]"]
     sized = ["sizes=[60,null]", "order=[random,given]", "min_replications=2", "max_replications=2"]
     rows = ratio(*words, *sized)
-    assert main(["ratio", *words, *sized, f"out={tmp_path / 'r'}"]) == 0
+    assert main(["ratio", *words, *sized, f"out={tmp_path / 'r'}", "--no-report"]) == 0
     pd.testing.assert_frame_equal(rows, pd.read_parquet(tmp_path / "r" / "ratio.parquet"))
 
     tables = explain(*words, "replications=2", "moments=3")
-    assert main(["explain", *words, "replications=2", "moments=3", f"out={tmp_path / 'e'}"]) == 0
+    assert main(["explain", *words, "replications=2", "moments=3", f"out={tmp_path / 'e'}", "--no-report"]) == 0
     for table, name in zip(tables, ("decomposition", "prices"), strict=True):
         pd.testing.assert_frame_equal(table, pd.read_csv(tmp_path / "e" / f"{name}.csv"), check_dtype=False)
 
@@ -67,7 +67,7 @@ PLAN = [*SMALL, "fleet=slots", "search=replicas", "arrivals.rate_per_s=2", "targ
 def test_plan_gives_the_answer_that_the_command_writes(tmp_path: Path) -> None:
     words = [*PLAN, "policy=round_robin", "budget=unlimited", "min_replications=2", "max_replications=2"]
     found = plan(*words)
-    assert main(["plan", *words, f"out={tmp_path / 'p'}"]) == 0
+    assert main(["plan", *words, f"out={tmp_path / 'p'}", "--no-report"]) == 0
     assert found.as_dict() == json.loads((tmp_path / "p" / "plan.json").read_text())
     assert plan(*words[:-1], "max_replications=2", policy=RoundRobin()).sentence == found.sentence
     with pytest.raises(ValueError, match="policy names random, port; a plan is for one policy"):

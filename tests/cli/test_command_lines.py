@@ -293,7 +293,7 @@ LINE = Line(
 
 
 def test_a_line_gives_through_the_command_what_it_gives_here(tmp_path: Path) -> None:
-    assert main(["run", *LINE.words, f"out={tmp_path / 'out'}"]) == 0
+    assert main(["run", *LINE.words, f"out={tmp_path / 'out'}", "--no-report"]) == 0
     theirs = pd.read_parquet(tmp_path / "out" / "requests.parquet")
     one = study(LINE)
     run = measured(one, one.scenario, EstimateCache())

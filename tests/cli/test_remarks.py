@@ -210,10 +210,21 @@ def test_the_command_prints_each_note_in_one_line_and_goes_on(
 ) -> None:
     line = "switchyard: note: window does nothing, as budget=unlimited has no budgets\n"
     words = [*SMALL, "policy=random", "budget=unlimited", "window=minute", "replications=1", "metric=[]"]
-    assert main(["compare", *words, "oracle.names=[]", f"out={tmp_path / 'o'}"]) == 0
+    assert main(["compare", *words, "oracle.names=[]", f"out={tmp_path / 'o'}", "--no-report"]) == 0
     assert capsys.readouterr().err == line
     for launcher in ("basic", "joblib"):
         assert (
-            main(["sweep", *words, "seed=1,2", f"launcher={launcher}", "store=null", f"out={tmp_path / launcher}"]) == 0
+            main(
+                [
+                    "sweep",
+                    *words,
+                    "seed=1,2",
+                    f"launcher={launcher}",
+                    "store=null",
+                    f"out={tmp_path / launcher}",
+                    "--no-report",
+                ]
+            )
+            == 0
         )
         assert capsys.readouterr().err == line

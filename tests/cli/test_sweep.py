@@ -451,7 +451,7 @@ def test_a_sweep_writes_one_tidy_table_and_figures(tmp_path: Path, capfd: pytest
 
 
 def test_a_point_is_the_comparison_of_its_configuration(tmp_path: Path) -> None:
-    main(["sweep", *QUICK, "fleet.size=1,2", f"out={tmp_path / 'swept'}", "oracle.names=[optimum]"])
+    main(["sweep", *QUICK, "fleet.size=1,2", f"out={tmp_path / 'swept'}", "oracle.names=[optimum]", "--no-report"])
     alone = ["compare", *QUICK[:-1], "fleet.size=2", "oracle.names=[optimum]", f"out={tmp_path / 'alone'}"]
     assert main(alone) == 0
     swept = table_of(tmp_path / "swept").query("`fleet.size` == 2")
@@ -473,7 +473,7 @@ def test_two_processes_give_what_one_gives_bit_for_bit(tmp_path: Path) -> None:
 def test_a_kept_prediction_changes_no_bit(tmp_path: Path) -> None:
     words = ["sweep", *SMALL, "policy=[knn_threshold,port]", "replications=1", "n_queries=30,60"]
     for name, cache in (("without", "null"), ("cold", tmp_path / "cache"), ("warm", tmp_path / "cache")):
-        assert main([*words, f"store={cache}", f"out={tmp_path / name}"]) == 0
+        assert main([*words, f"store={cache}", f"out={tmp_path / name}", "--no-report"]) == 0
     pd.testing.assert_frame_equal(table_of(tmp_path / "without"), table_of(tmp_path / "cold"), check_exact=True)
     pd.testing.assert_frame_equal(table_of(tmp_path / "without"), table_of(tmp_path / "warm"), check_exact=True)
 
@@ -642,7 +642,19 @@ def test_ray_spreads_jobs_over_a_cluster_of_two_nodes_and_survives_a_lost_worker
 def test_ray_gives_what_one_process_gives(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed: pip install 'llm-switchyard[ray]'")
     for launcher in ("basic", "ray"):
-        assert main(["sweep", *QUICK, "fleet.size=1,2,3", f"launcher={launcher}", f"out={tmp_path / launcher}"]) == 0
+        assert (
+            main(
+                [
+                    "sweep",
+                    *QUICK,
+                    "fleet.size=1,2,3",
+                    f"launcher={launcher}",
+                    f"out={tmp_path / launcher}",
+                    "--no-report",
+                ]
+            )
+            == 0
+        )
     pd.testing.assert_frame_equal(table_of(tmp_path / "basic"), table_of(tmp_path / "ray"), check_exact=True)
 
 

@@ -13,7 +13,7 @@ ONE_POLICY = ["run", *SMALL, "budget=unlimited", "policy=greedy_perf"]
 
 def test_a_limit_in_a_planners_words_is_one_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["spending.limits={total: 0.01 USD a day, topic-03: 0.0001 USD soft}", "arrivals.rate_per_s=0.0005"]
-    assert main([*ONE_POLICY, *words, f"out={tmp_path / 'out'}"]) == 0
+    assert main([*ONE_POLICY, *words, f"out={tmp_path / 'out'}", "--no-report"]) == 0
     assert "Limits, in USD" in capsys.readouterr().out
     limits, alerts = (pd.read_csv(tmp_path / "out" / name) for name in ("limits.csv", "alerts.csv"))
     requests = pd.read_parquet(tmp_path / "out" / "requests.parquet")
@@ -27,7 +27,7 @@ def test_a_limit_in_a_planners_words_is_one_key(tmp_path: Path, capsys: pytest.C
 
 
 def test_without_limits_no_table_of_them_is_written(tmp_path: Path) -> None:
-    assert main([*ONE_POLICY, f"out={tmp_path / 'out'}"]) == 0
+    assert main([*ONE_POLICY, f"out={tmp_path / 'out'}", "--no-report"]) == 0
     assert not (tmp_path / "out" / "limits.csv").exists()
 
 
@@ -45,7 +45,7 @@ def test_reports_have_the_name_of_the_money(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize("infinity", ["inf", ".inf"])
 def test_infinity_is_written_either_way(infinity: str, tmp_path: Path) -> None:
     limits = [f"spending.limits={{total: {infinity}}}", f"budget.amount={infinity}", "budget=each"]
-    assert main(["run", *SMALL, "policy=greedy_perf", *limits, f"out={tmp_path / 'out'}"]) == 0
+    assert main(["run", *SMALL, "policy=greedy_perf", *limits, f"out={tmp_path / 'out'}", "--no-report"]) == 0
     assert pd.read_csv(tmp_path / "out" / "fleet.csv")["budget"].tolist() == [float("inf")] * 3
     assert pd.read_csv(tmp_path / "out" / "limits.csv")["amount"].tolist() == [float("inf")]
 
@@ -57,7 +57,7 @@ def test_a_file_may_say_infinity_either_way(tmp_path: Path, monkeypatch: pytest.
     )
     (tmp_path / "switchyard.yaml").write_text("")
     monkeypatch.chdir(tmp_path)
-    assert main(["run", *SMALL, "policy=greedy_perf", "budget=mine", "out=out"]) == 0
+    assert main(["run", *SMALL, "policy=greedy_perf", "budget=mine", "out=out", "--no-report"]) == 0
     assert pd.read_csv("out/fleet.csv")["budget"].tolist() == [float("inf"), float("inf"), 1.0]
 
 
@@ -74,11 +74,11 @@ def test_budgets_by_the_calendar_are_checked_again_from_the_files(tmp_path: Path
 
 def test_budgets_and_limits_have_one_calendar_unless_they_are_given_two(tmp_path: Path) -> None:
     words = ["window=calendar", "spending.starts_at=2024-05-10T20:00", "spending.time_zone=Europe/Berlin"]
-    assert main(["run", *SMALL, "policy=greedy_perf", *words, f"out={tmp_path / 'one'}"]) == 0
+    assert main(["run", *SMALL, "policy=greedy_perf", *words, f"out={tmp_path / 'one'}", "--no-report"]) == 0
     calendar = pd.read_csv(tmp_path / "one" / "fleet.csv")["calendar"]
     assert calendar[0] == "day 2024-05-10T20:00 Europe/Berlin"
     own = [*words, "window.starts_at=2024-05-10T21:00", "window.time_zone=null"]
-    assert main(["run", *SMALL, "policy=greedy_perf", *own, f"out={tmp_path / 'two'}"]) == 0
+    assert main(["run", *SMALL, "policy=greedy_perf", *own, f"out={tmp_path / 'two'}", "--no-report"]) == 0
     assert pd.read_csv(tmp_path / "two" / "fleet.csv")["calendar"][0] == "day 2024-05-10T21:00"
 
 

@@ -155,7 +155,7 @@ def test_what_is_no_fleet_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     Path("text.yaml").write_text("just words\n")
     Path("broken.yaml").write_text("a: [1\n")
-    assert main(["run", word, *QUICK, "out=o"]) != 0
+    assert main(["run", word, *QUICK, "out=o", "--no-report"]) != 0
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
@@ -197,8 +197,10 @@ def test_what_fit_writes_is_a_fleet_with_a_price(tmp_path: Path) -> None:
     columns = (arrival_s, first_s, last_s, *lengths)
     pd.DataFrame(dict(zip(Measured.__dataclass_fields__, columns, strict=True))).to_csv(tmp_path / "m.csv", index=False)
     words = ["slots=8", "evaluations=8", "name=8b-v1.0", "model=mistral-7b-chat", "price_per_hour_usd=0.5"]
-    assert main(["fit", f"requests={tmp_path / 'm.csv'}", *words, f"out={tmp_path / 'fit'}"]) == 0
-    assert main(["run", f"fleet={tmp_path / 'fit' / 'fleet.yaml'}", *QUICK, f"out={tmp_path / 'o'}"]) == 0
+    assert main(["fit", f"requests={tmp_path / 'm.csv'}", *words, f"out={tmp_path / 'fit'}", "--no-report"]) == 0
+    assert (
+        main(["run", f"fleet={tmp_path / 'fit' / 'fleet.yaml'}", *QUICK, f"out={tmp_path / 'o'}", "--no-report"]) == 0
+    )
     fleet = pd.read_csv(tmp_path / "o" / "fleet.csv")
     assert fleet[["deployment", "model", "price_per_hour_usd"]].to_numpy().tolist() == [
         ["8b-v1.0", "mistral-7b-chat", 0.5]
@@ -212,6 +214,6 @@ def test_a_sweep_takes_a_file_as_its_fleet_or_as_an_axis(
     monkeypatch.chdir(tmp_path)
     mine.rename("mine.yaml")
     words = ["policy=least_loaded", "budget=unlimited", "workload.n_history=60"]
-    assert main(["sweep", "fleet=mine.yaml", "workload.n_queries=20,40", *words, "out=a"]) == 0
-    assert main(["sweep", "fleet=mine.yaml,instant", "workload.n_queries=20", *words, "out=b"]) == 0
+    assert main(["sweep", "fleet=mine.yaml", "workload.n_queries=20,40", *words, "out=a", "--no-report"]) == 0
+    assert main(["sweep", "fleet=mine.yaml,instant", "workload.n_queries=20", *words, "out=b", "--no-report"]) == 0
     assert set(pd.read_csv("b/cells.csv")["fleet"]) == {"mine.yaml", "instant"}

@@ -139,7 +139,7 @@ SMALL = ["workload=sessions", "workload.n_queries=60", "workload.n_history=30", 
 
 def test_the_command_serves_conversations_where_prefixes_are_kept(tmp_path: Path) -> None:
     words = ["fleet=batching", "fleet.prefix_cache_tokens=inf", "policy=[prefix_affinity,prefix_then_load,random]"]
-    assert main(["compare", *SMALL, *words, "metric=prefix", f"out={tmp_path / 'out'}"]) == 0
+    assert main(["compare", *SMALL, *words, "metric=prefix", f"out={tmp_path / 'out'}", "--no-report"]) == 0
     rates = pd.read_csv(tmp_path / "out" / "summary.csv").groupby("policy")["prefix_hit_rate"].mean()
     assert rates["prefix_affinity"] > rates["random"]
     assert rates["prefix_then_load"] > rates["random"]
@@ -168,7 +168,7 @@ def test_the_command_serves_conversations_where_prefixes_are_kept(tmp_path: Path
 def test_bad_words_are_one_line(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", *words, f"out={tmp_path / 'out'}"]) == 1
+    assert main(["run", *words, f"out={tmp_path / 'out'}", "--no-report"]) == 1
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1
@@ -176,7 +176,7 @@ def test_bad_words_are_one_line(
 
 
 def test_an_export_has_the_sessions_and_blocks_of_every_query(tmp_path: Path) -> None:
-    assert main(["export", *SMALL, "policy=random", f"out={tmp_path / 'out'}"]) == 0
+    assert main(["export", *SMALL, "policy=random", f"out={tmp_path / 'out'}", "--no-report"]) == 0
     queries = pd.read_parquet(tmp_path / "out" / "queries.parquet").query("replication == 0")
     made = sessions(n_queries=60, n_history=30, dim=4).test
     assert made.prefix is not None

@@ -125,7 +125,7 @@ def refused(verb: str, frame: pd.DataFrame, words: list[str], capsys: pytest.Cap
     """The one line by which a verb refuses a table and words, having written nothing."""
     frame.to_csv("table.csv", index=False)
     table = ["workload=table", "workload.path=table.csv", "workload.embeddings=hashing"]
-    assert main([verb, *table, "policy=greedy_perf", *words, "out=there/o"]) == 1
+    assert main([verb, *table, "policy=greedy_perf", *words, "out=there/o", "--no-report"]) == 1
     assert not Path("there").exists()
     *notes, line = capsys.readouterr().err.splitlines()
     assert all(note.startswith("switchyard: note: ") for note in notes)

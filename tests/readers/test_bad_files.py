@@ -189,6 +189,6 @@ def test_out_must_be_a_new_file_of_a_known_ending(tmp_path: Path, capsys: pytest
 
 def test_a_run_refuses_the_same_file_in_the_same_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = text(tmp_path, "summary.json", '{"load_summary": {}, "successes": {}}')
-    assert main(["run", f"trace={path}", f"out={tmp_path / 'o'}"]) == 2
+    assert main(["run", f"trace={path}", f"out={tmp_path / 'o'}", "--no-report"]) == 2
     assert "no single requests" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()

@@ -72,7 +72,7 @@ def test_a_trace_is_used_as_it_says(name: str, tmp_path: Path, capsys: pytest.Ca
     assert main(["import", str(TRACES[name](tmp_path)), f"out={tmp_path / 'x.parquet'}"]) == 0
     commands = used(capsys.readouterr().out)
     small = ["policy=random", "budget=unlimited", "workload.n_history=5", "workload.dim=4", f"out={tmp_path / 'o'}"]
-    assert main([*commands[0], *small]) == 0
+    assert main([*commands[0], *small, "--no-report"]) == 0
     requests = pd.read_parquet(tmp_path / "o" / "requests.parquet")
     assert sorted(requests["input_tokens"]) == list(INPUTS)
     assert ["fit" in command for command in commands[1:]] == [True] * (name in (*MEASURED, "llmperf"))
@@ -86,7 +86,7 @@ def test_measured_requests_can_be_fitted(tmp_path: Path, capsys: pytest.CaptureF
     path.write_text(json.dumps(wider))
     assert main(["import", str(path), f"out={tmp_path / 'x.parquet'}"]) == 0
     fit = next(command for command in used(capsys.readouterr().out) if command[0] == "fit")
-    assert main([*fit, "evaluations=5", "in_step=false", f"out={tmp_path / 'fitted'}"]) == 0
+    assert main([*fit, "evaluations=5", "in_step=false", f"out={tmp_path / 'fitted'}", "--no-report"]) == 0
     assert (tmp_path / "fitted" / "fleet.yaml").is_file()
 
 
@@ -97,7 +97,12 @@ def test_a_table_is_used_as_it_says(name: str, tmp_path: Path, capsys: pytest.Ca
     said = capsys.readouterr().out
     assert "a                        mean score 0.5, " in said or "a        mean score 0.5, " in said
     (command,) = used(said)
-    assert main([*command, "policy=[random]", "budget=unlimited", "oracle.names=[]", f"out={tmp_path / 'o'}"]) == 0
+    assert (
+        main(
+            [*command, "policy=[random]", "budget=unlimited", "oracle.names=[]", f"out={tmp_path / 'o'}", "--no-report"]
+        )
+        == 0
+    )
 
 
 def test_prices_are_not_for_a_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

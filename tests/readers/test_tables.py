@@ -111,7 +111,7 @@ def test_a_foreign_table_is_a_workload_as_it_is(name: str, tmp_path: Path) -> No
 
 def test_the_manifest_of_a_run_on_a_folder_lists_its_files(tmp_path: Path) -> None:
     words = ["workload=table", f"workload.path={TABLES['llmrouterbench'](tmp_path)}", "workload.n_queries=1"]
-    assert main(["run", *words, "policy=random", "budget=unlimited", f"out={tmp_path / 'o'}"]) == 0
+    assert main(["run", *words, "policy=random", "budget=unlimited", f"out={tmp_path / 'o'}", "--no-report"]) == 0
     assert len(json.loads((tmp_path / "o" / "manifest.json").read_text())["files"]) == 4
 
 

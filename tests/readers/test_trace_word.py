@@ -42,7 +42,7 @@ def test_a_foreign_file_needs_no_columns(tmp_path: Path) -> None:
 
 def test_a_folder_is_replayed_and_its_files_are_in_the_manifest(tmp_path: Path) -> None:
     path = servegen(tmp_path)
-    assert main(["run", f"trace={path}", *SMALL, f"out={tmp_path / 'o'}"]) == 0
+    assert main(["run", f"trace={path}", *SMALL, f"out={tmp_path / 'o'}", "--no-report"]) == 0
     files = json.loads((tmp_path / "o" / "manifest.json").read_text())["files"]
     assert sorted(Path(file).name for file in files) == ["chunk-0-dataset.json", "chunk-0-trace.csv"]
 
@@ -83,7 +83,7 @@ def test_every_verb_that_simulates_takes_it(verb: str, trace: str, tmp_path: Pat
     words = [word for word in SMALL if word.partition("=")[0] not in given]
     if verb in ("ratio", "explain", "frontier"):  # whose queries take no time
         words = [word for word in words if word != "fleet=slots"]
-    assert main([verb, trace, COLUMNS, *words, *VERBS[verb], f"out={tmp_path / 'o'}"]) == 0
+    assert main([verb, trace, COLUMNS, *words, *VERBS[verb], f"out={tmp_path / 'o'}", "--no-report"]) == 0
 
 
 def test_a_sweep_may_vary_how_fast_it_is(trace: str, tmp_path: Path) -> None:

@@ -335,4 +335,4 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.
 )
 def test_a_catalogue_runs_on_the_default_workload(name: str, tmp_path: Path) -> None:
     small = ["workload.n_queries=100", "workload.n_history=100", "policy=least_loaded", "oracle.names=[]"]
-    assert main(["run", f"fleet={name}", *small, "budget=unlimited", f"out={tmp_path / 'o'}"]) == 0
+    assert main(["run", f"fleet={name}", *small, "budget=unlimited", f"out={tmp_path / 'o'}", "--no-report"]) == 0

@@ -158,7 +158,7 @@ def test_free_and_useless_pairs_leave_the_published_splits_defined() -> None:
 
 def compared(out: Path, *words: str) -> "pd.Series[float]":
     """The optimum_ratio of each policy."""
-    assert main(["compare", "replications=1", "oracle.names=[optimum]", *words, f"out={out}"]) == 0
+    assert main(["compare", "replications=1", "oracle.names=[optimum]", *words, f"out={out}", "--no-report"]) == 0
     return pd.read_csv(out / "summary.csv").set_index("policy")["optimum_ratio"]
 
 

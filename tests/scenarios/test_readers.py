@@ -248,7 +248,7 @@ def test_the_words_that_leave_models_out_can_be_pasted_whatever_the_names_are(
     assert main(words) == 1
     said = capsys.readouterr().err
     pasted = shlex.split(said.partition("leave them out with ")[2].rpartition(" (in ")[0])
-    assert main([*words, *pasted]) == 0
+    assert main([*words, *pasted, "--no-report"]) == 0
     assert pd.read_csv(tmp_path / "out" / "fleet.csv")["model"].tolist() == ["m"]
 
 
@@ -308,7 +308,7 @@ def test_a_fit_to_answers_that_came_at_once_says_what_is_missing(
         output_tokens=10,
     )
     measured.to_csv(tmp_path / "m.csv.gz", index=False, sep=";")
-    assert main(["fit", f"requests={tmp_path / 'm.csv.gz'}", f"out={tmp_path / 'out'}"]) == 1
+    assert main(["fit", f"requests={tmp_path / 'm.csv.gz'}", f"out={tmp_path / 'out'}", "--no-report"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("switchyard: first_token_s is last_token_s in most requests of the first half")
     assert said.count("\n") == 1

@@ -17,7 +17,19 @@ needs_data = pytest.mark.skipif(
 def experiment(name: str, out: Path, *overrides: str) -> pd.DataFrame:
     paths = [f"workload.path={DATA / name}.parquet", f"workload.embeddings={DATA / name}_embeddings.npy"]
     assert (
-        main(["compare", f"experiment={name}", *paths, "replications=1", "roundings=0", *overrides, f"out={out}"]) == 0
+        main(
+            [
+                "compare",
+                f"experiment={name}",
+                *paths,
+                "replications=1",
+                "roundings=0",
+                *overrides,
+                f"out={out}",
+                "--no-report",
+            ]
+        )
+        == 0
     )
     return pd.read_csv(out / "summary.csv").set_index("policy")
 

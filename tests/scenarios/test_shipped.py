@@ -44,7 +44,7 @@ def test_the_defaults_run_wherever_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["run", *words, *SMALL, "out=out"]) == 0
+    assert main(["run", *words, *SMALL, "out=out", "--no-report"]) == 0
     said = capsys.readouterr().err
     assert ("note: the table comes without embeddings" in said) == (words == ["workload=table"])
 
@@ -63,7 +63,7 @@ def test_a_public_table_that_is_not_there_is_refused_with_the_command_that_build
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SWITCHYARD_DATA", str(tmp_path / "data"))
-    assert main(["run", *words, *SMALL, f"out={tmp_path / 'out'}"]) == 1
+    assert main(["run", *words, *SMALL, f"out={tmp_path / 'out'}", "--no-report"]) == 1
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith(f"switchyard: there is no file {tmp_path / 'data'}")
     assert f"`switchyard data {name}` builds it" in said
@@ -98,14 +98,14 @@ def nameless(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("words", [["policy=random"], ["policy=port", "estimator=ridge"], ["policy=model_cost"]])
 def test_without_embeddings_whatever_needs_none_runs(tmp_path: Path, nameless: str, words: list[str]) -> None:
-    assert main(["run", *NO_PROMPT, nameless, *words, f"out={tmp_path / 'out'}"]) == 0
+    assert main(["run", *NO_PROMPT, nameless, *words, f"out={tmp_path / 'out'}", "--no-report"]) == 0
 
 
 @pytest.mark.parametrize("policy", ["port", "knn_perf", "steward"])
 def test_without_embeddings_nearest_neighbours_are_refused_with_the_ways_out(
     tmp_path: Path, nameless: str, policy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", *NO_PROMPT, nameless, f"policy={policy}", f"out={tmp_path / 'out'}"]) == 1
+    assert main(["run", *NO_PROMPT, nameless, f"policy={policy}", f"out={tmp_path / 'out'}", "--no-report"]) == 1
     said = capsys.readouterr().err
     assert "nearest neighbours (estimator=exact, hnsw or blend) and clusters need embeddings" in said
     assert "estimator=ridge" in said

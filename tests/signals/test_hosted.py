@@ -148,7 +148,12 @@ def test_times_of_a_clock_do_instead_of_latencies(tmp_path: Path) -> None:
         }
     )
     by_clock.to_parquet(tmp_path / "api.parquet")
-    assert main(["fit", "service=hosted", f"requests={tmp_path / 'api.parquet'}", f"out={tmp_path / 'out'}"]) == 0
+    assert (
+        main(
+            ["fit", "service=hosted", f"requests={tmp_path / 'api.parquet'}", f"out={tmp_path / 'out'}", "--no-report"]
+        )
+        == 0
+    )
     measured = pd.read_csv(tmp_path / "out" / "latencies.csv")["measured_latency_s"]
     assert measured.to_numpy() == pytest.approx(plain["latency_s"].to_numpy(), abs=1e-6)
 
@@ -167,7 +172,10 @@ def test_a_table_that_cannot_be_fitted_is_refused_in_one_line_and_nothing_is_wri
     frame: pd.DataFrame, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame.to_csv(tmp_path / "api.csv", index=False)
-    assert main(["fit", "service=hosted", f"requests={tmp_path / 'api.csv'}", f"out={tmp_path / 'out'}"]) == 1
+    assert (
+        main(["fit", "service=hosted", f"requests={tmp_path / 'api.csv'}", f"out={tmp_path / 'out'}", "--no-report"])
+        == 1
+    )
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1

@@ -241,7 +241,7 @@ def test_real_comparisons_are_compared_from_the_command_line(
         words = ["run", *small, "policy=random", "replications=3", f"budget.total={total}", f"out=budget {total}"]
         assert main(words) == 0
     capsys.readouterr()
-    assert main(["diff", "budget 3", "budget 1", "metrics=[quality,cost_usd]", "out=diff"]) == 0
+    assert main(["diff", "budget 3", "budget 1", "metrics=[quality,cost_usd]", "out=diff", "--no-report"]) == 0
     printed = capsys.readouterr().out
     assert "random: budget 3 beats budget 1 on quality by" in printed
     assert "the configurations differ in budget.total (3, 1)" in printed
@@ -280,7 +280,7 @@ def test_a_mistake_gets_one_clear_line(
     Path("fitted").mkdir()
     Path("fitted/manifest.json").write_text(json.dumps({"verb": "fit", "config": {}}))
     words, message = WRONG[what]
-    assert main(["diff", *words, "out=out"]) == 1
+    assert main(["diff", *words, "out=out", "--no-report"]) == 1
     printed, errors = capsys.readouterr()
     assert printed == ""
     assert message in errors

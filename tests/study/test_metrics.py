@@ -226,14 +226,14 @@ def test_every_group_of_metrics_runs_and_its_keys_are_columns(tmp_path: Path) ->
 
 def test_one_limit_on_the_command_line_moves_every_figure_of_the_objective(tmp_path: Path) -> None:
     limit = "metric.slo_attainment.slo.time_to_first_token_s=0.001"  # a first token takes half a second
-    assert main(["run", "metric=slo", limit, "fleet=slots", *SMALL, f"out={tmp_path / 'o'}"]) == 0
+    assert main(["run", "metric=slo", limit, "fleet=slots", *SMALL, f"out={tmp_path / 'o'}", "--no-report"]) == 0
     [summary] = pd.read_csv(tmp_path / "o" / "summary.csv").to_dict("records")
     assert summary["slo_attainment"] == summary["goodput_per_s"] == summary["goodput_quality_per_s"] == 0
 
 
 def test_warm_up_changes_metrics_and_not_counts(tmp_path: Path) -> None:
     for name, words in (("whole", []), ("cut", ["warm_up=5"])):
-        assert main(["run", "fleet=slots", *SMALL, *words, f"out={tmp_path / name}"]) == 0
+        assert main(["run", "fleet=slots", *SMALL, *words, f"out={tmp_path / name}", "--no-report"]) == 0
     whole, cut = (pd.read_csv(tmp_path / name / "summary.csv").iloc[0] for name in ("whole", "cut"))
     assert (whole["arrived"], whole["quality"]) == (cut["arrived"], cut["quality"]) == (200, whole["quality"])
     requests = pd.read_parquet(tmp_path / "cut" / "requests.parquet")

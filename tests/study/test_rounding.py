@@ -78,5 +78,5 @@ def test_a_number_of_roundings_below_0_and_a_verb_that_has_none_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="roundings is -1"):
         compare(world([0.5, 0.5]), {"best": BestPredicted(ExactNeighbours(k=1))}, roundings=-1)
-    assert main(["ratio", "roundings=2", f"out={tmp_path / 'o'}"]) != 0
+    assert main(["ratio", "roundings=2", f"out={tmp_path / 'o'}", "--no-report"]) != 0
     assert "roundings is for run and compare and not for ratio" in capsys.readouterr().err

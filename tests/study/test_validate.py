@@ -151,12 +151,12 @@ def test_a_system_of_ones_own_is_checked(tmp_path: Path, capfd: pytest.CaptureFi
     exponential = "{_target_:sim.distributions.Exponential,mean_s:1.0}"
     gap = "{_target_:sim.distributions.Gamma,mean_s:2.0,cv:0.5}"
     own = f"system={{_target_:sim.study.theory.conditions.System,name:mine,gap:{gap},service:{exponential}}}"
-    assert main(["validate", own, "customers=4000", f"out={tmp_path / 'o'}"]) == 0
+    assert main(["validate", own, "customers=4000", f"out={tmp_path / 'o'}", "--no-report"]) == 0
     assert "mine" in capfd.readouterr().out
     assert "G/M/1" in set(pd.read_csv(tmp_path / "o" / "validate.csv").dropna(subset="passed")["form"])
 
 
 def test_an_unknown_system_is_answered_with_the_nearest(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["validate", "systems=[M/M/11]", f"out={tmp_path / 'o'}"]) == 1
+    assert main(["validate", "systems=[M/M/11]", f"out={tmp_path / 'o'}", "--no-report"]) == 1
     assert "unknown system 'M/M/11'; did you mean 'M/M/1'" in capfd.readouterr().err
     assert not (tmp_path / "o").exists()

@@ -31,7 +31,7 @@ def test_the_command_of_the_page_writes_tasks_and_their_metrics(
         line for line in PAGE.read_text().splitlines() if line.startswith("switchyard compare workload=agent")
     )
     monkeypatch.chdir(tmp_path)
-    assert main([*command.split()[1:], *SMALL, "replications=2", "out=o"]) == 0
+    assert main([*command.split()[1:], *SMALL, "replications=2", "out=o", "--no-report"]) == 0
     assert "task_success" in capsys.readouterr().out
     summary, tasks = pd.read_csv("o/summary.csv"), pd.read_parquet("o/tasks.parquet")
     assert (summary["tasks"] == 6).all()
@@ -48,7 +48,7 @@ def test_verbs_that_need_queries_of_their_own_refuse_tasks_in_one_line(
     verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main([verb, "workload=agent_tasks", "policy=greedy_perf", *SMALL, "out=o"]) == 1
+    assert main([verb, "workload=agent_tasks", "policy=greedy_perf", *SMALL, "out=o", "--no-report"]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "steps of tasks" in line
     assert not (tmp_path / "o").exists()

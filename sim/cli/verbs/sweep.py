@@ -20,7 +20,7 @@ from sim.study.output.directory import replace_file
 from sim.study.sweep import cells
 
 
-def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> int:
+def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False, reports: bool = True) -> int:
     """Carry out the verb: run what is missing, write table and figures, print the table; return 1 if a point failed.
 
     Parameters
@@ -31,6 +31,8 @@ def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> in
         Print the first point's configuration and how many there are, and run nothing.
     overwrites : bool
         Replace the output of another command, once this one's is there.
+    reports : bool
+        Write the report and its figures beside the tables.
     """
     made = Sweep(words)
     if only_show:
@@ -66,7 +68,8 @@ def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False) -> in
         replace_file(out / "cells.csv", lambda partial: means.to_csv(partial, index=False))
         if replaces:
             replace_earlier(out, made.whole, more)
-        write_report(out)
+        if reports:
+            write_report(out)
         say(point_table(means, made.axes))
     sys.stdout.write(f"{len(made.rows)} of {n_points} points, {made.n_kept} of them kept; written to {named}\n")
     return 1 if made.failures else 0

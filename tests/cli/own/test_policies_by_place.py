@@ -62,8 +62,8 @@ def where(out: Path) -> list[str]:
 def test_a_class_in_a_file_is_a_policy_named_after_it_whose_keys_are_set_like_any_others(
     place: str, tmp_path: Path
 ) -> None:
-    assert main(["run", *SMALL, f"policy={place}:MyRule", "out=a"]) == 0
-    assert main(["run", *SMALL, f"policy=[{place}:MyRule]", "policy.my_rule.k=2", "out=b"]) == 0
+    assert main(["run", *SMALL, f"policy={place}:MyRule", "out=a", "--no-report"]) == 0
+    assert main(["run", *SMALL, f"policy=[{place}:MyRule]", "policy.my_rule.k=2", "out=b", "--no-report"]) == 0
     assert where(tmp_path / "a") == ["my_rule:0"]
     assert where(tmp_path / "b") == ["my_rule:2"]
 
@@ -80,7 +80,7 @@ def test_a_class_in_a_module_of_the_current_folder_is_found(
 ) -> None:
     monkeypatch.chdir(tmp_path / "code")
     module = Path(place).stem
-    assert main(["run", *SMALL, f"policy={module}:MyRule", "out=a"]) == 0
+    assert main(["run", *SMALL, f"policy={module}:MyRule", "out=a", "--no-report"]) == 0
     assert where(tmp_path / "code" / "a") == ["my_rule:0"]
 
 
@@ -134,7 +134,7 @@ def test_an_installed_package_offers_policies_by_an_entry_point(
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(f"[switchyard.policies]\nfrom-afar = {module}:MyRule\n")
     monkeypatch.syspath_prepend(tmp_path / "code")
-    assert main(["run", *SMALL, "policy=from-afar", "policy.from_afar.k=1", "out=a"]) == 0
+    assert main(["run", *SMALL, "policy=from-afar", "policy.from_afar.k=1", "out=a", "--no-report"]) == 0
     assert where(tmp_path / "a") == ["from_afar:1"]
 
 
@@ -157,13 +157,13 @@ def test_what_is_no_policy_is_refused_in_one_line(
     def told(text: str) -> str:
         return text.replace("PLACE", place).replace("FILE", str((tmp_path / place).resolve()))
 
-    assert main(["run", *SMALL, told(f"policy={word}"), "out=a"]) == 1
+    assert main(["run", *SMALL, told(f"policy={word}"), "out=a", "--no-report"]) == 1
     assert capsys.readouterr().err == f"switchyard: {told(WRONG[word])}\n"
     assert not (tmp_path / "a").exists()
 
 
 def test_a_key_that_its_constructor_does_not_take_is_refused(place: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", *SMALL, f"policy={place}:MyRule", "policy.my_rule.kk=1", "out=a"]) == 1
+    assert main(["run", *SMALL, f"policy={place}:MyRule", "policy.my_rule.kk=1", "out=a", "--no-report"]) == 1
     assert "unknown key 'policy.my_rule.kk'; did you mean 'policy.my_rule.k'" in capsys.readouterr().err
 
 
@@ -180,5 +180,5 @@ def test_files_of_one_name_in_two_folders_follow_each_other(tmp_path: Path) -> N
         name = f"twice_{tmp_path.name}"
         text = RULES.replace("from helper_of_{module} import FIRST", f"FIRST = {number}")
         (folder / f"{name}.py").write_text(text)
-        assert main(["run", *SMALL, f"policy={folder / name}.py:MyRule", f"out={folder / 'o'}"]) == 0
+        assert main(["run", *SMALL, f"policy={folder / name}.py:MyRule", f"out={folder / 'o'}", "--no-report"]) == 0
         assert where(folder / "o") == [f"my_rule:{number}"]

@@ -38,7 +38,7 @@ def summary(out: Path) -> pd.DataFrame:
 
 def test_a_policy_of_the_current_folder_runs_without_a_word(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    assert main(["run", *SMALL, "policy=last", "out=o"]) == 0
+    assert main(["run", *SMALL, "policy=last", "out=o", "--no-report"]) == 0
     assert summary(project / "o")["policy"].tolist() == ["last"]
     assert list(policies("last")) == ["last"]
 
@@ -46,7 +46,7 @@ def test_a_policy_of_the_current_folder_runs_without_a_word(project: Path, monke
 def test_a_project_elsewhere_is_named(project: Path, tmp_path: Path) -> None:
     out = tmp_path / "o"
     assert main(["--project", str(project), "run", *SMALL, "policy=last", f"out={out}"]) == 0
-    assert main(["run", *SMALL, "policy=last", f"out={out}"]) == 1  # the current folder is none
+    assert main(["run", *SMALL, "policy=last", f"out={out}", "--no-report"]) == 1  # the current folder is none
 
 
 def test_its_options_come_before_those_that_are_shipped(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +55,7 @@ def test_its_options_come_before_those_that_are_shipped(project: Path, monkeypat
     (project / "conf" / "arrivals" / "poisson.yaml").write_text(
         "_target_: scenarios.arrivals.renewal.Deterministic\nrate_per_s: 4\n"
     )
-    assert main(["run", *SMALL, "policy=random", "out=o"]) == 0
+    assert main(["run", *SMALL, "policy=random", "out=o", "--no-report"]) == 0
     assert pd.read_parquet(project / "o" / "requests.parquet")["arrived_at_s"].diff().dropna().unique() == [0.25]
 
 
@@ -128,7 +128,7 @@ def test_the_manifest_has_the_hashes_of_its_configuration_and_code(
 def test_a_sweep_finds_the_projects_modules_in_its_workers(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     words = [*SMALL[1:], "policy=last", "workload.n_queries=20,30", "replications=1", "oracle.names=[]"]
-    assert main(["sweep", *words, "launcher=joblib", "launcher.n_jobs=2", "store=null", "out=o"]) == 0
+    assert main(["sweep", *words, "launcher=joblib", "launcher.n_jobs=2", "store=null", "out=o", "--no-report"]) == 0
     assert len(pd.read_parquet(project / "o" / "sweep.parquet")) == 2
 
 
@@ -175,7 +175,7 @@ def test_what_new_writes_passes_its_own_test_and_what_it_says_to_run_next_runs(
     small = ["workload.n_queries=60", "workload.n_history=40"]
     for words in commands:
         sizes = [] if words[1] == "check" else [*small, f"out={tmp_path / 'o'}", "--overwrite", "replications=1"]
-        assert main([*words[1:], *sizes]) == 0, words
+        assert main([*words[1:], *sizes, "--no-report"]) == 0, words
 
 
 WRONG = {

@@ -49,12 +49,12 @@ def test_overwrite_replaces_another_output_as_a_whole(tmp_path: Path) -> None:
 def test_the_same_command_replaces_what_it_wrote_even_where_newer_code_has_another_default(tmp_path: Path) -> None:
     out = tmp_path / "o"
     for _ in range(2):
-        assert main([*RUN, f"out={out}"]) == 0
+        assert main([*RUN, f"out={out}", "--no-report"]) == 0
     manifest = json.loads((out / "manifest.json").read_text())
     manifest["source"] = "code of last year"
     manifest["config"]["decision_s"] = 7.0  # as its default was
     (out / "manifest.json").write_text(json.dumps(manifest))
-    assert main([*RUN, f"out={out}"]) == 0
+    assert main([*RUN, f"out={out}", "--no-report"]) == 0
     assert json.loads((out / "manifest.json").read_text())["source"] != "code of last year"
 
 
@@ -63,7 +63,7 @@ def test_a_directory_whose_manifest_is_not_ours_is_never_replaced(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "manifest.json").write_text(text)
-    assert main([*RUN, f"out={tmp_path}", "--overwrite"]) == 1
+    assert main([*RUN, f"out={tmp_path}", "--overwrite", "--no-report"]) == 1
     assert "is not an output of switchyard" in capsys.readouterr().err
     assert (tmp_path / "manifest.json").read_text() == text
 
@@ -90,9 +90,12 @@ def test_an_output_that_cannot_take_its_place_leaves_the_old_one_there(
 
 def test_a_difference_never_replaces_what_it_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in "ab":
-        assert main([*RUN, "seed=1", f"out={tmp_path / name}"]) == 0
+        assert main([*RUN, "seed=1", f"out={tmp_path / name}", "--no-report"]) == 0
     capsys.readouterr()
-    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b"), f"out={tmp_path / 'a'}", "--overwrite"]) == 1
+    assert (
+        main(["diff", str(tmp_path / "a"), str(tmp_path / "b"), f"out={tmp_path / 'a'}", "--overwrite", "--no-report"])
+        == 1
+    )
     printed, errors = capsys.readouterr()
     assert printed == ""
     assert errors == f"switchyard: out is {tmp_path / 'a'}, which is to be compared; choose another directory\n"

@@ -48,8 +48,8 @@ def greedy_of(folder: Path, replication: int) -> list[str | None]:
 @pytest.mark.parametrize("unit", ["usd", "tokens"])
 def test_another_program_finds_the_same_optimum_and_greedys_choices(unit: str, tmp_path: Path) -> None:
     words = [*SMALL, POLICIES, "replications=2", f"budget.unit={unit}", "n_queries=50"]
-    assert main(["export", *words, f"out={tmp_path / 'x'}"]) == 0
-    assert main(["compare", *words, "oracle.names=[optimum]", f"out={tmp_path / 'c'}"]) == 0
+    assert main(["export", *words, f"out={tmp_path / 'x'}", "--no-report"]) == 0
+    assert main(["compare", *words, "oracle.names=[optimum]", f"out={tmp_path / 'c'}", "--no-report"]) == 0
     summary = pd.read_csv(tmp_path / "c" / "summary.csv").query("policy == 'random'")
     requests = pd.read_parquet(tmp_path / "c" / "requests.parquet").query("policy == 'greedy_perf'")
     for replication, row in enumerate(summary.to_dict("records")):
@@ -62,8 +62,8 @@ def test_another_program_finds_the_same_optimum_and_greedys_choices(unit: str, t
 
 
 def test_queries_are_those_of_a_run_and_the_file_of_words_names_every_column(tmp_path: Path) -> None:
-    assert main(["export", *SMALL, POLICIES, f"out={tmp_path / 'x'}"]) == 0
-    assert main(["run", *SMALL, POLICIES, f"out={tmp_path / 'r'}"]) == 0
+    assert main(["export", *SMALL, POLICIES, f"out={tmp_path / 'x'}", "--no-report"]) == 0
+    assert main(["run", *SMALL, POLICIES, f"out={tmp_path / 'r'}", "--no-report"]) == 0
     queries = pd.read_parquet(tmp_path / "x" / "queries.parquet")
     requests = pd.read_parquet(tmp_path / "r" / "requests.parquet").query("policy == 'random'").reset_index(drop=True)
     same = ["id", "row", "arrived_at_s", "input_tokens"]
@@ -82,14 +82,17 @@ def test_queries_are_those_of_a_run_and_the_file_of_words_names_every_column(tmp
 
 
 def test_history_is_that_of_the_scenario_without_topics_that_are_unseen(tmp_path: Path) -> None:
-    assert main(["export", *SMALL, "policy=random", "unseen=[topic-04]", f"out={tmp_path / 'x'}"]) == 0
+    assert main(["export", *SMALL, "policy=random", "unseen=[topic-04]", f"out={tmp_path / 'x'}", "--no-report"]) == 0
     history = pd.read_parquet(tmp_path / "x" / "history.parquet")
     assert "topic-04" not in set(history["source"])
     assert len(history) < 40
 
 
 def test_what_the_history_hides_is_empty_and_the_fleet_says_how_much_is_known(tmp_path: Path) -> None:
-    assert main(["export", *SMALL, "policy=random", "profiled={claude-v1: 4}", f"out={tmp_path / 'x'}"]) == 0
+    assert (
+        main(["export", *SMALL, "policy=random", "profiled={claude-v1: 4}", f"out={tmp_path / 'x'}", "--no-report"])
+        == 0
+    )
     known = (
         pd.read_parquet(tmp_path / "x" / "history_truth.parquet").set_index("deployment")[["quality", "cost"]].notna()
     )
@@ -100,7 +103,7 @@ def test_what_the_history_hides_is_empty_and_the_fleet_says_how_much_is_known(tm
 
 
 def test_where_the_program_bounds_nothing_the_file_of_words_says_why(tmp_path: Path) -> None:
-    assert main(["export", *SMALL, "policy=random", "window=minute", f"out={tmp_path / 'x'}"]) == 0
+    assert main(["export", *SMALL, "policy=random", "window=minute", f"out={tmp_path / 'x'}", "--no-report"]) == 0
     words = json.loads((tmp_path / "x" / "instance.json").read_text())
     assert words["program_bounds_nothing_as"] == "budgets renew themselves: use window=null"
 
@@ -155,7 +158,7 @@ def test_a_table_is_the_same_workload_when_it_is_exported_and_read_back(
     frame.to_parquet(tmp_path / "t.parquet")
     np.save(tmp_path / "t.npy", rng.random((n, 3), dtype=np.float32))
     words = ["workload=table", f"workload.path={tmp_path / 't.parquet'}", f"workload.embeddings={tmp_path / 't.npy'}"]
-    assert main(["export", *words, "policy=random", f"order={order}", f"out={tmp_path / 'x'}"]) == 0
+    assert main(["export", *words, "policy=random", f"order={order}", f"out={tmp_path / 'x'}", "--no-report"]) == 0
     again = table_of(tmp_path / "x")
     np.save(tmp_path / "u.npy", np.stack(again.pop("embedding").tolist()))
     again.to_parquet(tmp_path / "u.parquet")

@@ -37,7 +37,7 @@ def table(tmp_path: Path) -> list[str]:
 
 
 def test_a_record_is_joined_to_its_file_by_the_row(table: list[str], tmp_path: Path) -> None:
-    assert main(["run", *table, *MODEL, f"out={tmp_path / 'o'}"]) == 0
+    assert main(["run", *table, *MODEL, f"out={tmp_path / 'o'}", "--no-report"]) == 0
     requests = pd.read_parquet(tmp_path / "o" / "requests.parquet")
     assert sorted(requests["row"]) == [0, 2, 4, 5]
     file = pd.read_csv(tmp_path / "table.csv", keep_default_na=False)
