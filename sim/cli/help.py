@@ -19,7 +19,7 @@ from sim.study.output.source_digest import targets
 OPTIONS = """\
 options:
   --cfg          print the configuration and do nothing
-  --no-report    write tables alone, several times as fast; switchyard report DIR makes page and figures of them later
+  --no-report    write tables alone, a small study in a quarter of the time; switchyard report DIR draws them later
   --overwrite    replace what another command wrote to out=DIR, once the new output is whole
   --project DIR  find your own conf/ and modules in DIR; without it in the current folder
   --traceback    on an error, print where it happened

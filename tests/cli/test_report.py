@@ -108,6 +108,26 @@ def test_a_report_made_again_from_the_files_is_the_same(verb: str, outputs: Path
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("verb", ["run", "sweep"])
+def test_without_a_report_tables_are_written_alone_and_it_can_be_made_later(
+    verb: str, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*VERBS[verb], f"out={verb}", "--no-report"]) == 0
+    written = {path.suffix for path in (tmp_path / verb).rglob("*.*")}
+    assert written & {".csv", ".parquet"}
+    assert not written & {".html", ".png"}
+    assert main(["report", verb]) == 0
+    assert (tmp_path / verb / "report.html").read_text() == (outputs / verb / "report.html").read_text()
+
+
+def test_a_verb_that_has_no_report_takes_no_word_against_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "policy=random", "--no-report"]) == 2
+    assert capsys.readouterr().err == (
+        "switchyard: --no-report leaves out what a study writes beside its tables, and check is none\n"
+    )
+
+
 @pytest.mark.parametrize("verb", ["compare", "fit"])
 def test_the_command_in_the_report_makes_the_same_directory_again(
     verb: str, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
