@@ -15,7 +15,10 @@ class Note(UserWarning):
 
 
 class UnreadableError(ValueError):
-    """A file that is not what it should be; the command then ends with the exit code of what it does not understand."""
+    """What a user gave says nothing that there is: a file, a name to look up, shares that are no whole.
+
+    The command then ends with the exit code of what it does not understand.
+    """
 
 
 def note(text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from sim.deployment import check_provenance
-from sim.errors import check_numbers, unknown
+from sim.errors import UnreadableError, check_numbers, unknown
 
 GIB = 2**30
 FIGURES = ("flops_per_s", "bandwidth_bytes_per_s", "memory_gib", "price_per_hour_usd")
@@ -113,7 +113,7 @@ def gpu(name: str) -> Gpu:
     """Return a GPU by its name; raise ValueError, naming the nearest, where it is not known."""
     known = written("gpus.yaml")
     if name not in known:
-        raise ValueError(unknown("GPU", name, list(known)))
+        raise UnreadableError(unknown("GPU", name, list(known)))
     return Gpu(**known[name])
 
 
@@ -121,7 +121,7 @@ def language_model(name: str) -> LanguageModel:
     """Return a model by its name; raise ValueError, naming the nearest, where it is not known."""
     known = written("models.yaml")
     if name not in known:
-        raise ValueError(unknown("model of the roofline", name, list(known)))
+        raise UnreadableError(unknown("model of the roofline", name, list(known)))
     return LanguageModel(**known[name])
 
 

@@ -29,7 +29,7 @@ from sim.errors import UnreadableError, notes_to
 TAKE_WORDS = {"report": "directories", "diff": "directories", "data": "tables", "import": "files"}
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--traceback", "--version")
-WITHOUT_REPORT = ("check", "data", "import", "new", "report")  # verbs that leave no directory with a report
+WITHOUT_REPORT = ("check", "data", "import", "new", "report")
 
 
 class MisunderstoodError(Exception):
@@ -83,7 +83,7 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
             raise MisunderstoodError(f"no verb is given; give one of {', '.join(VERBS)}, or --help")
         raise MisunderstoodError(f"unknown verb {asked.verb!r}{nearest(asked.verb, list(VERBS))}")
     if asked.no_report and asked.verb in WITHOUT_REPORT:
-        raise MisunderstoodError(f"--no-report leaves out what a study writes beside its tables, and {asked.verb} is none")
+        raise MisunderstoodError(f"{asked.verb} writes no report; leave --no-report out")
     return asked
 
 

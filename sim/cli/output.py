@@ -56,7 +56,7 @@ class Output:
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[Path]:
-        """Yield the hidden folder to write to; at the end it gets a manifest, a report unless told not to, and its name.
+        """Yield the hidden folder to write to; at the end it gets its name, a manifest and, if wanted, a report.
 
         An error, an interrupt or SIGTERM leaves nothing. What compiled solvers print meanwhile goes to stderr. Where
         nothing is to be written, the folder is a temporary one, and goes at the end.

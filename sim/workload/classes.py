@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.errors import check_name, check_number, unknown
+from sim.errors import UnreadableError, check_name, check_number, unknown
 from sim.interface import FloatArray, IntArray
 from sim.workload.rows import Rows
 from sim.workload.workload import Workload
@@ -149,12 +149,12 @@ def checked_shares(key: str, shares: Mapping[str, float | None], where: str) -> 
         place = key + where.replace("NAME", str(name))
         check_name(key.removesuffix("es").removesuffix("s"), name)
         if share is None:
-            raise ValueError(f"{place} has no value; every class has a share, and together they are 1")
+            raise UnreadableError(f"{place} has no value; every class has a share, and together they are 1")
         check_number(place, share, above=0, most=1)
     total = math.fsum(share for share in shares.values() if share is not None)
     if abs(total - 1) > OFF_BY:
         each = " + ".join(f"{share:g}" for share in shares.values())
-        raise ValueError(f"the shares of {key} sum to {total:g} ({each}); they must sum to 1")
+        raise UnreadableError(f"the shares of {key} sum to {total:g} ({each}); they must sum to 1")
     return np.array(list(shares.values()), dtype=np.float64)
 
 

@@ -65,15 +65,28 @@ def test_a_target_of_a_class_needs_classes(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["classes={a: {share: 0.5}, b: {priority: 1}}"], "classes.b.share has no value"),
         (["classes=3"], "classes is 3; it must be a mapping"),
-        (["tenants={a: 0.5}"], "the shares of tenants sum to 0.5"),
         (["fleet=batching", URGENT, "fleet.preemptive=true"], "Batching cannot stop a query and go on with it later"),
         (["fleet=slots", "fleet.preemptive=true"], "it needs a discipline that says which query goes first"),
     ],
 )
 def test_what_cannot_be_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert message in said(capsys, "run", *SMALL, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["classes={a: {share: 0.5}, b: {priority: 1}}"], "classes.b.share has no value"),
+        (["tenants={a: 0.5}"], "the shares of tenants sum to 0.5"),
+        (["fleet=roofline", "fleet.gpu=h900"], "unknown GPU 'h900'; did you mean 'h200'"),
+    ],
+)
+def test_what_there_is_not_ends_with_the_exit_code_of_what_is_not_understood(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *SMALL, *words, "out=null"]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_keys_of_a_class_may_be_given_one_by_one_and_swept(tmp_path: Path) -> None:

@@ -452,7 +452,14 @@ def test_a_sweep_writes_one_tidy_table_and_figures(tmp_path: Path, capfd: pytest
 
 def test_a_point_is_the_comparison_of_its_configuration(tmp_path: Path) -> None:
     main(["sweep", *QUICK, "fleet.size=1,2", f"out={tmp_path / 'swept'}", "oracle.names=[optimum]", "--no-report"])
-    alone = ["compare", *QUICK[:-1], "fleet.size=2", "oracle.names=[optimum]", f"out={tmp_path / 'alone'}"]
+    alone = [
+        "compare",
+        *QUICK[:-1],
+        "fleet.size=2",
+        "oracle.names=[optimum]",
+        f"out={tmp_path / 'alone'}",
+        "--no-report",
+    ]
     assert main(alone) == 0
     swept = table_of(tmp_path / "swept").query("`fleet.size` == 2")
     expected = pd.read_csv(tmp_path / "alone" / "summary.csv")
@@ -464,7 +471,10 @@ def test_a_point_is_the_comparison_of_its_configuration(tmp_path: Path) -> None:
 def test_two_processes_give_what_one_gives_bit_for_bit(tmp_path: Path) -> None:
     words = ["sweep", *SMALL, "policy=[random,port,model_perf]", "replications=2", "n_queries=30,60", "fleet.size=2,3"]
     for name, launcher in (("one", ["launcher=basic"]), ("two", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"])):
-        assert main([*words, *launcher, f"out={tmp_path / name}", f"store={tmp_path / f'cache {name}'}"]) == 0
+        assert (
+            main([*words, *launcher, f"out={tmp_path / name}", f"store={tmp_path / f'cache {name}'}", "--no-report"])
+            == 0
+        )
     pd.testing.assert_frame_equal(table_of(tmp_path / "one"), table_of(tmp_path / "two"), check_exact=True)
     kept = [sorted(path.name for path in (tmp_path / f"cache {name}").iterdir()) for name in ("one", "two")]
     assert kept[0] == kept[1] != []
@@ -497,7 +507,7 @@ def test_a_sweep_that_is_killed_goes_on_with_the_same_command(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "o"
-    words = ["sweep", *QUICK, "policy=random", "replications=9", f"seed={','.join(map(str, range(6)))}"]
+    words = ["sweep", "--no-report", *QUICK, "policy=random", "replications=9", f"seed={','.join(map(str, range(6)))}"]
     process = subprocess.Popen([sys.executable, "-m", "sim", *words, f"out={out}"], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(list(out.glob("points/*.parquet"))) < 2:
@@ -522,7 +532,14 @@ def test_a_sweep_that_is_killed_goes_on_with_the_same_command(
 @pytest.mark.slow  # make examples runs it
 def test_an_interrupted_sweep_says_what_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "o"
-    words = ["sweep", *QUICK, "policy=random", "replications=40", f"seed={','.join(map(str, range(50)))}"]
+    words = [
+        "sweep",
+        "--no-report",
+        *QUICK,
+        "policy=random",
+        "replications=40",
+        f"seed={','.join(map(str, range(50)))}",
+    ]
     command = [sys.executable, "-m", "sim", *words, f"out={out}"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 120
@@ -538,7 +555,7 @@ def test_an_interrupted_sweep_says_what_is_kept(tmp_path: Path) -> None:
 
 def test_the_output_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "o"
-    words = ["sweep", *QUICK, "policy=random", "fleet.size=1,2", f"out={out}"]
+    words = ["sweep", "--no-report", *QUICK, "policy=random", "fleet.size=1,2", f"out={out}"]
     assert main(words) == 0
     before = (out / "sweep.parquet").read_bytes()
     for more, said in (
@@ -555,7 +572,7 @@ def test_the_output_of_something_else_is_refused(tmp_path: Path, capsys: pytest.
     assert main([*words[:-1], f"out={tmp_path}"]) == 1
     assert "is not an output of switchyard" in capsys.readouterr().err
     compared = tmp_path / "compared"
-    main(["run", *SMALL, "policy=random", f"out={compared}"])
+    main(["run", *SMALL, "policy=random", f"out={compared}", "--no-report"])
     capsys.readouterr()
     assert main([*words[:-1], f"out={compared}"]) == 1
     assert "holds an output of run" in capsys.readouterr().err
@@ -566,7 +583,13 @@ def test_a_data_file_that_changed_makes_another_sweep(tmp_path: Path, capsys: py
     rows = [f"q{k},{'history' if k < 20 else 'test'},{k % 2},0.1,1,0.2" for k in range(40)]
     table.write_text("\n".join(["prompt,split,a,a|total_cost,b,b|total_cost", *rows]))
     np.save(tmp_path / "e.npy", np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32))
-    words = ["sweep", "workload=table", f"workload.path={table}", f"workload.embeddings={tmp_path / 'e.npy'}"]
+    words = [
+        "sweep",
+        "--no-report",
+        "workload=table",
+        f"workload.path={table}",
+        f"workload.embeddings={tmp_path / 'e.npy'}",
+    ]
     words += ["policy=random", "n_queries=5,10", "store=null", f"out={tmp_path / 'o'}", "replications=1"]
     assert main(words) == 0
     table.write_text(table.read_text().replace("0.2", "0.3"))
@@ -581,7 +604,7 @@ def test_a_data_file_that_changed_makes_another_sweep(tmp_path: Path, capsys: py
 def test_without_an_out_the_directory_is_named_after_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for size in ("1,2", "1,2", "1,3"):
-        words = ["sweep", *QUICK, "policy=random", "replications=1", f"fleet.size={size}"]
+        words = ["sweep", "--no-report", *QUICK, "policy=random", "replications=1", f"fleet.size={size}"]
         assert main(words) == 0
     assert len(list((tmp_path / "outputs").glob("sweep-*"))) == 2
 

@@ -29,7 +29,8 @@ def example(command: str) -> object:
 @pytest.mark.parametrize("command", [example(command) for command in commands("README.md")])
 def test_every_command_of_the_readme_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(shlex.split(command, comments=True)[1:]) == 0
+    words = shlex.split(command, comments=True)[1:]
+    assert main([*words, "--no-report"] if words[0] == "run" else words) == 0
 
 
 def test_make_demo_runs_the_command_that_the_readme_says() -> None:

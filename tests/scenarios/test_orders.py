@@ -335,7 +335,7 @@ def test_a_search_that_cannot_be_is_refused() -> None:
 def test_the_worst_order_is_written_and_replays_to_the_bit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     same = [*SMALL, "policy=[random,port_exact]", "replications=2", "oracle.names=[optimum]", "n_queries=100"]
     search = ["order=worst_of", "order.worst_of.policy=port_exact", "order.worst_of.evaluations=30"]
-    assert main(["compare", *same, *search, f"out={tmp_path / 'found'}"]) == 0
+    assert main(["compare", *same, *search, f"out={tmp_path / 'found'}", "--no-report"]) == 0
     printed = capfd.readouterr().out
     found = json.loads((tmp_path / "found" / "worst_order.json").read_text())
     assert found["policy"] == "port_exact"
@@ -346,7 +346,10 @@ def test_the_worst_order_is_written_and_replays_to_the_bit(tmp_path: Path, capfd
     assert first["optimum_ratio"].tolist() == pytest.approx([found["ratio"]], rel=1e-12)
 
     file = tmp_path / "found" / "worst_order.csv"
-    assert main(["compare", *same, "order=saved", f"order.saved.file={file}", f"out={tmp_path / 'again'}"]) == 0
+    assert (
+        main(["compare", *same, "order=saved", f"order.saved.file={file}", f"out={tmp_path / 'again'}", "--no-report"])
+        == 0
+    )
     requests = [(tmp_path / name / "requests.parquet").read_bytes() for name in ("found", "again")]
     assert requests[0] == requests[1]
     assert list(json.loads((tmp_path / "again" / "manifest.json").read_text())["files"]) == [str(file)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sim.errors import near
+from sim.errors import UnreadableError, near
 
 Price = tuple[float, float]
 """USD per million input tokens, and per million output tokens."""
@@ -56,13 +56,13 @@ class PriceList:
             return next(iter(found))
         called = repr(model) if name == model else f"{model!r}, as {name!r},"
         if found:
-            raise ValueError(
+            raise UnreadableError(
                 f"model {called} has several prices in {self.file}: {', '.join(map(self.shown, alike[:5]))}; "
                 f"say which, as in price_as={{{model}: {alike[0]}}}"
             )
         names = near(name, list(self.prices)) or near(name, [one.rpartition("/")[2] for one in self.prices])
         hint = f"did you mean {' or '.join(map(repr, names))}? " if names else ""
-        raise ValueError(
+        raise UnreadableError(
             f"model {called} has no price in {self.file}; {hint}"
             f"price_as={{{model}: {names[0] if names else 'NAME'}}} says its name there"
         )

@@ -61,6 +61,6 @@ def prices_of(models: list[str], path: str, price_as: Mapping[str, str] | None =
     other = dict(price_as or {})
     for name in other:
         if name not in models:
-            raise ValueError(unknown("model", name, models) + " (in price_as)")
+            raise UnreadableError(unknown("model", name, models) + " (in price_as)")
     listed = read(path)
     return {model: listed.of(model, other.get(model)) for model in models}
