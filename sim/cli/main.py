@@ -83,7 +83,7 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
             raise MisunderstoodError(f"no verb is given; give one of {', '.join(VERBS)}, or --help")
         raise MisunderstoodError(f"unknown verb {asked.verb!r}{nearest(asked.verb, list(VERBS))}")
     if asked.no_report and asked.verb in WITHOUT_REPORT:
-        raise MisunderstoodError(f"{asked.verb} writes no report; leave --no-report out")
+        raise MisunderstoodError(f"--no-report is for studies and not for {asked.verb}; leave it out")
     return asked
 
 

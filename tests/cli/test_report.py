@@ -123,7 +123,7 @@ def test_without_a_report_tables_are_written_alone_and_it_can_be_made_later(
 
 def test_a_verb_that_writes_no_report_takes_no_word_against_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "policy=random", "--no-report"]) == 2
-    assert capsys.readouterr().err == "switchyard: check writes no report; leave --no-report out\n"
+    assert capsys.readouterr().err == "switchyard: --no-report is for studies and not for check; leave it out\n"
 
 
 @pytest.mark.parametrize("verb", ["compare", "fit"])
