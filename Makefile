@@ -30,7 +30,7 @@ kernels: $(VENV)/.tested
 # What takes minutes: the proofs of theory, 20,000 random command lines, every verb with every option; figures of ours
 # beside somebody else's, of which it writes docs/evidence/validity.md.
 proof: $(VENV)/.tested
-	PROOF=true $(PYTEST) tests/cli/test_faults.py
+	PROOF=true $(PYTEST) tests/cli/test_faults.py tests/assignment tests/world/test_semantics.py
 	$(PYTEST) -m "slow and not validity" -rs
 	$(PYTEST) -m validity --junitxml=build/validity.xml
 	$(BIN)/python -m tests.validity.page build/validity.xml

@@ -1,12 +1,17 @@
-"""The fixture by which a test that proves a figure says what it compared; ``tests.validity`` makes a page of them."""
+"""What all tests share: how many examples they draw, and the fixture by which a test says what it compared.
+
+``tests.validity`` makes a page of what was compared.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
 
+PROOF = bool(os.environ.get("PROOF"))  # make proof sets it
 Beside = Callable[[str, str, float, float, str, str], None]
 
 

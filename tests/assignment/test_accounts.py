@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -10,6 +10,7 @@ from sim.assignment.certified import certified
 from sim.assignment.prices import minimise
 from sim.assignment.program import DECLINE, linear_program, solve_binary, solve_linear
 from sim.interface import FloatArray, IntArray
+from tests.conftest import PROOF
 
 TOGETHER = np.array([0, 0])
 
@@ -55,6 +56,7 @@ def test_accounts_of_one_deployment_each_change_nothing() -> None:
     assert found.prices.tolist() == alone.prices.tolist()
 
 
+@settings(max_examples=100 if PROOF else 30)
 @given(st.integers(0, 10_000), st.sampled_from([[0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 1, 2]]), st.booleans())
 def test_values_prices_and_bounds_are_those_of_the_program_built_by_hand(
     seed: int, accounts: list[int], free: bool

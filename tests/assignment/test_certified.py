@@ -9,6 +9,7 @@ from scenarios.workloads.synthetic import synthetic
 from sim.assignment.certified import GAP, certified
 from sim.assignment.prices import minimise
 from sim.assignment.program import DECLINE, linear_program
+from tests.conftest import PROOF
 from tests.worlds import uneven_program
 
 
@@ -52,7 +53,7 @@ def test_a_price_is_nothing_without_a_budget_and_prohibitive_with_none() -> None
     assert value == pytest.approx(0.8 + 0.3)  # the second model's one dollar to the second query, the rest for nothing
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=200 if PROOF else 60, derandomize=True)
 @given(n=st.integers(1, 60), m=st.integers(1, 6), seed=st.integers(0, 10_000), unit=st.sampled_from([1e-6, 1.0, 1e3]))
 def test_no_prices_are_below_the_program_and_those_found_are_near(n: int, m: int, seed: int, unit: float) -> None:
     rng = np.random.default_rng(seed)
@@ -82,7 +83,7 @@ def test_budgets_that_pay_for_next_to_nothing_have_prices_too(share: float) -> N
         assert value >= linear_program(quality, cost, budgets).value - 1e-7
 
 
-@settings(max_examples=300, derandomize=True)
+@settings(max_examples=300 if PROOF else 60, derandomize=True)
 @given(
     n=st.one_of(st.integers(1, 40), st.integers(300, 600)),
     m=st.integers(1, 5),

@@ -135,6 +135,7 @@ def test_a_policy_by_place_that_knows_calls_that_it_did_not_make_is_caught(
     assert "it saw the outcome of a deployment that a query was never offered to" in printed
 
 
+@pytest.mark.slow
 def test_a_policy_that_knows_the_scores_of_answers_that_it_does_not_keep_is_caught(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_policy_that_knows_the_scores_of_answers_that_it_does_not_keep_is_caug
     assert "it saw the score of an answer that was not kept" in printed
 
 
+@pytest.mark.slow
 def test_its_worlds_take_keys_and_a_workload(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "policy=random", "seed=5", "workload=synthetic", "workload.n_queries=50"]) == 0
     assert main(["check", "policy=random", "fleet.sloots=2"]) == 1

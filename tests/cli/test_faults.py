@@ -1,7 +1,5 @@
 """Random fleets, events, budgets and policies: nothing is lost, whatever goes wrong (Hypothesis)."""
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -35,9 +33,9 @@ from sim.world.stations.balancer import JoinShortestQueue, LeastLoaded, PowerOfT
 from sim.world.stations.queue import earliest_deadline, highest_priority, shortest_predicted
 from sim.world.world import simulate
 from tests.configured import NAMES, configured_policy
+from tests.conftest import PROOF
 from tests.world.test_deployments import Always
 
-EXAMPLES = 1000 if os.environ.get("PROOF") else 100  # `make proof` sets it
 POLICIES = {name: configured_policy(name) for name in NAMES}
 WITHOUT_BATCHES = [name for name in NAMES if POLICIES[name].gate == Gate()]  # users in a closed loop never fill a batch
 WORKLOAD = synthetic(n_queries=60, n_history=30, n_models=3, dim=4, seed=2)
@@ -168,7 +166,7 @@ def instances(draw: st.DrawFn) -> Instance:
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@settings(max_examples=EXAMPLES, derandomize=True)  # the same worlds on every machine
+@settings(max_examples=1000 if PROOF else 100, derandomize=True)  # the same worlds on every machine
 @given(instance=instances(), name=st.sampled_from(WITHOUT_BATCHES))
 def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name: str) -> None:
     estimates = EstimateCache().get(POLICIES[name].estimator, instance)

@@ -112,7 +112,7 @@ def held(base: str, key: str, value: Any) -> None:
         )
 
 
-@settings(max_examples=150, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(illegal())
 def test_a_value_of_any_kind_gives_one_line_that_names_its_key_or_a_run(line: tuple[str, str, Any]) -> None:
     held(*line)

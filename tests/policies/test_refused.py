@@ -156,6 +156,7 @@ def test_steward_gets_nearly_as_much_however_refused_queries_go_on() -> None:
     assert min(got.values()) > 0.9 * max(got.values())
 
 
+@pytest.mark.slow
 def test_steward_would_lose_much_if_the_setting_could_disagree() -> None:
     told = Told(Steward(KernelRidge(landmarks=200)), "fallback")
     got = quality({"steward": Steward(KernelRidge(landmarks=200)), "misled": told}, "lost")

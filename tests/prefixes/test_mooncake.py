@@ -103,7 +103,7 @@ def test_without_a_limit_the_hit_rate_is_what_the_block_numbers_say(
     assert first_token_s.to_numpy() == pytest.approx(expected_s.to_numpy(), abs=1e-6)
 
 
-@pytest.mark.parametrize("most", [1000, 3000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("most", [1000, *(pytest.param(most, marks=pytest.mark.slow) for most in (3000, 10_000))])
 def test_with_room_for_some_blocks_the_hit_rate_is_that_of_the_least_recently_used(
     requests_of_mooncake: pd.DataFrame, path: Path, most: int, beside: Beside
 ) -> None:

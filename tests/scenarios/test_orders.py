@@ -293,6 +293,7 @@ def port_world() -> Scenario:
     return Scenario(workload, OnePerModel(Instant()), Weighted(), Poisson(1.0), shuffled)
 
 
+@pytest.mark.slow
 def test_the_worst_order_is_at_least_as_bad_as_random_and_as_every_sorted_order_of_its_family() -> None:
     scenario, policy = port_world(), configured_policy("port_exact")
     search = WorstOrder(WeightedSums(n_topics=2), evaluations=40, replications=2)

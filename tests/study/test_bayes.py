@@ -288,6 +288,7 @@ def test_no_policy_beats_the_optimum_on_chances_in_the_mean(name: str) -> None:
     assert (runs.loc[runs["policy"] == "optimum", "bayes_ratio"] > 1.2).all()  # who sees the coins beats it by far
 
 
+@pytest.mark.slow
 def test_the_plan_on_chances_reaches_what_it_promises_in_the_mean() -> None:
     found = []
     for seed in range(30):

@@ -27,6 +27,7 @@ from sim.world.services.batching import Batching
 from sim.world.services.slots import Slots
 from sim.world.services.timed import Timed
 from sim.world.stations.autoscaler import TargetTracking
+from tests.conftest import PROOF
 from tests.scripted import At, Scripted, run
 from tests.worlds import MODELS, tiny_rows, tiny_scenario, tiny_workload
 
@@ -209,7 +210,7 @@ some_events = st.lists(st.sampled_from(EVENTS), max_size=3)
 ticks = st.integers(0, 640).map(lambda number: number / 64)  # so that no time is rounded when it moves
 
 
-@settings(max_examples=100)
+@settings(max_examples=100 if PROOF else 40)
 @given(data=st.data())
 def test_nothing_changes_when_all_times_move(data: st.DataObject) -> None:
     times = sorted(data.draw(st.lists(ticks, min_size=2, max_size=12)))
@@ -431,7 +432,7 @@ def test_a_share_of_a_hundred_arrivals_is_as_many_as_it_says(percent: int) -> No
 # --- every run, whatever its options, keeps its checks ----------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=150 if PROOF else 50)
 @given(data=st.data())
 def test_no_combination_of_retries_events_windows_and_limits_makes_a_wrong_record(data: st.DataObject) -> None:
     def pick(*values: Any) -> Any:

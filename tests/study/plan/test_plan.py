@@ -252,7 +252,9 @@ def brute_force(candidates: Sequence[Candidate], *targets: str) -> Candidate | N
     return next((one for one in candidates if everything.judge(one).verdict == MEETS), None)
 
 
-@pytest.mark.parametrize("limit_s", [2.0, 4.0, 5.0, 9.0])
+@pytest.mark.parametrize(
+    "limit_s", [2.0, *(pytest.param(limit_s, marks=pytest.mark.slow) for limit_s in (4.0, 5.0, 9.0))]
+)
 def test_bisection_finds_what_trying_everything_finds(limit_s: float) -> None:
     scenario = queue(rate_per_s=3.0, slots=1, n_queries=500)
     for search in (Replicas(1, 9), Rate(0.5, 4.0, 0.5)):

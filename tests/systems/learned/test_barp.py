@@ -125,6 +125,7 @@ def test_cost_and_quality_of_one_policy_rise_with_the_preference_for_quality() -
     assert found["cost_usd"].iloc[-1] > 10 * found["cost_usd"].iloc[0]
 
 
+@pytest.mark.slow
 def test_one_policy_is_about_as_good_at_each_preference_as_one_trained_for_it_alone() -> None:
     found = by_preference(None)["reward"]
     for preference in PREFERENCES:
