@@ -47,7 +47,7 @@ def test_departures_equal_ciws(servers: int, preemptive: bool, beside: Beside) -
     theirs = np.array([left_at_s[k] for k in range(N_CUSTOMERS)])
     left_s = ours["finished_at_s"].to_numpy()
     assert np.abs(theirs - arrived_at_s[0] - left_s).max() < 1e-6
-    figure = f"mean departure in s, 3 ranks, {servers} servers, {'preemptive' if preemptive else 'not preemptive'}"
+    figure = f"mean departure in s, 3 ranks, servers: {servers}, {'preemptive' if preemptive else 'not preemptive'}"
     beside(
         "Priorities", figure, left_s.mean(), (theirs - arrived_at_s[0]).mean(), "Ciw 3.2.7", "each customer to 1e-6 s"
     )

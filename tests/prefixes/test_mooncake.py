@@ -94,7 +94,7 @@ def test_without_a_limit_the_hit_rate_is_what_the_block_numbers_say(
     assert prefix_hit_rate(requests) == sum(hits) / sum(map(len, rows)) == pytest.approx(HIT_RATE, abs=5e-5)
     tokens = np.minimum(np.array(hits) * BLOCK_TOKENS, requests_of_mooncake["input_length"])
     assert saved_prefill_tokens(requests) == tokens.sum()
-    note_hits(beside, "any number", requests, rows, hits)
+    note_hits(beside, "any number of", requests, rows, hits)
     whose = "512 x blocks held, at most the prompt"
     beside("Prefix caching", "tokens of prefill saved", saved_prefill_tokens(requests), tokens.sum(), whose, "exactly")
     assert prefix_token_hit_rate(requests) == tokens.sum() / requests_of_mooncake["input_length"].sum()

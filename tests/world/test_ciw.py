@@ -63,7 +63,7 @@ def test_waits_equal_ciws(servers: int, beside: Beside) -> None:
     assert theirs.max() > 1  # there was a queue
     ours = waits_in_the_world(servers)
     assert np.abs(theirs - ours).max() < 1e-9
-    figure = f"mean wait in s of 20,000 customers, {servers} servers"
+    figure = f"mean wait in s of 20,000 customers, servers: {servers}"
     beside("Queues", figure, ours.mean(), theirs.mean(), "Ciw 3.2.7", "each customer to 1e-9 s")
 
 
