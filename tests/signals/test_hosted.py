@@ -18,7 +18,8 @@ from sim.deployment import Deployment
 from sim.instance import realise
 from sim.interface import FloatArray, IntArray
 from sim.scenario import Scenario
-from sim.study.fit.hosted import Answered, fit, fitted
+from sim.study.fit.answered import Answered
+from sim.study.fit.hosted import fit, fitted
 from sim.workload import Workload
 from sim.world.services.resampled import Resampled
 from tests.scripted import At, Scripted
@@ -167,7 +168,7 @@ def test_a_table_that_cannot_be_fitted_is_refused_in_one_line_and_nothing_is_wri
     frame: pd.DataFrame, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame.to_csv(tmp_path / "api.csv", index=False)
-    assert main(["fit", "service=hosted", f"requests={tmp_path / 'api.csv'}", f"out={tmp_path / 'out'}"]) == 1
+    assert main(["fit", "service=hosted", f"requests={tmp_path / 'api.csv'}", f"out={tmp_path / 'out'}"]) == 2
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
