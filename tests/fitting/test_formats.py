@@ -2,12 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from scenarios.readers.traces.serving.runs import measured_runs
 from sim.cli.main import main
@@ -15,6 +15,12 @@ from sim.study.fit.measured import Measured, checked
 from tests.fitting.written import SERVER, WITH_TIMES, guidellm, llmperf, served, sglang, table, vllm
 
 KNOWN = ["slots=8", "batched_tokens=512"]
+
+
+def parameters(out: Path) -> dict[str, dict[str, float]]:
+    """The rows of parameters.csv by their names."""
+    rows = pd.read_csv(out / "parameters.csv").to_dict("records")
+    return {str(row["parameter"]): {str(key): value for key, value in row.items()} for row in rows}
 
 
 @pytest.mark.parametrize("name", WITH_TIMES)
@@ -64,25 +70,36 @@ def test_the_benchmarks_of_one_guidellm_file_are_runs_of_their_own(tmp_path: Pat
     assert [run.frame["arrival_s"].iloc[0] for run in runs] == [0, 0]
 
 
+def at_once(n_requests: int) -> Measured:
+    """Requests that all come at one time."""
+    made = served(1e9, n_requests)
+    return replace(made, arrival_s=np.zeros(n_requests))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*WITH_TIMES, "sglang"])
-def test_the_parameters_come_back_from_every_format(name: str, tmp_path: Path) -> None:
-    if name == "sglang":
-        at_once = served(1e9, 120)
-        at_once = Measured(
-            np.zeros(120), at_once.first_token_s, at_once.last_token_s, at_once.input_tokens, at_once.output_tokens
-        )
-        paths = [sglang(tmp_path, at_once)]
-    else:
-        paths = [WITH_TIMES[name](tmp_path, served(rate, 100, int(rate)), f"at_{rate:g}") for rate in (2.0, 8.0)]
+def test_the_parameters_come_back_from_runs_at_two_rates(tmp_path: Path) -> None:
+    paths = [vllm(tmp_path, served(rate, 100, int(rate)), f"at_{rate:g}") for rate in (2.0, 8.0)]
     out = tmp_path / "out"
     assert main(["fit", *map(str, paths), *KNOWN, f"out={out}"]) == 0
-    [member] = yaml.safe_load((out / "fleet.yaml").read_text())["members"]
-    found = member["service"]
-    assert found["iteration_base_s"] == pytest.approx(SERVER.iteration_base_s, rel=0.1)
-    assert found["prefill_per_token_s"] == pytest.approx(SERVER.prefill_per_token_s, rel=0.25)
-    residuals = pd.read_csv(out / "fit.csv")
-    assert residuals["relative_error"].abs().max() < 0.05
+    told = parameters(out)
+    assert told["iteration_base_s"]["value"] == pytest.approx(SERVER.iteration_base_s, rel=0.05)
+    assert told["prefill_per_token_s"]["value"] == pytest.approx(SERVER.prefill_per_token_s, rel=0.05)
+    for name, row in told.items():
+        assert row["low"] <= getattr(SERVER, name) <= row["high"], name
+    assert pd.read_csv(out / "fit.csv")["relative_error"].abs().max() < 0.08  # an overload, from a quiet run
+
+
+@pytest.mark.slow
+def test_what_a_full_batch_cannot_tell_is_said_and_the_truth_is_in_the_intervals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["fit", str(sglang(tmp_path, at_once(120))), *KNOWN, f"out={out}"]) == 0
+    said = capsys.readouterr().out
+    assert "iteration_per_sequence_s cannot be told" in said  # the batch is always of 8, so it trades against the base
+    for name, row in parameters(out).items():
+        assert row["low"] <= getattr(SERVER, name) <= row["high"], name
+    assert pd.read_csv(out / "fit.csv")["relative_error"].abs().max() < 0.02
 
 
 def test_llmperf_gives_first_token_and_time_per_token_of_a_hosted_model(tmp_path: Path) -> None:
@@ -93,10 +110,10 @@ def test_llmperf_gives_first_token_and_time_per_token_of_a_hosted_model(tmp_path
     path = llmperf(tmp_path, Measured(np.zeros(400), first_s, last_s, inputs, outputs))
     out = tmp_path / "out"
     assert main(["fit", str(path), "service=hosted", "name=api", f"out={out}"]) == 0
-    told = pd.read_csv(out / "parameters.csv").set_index("parameter")
-    assert told.loc["per_output_token_s", "value"] == pytest.approx(0.02, rel=0.1)
-    assert told.loc["per_input_token_s", "low"] < 1e-4 < told.loc["per_input_token_s", "high"]
-    assert told.loc["per_input_token_s", "value"] == pytest.approx(1e-4, rel=0.25)
+    told = parameters(out)
+    assert told["per_output_token_s"]["value"] == pytest.approx(0.02, rel=0.1)
+    assert told["per_input_token_s"]["low"] < 1e-4 < told["per_input_token_s"]["high"]
+    assert told["per_input_token_s"]["value"] == pytest.approx(1e-4, rel=0.25)
 
 
 def test_several_files_are_told_apart_and_each_is_predicted_by_the_others(

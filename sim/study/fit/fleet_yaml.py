@@ -81,7 +81,7 @@ def fleet_yaml(
         named,
         copies,
         service,
-        {name: None if one.is_exact else (one.low, one.high) for name, one in told.items()},
+        {name: (one.low, one.high) for name, one in told.items()},
         [name for name, one in told.items() if not one.is_told],
         Origin(source, as_of, worst, f"worst relative error of a mean or p95 on {where}: {worst:.3f}"),
     )
