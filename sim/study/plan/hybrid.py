@@ -7,6 +7,9 @@ mix whose rent alone is more than the whole cost of another that meets every tar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from sim.deployment import Deployment
 from sim.study.plan.candidates import Candidate, Judge, Judged, distance
@@ -16,7 +19,19 @@ from sim.study.plan.targets import FAILS, MEETS, TIE
 from sim.traits import ServiceTraits
 
 UNIT = "USD per 1,000 queries, rent and tokens"
+IDLE = 0.9  # of the queries: what APIs take beside what is rented, where the policy does not look at rent
 Counts = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Members:
+    """A fleet of given deployments."""
+
+    members: tuple[Deployment, ...]
+
+    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
+        """Return them."""
+        return self.members
 
 
 def is_api(one: Deployment) -> bool:
@@ -101,7 +116,22 @@ def least_cost(
         next_best=next((one for one in others if one.verdict == MEETS), None),
         open_from=ties[0].label if ties else None,
         proven=proof(reasons, rent, tried, cost),
+        warnings=beside(tried[best], mixes[best][0], apis),
         unit=UNIT,
+    )
+
+
+def beside(answer: Judged, counts: Counts, apis: Sequence[bool]) -> tuple[str, ...]:
+    """Return a warning where the policy leaves what is rented idle, as an API without limits is never loaded."""
+    there = [api for api, count in zip(apis, counts, strict=True) if count]
+    fleet = answer.candidate.scenario.fleet
+    assert isinstance(fleet, Members)
+    bought = sum(answer.shares.get(one.name, 0.0) for one, api in zip(fleet.members, there, strict=True) if api)
+    if all(there) or bought < IDLE:
+        return ()
+    return (
+        f"APIs take {bought:.0%} of the queries beside what is rented: with policy=least_loaded, "
+        "policy.least_loaded.spill_at=0.8 fills what is rented first",
     )
 
 

@@ -7,8 +7,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from sim.deployment import Deployment
 from sim.errors import check_number, unknown
 from sim.instance import stream
@@ -16,24 +14,13 @@ from sim.scenario import Scenario
 from sim.study.fleet import charges_queries
 from sim.study.plan.candidates import Candidate, Judge, Judged, distance
 from sim.study.plan.capacity import Capacity, capacity
-from sim.study.plan.hybrid import is_api, least_cost
+from sim.study.plan.hybrid import Members, is_api, least_cost
 from sim.study.plan.planner import Found
 from sim.study.plan.targets import FAILS, MEETS, TIE
 
 MOST_MIXES = 200_000
 Counts = tuple[int, ...]
 """Replicas of each entry of the catalogue (n_deployments,)."""
-
-
-@dataclass(frozen=True)
-class Members:
-    """A fleet of given deployments."""
-
-    members: tuple[Deployment, ...]
-
-    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
-        """Return them."""
-        return self.members
 
 
 @dataclass(frozen=True)

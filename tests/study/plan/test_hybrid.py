@@ -154,3 +154,13 @@ def test_without_an_answer_the_nearest_mix_says_why() -> None:
     found = plan(world(), Mix(1), judge("quality_per_query>=0.79", SOON, policy=LeastLoaded())).found
     assert found.answer is None
     assert found.closest is not None
+
+
+def test_least_loaded_spills_to_the_api_what_finds_no_room_at_what_is_rented() -> None:
+    both = replace(world(3.0), fleet=Listed([one for one in world(3.0).fleet.members if one.name != "big"]))  # type: ignore[attr-defined]
+    alike, spilling = (
+        judge(SOON, policy=LeastLoaded(spill_at)).judge(Candidate("it", None, both)).shares for spill_at in (None, 1.0)
+    )
+    rented_first = judge(SOON).judge(Candidate("it", None, both)).shares
+    assert spilling == rented_first
+    assert alike["api"] > 0.6 > spilling["api"]
