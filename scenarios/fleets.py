@@ -129,8 +129,10 @@ class Listed:
         members = edited(self.members, self.exclude, self.change)
         for k, one in enumerate(members):
             if one.model not in models and self.any_model:
+                is_priced = one.price_per_hour_usd > 0 or one.price_output_usd_per_million is not None
                 note(
-                    f"deployment {one.name!r} answers as {models[0]!r} of the workload does, at its own speed; "
+                    f"deployment {one.name!r} answers as {models[0]!r} of the workload does, at its own speed"
+                    f"{'' if is_priced else ' and at the prices of that model, as it has none'}; "
                     f"fleet.change={{{one.name}: {{model: NAME}}}} lets it answer as another"
                 )
                 members[k] = replace(one, model=models[0])

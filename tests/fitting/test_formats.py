@@ -157,6 +157,7 @@ def test_a_plan_takes_the_fleet_as_it_is_written(tmp_path: Path, capsys: pytest.
         ('{"request_throughput": 1.0, "mean_ttft_ms": 5.0}', "summary and no single requests"),
         ('{"input_lens": 3, "output_lens": [1]}', "'input_lens' of"),
         ('{"input_lens": ["many"], "output_lens": [1], "ttfts": [0.1]}', "input_tokens is 'many' in request 0"),
+        ('{"sharegpt_output_len": 1, "completed": 3}', "run 0 of"),
         ('{"load_summary": {}, "successes": {}}', "percentiles and no single requests"),
     ],
 )

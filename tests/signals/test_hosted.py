@@ -49,6 +49,22 @@ def test_the_world_serves_the_line_times_the_ratio_with_the_first_token_at_its_s
     assert requests["first_token_at_s"].tolist() == [1.0, 2.0, 3.0]
 
 
+def test_the_world_serves_the_part_of_the_prompt_before_the_first_token_and_by_the_hour() -> None:
+    factors = [1.0] * 23 + [2.0]
+    service = Resampled(
+        *(1.0, 0.01, (), ((2.0,),), ((0.25,),)), per_input_token_s=0.1, by_hour=factors, starts_at_hour=23.5
+    )
+    fleet = Listed([Deployment("a", "a", service)])
+    scenario = Scenario(Workload(("a", "b"), TWO, TWO), fleet, Unlimited(), At((0.0, 1.0, 1800.0)), given)
+    requests = record(Scripted([0, 0, 0]), realise(scenario, 0, 0))
+    prompts_s = 0.1 * TWO.input_tokens
+    took_s = (requests["finished_at_s"] - requests["arrived_at_s"]).to_numpy()
+    first_s = (requests["first_token_at_s"] - requests["arrived_at_s"]).to_numpy()
+    factor = 2.0 * np.array([2.0, 2.0, 1.0])  # the ratio, and from midnight on the hour's 1
+    np.testing.assert_allclose(took_s, factor * (prompts_s[: len(took_s)] + 2.0))
+    np.testing.assert_allclose(first_s, factor * (prompts_s[: len(took_s)] + 0.5))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

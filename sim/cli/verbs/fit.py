@@ -126,7 +126,7 @@ def fit_hosted(verb: str, config: DictConfig) -> int:
         compared.to_csv(folder / "latencies.csv", index=False)
     tables = (figures_table(fitted.figures), parameter_table(pd.DataFrame(rows)), tail_table(fitted.tails))
     output.say(*tables, *fitted.words, after=after(output))
-    say_next(output, config)
+    say_next(output, config, paths)
     return 0
 
 
@@ -135,17 +135,24 @@ def after(output: Output) -> str:
     return "" if output.path is None else f"; use it as fleet={output.path / 'fleet.yaml'}"
 
 
-def say_next(output: Output, config: DictConfig) -> None:
+def say_next(output: Output, config: DictConfig, paths: Sequence[str]) -> None:
     """Print the command that plans with what was written, if anything was."""
     if output.path is None:
         return
-    fleet = filled("fleet=FILE", output.path / "fleet.yaml").strip('"')
+    fleet = output.path / "fleet.yaml"
     if config.service == "hosted":
-        word = f"search=fleet fleet=[{fleet.removeprefix('fleet=')},selfhosted_a100]"
-        target = "'targets=[p95_latency_s<=20]'"
+        words = filled("search=fleet fleet=[FILE,selfhosted_a100]", fleet) + " arrivals.rate_per_s=5"
+        target = "p95_latency_s<=20"
     else:
-        word, target = fleet, "'targets=[p95_ttft_s<=1]'"
-    say(f"next: switchyard plan {word} arrivals.rate_per_s=5 {target}")
+        words = filled("fleet=FILE", fleet) + " " + filled("trace=FILE", Path(paths[0]))
+        words += "" if config.columns is None else f" 'columns={written(config.columns)}'"
+        target = "p95_ttft_s<=1"
+    say(f"next: switchyard plan {words} 'targets=[{target}]'")
+
+
+def written(columns: DictConfig) -> str:
+    """Return a mapping of columns as a word of the command line has it."""
+    return "{" + ", ".join(f"{ours!s}: {theirs!s}" for ours, theirs in columns.items()) + "}"
 
 
 def fit_paged(verb: str, config: DictConfig) -> int:
@@ -175,5 +182,5 @@ def fit_paged(verb: str, config: DictConfig) -> int:
         (folder / "fleet.yaml").write_text(text)
         fitted.compared.to_csv(folder / "latencies.csv", index=False)
     output.say(residual_table(fitted.residuals), parameter_table(told), *fitted.words, after=after(output))
-    say_next(output, config)
+    say_next(output, config, paths)
     return 0

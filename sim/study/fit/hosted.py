@@ -25,6 +25,7 @@ GOLDEN = (5**0.5 - 1) / 2
 DIGITS = 5
 FIGURES = ("p50", "p95", "correlation")
 ALL = "all"
+LITTLE = 0.05  # variation of token counts below which nothing is told of their effect
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,11 @@ def fit(requests: Answered) -> HostedFit:
 def fit_runs(runs: Mapping[str, Answered]) -> HostedFit:
     """Fit all requests of one or more runs, and judge the way of fitting on what it has not seen."""
     requests = pooled(list(runs.values()))
-    told = intervals(requests)
-    with_input = requests.input_tokens is not None and told["per_input_token_s"][0] > 0
+    may = requests.input_tokens is not None and varies(requests.input_tokens) >= LITTLE
+    told = intervals(requests, with_input=may)
+    with_input = may and told["per_input_token_s"][0] > 0
+    if may and not with_input:
+        told = {**intervals(requests, with_input=False), "per_input_token_s": told["per_input_token_s"]}
     service = fitted(requests, with_input=with_input)
     simulated = latencies(service, requests)
     rows = figures(ALL, "fitted", requests, simulated)
@@ -85,7 +89,11 @@ def fit_runs(runs: Mapping[str, Answered]) -> HostedFit:
     starts = service
     if requests.at_s is not None and service.by_hour is not None:
         starts = replace(service, starts_at_hour=round(float(requests.at_s.min()) % DAY_S / HOUR_S, 4) % 24)
-    words = (of_input(requests, with_input, service, told), hours_of(requests, as_line(service)).words)
+    words = (
+        of_input(requests, with_input, service, told),
+        *of_output(requests),
+        hours_of(requests, as_line(service)).words,
+    )
     return HostedFit(starts, table.assign(error=error), simulated, tail, told, (*words, *tail_words(tail)))
 
 
@@ -93,11 +101,25 @@ def of_input(requests: Answered, with_input: bool, service: Resampled, told: Map
     """Return what the data say of input tokens, in a sentence."""
     if requests.input_tokens is None:
         return "input tokens were not measured, so no latency depends on them"
+    if not with_input and varies(requests.input_tokens) < LITTLE:
+        return "input tokens hardly vary, so a dependence on them cannot be told"
     if not with_input:
         return "no dependence on input tokens shows"
     low, high = (1e6 * end for end in told["per_input_token_s"])
     each = 1e6 * service.per_input_token_s
-    return f"1,000 more input tokens take {each:.3g} ms more ({low:.3g} to {high:.3g})"
+    return f"1,000 more input tokens take {each:.4g} ms more ({low:.4g} to {high:.4g})"
+
+
+def of_output(requests: Answered) -> tuple[str, ...]:
+    """Return that the data cannot tell a dependence on output tokens, in a sentence; nothing if they can."""
+    if varies(requests.output_tokens) >= LITTLE:
+        return ()
+    return ("output tokens hardly vary, so what a token takes cannot be told from what every answer takes",)
+
+
+def varies(tokens: IntArray) -> float:
+    """Return the coefficient of variation of token counts."""
+    return float(tokens.std() / max(tokens.mean(), 1e-12))
 
 
 def as_line(service: Resampled) -> Line:

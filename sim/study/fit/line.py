@@ -20,7 +20,8 @@ HOURS, HOUR_S, DAY_S = 24, 3600.0, 86400.0
 LEAST_AN_HOUR = 10  # requests, for a factor of its own
 FEWEST_HOURS = 6  # of the day, to speak of a dependence on it
 CLEARLY = 3.0  # the mean square between hours over that within them; by chance it is about 1
-BLOCKS, DRAWS, LEVEL = 20, 200, 0.95
+BLOCKS, DRAWS = 20, 200
+SHARES = (0.025, 0.975)  # of draws below and above: an interval of 95%
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,21 @@ def line_of(requests: Answered, *, with_input: bool = True, weight: FloatArray |
     return Line(float(base * scale), float(per_output * scale), float(each_s))
 
 
+def input_slope(requests: Answered, weight: FloatArray) -> float:
+    """Return what an input token adds to the first token's time, or else to the latency, also where that is negative.
+
+    Where inputs hardly vary it is nearly anything, which a slope that is kept at 0 or above does not show.
+    """
+    if requests.input_tokens is None:
+        return 0.0
+    target, columns = requests.latency_s, [np.ones(len(weight)), requests.output_tokens, requests.input_tokens]
+    if requests.first_token_s is not None and (requests.first_token_s > 0).all():
+        target, columns = requests.first_token_s, [columns[0], columns[2]]
+    root = np.sqrt(weight)
+    table = np.column_stack(columns) / target[:, None] * root[:, None]
+    return float(np.linalg.lstsq(table, root, rcond=None)[0][-1])
+
+
 def relative(columns: FloatArray, target: FloatArray, root: FloatArray) -> list[float]:
     """Return the coefficients >= 0 that minimise the squares of relative errors, weighted by root squared."""
     found: list[float] = nnls(columns / target[:, None] * root[:, None], root)[0].tolist()
@@ -88,26 +104,30 @@ def median(values: FloatArray, weight: FloatArray | None) -> float:
     return float(values[order][int(np.searchsorted(upto, upto[-1] / 2))])
 
 
-def intervals(requests: Answered) -> Mapping[str, tuple[float, float]]:
+def intervals(requests: Answered, *, with_input: bool = True) -> Mapping[str, tuple[float, float]]:
     """Return the ends of the interval of each part of the line, from blocks of requests drawn again with replacement.
 
-    Blocks are of consecutive requests, in time where that is known, as a slow hour slows all of them.
+    Blocks are of consecutive requests, in time where that is known, as a slow hour slows all of them. The part of the
+    input tokens has one only where they may have a part.
     """
     n = len(requests.latency_s)
     order = np.arange(n) if requests.at_s is None else np.argsort(requests.at_s, kind="stable")
     blocks = np.array_split(order, min(BLOCKS, n))
     rng = np.random.default_rng(0)
-    drawn = []
+    drawn, slopes = [], []
     for _ in range(DRAWS):
         weight = np.zeros(n)
         for block in rng.integers(len(blocks), size=len(blocks)):
             weight[blocks[block]] += 1
-        drawn.append(line_of(requests, weight=weight))
-    names = ("base_s", "per_output_token_s", "per_input_token_s")
-    return {
-        name: tuple(np.quantile([getattr(line, name) for line in drawn], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist())
-        for name in names
-    }
+        drawn.append(line_of(requests, with_input=with_input, weight=weight))
+        slopes.append(input_slope(requests, weight) if with_input else 0.0)
+    names = ("base_s", "per_output_token_s", *(("per_input_token_s",) if with_input else ()))
+    ends = {name: np.quantile([getattr(line, name) for line in drawn], SHARES).tolist() for name in names}
+    if with_input:
+        low, high = ends["per_input_token_s"]
+        free = np.quantile(slopes, SHARES).tolist()
+        ends["per_input_token_s"] = [min(low, free[0]), max(high, free[1])]
+    return {name: (low, high) for name, (low, high) in ends.items()}
 
 
 @dataclass(frozen=True)
