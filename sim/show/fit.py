@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,12 @@ def tail_table(tails: pd.DataFrame) -> Table:
     return shown
 
 
+def said(words: Sequence[str]) -> str:
+    """Return sentences, each with its stop; one that begins with a parameter's name keeps that as it is."""
+    begun = [one if "_" in one.split(" ")[0] else f"{one[0].upper()}{one[1:]}" for one in words]
+    return " ".join(f"{one}." for one in begun)
+
+
 def files_of(manifest: Mapping[str, Any]) -> str:
     """Return the names of the files that were fitted."""
     given = manifest["config"]["requests"]
@@ -74,7 +80,7 @@ def fit_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         latencies[[f"{kind}_{name}" for name in TITLES]].set_axis(list(TITLES), axis=1)
         for kind in ("measured", "simulated")
     )
-    words = " ".join(f"{one[0].upper()}{one[1:]}." for one in manifest.get("words", ()))
+    words = said(manifest.get("words", ()))
     if n_runs > 1:
         way = "Each run is predicted by a fit to the others; the fit that is written is to all of them."
         by_run = held_out.groupby("run", sort=False)["error"].max()
@@ -136,7 +142,7 @@ def hosted_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     worst = figures.assign(error=figures["error"].abs()).groupby("half")["error"].max()
     tails, told = pd.read_csv(folder / "tails.csv"), pd.read_csv(folder / "parameters.csv")
     several = figures["run"].nunique() > 2
-    words = " ".join(f"{one[0].upper()}{one[1:]}." for one in manifest.get("words", ()))
+    words = said(manifest.get("words", ()))
     streamed = "measured_first_token_s" in latencies
     return Report(
         f"Which latencies, by the length of the answer, reproduce the {len(latencies):,} requests of "

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim.study.fit.fit import Found, check_streamed, search, simulate
-from sim.study.fit.intervals import Told, told
+from sim.study.fit.intervals import Told, told, untold_words
 from sim.study.fit.limits import Limits
 from sim.study.fit.measured import FIGURES, LATENCIES, Measured, figure, latencies
 
@@ -99,13 +99,14 @@ def fit_runs(
         compared.append(both.assign(run=name, fitted=seen)[["run", "fitted", *both.columns]])
     table = pd.DataFrame(rows)
     table["relative_error"] = table["simulated"] / table["measured"] - 1
-    intervals = told(found, list(runs.values()), n_fitted, limits)
+    misses = float(table.loc[table["half"] == FITTED, "relative_error"].abs().max())
+    intervals = told(found, list(runs.values()), n_fitted, limits, misses)
     return Judged(
         found,
         table.sort_values("half", kind="stable", ignore_index=True),
         pd.concat(compared, ignore_index=True),
         intervals,
-        (*of_rates(list(runs.values())), *(words for one in intervals.values() for words in one.words)),
+        (*of_rates(list(runs.values())), *untold_words(intervals)),
     )
 
 

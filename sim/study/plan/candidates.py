@@ -27,7 +27,7 @@ def token_cost_per_1000_usd(requests: pd.DataFrame, fleet: pd.DataFrame, calls: 
 
 def shares_of(requests: pd.DataFrame) -> dict[str, float]:
     """Return the share of all arrivals that each deployment served, by its name; none for those that served none."""
-    served = requests["deployment"][is_served(requests)]
+    served = requests["deployment"][is_served(requests)].dropna()
     counts = served.astype(str).value_counts()
     return {str(name): count / len(requests) for name, count in counts.items()}
 

@@ -66,7 +66,7 @@ def parts_words(judged: Judged) -> str:
     taken = [f"{name} {'takes ' if k == 0 else ''}{share:.0%}" for k, (name, share) in enumerate(shares)]
     taken[:1] = [f"{taken[0]} of them"] if taken else []
     rest = 1 - math.fsum(judged.shares.values())
-    lost = [f"{rest:.0%} are not served"] if rest > 0.005 else []
+    lost = [f"{rest:.0%} go to none of them"] if rest > 0.005 else []
     return (
         f"1,000 queries cost {total:.4g} USD, {max(total - tokens, 0.0):.4g} of rent and {tokens:.4g} of tokens; "
         + ", ".join([*taken, *lost])
