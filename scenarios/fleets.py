@@ -13,7 +13,7 @@ from scenarios.editing import Change, edited
 from scenarios.prices import current_price
 from scenarios.roofline.roofline import Roofline
 from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distribution, Service
-from sim.errors import unknown
+from sim.errors import note, unknown
 
 PRICES = ("listed", "current")
 Member = TypeVar("Member")
@@ -107,6 +107,9 @@ class Listed:
         For a deployment's name, numbers to change, as in ``{short: {replicas: 2}}``; see ``Catalogue``.
     about : str or None
         What the fleet is, for the first lines of reports.
+    any_model : bool
+        Whether a deployment whose model the workload lacks takes the workload's first, which is noted: its quality and
+        token prices are then that model's, its latency its own.
     """
 
     members: Sequence[Deployment]
@@ -114,6 +117,7 @@ class Listed:
     exclude: Sequence[str] = ()
     change: Change | None = None
     about: str | None = None
+    any_model: bool = False
 
     @property
     def cheapens_prefixes(self) -> bool:
@@ -123,8 +127,16 @@ class Listed:
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet as listed and edited."""
         members = edited(self.members, self.exclude, self.change)
-        for one in members:
-            if one.model not in models:
+        for k, one in enumerate(members):
+            if one.model not in models and self.any_model:
+                is_priced = one.price_per_hour_usd > 0 or one.price_output_usd_per_million is not None
+                note(
+                    f"deployment {one.name!r} answers as {models[0]!r} of the workload does, at its own speed"
+                    f"{'' if is_priced else ' and at the prices of that model, as it has none'}; "
+                    f"fleet.change={{{one.name}: {{model: NAME}}}} lets it answer as another"
+                )
+                members[k] = replace(one, model=models[0])
+            elif one.model not in models:
                 raise ValueError(
                     f"deployment {one.name!r}: {unknown('model', one.model, models)}; "
                     f"fleet.change={{{one.name}: {{model: NAME}}}} puts it to a model of the workload"

@@ -26,7 +26,13 @@ from sim.cli.words import nearest, with_plain_words
 from sim.errors import UnreadableError, notes_to
 
 # The key of words without KEY=, by verb.
-TAKE_WORDS = {"report": "directories", "diff": "directories", "data": "tables", "import": "files"}
+TAKE_WORDS = {
+    "report": "directories",
+    "diff": "directories",
+    "data": "tables",
+    "import": "files",
+    "fit": "requests",
+}
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--traceback", "--version")
 WITHOUT_REPORT = ("check", "data", "import", "new", "report")

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, get_type_hints
 from sim.cli.sweeping.launchers import Launcher
 from sim.interface import Estimator, Policy
 from sim.scenario import Event, Scenario
-from sim.study.fit.fit import Limits
+from sim.study.fit.limits import Limits
 from sim.study.ratio.worst_order import WorstOrder
 from sim.study.theory.conditions import System
 
@@ -62,10 +62,12 @@ class Settings:
     knobs: Mapping[str, Mapping[str, Sequence[float]]]
     store: str | None
     service: str
-    requests: str
+    requests: Sequence[str] | str
     name: str
     model: str | None
     price_per_hour_usd: float | None
+    price_input_usd_per_million: float | None
+    price_output_usd_per_million: float | None
     evaluations: int
     as_of: str | int | float
     systems: Sequence[str]

@@ -18,7 +18,8 @@ from sim.deployment import Deployment
 from sim.instance import realise
 from sim.interface import FloatArray, IntArray
 from sim.scenario import Scenario
-from sim.study.fit.hosted import Answered, fit, fitted
+from sim.study.fit.answered import Answered
+from sim.study.fit.hosted import fit, fitted
 from sim.workload import Workload
 from sim.world.services.resampled import Resampled
 from tests.scripted import At, Scripted
@@ -46,6 +47,22 @@ def test_the_world_serves_the_line_times_the_ratio_with_the_first_token_at_its_s
     requests = record(Scripted([0, 0, 0]), realise(scenario, 0, 0))
     assert requests["finished_at_s"].tolist() == [4.0, 5.0, 6.0]  # 2 x (1 + 0.01 x 100 tokens), all at once
     assert requests["first_token_at_s"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_the_world_serves_the_part_of_the_prompt_before_the_first_token_and_by_the_hour() -> None:
+    factors = [1.0] * 23 + [2.0]
+    service = Resampled(
+        *(1.0, 0.01, (), ((2.0,),), ((0.25,),)), per_input_token_s=0.1, by_hour=factors, starts_at_hour=23.5
+    )
+    fleet = Listed([Deployment("a", "a", service)])
+    scenario = Scenario(Workload(("a", "b"), TWO, TWO), fleet, Unlimited(), At((0.0, 1.0, 1800.0)), given)
+    requests = record(Scripted([0, 0, 0]), realise(scenario, 0, 0))
+    prompts_s = 0.1 * TWO.input_tokens
+    took_s = (requests["finished_at_s"] - requests["arrived_at_s"]).to_numpy()
+    first_s = (requests["first_token_at_s"] - requests["arrived_at_s"]).to_numpy()
+    factor = 2.0 * np.array([2.0, 2.0, 1.0])  # the ratio, and from midnight on the hour's 1
+    np.testing.assert_allclose(took_s, factor * (prompts_s[: len(took_s)] + 2.0))
+    np.testing.assert_allclose(first_s, factor * (prompts_s[: len(took_s)] + 0.5))
 
 
 @pytest.mark.parametrize(
@@ -172,10 +189,7 @@ def test_a_table_that_cannot_be_fitted_is_refused_in_one_line_and_nothing_is_wri
     frame: pd.DataFrame, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame.to_csv(tmp_path / "api.csv", index=False)
-    assert (
-        main(["fit", "service=hosted", f"requests={tmp_path / 'api.csv'}", f"out={tmp_path / 'out'}", "--no-report"])
-        == 1
-    )
+    assert main(["fit", "service=hosted", f"requests={tmp_path / 'api.csv'}", f"out={tmp_path / 'out'}"]) == 2
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1

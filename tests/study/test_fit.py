@@ -18,9 +18,12 @@ from scenarios.workloads.synthetic import synthetic
 from sim.cli.main import main
 from sim.scenario import Scenario
 from sim.study.experiment import compare
-from sim.study.fit.fit import Limits, fit, simulate, table
-from sim.study.fit.fleet_yaml import fleet_yaml
+from sim.study.fit.fit import simulate
+from sim.study.fit.fleet_yaml import Named, fleet_yaml
+from sim.study.fit.intervals import Told
+from sim.study.fit.limits import Limits
 from sim.study.fit.measured import Measured, latencies, read
+from sim.study.fit.several import Judged, fit_runs
 from sim.world.services.paged import PagedBatching
 from tests.conftest import Beside
 
@@ -40,6 +43,10 @@ def as_frame(requests: Measured) -> pd.DataFrame:
     return pd.DataFrame({name: getattr(requests, name) for name in Measured.__dataclass_fields__})
 
 
+def fit(requests: Measured, limits: Limits, evaluations: int = 600) -> Judged:
+    return fit_runs({"one": requests}, limits, evaluations)
+
+
 def test_latencies_are_differences_of_times() -> None:
     requests = Measured(np.array([1.0]), np.array([3.0]), np.array([7.0]), np.array([10]), np.array([5]))
     measured = latencies(requests, requests.first_token_s, requests.last_token_s)
@@ -47,7 +54,7 @@ def test_latencies_are_differences_of_times() -> None:
 
 
 def test_what_a_known_service_made_is_predicted_from_its_first_half() -> None:
-    residuals = table(fit(made_by(KNOWN, n_requests=120), Limits(slots=8, batched_tokens=512), evaluations=600))
+    residuals = fit(made_by(KNOWN, n_requests=120), Limits(slots=8, batched_tokens=512), evaluations=600).residuals
     assert residuals["relative_error"].abs().max() < 0.05
     assert set(residuals["half"]) == {"fitted", "held_out"}
     assert len(residuals) == 12  # 2 halves x 3 latencies x mean and p95
@@ -56,10 +63,10 @@ def test_what_a_known_service_made_is_predicted_from_its_first_half() -> None:
 def test_replicas_in_step_are_told_from_independent_ones() -> None:
     together = PagedBatching(4, 0.02, 0.001, 0.0, 0.005, 2e-4, batched_tokens=512, ranks=2)
     fitted = fit(made_by(together), Limits(slots=4, batched_tokens=512, replicas=2), evaluations=300)
-    assert (fitted.service.ranks, fitted.copies) == (2, 1)
+    assert (fitted.found.service.ranks, fitted.found.copies) == (2, 1)
     apart = PagedBatching(4, 0.02, 0.001, 0.0, 0.005, 2e-4, batched_tokens=512)
     fitted = fit(made_by(apart, 2), Limits(slots=4, batched_tokens=512, replicas=2), evaluations=300)
-    assert (fitted.service.ranks, fitted.copies) == (1, 2)
+    assert (fitted.found.service.ranks, fitted.found.copies) == (1, 2)
 
 
 def test_the_fit_never_sees_latencies_of_the_second_half() -> None:
@@ -72,7 +79,7 @@ def test_the_fit_never_sees_latencies_of_the_second_half() -> None:
         requests.output_tokens,
     )
     limits = Limits(slots=8, batched_tokens=512)
-    assert fit(requests, limits, evaluations=40).service == fit(late, limits, evaluations=40).service
+    assert fit(requests, limits, evaluations=40).found == fit(late, limits, evaluations=40).found
 
 
 def test_the_command_writes_a_fleet_that_the_world_runs(tmp_path: Path) -> None:
@@ -86,6 +93,7 @@ def test_the_command_writes_a_fleet_that_the_world_runs(tmp_path: Path) -> None:
         "fleet.yaml",
         "latencies.csv",
         "manifest.json",
+        "parameters.csv",
         "report.html",
     ]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["measured.csv", "out"]
@@ -102,11 +110,18 @@ def test_the_command_writes_a_fleet_that_the_world_runs(tmp_path: Path) -> None:
 
 def test_the_fleets_confidence_is_what_the_held_out_half_says() -> None:
     residuals = pd.DataFrame(
-        {"half": ["fitted", "held_out"], "metric": "end_to_end_s", "figure": "mean", "relative_error": [0.9, 0.04]}
+        {
+            "run": "one",
+            "half": ["fitted", "held_out"],
+            "metric": "end_to_end_s",
+            "figure": "mean",
+            "relative_error": [0.9, 0.04],
+        }
     )
     for error, word in ((0.04, "high"), (-0.19, "medium"), (0.3, "low")):
         residuals.loc[1, "relative_error"] = error
-        text = fleet_yaml("a", "b", KNOWN, 1, ("iteration_base_s",), residuals, "here", "now")
+        told = {"iteration_base_s": Told("iteration_base_s", 0.02, 0.019, 0.021, 0.5)}
+        text = fleet_yaml(Named("a", "b"), KNOWN, 1, told, residuals, "here", "now")
         assert re.findall(r"confidence: (\w+)", text) == [word]
 
 
@@ -130,7 +145,7 @@ def test_a_bad_table_is_refused_in_one_line(
 ) -> None:
     path = tmp_path / "measured.csv"
     change(as_frame(made_by(KNOWN, n_requests=6))).to_csv(path, index=False)  # type: ignore[operator]
-    assert main(["fit", f"requests={path}", f"out={tmp_path / 'out'}", "--no-report"]) == 1
+    assert main(["fit", f"requests={path}", f"out={tmp_path / 'out'}"]) == 2
     said = capsys.readouterr().err
     assert re.search(message, said)
     assert said.count("\n") == 1
@@ -138,8 +153,8 @@ def test_a_bad_table_is_refused_in_one_line(
 
 
 def test_a_bad_limit_or_no_file_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", f"requests={tmp_path / 'none.csv'}"]) == 1
-    assert "none.csv is not a file" in capsys.readouterr().err
+    assert main(["fit", f"requests={tmp_path / 'none.csv'}"]) == 2
+    assert re.search(r"there is no file .*none\.csv", capsys.readouterr().err)
     assert main(["fit", f"requests={tmp_path / 'none.csv'}", "slots=many"]) == 1
     assert "slots is 'many'; it must be a whole number" in capsys.readouterr().err
 
@@ -167,7 +182,7 @@ def test_columns_are_read_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_real_requests_are_predicted_within_six_percent(name: str, limits: Limits, beside: Beside) -> None:
-    residuals = table(fit(read(SERVING / f"{name}.parquet"), limits, evaluations=200))
+    residuals = fit(read(SERVING / f"{name}.parquet"), limits, evaluations=200).residuals
     held_out = residuals[residuals["half"] == "held_out"]
     assert held_out["relative_error"].abs().max() < 0.06  # docs/evidence/fit.md has the figures
     for row in held_out.to_dict(orient="records"):

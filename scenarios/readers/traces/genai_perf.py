@@ -17,7 +17,7 @@ from typing import Any
 from scenarios.readers.formats import Format
 from scenarios.readers.opened import JSON, Opened
 from scenarios.readers.traces.measured import ESTIMATED, each, recorded, tokens_of
-from scenarios.readers.traces.recorded import INPUT, OUTPUT, Recorded
+from scenarios.readers.traces.recorded import INPUT, OUTPUT, RUN, Recorded
 
 PER_SECOND = 1e9
 SUMMARY = {"request_latency", "request_throughput"}
@@ -44,13 +44,17 @@ def read(opened: Opened) -> Recorded:
             "needed is profile_export.json of GenAI-Perf, or profile_export.jsonl of AIPerf, from the same folder"
         )
     records: list[Any] = []
+    run: list[int] = []
     for number, experiment in enumerate(experiments):
         if not isinstance(experiment, dict) or not isinstance(experiment.get("requests"), list):
             raise ValueError(f"experiment {number} of {opened.path} has no list of requests")
         records += experiment["requests"]
+        run += [number] * len(experiment["requests"])
     requests = each(opened, records, request)
     said = [f"the file has {len(experiments)} experiments, which follow each other"] if len(experiments) > 1 else []
     said += [ESTIMATED.replace("the texts", "the payload")] if any("estimated" in one for one in requests) else []
+    if len(experiments) > 1:
+        requests = [{**one, RUN: number} for one, number in zip(requests, run, strict=True)]
     return recorded(opened, requests, [not one["response_timestamps"] for one in records], PER_SECOND, said)
 
 

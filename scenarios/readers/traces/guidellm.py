@@ -14,7 +14,7 @@ from typing import Any
 from scenarios.readers.formats import Format
 from scenarios.readers.opened import JSON, Opened
 from scenarios.readers.traces.measured import each, recorded
-from scenarios.readers.traces.recorded import INPUT, OUTPUT, Recorded
+from scenarios.readers.traces.recorded import INPUT, OUTPUT, RUN, Recorded
 
 STATUSES = ("successful", "incomplete", "errored")
 
@@ -34,6 +34,7 @@ def read(opened: Opened) -> Recorded:
     """
     records: list[Any] = []
     failed: list[bool] = []
+    run: list[int] = []
     benchmarks = opened.value["benchmarks"]
     for number, benchmark in enumerate(benchmarks):
         requests = benchmark.get("requests") if isinstance(benchmark, dict) else None
@@ -43,8 +44,12 @@ def read(opened: Opened) -> Recorded:
             there = requests.get(status) or []
             records += there
             failed += [status != "successful"] * len(there)
+            run += [number] * len(there)
+    made = each(opened, records, request)
+    if len(benchmarks) > 1:
+        made = [{**one, RUN: number} for one, number in zip(made, run, strict=True)]
     said = [f"the file has {len(benchmarks)} benchmarks, which follow each other"] if len(benchmarks) > 1 else []
-    return recorded(opened, each(opened, records, request), failed, said=said)
+    return recorded(opened, made, failed, said=said)
 
 
 def request(one: Mapping[str, Any]) -> dict[str, Any]:

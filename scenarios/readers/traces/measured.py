@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.readers.opened import Opened
-from scenarios.readers.traces.recorded import ARRIVAL, FIRST, INPUT, LAST, LATENCY, OUTPUT, Recorded
+from scenarios.readers.traces.recorded import ARRIVAL, FIRST, INPUT, LAST, LATENCY, OUTPUT, RUN, Recorded
 from scenarios.readers.traces.times import from_numbers
 
 ESTIMATED = "token counts are estimated from the texts, four characters a token, as the file has none"
@@ -33,7 +33,8 @@ def recorded(
         Where they are from, for messages.
     requests : sequence of mapping
         Each has ``input_tokens``, ``output_tokens`` and, as far as they are known, ``arrival`` in units of the file,
-        and ``first_s`` and ``last_s``, seconds from then to the first and to the last token.
+        and ``first_s`` and ``last_s``, seconds from then to the first and to the last token; where there are several
+        runs, ``run``, the number of its own.
     failed : sequence of bool
     per_second : float
         How many units of ``arrival`` make a second.
@@ -51,6 +52,8 @@ def recorded(
         return np.array([number(request.get(name), name, row, opened) for row, request in enumerate(requests)])
 
     columns = {INPUT: column(INPUT), OUTPUT: column(OUTPUT)}
+    if any(RUN in request for request in requests):
+        columns[RUN] = column(RUN)
     arrival, first_s, last_s = column("arrival"), column("first_s"), column("last_s")
     if np.isnan(arrival).all():
         said = [*said, "requests have no arrival times"]
@@ -66,7 +69,7 @@ def recorded(
 
 def framed(columns: Mapping[str, Any], opened: Opened) -> pd.DataFrame:
     """Return columns as a frame that knows its file, in the order in which they are written."""
-    names = [name for name in (ARRIVAL, INPUT, OUTPUT, FIRST, LAST, LATENCY) if name in columns]
+    names = [name for name in (ARRIVAL, INPUT, OUTPUT, FIRST, LAST, LATENCY, RUN) if name in columns]
     frame = pd.DataFrame({name: columns[name] for name in names})
     frame.attrs["file"] = str(opened.path)
     return frame

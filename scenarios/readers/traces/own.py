@@ -2,7 +2,8 @@
 
 The own form has ``arrival_s`` (seconds from any origin, or dates), ``input_tokens`` and ``output_tokens``; optionally
 ``prefix_blocks``, a list of whole numbers a row, as Parquet keeps lists or as a JSON text in CSV; and the columns of
-measured requests, ``first_token_s``, ``last_token_s`` and ``latency_s``.
+measured requests, ``first_token_s``, ``last_token_s``, ``latency_s`` and ``run``. Where there is ``latency_s``, it and
+``first_token_s`` are from the request on; else the latter is a time of the clock of ``arrival_s``.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import pandas as pd
 from scenarios.readers.cells import of
 from scenarios.readers.opened import FOLDER, Opened
 from scenarios.readers.traces.mooncake import are_blocks
-from scenarios.readers.traces.recorded import ARRIVAL, BLOCKS, FIRST, INPUT, LAST, LATENCY, OUTPUT, Recorded
+from scenarios.readers.traces.recorded import ARRIVAL, BLOCKS, FIRST, INPUT, LAST, LATENCY, OUTPUT, RUN, Recorded
 from scenarios.readers.traces.times import numbers_or_nan, seconds
 from sim.errors import unknown
 
 NEEDED = (INPUT, OUTPUT)
-KNOWN = (ARRIVAL, *NEEDED, BLOCKS, FIRST, LAST, LATENCY)
+KNOWN = (ARRIVAL, *NEEDED, BLOCKS, FIRST, LAST, LATENCY, RUN)
 
 
 def check_mapping(columns: Mapping[str, str]) -> None:
@@ -58,15 +59,24 @@ def read(opened: Opened, columns: Mapping[str, str]) -> Recorded:
     if names[ARRIVAL] in there:
         made[ARRIVAL], begins = seconds(there, names[ARRIVAL])
         first_s = offset_of(there, names[ARRIVAL], begins)
-    for ours in (INPUT, OUTPUT, LATENCY, FIRST, LAST):
+    for ours in (INPUT, OUTPUT, LATENCY, FIRST, LAST, RUN):
         if names[ours] in there:
             values = numbers_or_nan(there, names[ours])
-            made[ours] = values - first_s if ours in (FIRST, LAST) and ARRIVAL in made else values
-    frame = pd.DataFrame(made)
+            is_clock = ARRIVAL in made and (ours == LAST or (ours == FIRST and LATENCY not in made))
+            made[ours] = values - first_s if is_clock else values
+    frame = by_one_clock(pd.DataFrame(made))
     frame.attrs["file"] = str(opened.path)
     if names[BLOCKS] in there:
         frame[BLOCKS] = blocks(there, names[BLOCKS])
     return Recorded(frame, np.zeros(len(frame), dtype=np.bool_), begins)
+
+
+def by_one_clock(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return requests whose latencies stand beside arrivals with times of tokens instead, as others have them."""
+    if ARRIVAL not in frame or LATENCY not in frame or LAST in frame:
+        return frame
+    made = frame.assign(**{LAST: frame[ARRIVAL] + frame[LATENCY]}).drop(columns=LATENCY)
+    return made.assign(**{FIRST: frame[ARRIVAL] + frame[FIRST]}) if FIRST in made else made
 
 
 def offset_of(frame: pd.DataFrame, column: str, begins: str | None) -> float:

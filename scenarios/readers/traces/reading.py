@@ -24,12 +24,13 @@ from scenarios.readers.traces.llmperf import LLMPERF
 from scenarios.readers.traces.mooncake import MOONCAKE
 from scenarios.readers.traces.recorded import Recorded, Trace, by_rules
 from scenarios.readers.traces.servegen import SERVEGEN
+from scenarios.readers.traces.serving.sglang import SGLANG
 from scenarios.readers.traces.vllm import VLLM
 from sim.errors import UnreadableError, note
 
 FORMATS: tuple[Format[Recorded], ...] = (
     *(AZURE, BURSTGPT, MOONCAKE, SERVEGEN),
-    *(VLLM, GUIDELLM, AIPERF, GENAI_PERF, INFERENCE_PERF, LLMPERF),
+    *(SGLANG, VLLM, GUIDELLM, AIPERF, GENAI_PERF, INFERENCE_PERF, LLMPERF),
 )
 OWN = "table"
 

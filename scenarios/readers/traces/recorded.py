@@ -23,7 +23,7 @@ from sim.errors import check_one_of
 from sim.interface import BoolArray, FloatArray
 
 ARRIVAL, INPUT, OUTPUT, BLOCKS = "arrival_s", "input_tokens", "output_tokens", "prefix_blocks"
-FIRST, LAST, LATENCY = "first_token_s", "last_token_s", "latency_s"
+FIRST, LAST, LATENCY, RUN = "first_token_s", "last_token_s", "latency_s", "run"
 DUPLICATES = ("keep", "drop")
 
 
@@ -38,7 +38,8 @@ class Recorded:
         times, in seconds from any origin; optionally ``prefix_blocks`` (lists of whole numbers, the blocks of the
         prompt from its beginning, equal where two prompts are equal up to there); and of measured requests
         ``first_token_s`` and ``last_token_s``, times of the same clock, or without times ``latency_s`` and
-        ``first_token_s`` from the request on.
+        ``first_token_s`` from the request on; and ``run``, where the file has several runs of a load generator, the
+        number of the request's own.
     failed : array (n_rows,) of bool
         Which requests the file says have failed.
     begins : str or None

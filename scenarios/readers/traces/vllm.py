@@ -1,13 +1,13 @@
 """Reads what ``vllm bench serve --save-result --save-detailed`` writes: one JSON object of lists, a place a request.
 
 ``input_lens``, ``output_lens``, ``ttfts`` and ``itls`` (seconds), ``errors`` (a text, empty where all went well) and,
-in newer versions, ``start_times`` (of the client's clock). SGLang's benchmark with details writes the same lists
-without start times. A request with an error has failed. Verified: the code that writes the object, in copies of
-``vllm/benchmarks/serve.py``. Not verified: a file.
+in newer versions, ``start_times`` (of the client's clock). A request with an error has failed. Verified: the code that
+writes the object, in copies of ``vllm/benchmarks/serve.py``. Not verified: a file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from scenarios.readers.formats import Format
@@ -41,6 +41,15 @@ def read(opened: Opened) -> Recorded:
             f"{opened.path} has the benchmark's summary and no single requests; "
             "run vllm bench serve with --save-result --save-detailed"
         )
+    lists = lists_of(opened, found)
+    requests, failed = answers(opened, lists)
+    return recorded(opened, requests, failed)
+
+
+def lists_of(opened: Opened, found: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return the lists that an object has, by name; raise ValueError if they are not of one length."""
+    if not isinstance(found[LENGTHS], list):
+        raise ValueError(f"{LENGTHS!r} of {opened.path} is a {type(found[LENGTHS]).__name__}; it must be a list")
     lists = {name: found[name] for name in (LENGTHS, ANSWERS, FIRSTS, GAPS, STARTS, ERRORS) if found.get(name)}
     for name, values in lists.items():
         if not isinstance(values, list) or len(values) != len(found[LENGTHS]):
@@ -48,9 +57,14 @@ def read(opened: Opened) -> Recorded:
             raise ValueError(
                 f"{name!r} of {opened.path} is {size}; it must be a list of {len(found[LENGTHS])}, one a request"
             )
-    rows = list(range(len(found[LENGTHS])))
+    return lists
+
+
+def answers(opened: Opened, lists: dict[str, list[Any]]) -> tuple[list[Mapping[str, Any]], list[bool]]:
+    """Return the requests of lists, and which of them have failed."""
+    rows = list(range(len(lists.get(LENGTHS, ()))))
     failed = [bool(lists[ERRORS][row]) if ERRORS in lists else False for row in rows]
-    return recorded(opened, each(opened, rows, lambda row: request(lists, row)), failed)
+    return each(opened, rows, lambda row: request(lists, row)), failed
 
 
 def request(lists: dict[str, list[Any]], row: int) -> dict[str, Any]:

@@ -65,9 +65,9 @@ VERBS = {
         "closed forms of queueing theory beside simulated figures", "validate:validate", "validate quick=true"
     ),
     "fit": Verb(
-        "service parameters from measured requests",
+        "service parameters from measured requests, as load generators write them",
         "fit:fit_service",
-        "fit requests=measured.parquet slots=128 batched_tokens=2048 out=fitted",
+        "fit rate_5.json rate_10.json slots=128 batched_tokens=2048 out=fitted",
     ),
     "data": Verb(
         "public tables, built from what their authors published",

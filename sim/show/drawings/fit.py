@@ -35,7 +35,8 @@ def measured_against_simulated(measured: pd.DataFrame, simulated: pd.DataFrame, 
             above.plot(np.sort(values[n_fitted:]), shares, style, color=colour, label=label, linewidth=2)
             below.plot(values, "o" if label == "measured" else "x", color=colour, label=label, markersize=3.5)
         above.set(xlabel=title, ylabel="share of held-out requests" if column == 0 else "", ylim=(0, 1))
-        below.axvline(n_fitted - 0.5, color="black", linestyle="--", linewidth=1)
+        if n_fitted:
+            below.axvline(n_fitted - 0.5, color="black", linestyle="--", linewidth=1)
         below.set(xlabel="request, in order of arrival", ylabel=title, ylim=(0, None))
     axes[0, 0].legend(frameon=False)
     figure.tight_layout()

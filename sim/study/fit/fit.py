@@ -1,13 +1,13 @@
-"""Fits service parameters to the first half of measured requests, and judges them on the second. It knows no policy.
+"""Searches the service parameters whose simulated latencies are nearest to measured ones. It knows no policy.
 
-Everything that arrives is simulated, first come first served; only latencies of the first half of the arrivals are
-compared while fitting, so those of the second half are predictions.
+Everything that arrives is simulated, first come first served; only latencies of those of the first arrivals that are
+to be fitted are compared, so those of the others are predictions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 from sim.deployment import Deployment, Service
 from sim.interface import FloatArray, Query
+from sim.study.fit.limits import Limits
 from sim.study.fit.measured import FIGURES, LATENCIES, Measured, figure, latencies
 from sim.world.moment import ARRIVALS, Moment
 from sim.world.services.job import Job
@@ -25,71 +26,7 @@ from sim.world.stations.station import Station
 HUBER = 0.1  # a request whose latency is off by more than about 10% weighs linearly
 FIRST_TOKEN_WEIGHT = 0.3  # a short one depends on where in an iteration its request came, which is noise here
 SPREADS = (0.4, -0.4, 0.3, -0.2)  # of the first simplex of each round, in logarithms; a single round often stalls
-PARAMETERS = (
-    "iteration_base_s",
-    "iteration_per_sequence_s",
-    "iteration_per_kv_token_s",
-    "prefill_base_s",
-    "prefill_per_token_s",
-    "overhead_s",
-)
 EMBEDDING = np.zeros(0, np.float32)  # services do not look at it
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is known of the deployment, not fitted; None for no limit. ``replicas`` are data-parallel engines.
-
-    ``in_step`` says whether replicas go through iterations together (experts spread over them) or each on its own; None
-    tries both and keeps what fits the first half better.
-    """
-
-    slots: int | None = None
-    kv_tokens: int | None = None
-    batched_tokens: int | None = None
-    replicas: int = 1
-    in_step: bool | None = None
-
-    def __post_init__(self) -> None:
-        """Check that each is a positive whole number, or None where that is allowed."""
-        for name in ("slots", "kv_tokens", "batched_tokens", "replicas"):
-            value = getattr(self, name)
-            if (value is None and name != "replicas") or (type(value) is int and value >= 1):
-                continue
-            right = "a whole number, at least 1" + (", or null for no limit" if name != "replicas" else "")
-            raise ValueError(f"{name} is {value!r}; it must be {right}")
-        if self.in_step not in (None, True, False):
-            raise ValueError(f"in_step is {self.in_step!r}; it must be true, false, or null to try both")
-
-    def couplings(self) -> tuple[bool, ...]:
-        """Return what to try."""
-        if self.replicas == 1:
-            return (False,)
-        return (False, True) if self.in_step is None else (self.in_step,)
-
-    def service(self, values: Sequence[float], *, in_step: bool) -> PagedBatching:
-        """Return one replica's service, or that of all if they go in step."""
-        known = PagedBatching(
-            slots=self.slots,
-            iteration_base_s=1.0,
-            iteration_per_sequence_s=0.0,
-            batched_tokens=self.batched_tokens,
-            kv_tokens=self.kv_tokens,
-            ranks=self.replicas if in_step else 1,
-        )
-        return replace(known, **dict(zip(PARAMETERS, values, strict=True)))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted service, how many independent ones there are, and the simulated latencies of all requests."""
-
-    service: PagedBatching
-    copies: int
-    loss: float
-    measured: pd.DataFrame
-    simulated: pd.DataFrame
-    n_fitted: int
 
 
 def simulate(service: Service, copies: int, measured: Measured) -> tuple[FloatArray, FloatArray]:
@@ -160,24 +97,37 @@ def start(measured: pd.DataFrame, requests: Measured) -> FloatArray:
     )
 
 
-def fit(requests: Measured, limits: Limits, evaluations: int = 600, advance: Callable[[], None] | None = None) -> Fit:
-    """Fit by rounds of Nelder-Mead on the logarithms of the parameters, each from where the last one stopped.
+@dataclass(frozen=True)
+class Found:
+    """What a search found: a service, how many independent ones there are, and the loss."""
 
-    Raises
-    ------
-    ValueError
-        If no request of the first half has a second token, most have it at the time of the first, or a limit cannot be.
+    service: PagedBatching
+    copies: int
+    loss: float
+
+
+def search(
+    runs: Sequence[Measured],
+    fitted: Sequence[int],
+    limits: Limits,
+    evaluations: int = 600,
+    advance: Callable[[], None] | None = None,
+) -> Found:
+    """Search by rounds of Nelder-Mead on the logarithms of the parameters, each from where the last one stopped.
+
+    Parameters
+    ----------
+    runs : sequence of Measured
+        Each is simulated by itself, from an empty server on.
+    fitted : sequence of int
+        How many of the first requests of each run are compared.
+    limits : Limits
+    evaluations : int
+        How often each run is simulated, for each way of stepping.
+    advance : callable or None
+        Called before each evaluation.
     """
-    measured = latencies(requests, requests.first_token_s, requests.last_token_s)
-    n_fitted = len(measured) // 2
-    half = measured[:n_fitted]
-    if half["time_per_output_token_s"].isna().all():
-        raise ValueError("no request of the first half has 2 output tokens; time per token cannot be fitted")
-    if half["time_per_output_token_s"].median() == 0:
-        raise ValueError(
-            "first_token_s is last_token_s in most requests of the first half with 2 or more output tokens; "
-            "time per token can be fitted to streamed answers only"
-        )
+    parts = [latencies(run, run.first_token_s, run.last_token_s)[:n] for run, n in zip(runs, fitted, strict=True)]
     best: tuple[float, FloatArray, bool] | None = None
     for in_step in limits.couplings():
         copies = 1 if in_step else limits.replicas
@@ -186,9 +136,13 @@ def fit(requests: Measured, limits: Limits, evaluations: int = 600, advance: Cal
             if advance is not None:
                 advance()
             service = limits.service(np.exp(logs).tolist(), in_step=in_step)
-            return disagreement(half, latencies(requests, *simulate(service, copies, requests))[:n_fitted])
+            losses = [
+                disagreement(part, latencies(run, *simulate(service, copies, run))[: len(part)])
+                for run, part in zip(runs, parts, strict=True)
+            ]
+            return float(np.mean(losses))
 
-        point = np.log(start(half, requests))
+        point = np.log(np.mean([start(part, run) for run, part in zip(runs, parts, strict=True)], axis=0))
         for spread in SPREADS:
             simplex = np.vstack([point, point + spread * np.eye(len(point))])
             options = {"maxfev": evaluations // len(SPREADS), "xatol": 1e-3, "fatol": 1e-7, "adaptive": True}
@@ -198,26 +152,16 @@ def fit(requests: Measured, limits: Limits, evaluations: int = 600, advance: Cal
             best = (float(found.fun), point, in_step)
     assert best is not None
     value, point, in_step = best
-    copies = 1 if in_step else limits.replicas
     service = limits.service([float(f"{number:.5g}") for number in np.exp(point)], in_step=in_step)
-    simulated = latencies(requests, *simulate(service, copies, requests))
-    return Fit(service, copies, value, measured, simulated, n_fitted)
+    return Found(service, 1 if in_step else limits.replicas, value)
 
 
-def table(fitted: Fit) -> pd.DataFrame:
-    """Return each latency's mean and p95, measured and simulated, a row per half, latency and figure."""
-    halves = {"fitted": slice(0, fitted.n_fitted), "held_out": slice(fitted.n_fitted, None)}
-    rows = [
-        {
-            "half": half,
-            "metric": metric,
-            "figure": name,
-            "measured": figure(name, fitted.measured[metric].to_numpy()[chosen]),
-            "simulated": figure(name, fitted.simulated[metric].to_numpy()[chosen]),
-        }
-        for half, chosen in halves.items()
-        for metric in LATENCIES
-        for name in FIGURES
-    ]
-    frame = pd.DataFrame(rows)
-    return frame.assign(relative_error=frame["simulated"] / frame["measured"] - 1)
+def check_streamed(half: pd.DataFrame, which: str) -> None:
+    """Raise ValueError unless the time per token of requests, as ``latencies`` has them, can be fitted."""
+    if half["time_per_output_token_s"].isna().all():
+        raise ValueError(f"no request of {which} has 2 output tokens; time per token cannot be fitted")
+    if half["time_per_output_token_s"].median() == 0:
+        raise ValueError(
+            f"first_token_s is last_token_s in most requests of {which} with 2 or more output tokens; "
+            "time per token can be fitted to streamed answers only"
+        )

@@ -29,21 +29,33 @@ class Measured:
 
 
 def read(path: Path) -> Measured:
-    """Read measured requests from CSV or Parquet.
+    """Read measured requests from CSV or Parquet; raise as ``checked`` does, and OSError if there is no such file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; give the table of measured requests")
+    return checked(read_table(path), str(path))
+
+
+def checked(table: pd.DataFrame, path: str) -> Measured:
+    """Return the measured requests of a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``arrival_s``, ``first_token_s``, ``last_token_s`` (times of one clock), ``input_tokens`` and
+        ``output_tokens``, a row per request in order of arrival.
+    path : str
+        What it is called in messages.
 
     Raises
     ------
     ValueError
         If a column is missing or holds no number, if there are fewer than four rows, or if times are out of order.
-    OSError
-        If there is no such file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file; give the table of measured requests")
-    table = read_table(path)
+    table = table.copy()
     missing = [name for name in (*TIMES, *TOKENS) if name not in table]
     if missing:
-        raise ValueError(f"{path} has no column {missing[0]!r}; needed are {', '.join((*TIMES, *TOKENS))}")
+        hint = "; service=hosted fits requests without arrival times" if missing[0] == TIMES[0] else ""
+        raise ValueError(f"{path} has no column {missing[0]!r}; needed are {', '.join((*TIMES, *TOKENS))}{hint}")
     if len(table) < 4:
         raise ValueError(f"{path} has {len(table)} rows; a fit and its check need at least 4")
     for name in (*TIMES, *TOKENS):

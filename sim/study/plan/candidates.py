@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import replicate
 from sim.study.metrics import Metric
-from sim.study.metrics.load import rent_per_hour_usd
+from sim.study.metrics.counting import is_served, ratio
+from sim.study.metrics.load import rent_per_hour_usd, token_cost_usd
 from sim.study.metrics.shares import cost_while_arriving_per_1000_usd
 from sim.study.oracles import BoundCache, EstimateCache, Oracle
 from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target, measure
 from sim.study.sequential import Effort
 
+
+def token_cost_per_1000_usd(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
+    """Return what queries are charged by token, in USD per 1,000 arrivals; NaN if nothing arrived."""
+    return ratio(1000 * token_cost_usd(requests, fleet, calls), len(requests))
+
+
+def shares_of(requests: pd.DataFrame) -> dict[str, float]:
+    """Return the share of all arrivals that each deployment served, by its name; none for those that served none."""
+    served = requests["deployment"][is_served(requests)].dropna()
+    counts = served.astype(str).value_counts()
+    return {str(name): count / len(requests) for name, count in counts.items()}
+
+
 COSTS: Mapping[str, Metric] = {
+    "token_cost_per_1000_arrivals_usd": token_cost_per_1000_usd,
     "rent_per_hour_usd": rent_per_hour_usd,
     "total_cost_per_1000_arrivals_usd": cost_while_arriving_per_1000_usd,  # so without the rent of draining a backlog
 }
@@ -25,10 +41,13 @@ COSTS: Mapping[str, Metric] = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """One possible answer: in words (``7 replicas``), as a number, and the scenario that it stands for."""
+    """One possible answer: in words (``7 replicas``), as a number, and the scenario that it stands for.
+
+    The number is None where it is the total cost of 1,000 queries, which only runs tell.
+    """
 
     label: str
-    value: float
+    value: float | None
     scenario: Scenario
 
 
@@ -41,13 +60,17 @@ class Judged:
     candidate : Candidate
     measured : tuple of Measured
         In the order of the targets.
-    figures : array (n_replications, n_targets + 2)
-        Each target's metric, the rent per hour and the total cost per 1,000 arrivals, in each replication.
+    figures : array (n_replications, n_targets + 3)
+        Each target's metric, the charges by token per 1,000 arrivals, the rent per hour and the total cost per 1,000
+        arrivals, in each replication.
+    shares : mapping of str to float
+        The mean share of all arrivals that each deployment served.
     """
 
     candidate: Candidate
     measured: tuple[Measured, ...]
     figures: FloatArray
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -58,6 +81,16 @@ class Judged:
     def replications(self) -> int:
         """How many there were."""
         return len(self.figures)
+
+    @property
+    def value(self) -> float:
+        """The candidate's number, or the total cost of 1,000 queries where that is it."""
+        return self.total_cost_per_1000_arrivals_usd if self.candidate.value is None else self.candidate.value
+
+    @property
+    def token_cost_per_1000_arrivals_usd(self) -> float:
+        """Mean charges by token."""
+        return float(self.figures[:, -3].mean())
 
     @property
     def rent_per_hour_usd(self) -> float:
@@ -142,6 +175,7 @@ class Judge:
         self._best = "none yet"
         self._columns = [*(target.metric for target in self.targets), *COSTS]
         self._values: dict[str, list[list[float]]] = {}
+        self._shares: dict[str, list[dict[str, float]]] = {}
         self._estimates, self._bounds = EstimateCache(), BoundCache()
 
     def judge(self, candidate: Candidate, deciding: Sequence[Target] | None = None) -> Judged:
@@ -185,6 +219,7 @@ class Judge:
                 bounds=self._bounds,
             ):
                 values.append([float(run.summary[column]) for column in self._columns])
+                self._shares.setdefault(candidate.label, []).append(shares_of(run.requests))
             if self._done is not None:
                 self._done(f"{candidate.label}, replication {replication}; best so far: {self._best}")
 
@@ -198,4 +233,7 @@ class Judge:
         measured = tuple(
             measure(target, table[:, k], self.effort.confidence_of_each) for k, target in enumerate(self.targets)
         )
-        return Judged(candidate, measured, table)
+        each = self._shares[candidate.label]
+        names = dict.fromkeys(name for one in each for name in one)
+        shares = {name: float(np.mean([one.get(name, 0.0) for one in each])) for name in names}
+        return Judged(candidate, measured, table, shares)

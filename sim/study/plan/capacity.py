@@ -36,6 +36,10 @@ class Capacity:
         Whether whatever is sent to a deployment stays until it is served: no limit, patience, budget or event ends it.
     quality : array (n_test, n_deployments)
         Truth, by test row; 1 where events change what answers are worth, so that it excludes nothing.
+    mean_cost_usd : tuple of float
+        What a query is charged at each deployment, in the mean over test rows.
+    shortest_s_per_1000 : float
+        The time in which 1,000 queries arrive, in the fastest of the replications.
     """
 
     rate_per_s: float
@@ -43,6 +47,8 @@ class Capacity:
     slots: tuple[float, ...]
     must_serve: bool
     quality: FloatArray
+    mean_cost_usd: tuple[float, ...] = ()
+    shortest_s_per_1000: float = 0.0
 
     def load(self, counts: Sequence[int]) -> float:
         """Return arrivals over what so many replicas of each can serve; 0 where no formula knows."""
@@ -117,6 +123,8 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
             for one in catalogue
         ),
         quality=np.ones_like(instances[0].quality) if moves_quality(scenario.events) else instances[0].quality,
+        mean_cost_usd=tuple(instances[0].cost_usd.mean(axis=0).tolist()),
+        shortest_s_per_1000=min(1000 * span_s / len(i.rows) for i, span_s in zip(instances, spans_s, strict=True)),
     )
 
 

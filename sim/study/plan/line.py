@@ -17,6 +17,7 @@ from sim.instance import realise
 from sim.scenario import Arrivals, FleetRule, Scenario
 from sim.study.plan.bisection import first_that_meets
 from sim.study.plan.candidates import Candidate, Judge
+from sim.study.plan.hybrid import is_api
 from sim.study.plan.planner import Found
 from sim.study.ratio.ratios import Scaled
 
@@ -123,11 +124,18 @@ class WithReplicas:
         names = [one.name for one in fleet]
         if self.deployment is not None and self.deployment not in names:
             raise ValueError(unknown("search.deployment", self.deployment, names))
+        searched = [one for one in fleet if self.deployment in (None, one.name)]
+        if all(is_api(one) for one in searched):
+            raise ValueError(
+                f"{searched[0].name!r} is an API, whose limits are its provider's and do not grow with replicas: "
+                "search=rate finds the largest load, search=fleet what to rent beside it"
+            )
         for one in fleet:
             if one.autoscaler is not None and self.deployment in (None, one.name):
                 raise ValueError(f"{one.name!r} has an autoscaler, which changes its replicas: leave it out of a plan")
         return tuple(
-            replace(one, replicas=self.replicas) if self.deployment in (None, one.name) else one for one in fleet
+            replace(one, replicas=self.replicas) if self.deployment in (None, one.name) and not is_api(one) else one
+            for one in fleet
         )
 
 

@@ -7,8 +7,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from sim.deployment import Deployment
 from sim.errors import check_number, unknown
 from sim.instance import stream
@@ -16,6 +14,7 @@ from sim.scenario import Scenario
 from sim.study.fleet import charges_queries
 from sim.study.plan.candidates import Candidate, Judge, Judged, distance
 from sim.study.plan.capacity import Capacity, capacity
+from sim.study.plan.hybrid import Members, is_api, least_cost
 from sim.study.plan.planner import Found
 from sim.study.plan.targets import FAILS, MEETS, TIE
 
@@ -25,24 +24,16 @@ Counts = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Members:
-    """A fleet of given deployments."""
-
-    members: tuple[Deployment, ...]
-
-    def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
-        """Return them."""
-        return self.members
-
-
-@dataclass(frozen=True)
 class Mix:
-    """How many replicas of each deployment of the scenario's fleet, its catalogue, so that the rent is least.
+    """How many replicas of each deployment of the scenario's fleet, its catalogue, so that the cost is least.
+
+    Where nothing but rent is paid, mixes are in order of rent. APIs that are paid by the token are in a mix once or not
+    at all, as their limits are their provider's, and the cost is then rent and tokens (``sim.study.plan.hybrid``).
 
     Parameters
     ----------
     most : int
-        Of each deployment.
+        Of each deployment that is rented.
     most_by_name : mapping of str to int, or None
         Of these deployments instead; 0 leaves one out.
     most_kinds : int or None
@@ -91,8 +82,9 @@ class Mix:
     def find(self, scenario: Scenario, judge: Judge) -> Found:
         """Return the cheapest mix that meets every target; see ``cheapest``."""
         catalogue = scenario.fleet.deployments(scenario.workload.models, stream(judge.seed, 0, "fleet"))
-        for one in catalogue:
-            if not one.price_per_hour_usd > 0:
+        apis = [is_api(one) for one in catalogue]
+        for one, api in zip(catalogue, apis, strict=True):
+            if not one.price_per_hour_usd > 0 and not api:
                 raise ValueError(
                     f"{one.name!r} has no price_per_hour_usd, so mixes with it have no order: give a price, "
                     "or choose a fleet with prices, such as fleet=selfhosted_a100"
@@ -111,22 +103,26 @@ class Mix:
         mixes = sorted(found_mixes, key=rank)
         known = capacity(scenario, catalogue, judge.seed, judge.effort.min_replications)
         candidates = [(counts, candidate(scenario, catalogue, counts)) for counts in mixes]
-        found = cheapest(candidates, known, judge, self.max_candidates)
-        charging = [one.name for one in catalogue if charges_queries(one)]
-        if not charging:
-            return found
-        warning = (
-            f"mixes are in order of rent, and {', '.join(charging)} charge for queries as well: "
-            "compare total_cost_per_1000_arrivals_usd of the candidates"
-        )
-        return replace(found, warnings=(*found.warnings, warning))
+        if not any(charges_queries(one) for one in catalogue):
+            return cheapest(candidates, known, judge, self.max_candidates)
+        whole = [(counts, replace(one, value=None), rent_usd(counts, prices)) for counts, one in candidates]
+        return least_cost(whole, apis, known, judge, self.max_candidates)
 
     def _most(self, catalogue: Sequence[Deployment]) -> list[int]:
         names, by_name = [one.name for one in catalogue], self.most_by_name or {}
         for name in by_name:
             if name not in names:
                 raise ValueError(unknown("deployment in search.most_by_name", name, names))
-        return [by_name.get(name, self.most) for name in names]
+        most = []
+        for one in catalogue:
+            number = by_name.get(one.name, self.most)
+            if is_api(one) and by_name.get(one.name, 1) > 1:
+                raise ValueError(
+                    f"search.most_by_name has {number} of {one.name!r}, an API with limits of its provider's; "
+                    "1 lets a mix have it, 0 leaves it out"
+                )
+            most.append(min(number, 1) if is_api(one) else number)
+        return most
 
 
 def mixes_of(most: Sequence[int], most_kinds: int | None) -> Iterator[Counts]:
@@ -152,9 +148,11 @@ def rent_usd(counts: Counts, prices: Sequence[float]) -> float:
 
 def candidate(scenario: Scenario, catalogue: Sequence[Deployment], counts: Counts) -> Candidate:
     """Return a mix as a candidate; its number is its rent per hour."""
-    members = tuple(replace(one, replicas=n) for one, n in zip(catalogue, counts, strict=True) if n)
+    members = tuple(
+        one if is_api(one) else replace(one, replicas=n) for one, n in zip(catalogue, counts, strict=True) if n
+    )
     rent = rent_usd(counts, [one.price_per_hour_usd for one in catalogue])
-    label = " + ".join(f"{one.replicas} {one.name}" for one in members)
+    label = " + ".join(one.name if is_api(one) else f"{one.replicas} {one.name}" for one in members)
     return Candidate(label, rent, replace(scenario, fleet=Members(members)))
 
 

@@ -14,7 +14,7 @@ from sim.scenario import Scenario
 from sim.study.plan.beyond import Beyond, look_beyond, plain
 from sim.study.plan.candidates import Judge, Judged
 from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target
-from sim.study.plan.wording import measured_words, missed_words
+from sim.study.plan.wording import measured_words, missed_words, parts_words
 
 ALL_ALIKE = (
     "every replication of the answer gave the same figures, so that its intervals say nothing of chance; "
@@ -41,6 +41,8 @@ class Found:
     proven : str
         What is known of tighter candidates, and why.
     warnings : tuple of str
+    unit : str or None
+        Of a candidate's number, where that is not the search's own but what queries cost in rent and tokens.
     """
 
     answer: Judged | None
@@ -50,6 +52,7 @@ class Found:
     open_from: str | None = None
     proven: str = ""
     warnings: tuple[str, ...] = ()
+    unit: str | None = None
 
 
 class Search(Protocol):
@@ -98,6 +101,8 @@ class Plan:
             open_from = self.found.open_from
             between = f"; from {open_from} on nothing was shown to fail" if open_from else ""
             rent = f", {answer.rent_per_hour_usd:.4g} USD an hour" if answer.rent_per_hour_usd > 0 else ""
+            if self.found.unit is not None:
+                rent += f"{' of rent' if rent else ''}; {parts_words(answer)}"
             figures = ", ".join(map(measured_words, answer.measured))
             return f"{answer.label}: {figures}{rent}{self._with_less()}{between} ({self.confidence:.0%} intervals)"
         assert closest is not None
@@ -141,7 +146,7 @@ class Plan:
             "target": str(target),
             "between": [below.label, answer.label],
             "change_of_metric": float(change[place]),
-            "answer": float((answer.candidate.value - below.candidate.value) / change[place]),
+            "answer": float((answer.value - below.value) / change[place]),
             "unit": self.unit,
             "rent_per_hour_usd": float(per_unit[-2]),
             "total_cost_per_1000_arrivals_usd": float(per_unit[-1]),
@@ -184,7 +189,7 @@ def plan(scenario: Scenario, search: Search, judge: Judge, beyond: bool = False)
     table = pd.DataFrame([flat(judged, found.answer) for judged in judge.tried.values()])
     return Plan(
         search.goal,
-        search.unit,
+        found.unit or search.unit,
         found,
         table.sort_values(["value", "candidate"], ignore_index=True),
         judge.effort.confidence,
@@ -196,11 +201,13 @@ def row(judged: Judged) -> dict[str, Any]:
     """Return a candidate as plain values."""
     return {
         "candidate": judged.label,
-        "value": judged.candidate.value,
+        "value": judged.value,
         "verdict": judged.verdict,
         "replications": judged.replications,
         "rent_per_hour_usd": plain(judged.rent_per_hour_usd),
+        "token_cost_per_1000_arrivals_usd": plain(judged.token_cost_per_1000_arrivals_usd),
         "total_cost_per_1000_arrivals_usd": plain(judged.total_cost_per_1000_arrivals_usd),
+        "shares": dict(judged.shares),
         "targets": {
             str(one.target): {
                 "mean": plain(one.mean),
@@ -217,6 +224,7 @@ def flat(judged: Judged, answer: Judged | None) -> dict[str, Any]:
     """Return a candidate as a row of ``candidates.csv``: its targets' figures under their names."""
     whole = row(judged)
     whole.pop("targets")
+    whole.pop("shares")
     whole["is_answer"] = answer is not None and judged.label == answer.label
     for one in judged.measured:
         text = str(one.target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from sim.study.plan.candidates import Judged
 from sim.study.plan.targets import TIE, Measured, Target
 
 UNITS = {"_s": " s", "_usd": " USD", "_j": " J", "_tokens": " tokens"}
@@ -56,3 +57,17 @@ def mean_words(measured: Measured) -> str:
     if math.isinf(measured.mean):
         return f"{words} is infinite, as some of its queries are never served"
     return f"{words} is {measured.mean:.3g}{unit}"
+
+
+def parts_words(judged: Judged) -> str:
+    """Return what of a mix's cost is rent and what tokens, and which share of the queries each member takes."""
+    total, tokens = judged.total_cost_per_1000_arrivals_usd, judged.token_cost_per_1000_arrivals_usd
+    shares = sorted(judged.shares.items(), key=lambda share: -share[1])
+    taken = [f"{name} {'takes ' if k == 0 else ''}{share:.0%}" for k, (name, share) in enumerate(shares)]
+    taken[:1] = [f"{taken[0]} of them"] if taken else []
+    rest = 1 - math.fsum(judged.shares.values())
+    lost = [f"{rest:.0%} go to none of them"] if rest > 0.005 else []
+    return (
+        f"1,000 queries cost {total:.4g} USD, {max(total - tokens, 0.0):.4g} of rent and {tokens:.4g} of tokens; "
+        + ", ".join([*taken, *lost])
+    )

@@ -18,16 +18,19 @@ from sim.interface import FloatArray, IntArray
 from sim.world.services.job import Finish, Job, Server
 from sim.world.services.slots import SlotsServer
 
+HOURS, HOUR_S = 24, 3600.0
 Bins = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """Serve any number at once, each for (base + per token x output tokens) x a ratio that was measured.
+    """Serve any number at once, each for a line in its tokens, x a ratio that was measured, x the factor of the hour.
 
-    A ratio is a measured latency over that line, and comes from a request with an answer of about the same length: of
-    the same bin of lengths. So the latency depends on the length as it did when it was measured, whether or not that
-    was a line, and is spread as it was, heavy tails and all. What was measured has its waiting inside: nothing waits.
+    The line is base + per output token x output tokens + per input token x input tokens; the last part, which is
+    reading the prompt, comes before the first token. A ratio is a measured latency over that line, and comes from a
+    request with an answer of about the same length: of the same bin of lengths. So the latency depends on the length as
+    it did when it was measured, whether or not that was a line, and is spread as it was, heavy tails and all. What was
+    measured has its waiting inside: nothing waits.
 
     Among the arrivals of a run, the queries of one bin get each of its ratios equally often, up to one, in random order
     (stratified sampling), which belongs to the pair of query and deployment, so that every policy meets the same times.
@@ -42,7 +45,13 @@ class Resampled:
         Those of each bin, each above 0.
     first_token_shares : sequence of sequences of float, or None
         For each ratio the share of its latency until the first token, in [0, 1]; None lets the first token come with
-        the last.
+        the last. Of the rest of the line, apart from the input tokens' part.
+    per_input_token_s : float
+        The line's part of each input token.
+    by_hour : sequence of 24 floats, or None
+        For each hour of the day a factor of the whole latency of what begins then; None for none.
+    starts_at_hour : float
+        The hour of the day at the first arrival, from 0 to 24, such as 14.5 for half past two.
     context_tokens : int or None
         Longer requests are refused; None for any length.
 
@@ -58,14 +67,23 @@ class Resampled:
     ratios: Sequence[Sequence[float]]
     first_token_shares: Sequence[Sequence[float]] | None = None
     context_tokens: int | None = None
+    per_input_token_s: float = 0.0
+    by_hour: Sequence[float] | None = None
+    starts_at_hour: float = 0.0
     needs_output_tokens = True
     is_hosted = True  # paid by the token
 
     def __post_init__(self) -> None:
         """Check the numbers, and keep them as tuples so that the service can be hashed."""
-        check_numbers(self, "base_s", "per_output_token_s", least=0)
+        check_numbers(self, "base_s", "per_output_token_s", "per_input_token_s", least=0)
+        check_number("starts_at_hour", self.starts_at_hour, least=0, most=24)
+        if self.by_hour is not None:
+            if len(self.by_hour) != HOURS:
+                raise ValueError(f"by_hour has {len(self.by_hour)} factors; it needs {HOURS}, one an hour of the day")
+            [factors] = checked([self.by_hour], "by_hour", least=math.ulp(0.0), most=math.inf)
+            object.__setattr__(self, "by_hour", factors)
         check_number("context_tokens", self.context_tokens, least=1, null="for no limit")
-        if self.base_s + self.per_output_token_s == 0:
+        if self.base_s + self.per_output_token_s + self.per_input_token_s == 0:
             raise ValueError("base_s and per_output_token_s are both 0; an answer must take time")
         ends = tuple(self.ends_tokens)
         if len(self.ratios) != len(ends) + 1:
@@ -99,21 +117,59 @@ class Resampled:
                 drawn[members, 1] = np.array(self.first_token_shares[number])[chosen]
         return drawn
 
-    def holds_s(self, output_tokens: IntArray | None, draws: FloatArray | None) -> FloatArray:
-        """Return how long each of n queries with so many output tokens (n,) and draws (n, 2) takes (n,)."""
+    def holds_s(self, output_tokens: IntArray | None, draws: FloatArray | None) -> FloatArray | None:
+        """Return how long each of n queries with so many output tokens (n,) and draws (n, 2) takes (n,).
+
+        None where that depends on the input tokens or the hour.
+        """
         assert output_tokens is not None  # a workload without them has been refused
         assert draws is not None
+        if self.per_input_token_s or self.by_hour is not None:
+            return None
         return np.asarray((self.base_s + self.per_output_token_s * output_tokens) * draws[:, 0])
+
+    def times_s(
+        self,
+        output_tokens: IntArray,
+        draws: FloatArray,
+        input_tokens: IntArray | None = None,
+        at_s: FloatArray | None = None,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the times to the first and to the last token of n queries (n,).
+
+        Parameters
+        ----------
+        output_tokens, input_tokens : array (n,)
+            Without input tokens they take no time.
+        draws : array (n, 2)
+            Ratio and share until the first token.
+        at_s : array (n,) or None
+            When each begins, in seconds from the first arrival; None for no factor of the hour.
+        """
+        prompt_s = self.per_input_token_s * (0 if input_tokens is None else input_tokens)
+        rest_s = self.base_s + self.per_output_token_s * output_tokens
+        scale = draws[:, 0]
+        if at_s is not None and self.by_hour is not None:
+            scale = scale * np.array(self.by_hour)[self.hours(at_s)]
+        return (prompt_s + rest_s * draws[:, 1]) * scale, (prompt_s + rest_s) * scale
+
+    def hours(self, at_s: FloatArray) -> IntArray:
+        """Return the hour of the day (n,) at times (n,) in seconds from the first arrival."""
+        return np.floor(self.starts_at_hour + at_s / HOUR_S).astype(np.int64) % HOURS
 
     def open(self, env: simpy.Environment, finish: Finish) -> Server:
         """Return the server of one run."""
-        base_s, token_s = self.base_s, self.per_output_token_s
+        base_s, token_s, input_s = self.base_s, self.per_output_token_s, self.per_input_token_s
+        by_hour, starts = self.by_hour, self.starts_at_hour
 
         def durations_s(job: Job) -> tuple[float, float]:
             assert job.draws is not None  # the instance drew them by length
             ratio, share = job.draws
+            if by_hour is not None:
+                ratio *= by_hour[int(starts + env.now / HOUR_S) % HOURS]
             takes_s = (base_s + token_s * job.output_tokens) * ratio
-            return takes_s * share, takes_s * (1 - share)
+            prompt_s = input_s * job.query.input_tokens * ratio
+            return prompt_s + takes_s * share, takes_s * (1 - share)
 
         return SlotsServer(math.inf, durations_s, env, finish)
 
