@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 from sim.show.answers.fates import of_policies
 from sim.show.answers.latency import answered as fastest
 from sim.show.answers.latency import by_draw
-from sim.show.answers.subject import latency_column
+from sim.show.answers.subject import asked, latency_column
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served
@@ -79,20 +79,6 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         tuple(tables),
         tuple(figures(folder, summary, time is not None)),
         tuple(checks(folder, summary, manifest)),
-    )
-
-
-def asked(names: Sequence[str], time: str | None) -> str:
-    """Return the beginning of the question: about latency, of which that is the column, or about quality."""
-    if time is not None:
-        what = "first tokens" if time.endswith("first_token_s") else "answers"
-        if len(names) == 1:
-            return f"How soon does {names[0]} give the {what}"
-        return f"Which of {len(names)} policies gives the {what} soonest"
-    return (
-        f"What quality does {names[0]} get"
-        if len(names) == 1
-        else (f"Which of {len(names)} policies gets the highest quality")
     )
 
 
@@ -162,6 +148,8 @@ def best_on_sources(by_source: pd.DataFrame) -> str:
 def figures(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> Iterator[Shown]:
     """Yield the figures of a comparison; one policy alone is no bar and no dot, so that its tables say it."""
     fleet = read_fleet(folder)
+    if is_of_latency:  # plans in hindsight are of quality
+        summary = summary[~summary["policy"].isin(ORACLES)]
     policies = summary["policy"].unique().tolist()
     if len(policies) > 1:
         if not is_of_latency:

@@ -54,3 +54,17 @@ def is_alike(policies: pd.DataFrame) -> bool:
         return False
     by_draw = policies.groupby([column for column in ("seed", "replication") if column in policies])["quality"]
     return bool((by_draw.max() == by_draw.min()).all())
+
+
+def asked(names: Sequence[str], time: str | None) -> str:
+    """Return the beginning of the question: about latency, of which that is the column, or about quality."""
+    if time is not None:
+        what = "first tokens" if time.endswith("first_token_s") else "answers"
+        if len(names) == 1:
+            return f"How soon does {names[0]} give the {what}"
+        return f"Which of {len(names)} policies gives the {what} soonest"
+    return (
+        f"What quality does {names[0]} get"
+        if len(names) == 1
+        else (f"Which of {len(names)} policies gets the highest quality")
+    )

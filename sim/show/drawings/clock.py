@@ -113,9 +113,11 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
         axes.set_yticks([0, 25, *GUIDES], ["0", "25", "50", "90", "", "99"])
     grid[0].set_ylabel("arrivals answered within that time (%)")
     grid[0].tick_params(axis="y", labelsize="small")
-    legend_at_right(figure, grid[0])
+    if len(runs) > 1:
+        legend_at_right(figure, grid[0])
+    of = f"{next(iter(runs))}, " if len(runs) == 1 else ""
     figure.suptitle(
-        "replication 0; dotted lines: the 50th, 90th, 95th and 99th percentile of all arrivals", fontsize="small"
+        f"{of}replication 0; dotted lines: the 50th, 90th, 95th and 99th percentile of all arrivals", fontsize="small"
     )
     return figure
 

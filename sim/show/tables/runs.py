@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sim.show.words import number, several
 from sim.study.metrics import FATES
+from sim.study.oracles import ORACLES
 from sim.study.output.archive import ALERTS, LIMITS
 from sim.study.output.finished import unvaried
 from sim.study.ratio.worst_order import Found
@@ -70,6 +71,7 @@ def comparison(summary: pd.DataFrame, is_of_latency: bool = False) -> Table:
     shown = [column for column in shown if column not in RARE or summary[column].any()]
     with_interval: tuple[str, ...] = WITH_INTERVAL
     if is_of_latency:
+        summary = summary[~summary["policy"].isin(ORACLES)]  # plans of quality in hindsight
         first = [column for column in shown if column in LATENCIES]
         last = ["quality"] if "quality" in shown else []
         shown = [*first, *(column for column in shown if column not in (*LATENCIES, *OF_QUALITY, *last)), *last]

@@ -111,13 +111,13 @@ def maps(
     scale = LogNorm(FEW, max(top, 1.0), clip=True) if is_logarithmic else Normalize(0, top)
     height_in = max(1.9, 0.7 + 0.2 * len(rows))
     figure, grid = panels(len(numbers), width_in(len(numbers), 2.6), height_in, margin_in=(2.6, 0.9))
-    has_marks = any(marks.values())
+    n_marks = max(map(len, marks.values()), default=0)
     for (policy, values), axes in zip(numbers.items(), grid, strict=True):
         # Thousands of cells would be as many paths in SVG.
         image = axes.pcolormesh(edges_s, np.arange(len(rows) + 1), values, cmap="viridis", norm=scale, rasterized=True)
         shade(axes, marks.get(policy, ()), edges_s[0], edges_s[-1], is_map=True)
         if len(numbers) > 1:
-            axes.set_title(policy, fontsize="medium", pad=14 if has_marks else 6)
+            axes.set_title(policy, fontsize="medium", pad=6 + 9 * n_marks)
         axes.grid(visible=False)
         axes.xaxis.set_major_locator(MaxNLocator(6 if len(numbers) == 1 else 4))
         axes.tick_params(axis="y", labelsize=7)

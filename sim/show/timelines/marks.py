@@ -16,9 +16,9 @@ from matplotlib.patches import Patch
 from sim.show.words import listed, number
 from sim.study.output.archive import EVENTS
 
-COLOURS = ("#d55e00", "#cc78bc", "#56b4e9", "#949494", "#ca9161")
+COLOURS = ("#5f5f5f", "#cc78bc", "#56b4e9", "#ca9161", "#ece133")  # none of them is one of the first lines
 MOST_NAMED = 2  # deployments, beyond which they are counted
-STRIP = (1.015, 1.065)  # above a panel whose colours say something, in shares of its height
+STRIP_IN, GAP_IN = 0.09, 0.03  # above a panel whose colours say something
 
 
 @dataclass(frozen=True)
@@ -106,24 +106,27 @@ def shade(axes: Axes, shown: Sequence[Mark], begin_s: float, end_s: float, is_ma
 
     Lines at both ends of a span go through the panel.
     """
-    for mark in shown:
+    height_in = axes.get_position().height * axes.get_figure(root=True).get_size_inches()[1] if is_map else 1.0  # type: ignore[union-attr]
+    for place, mark in enumerate(shown):
+        low = 1 + (GAP_IN + place * (STRIP_IN + GAP_IN)) / height_in
         for from_s, until_s in mark.spans:
             left, right = max(from_s, begin_s), min(until_s, end_s)
             if left > right:
                 continue
             look: dict[str, Any] = {"facecolor": mark.colour, "linewidth": 0}
             if is_map:
-                axes.axvspan(left, right, *STRIP, clip_on=False, **look)
+                axes.axvspan(left, right, low, low + STRIP_IN / height_in, clip_on=False, alpha=0.8, **look)
             else:
                 axes.axvspan(left, right, alpha=0.13, zorder=0, **look)
             for edge_s in {from_s, until_s} - {begin_s}:
                 if begin_s < edge_s < end_s:
-                    axes.axvline(edge_s, color=mark.colour, linewidth=1.1, linestyle=(0, (4, 2)), zorder=2)
+                    colour = "white" if is_map else mark.colour
+                    axes.axvline(edge_s, color=colour, linewidth=1.1, linestyle=(0, (4, 2)), zorder=2)
 
 
 def name_marks(figure: Figure, shown: Sequence[Mark]) -> None:
-    """Say below all panels what is marked; nothing where nothing is."""
+    """Say above all panels what is marked; nothing where nothing is."""
     if not shown:
         return
-    handles = [Patch(facecolor=mark.colour, alpha=0.6, label=mark.label) for mark in shown]
-    figure.legend(handles=handles, loc="outside lower center", ncol=min(2, len(handles)), frameon=False)
+    handles = [Patch(facecolor=mark.colour, alpha=0.8, label=mark.label) for mark in shown]
+    figure.legend(handles=handles, loc="outside upper center", ncol=min(2, len(handles)), frameon=False)
