@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -41,7 +41,7 @@ from sim.traits import moves_quality
 from sim.workload.classes import class_names
 from sim.world.record import frame
 from sim.world.record.calls import call_frame
-from sim.world.record.happenings import event_frame
+from sim.world.record.happenings import event_frame, no_events
 from sim.world.record.limits import limit_frames
 from sim.world.record.tasks import task_frame
 from sim.world.world import simulate
@@ -73,7 +73,7 @@ class Run:
     tasks: pd.DataFrame | None = None
     beyond: str | None = None
     limits: tuple[pd.DataFrame, pd.DataFrame] | None = None
-    events: pd.DataFrame | None = None
+    events: pd.DataFrame = field(default_factory=no_events)
 
 
 def compare(

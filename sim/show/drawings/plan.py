@@ -66,7 +66,10 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
     handles = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
     if candidates["value"].duplicated().any() and len(candidates) <= MOST_NAMED:  # a number does not name them
+        telling = max(targets, key=lambda target: (candidates[str(target)] == FAILS).sum())
         for target, axes in zip(targets, grid, strict=True):
+            if target != telling:  # names stand once, where candidates are apart
+                continue
             seen = candidates[candidates[f"{target} mean"].map(math.isfinite)]
             at = seen[["value", f"{target} mean"]].to_numpy(dtype=float)
             write_names(figure, axes, seen["candidate"].astype(str).tolist(), at, np.empty((0, 2)), fontsize=8)

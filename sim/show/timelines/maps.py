@@ -89,7 +89,7 @@ def lines(
         shade(axes, marks.get(policy, ()), edges_s[0], edges_s[-1])
         if len(numbers) > 1:
             axes.set_title(policy, fontsize="medium")
-        axes.xaxis.set_major_locator(MaxNLocator(6 if len(numbers) == 1 else 4))
+        axes.xaxis.set_major_locator(ticks(len(numbers)))
     grid[0].set(ylabel=label, ylim=(0, 1.04 * top), xlim=(edges_s[0], edges_s[-1]))
     if len(rows) > 1:
         legend_at_right(figure, grid[0])
@@ -119,7 +119,7 @@ def maps(
         if len(numbers) > 1:
             axes.set_title(policy, fontsize="medium", pad=6 + 9 * n_marks)
         axes.grid(visible=False)
-        axes.xaxis.set_major_locator(MaxNLocator(6 if len(numbers) == 1 else 4))
+        axes.xaxis.set_major_locator(ticks(len(numbers)))
         axes.tick_params(axis="y", labelsize=7)
     grid[0].set_xlim(edges_s[0], edges_s[-1])
     grid[0].set_yticks(np.arange(len(rows)) + 0.5, [words(row) for row in rows])
@@ -130,6 +130,11 @@ def maps(
             FuncFormatter(lambda value, _: f"{FEW} or less" if math.isclose(value, FEW) else f"{value:g}")
         )
     return figure
+
+
+def ticks(n_panels: int) -> MaxNLocator:
+    """Return where the axis of time has numbers; of several panels, none where the next panel begins."""
+    return MaxNLocator(6) if n_panels == 1 else MaxNLocator(4, prune="upper")
 
 
 def words(row: tuple[str, str]) -> str:

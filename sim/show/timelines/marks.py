@@ -124,9 +124,9 @@ def shade(axes: Axes, shown: Sequence[Mark], begin_s: float, end_s: float, is_ma
                     axes.axvline(edge_s, color=colour, linewidth=1.1, linestyle=(0, (4, 2)), zorder=2)
 
 
-def name_marks(figure: Figure, shown: Sequence[Mark]) -> None:
-    """Say above all panels what is marked; nothing where nothing is."""
+def name_marks(figure: Figure, shown: Sequence[Mark], title: str | None = None) -> None:
+    """Say above all panels what is marked, below a title; nothing where nothing is."""
     if not shown:
         return
     handles = [Patch(facecolor=mark.colour, alpha=0.8, label=mark.label) for mark in shown]
-    figure.legend(handles=handles, loc="outside upper center", ncol=min(2, len(handles)), frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncol=min(2, len(handles)), frameon=False, title=title)

@@ -67,7 +67,7 @@ class Archive:
                     self._others[name] = pq.ParquetWriter(self._folder / name, of)
                 self._others[name].write_table(rows(run, table, of))
         self._summary.append(run.summary)
-        happened = {} if run.events is None or run.events.empty else {EVENTS: run.events}
+        happened = {} if run.events.empty else {EVENTS: run.events}
         for name, table in {**dict(zip((LIMITS, ALERTS), run.limits or (), strict=False)), **happened}.items():
             named = table.assign(policy=run.policy, replication=run.replication)
             self._tables[name].append(named[["policy", "replication", *table.columns]])

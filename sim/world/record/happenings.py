@@ -53,6 +53,11 @@ def spans(changes: Sequence[Change]) -> list[tuple[str, float, float]]:
     return sorted(found, key=lambda span: span[1])
 
 
+def no_events() -> pd.DataFrame:
+    """Return the frame of a run in which nothing happened."""
+    return pd.DataFrame(columns=list(EVENT_COLUMNS)).astype(EVENT_COLUMNS)
+
+
 def event_frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     """Return all spans with ``EVENT_COLUMNS``, in order of time; crowds, if they came, are at no deployment."""
     crowds = ArrivalsTraits.of(instance.scenario.arrivals).crowds
