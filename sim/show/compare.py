@@ -13,7 +13,7 @@ import pandas as pd
 from sim.show.answers.fates import of_policies
 from sim.show.answers.latency import answered as fastest
 from sim.show.answers.latency import by_draw
-from sim.show.answers.subject import asked, latency_column
+from sim.show.answers.subject import asked, latency_column, of_made_up
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served
@@ -72,7 +72,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         question,
         scenario(manifest["config"], manifest.get("fleet")),
         (answered(policies, ranks) if time is None else fastest(policies, time, ranks))
-        + ("" if fates is None else f" {fates}")
+        + "".join(f" {said}" for said in (fates, of_made_up(manifest["config"], summary)) if said is not None)
         + of_sources
         + searched(folder)
         + fitting(summary, manifest["config"]),
@@ -169,7 +169,8 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
     n, wrong = recheck(folder)
     yield Check(
         wrong is None,
-        f"Read back from the files: in each of {n} records every query arrived, has one fate, and time goes forward; "
+        f"Read back from the files: in each of {several(n, 'record')} every query arrived, has one fate, and time goes "
+        "forward; "
         "budgets that bind and slots are kept; Little's law and the utilisation law hold."
         + (f" But: {wrong}." if wrong else ""),
     )

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from sim.cli.main import main
 from sim.show.answers.fates import of_policies, of_studies
 from sim.show.answers.latency import answered, by_draw
-from sim.show.answers.subject import asked, latency_column
+from sim.show.answers.subject import asked, latency_column, of_made_up
 from sim.show.drawings.diff import told_apart
 from sim.show.drawings.sweep import lines
 from sim.show.sweeps.measures import drawn, with_served
@@ -59,6 +59,15 @@ def test_a_study_asks_about_latency_if_that_is_all_it_asks_or_all_that_differs(
     config: dict[str, Any], table: pd.DataFrame, column: str | None
 ) -> None:
     assert latency_column(config, table) == column
+
+
+def test_a_trace_that_takes_no_time_is_said_to_say_nothing_of_latency() -> None:
+    trace = {"workload": {"_target_": "scenarios.workloads.trace.trace"}}
+    said = of_made_up(trace, DIFFERENT.assign(p95_latency_s=0.0))
+    assert said is not None
+    assert said.startswith("Queries take no time here, and the scores and costs of a trace are made up")
+    assert of_made_up(trace, DIFFERENT) is None
+    assert of_made_up(PLAIN, DIFFERENT.assign(p95_latency_s=0.0)) is None
 
 
 def test_questions_name_what_is_asked() -> None:

@@ -10,7 +10,7 @@ from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
 from sim.show.answers.fates import of_policies
-from sim.show.answers.subject import latency_column
+from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
@@ -39,7 +39,9 @@ def compare(verb: str, config: DictConfig) -> int:
     found = None if worst is None else worst_order(worst)
     time = latency_column(output.config, summary)
     figures = (comparison(summary, time is not None), by_class(summary), limits)
-    output.say(settled.fleet, *figures, *by_rounding(summary), fates, found, suggestion)
+    output.say(
+        settled.fleet, *figures, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
+    )
     return 0
 
 

@@ -48,6 +48,18 @@ def is_made_up(config: Mapping[str, Any]) -> bool:
     return str(workload.get("_target_", "")).endswith("workloads.trace.trace")
 
 
+def of_made_up(config: Mapping[str, Any], summary: pd.DataFrame) -> str | None:
+    """Return that a trace whose requests take no time says nothing of a system; None for any other run."""
+    if not is_made_up(config) or "p95_latency_s" not in summary or (summary["p95_latency_s"] > 0).any():
+        return None
+    if not summary["served"].any():
+        return None
+    return (
+        "Queries take no time here, and the scores and costs of a trace are made up: for latencies choose a fleet with a "
+        "clock, as in fleet=selfhosted_h100 budget=unlimited policy=least_loaded."
+    )
+
+
 def is_alike(policies: pd.DataFrame) -> bool:
     """Return whether several policies all have the same quality in every replication, at every point."""
     if policies["policy"].nunique() < 2:
