@@ -55,8 +55,8 @@ def of_made_up(config: Mapping[str, Any], summary: pd.DataFrame) -> str | None:
     if not summary["served"].any():
         return None
     return (
-        "Queries take no time here, and the scores and costs of a trace are made up: for latencies choose a fleet with a "
-        "clock, as in fleet=selfhosted_h100 budget=unlimited policy=least_loaded."
+        "Queries take no time here, and the scores and costs of a trace are made up: for latencies choose a fleet with "
+        "a clock, as in fleet=selfhosted_h100 budget=unlimited policy=least_loaded."
     )
 
 

@@ -20,9 +20,13 @@ BARS = ("#0173b2", "#949494")  # of a policy, and of what knows the future
 
 
 def interval(values: pd.Series[float]) -> tuple[float, float]:
-    """Return the ends of the 95% interval of the mean; the mean itself where there is one value."""
+    """Return the ends of the 95% interval of the mean; the mean itself where there is one value.
+
+    It ends at 0 where no value is below that.
+    """
     mean, half_width = mean_interval(values.tolist())
-    return mean - np.nan_to_num(half_width), mean + np.nan_to_num(half_width)
+    low = mean - np.nan_to_num(half_width)
+    return low if values.min() < 0 else max(low, 0.0), mean + np.nan_to_num(half_width)
 
 
 def quality(summary: pd.DataFrame) -> Figure:
