@@ -67,11 +67,12 @@ def comparison(summary: pd.DataFrame, is_of_latency: bool = False) -> Table:
         Whether the question is how long queries take: then latencies come first and have half-widths, and figures of
         quality are left out but for the last column.
     """
+    if is_of_latency:
+        summary = summary[~summary["policy"].isin(ORACLES)]  # plans of quality in hindsight
     shown = [column for column in COLUMNS if column in summary and summary[column].notna().any()]
     shown = [column for column in shown if column not in RARE or summary[column].any()]
     with_interval: tuple[str, ...] = WITH_INTERVAL
     if is_of_latency:
-        summary = summary[~summary["policy"].isin(ORACLES)]  # plans of quality in hindsight
         first = [column for column in shown if column in LATENCIES]
         last = ["quality"] if "quality" in shown else []
         shown = [*first, *(column for column in shown if column not in (*LATENCIES, *OF_QUALITY, *last)), *last]
