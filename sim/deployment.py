@@ -148,6 +148,12 @@ class Deployment:
         return math.inf if service.slots is None else float(service.slots * service.ranks * self.replicas)
 
     @property
+    def total_kv_tokens(self) -> float:
+        """Room of its key-value caches in tokens, over engines and replicas; ``inf`` without a limit."""
+        service = ServiceTraits.of(self.service)
+        return math.inf if service.kv_tokens is None else float(service.kv_tokens * service.ranks * self.replicas)
+
+    @property
     def prefills(self) -> bool:
         """Whether its service takes time for input tokens, so that a prefix that is held saves time."""
         return ServiceTraits.of(self.service).prefills

@@ -65,6 +65,9 @@ class ServiceTraits(Traits):
     kv_tokens, reserved_output_tokens : int or None
         Room in the key-value cache, and what an admission reserves there beside the input; None for no limit, and for
         the true output.
+    kv_holds : str
+        When a query takes that room, for what is drawn of it: ``reserved`` from its start on for input and output;
+        ``grows`` with the output as it is made; ``decoding`` from its first token on for both.
     may_wait : bool
         Whether a query that finds no room may wait in the deployment's queue. If not, it is rejected.
     may_overlap : bool
@@ -93,6 +96,7 @@ class ServiceTraits(Traits):
     context_tokens: int | None = None
     kv_tokens: int | None = None
     reserved_output_tokens: int | None = None
+    kv_holds: str = "reserved"
     may_wait: bool = True
     may_overlap: bool = False
     may_pause: bool = False
@@ -177,12 +181,15 @@ class ArrivalsTraits(Traits):
     turn_times_s : callable or None
         From the session of each query (n_queries,), 0, 1, 2 and so on and the turns of each next to each other, and a
         random stream to the times (n_queries,) of a process in which sessions begin and their turns follow.
+    crowds : sequence of (str, float, float)
+        What reports mark on their timelines: in words, from when until when, in seconds after the first arrival.
     """
 
     users: int | None = None
     think_s: Callable[..., FloatArray] | None = None
     times_of_rows: Callable[[IntArray], FloatArray] | None = None
     turn_times_s: Callable[[IntArray, Generator], FloatArray] | None = None
+    crowds: Sequence[tuple[str, float, float]] = ()
 
 
 @dataclass(frozen=True)

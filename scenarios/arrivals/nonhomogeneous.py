@@ -149,6 +149,13 @@ class FlashCrowd:
         for name in ("at_s", "ramp_s", "hold_s", "decay_s"):
             check_number(name, getattr(self, name), least=0, most=MOST)
 
+    @property
+    def crowds(self) -> tuple[tuple[str, float, float], ...]:
+        """The crowd, for reports, from its begin to when it has gone; nothing if it is none."""
+        until_s = self.at_s + self.ramp_s + self.hold_s + self.decay_s
+        what = f"crowd, up to {self.peak_factor:g} times the traffic"
+        return ((what, self.at_s, until_s),) if self.peak_factor > 1 and until_s > self.at_s else ()
+
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
         base, peak = self.base_rate_per_s, self.base_rate_per_s * self.peak_factor

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -70,6 +70,12 @@ class Output:
             directory.write_manifest({**self._manifest, **project_files()})
             if self._reports:
                 write_report(directory.folder)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration as plain values."""
+        found: Mapping[str, Any] = self._manifest["config"]
+        return found
 
     def note(self, **more: Any) -> None:
         """Let the manifest say more than verb and configuration."""

@@ -10,12 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sim.show.answers.fates import of_policies
+from sim.show.answers.latency import answered as fastest
+from sim.show.answers.latency import by_draw
+from sim.show.answers.subject import asked, latency_column, of_made_up
 from sim.show.diff import behind_table
 from sim.show.drawings.clock import clock_figures
-from sim.show.drawings.compare import cost_quality, quality, served, spend
+from sim.show.drawings.compare import cost_quality, quality, served
 from sim.show.page import Check, Report, Shown
 from sim.show.tables.by_class import by_class
 from sim.show.tables.runs import arrivals, by_rounding, comparison, limits_table, sources, within_limits
+from sim.show.timelines.marks import happened
+from sim.show.timelines.spending import spend
 from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
 from sim.study.metrics.counting import ROUNDING
@@ -30,8 +36,8 @@ from sim.study.suggestion import suggest
 BAYES_SLACK = 1e-3  # the optimum is known to 1e-4 of itself
 CAPTIONS = {
     "latency": "Which share of all arrivals had its first token, and its last, within a time.",
-    "utilisation": "How busy each deployment was over time.",
-    "queue": "How many queries waited at each deployment over time, on a logarithmic scale.",
+    "utilisation": "How much of each deployment's slots and key-value cache was in use over time.",
+    "queue": "How many queries waited at each deployment over time.",
 }
 
 
@@ -41,37 +47,37 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     policies = summary[~summary["policy"].isin(ORACLES)]
     names = policies["policy"].unique().tolist()
     n_replications = summary["replication"].nunique()
-    subject = (
-        f"What quality does {names[0]} get"
-        if len(names) == 1
-        else f"Which of {len(names)} policies gets the highest quality"
-    )
+    time = latency_column(manifest["config"], summary)
     n, what = arrivals(summary)
-    question = f"{subject} from {n:,.0f} {what} in {several(n_replications, 'replication')}?"
+    question = (
+        f"{asked(names, time)} {'from' if time is None else 'of'} {n:,.0f} {what} "
+        f"in {several(n_replications, 'replication')}?"
+    )
     of_classes = by_class(summary)
-    tables = [comparison(summary), *([] if of_classes is None else [of_classes])]
+    tables = [comparison(summary, time is not None), *([] if of_classes is None else [of_classes])]
     ranks = None
-    if len(names) > 1 and n_replications > 1:
-        values = {
-            str(name): rows.set_index(DRAW)["quality"].astype(float)
-            for name, rows in policies.groupby("policy", sort=False)
-        }
-        ranks = ranking(values, 1, np.random.default_rng(0))
-        tables.append(behind_table(ranks, "quality"))
+    values = by_draw(policies, time or "quality")
+    if len(names) > 1 and n_replications > 1 and values is not None:
+        ranks = ranking(values, 1 if time is None else -1, np.random.default_rng(0))
+        tables.append(behind_table(ranks, time or "quality"))
     limits = limits_table(folder)
     if limits is not None:
         tables.append(limits)
-    of_sources = ""
-    if (folder / SOURCES).is_file():
+    of_sources, fates = "", of_policies(summary, happened(folder))
+    if time is None and (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
         tables.append(sources(by_source, arrivals(summary)[1] == "tasks"))
         of_sources = best_on_sources(by_source) if len(names) > 1 else ""
     return Report(
         question,
         scenario(manifest["config"], manifest.get("fleet")),
-        answered(policies, ranks) + of_sources + searched(folder) + fitting(summary, manifest["config"]),
+        (answered(policies, ranks) if time is None else fastest(policies, time, ranks))
+        + "".join(f" {said}" for said in (fates, of_made_up(manifest["config"], summary)) if said is not None)
+        + of_sources
+        + searched(folder)
+        + fitting(summary, manifest["config"]),
         tuple(tables),
-        tuple(figures(folder, summary)),
+        tuple(figures(folder, summary, time is not None)),
         tuple(checks(folder, summary, manifest)),
     )
 
@@ -139,19 +145,21 @@ def best_on_sources(by_source: pd.DataFrame) -> str:
     return f" Of {len(means)} sources, {listed([f'{policy} is the best on {n}' for policy, n in wins])}."
 
 
-def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
-    """Yield the figures of a comparison."""
+def figures(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> Iterator[Shown]:
+    """Yield the figures of a comparison; one policy alone is no bar and no dot, so that its tables say it."""
     fleet = read_fleet(folder)
+    if is_of_latency:  # plans in hindsight are of quality
+        summary = summary[~summary["policy"].isin(ORACLES)]
     policies = summary["policy"].unique().tolist()
-    yield Shown("figures/quality", "Total quality of each policy; grey bars know the future.", quality(summary))
-    yield Shown("figures/cost_quality", "What quality costs: up and left is better.", cost_quality(summary))
-    yield Shown("figures/served", "What became of the arrivals.", served(summary))
-    yield Shown(
-        "figures/spend",
-        "Share of each deployment's budget that is spent over time, in replication 0; without a budget, of what it "
-        "spent in the end.",
-        spend(folder, fleet, policies),
-    )
+    if len(policies) > 1:
+        if not is_of_latency:
+            yield Shown("figures/quality", "Total quality of each policy; grey bars know the future.", quality(summary))
+            yield Shown("figures/cost_quality", "What quality costs: up and left is better.", cost_quality(summary))
+        if (summary["served"] < summary["arrived"]).any():
+            yield Shown("figures/served", "What became of the arrivals.", served(summary))
+    spending = spend(folder, fleet, policies)
+    if spending is not None:
+        yield Shown("figures/spend", *spending)
     for name, drawing in clock_figures(folder, fleet, policies):
         yield Shown(f"figures/{name}", CAPTIONS[name], drawing)
 
@@ -161,7 +169,8 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
     n, wrong = recheck(folder)
     yield Check(
         wrong is None,
-        f"Read back from the files: in each of {n} records every query arrived, has one fate, and time goes forward; "
+        f"Read back from the files: in each of {several(n, 'record')} every query arrived, has one fate, and time goes "
+        "forward; "
         "budgets that bind and slots are kept; Little's law and the utilisation law hold."
         + (f" But: {wrong}." if wrong else ""),
     )

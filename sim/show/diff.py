@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from sim.show.answers.fates import of_studies
 from sim.show.drawings.diff import probabilities, relative_differences
 from sim.show.page import Check, Report, Shown
 from sim.show.words import listed, number, pair, plus_minus, several
@@ -147,7 +148,7 @@ def best_sentence(rankings: pd.DataFrame) -> str:
 
 def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what a comparison of studies says; it has differences of two, a ranking of many, or both."""
-    names, metrics = manifest["studies"], manifest["config"]["metrics"]
+    names, metrics = manifest["studies"], manifest.get("shown") or manifest["config"]["metrics"]
     tables: list[Table] = []
     figures: list[Shown] = []
     answers: list[str] = []
@@ -161,6 +162,7 @@ def diff_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         lines = sentences(found, a, b)
         first = found["metric"].iloc[0]
         answers.append(lines[0] if len(lines) == 1 else "; ".join(sentences(found[found["metric"] == first], a, b)))
+        answers += of_studies(pd.read_csv(folder / "differences.csv"), a, b)
         tables.append(difference_table(found, a, b))
         figures.append(Shown("differences", "Differences with their 95% intervals.", relative_differences(found, a, b)))
         keys = pd.read_csv(folder / "configuration.csv")

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from sim.show.drawings.explain import in_words, occurring, per, price_figures, stacked
 from sim.show.page import Check, Report, Shown
+from sim.show.timelines.marks import marks, read_events
 from sim.show.words import listed, plus_minus, scenario, searched, several
 from sim.study.statistics import mean_interval
 
@@ -113,7 +114,8 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     if LUCK in occurring(quality):
         caption += " No router could know the luck of outcomes; a better one could win the rest."
     figures = [Shown("decomposition", caption, stacked(quality))]
-    for name, drawing in price_figures(prices):
+    shown = marks(read_events(folder), prices["deployment"].nunique())
+    for name, drawing in price_figures(prices, shown):
         figures.append(Shown(name, "Shadow prices over time; dashed: in hindsight.", drawing))
     return Report(
         f"Where did the quality of {listed(policies)} go, and what would more budget be worth?",

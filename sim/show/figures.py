@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from sim.interface import FloatArray
 from sim.study.oracles import ORACLES
 
 MARKERS = "osD^vP*Xp<>h"
@@ -82,40 +79,6 @@ def panels(
         for lowest in every[max(0, n_panels - n_columns) : n_panels]:  # a hidden panel below has no numbers
             lowest.tick_params(axis="x", labelbottom=True)
     return figure, every[:n_panels]
-
-
-def time_maps(
-    numbers: Mapping[str, FloatArray], rows: Sequence[str], edges_s: FloatArray, scale: Normalize, label: str
-) -> tuple[Figure, Any]:
-    """Draw a panel per policy: deployments down, time across, a number as brightness; NaN is left white.
-
-    Parameters
-    ----------
-    numbers : mapping of str to array (n_rows, n_bins)
-    rows : sequence of str
-        Names of the deployments.
-    edges_s : array (n_bins + 1,)
-    scale : Normalize
-    label : str
-        Of the brightness, with its unit.
-
-    Returns
-    -------
-    figure : Figure
-    bar : Colorbar
-    """
-    height_in = max(1.9, 0.7 + 0.17 * len(rows))
-    figure, grid = panels(len(numbers), 2.6, height_in, margin_in=(2.0, 0.9))
-    for (policy, values), axes in zip(numbers.items(), grid, strict=True):
-        # Thousands of cells would be as many paths in SVG.
-        image = axes.pcolormesh(edges_s, np.arange(len(rows) + 1), values, cmap="viridis", norm=scale, rasterized=True)
-        axes.set_title(policy, fontsize="medium")
-        axes.grid(visible=False)
-        axes.tick_params(axis="y", labelsize=7)
-    grid[0].set_yticks(np.arange(len(rows)) + 0.5, rows)
-    grid[0].invert_yaxis()
-    figure.supxlabel("simulated time (s), replication 0", fontsize="medium")
-    return figure, figure.colorbar(image, ax=grid, label=label, shrink=0.9, pad=0.02)
 
 
 def heat_map(

@@ -15,6 +15,7 @@ from sim.show.drawings.plan import frontier
 from sim.show.page import Check, Report, Shown
 from sim.show.words import listed, number, scenario, searched
 from sim.study.metrics import IN_EVERY_SUMMARY
+from sim.study.metrics.groups.classes import split
 from sim.study.plan.targets import FAILS, MEETS, TIE, Target, read_targets
 
 MARKS = {MEETS: "", TIE: " ?", FAILS: " x"}
@@ -78,7 +79,7 @@ def reasons(plan: Mapping[str, Any]) -> list[str]:
         word = "fails" if plan["below"]["verdict"] == FAILS else "does not show to meet"
         lines.append(f"binding: {', '.join(plan['binding'])}, which {plan['below']['candidate']} {word}")
     price = plan["shadow_price"]
-    if price:
+    if price and any(price[part] for part in ("answer", "rent_per_hour_usd", "total_cost_per_1000_arrivals_usd")):
         metric = price["target"].partition("<=")[0].partition(">=")[0]
         words = [] if "rent" in price["unit"] else [f"{price['answer']:+.4g} {price['unit']}"]
         if price["rent_per_hour_usd"]:
@@ -109,6 +110,18 @@ def costs(answer: Mapping[str, Any], beyond: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def figures(
+    candidates: pd.DataFrame, targets: Sequence[Target], unit: str, metrics: Mapping[str, Any]
+) -> tuple[Shown, ...]:
+    """Return the figure of the candidates; none of one candidate alone."""
+    if len(candidates) < 2:
+        return ()
+    ranges = {target: (metrics.get(split(target.metric)[0]) or {}).get("range") for target in targets}
+    drawing = frontier(candidates, targets, unit, {target: ends for target, ends in ranges.items() if ends})
+    caption = "Each target's metric at the candidates, with intervals; shape and colour are the verdict."
+    return (Shown("frontier", caption, drawing),)
+
+
 def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what a plan says: its sentence, what stands behind it, and which candidates stayed undecided."""
     config, plan = manifest["config"], json.loads((folder / "plan.json").read_text())
@@ -131,12 +144,6 @@ def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         scenario(manifest["config"], manifest.get("fleet")),
         ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + "." + searched(folder),
         (candidate_table(candidates, targets),),
-        (
-            Shown(
-                "frontier",
-                "Each target's metric at the candidates, with intervals; shape and colour are the verdict.",
-                frontier(candidates, targets, plan["unit"]),
-            ),
-        ),
+        figures(candidates, targets, plan["unit"], config.get("metric") or {}),
         tuple(checks),
     )

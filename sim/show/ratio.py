@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +124,17 @@ def ratio_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
             for table in (ratio_table(cells, worst, half_width), bayes_table(cells), slope)
             if isinstance(table, Table)
         ),
-        (
-            Shown("heat_map", "Share of the hindsight optimum; lighter is more.", shares(cells, worst)),
-            Shown("slope", "How the loss falls with volume, with fitted lines.", losses(cells, slopes)),
-        ),
+        tuple(figures(cells, worst, slopes)),
         tuple(checks),
     )
+
+
+def figures(cells: pd.DataFrame, worst: pd.DataFrame, slopes: pd.DataFrame) -> Iterator[Shown]:
+    """Yield the figures: none of one share alone, and no line of one size."""
+    if len(cells[["policy", "order"]].drop_duplicates()) > 1:
+        yield Shown("heat_map", "Share of the hindsight optimum; lighter is more.", shares(cells, worst))
+    if cells["size"].nunique() > 1:
+        yield Shown("slope", "How the loss falls with volume, with fitted lines.", losses(cells, slopes))
 
 
 def answered(worst: pd.DataFrame, orders: list[str]) -> str:

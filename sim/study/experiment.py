@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -41,6 +41,7 @@ from sim.traits import moves_quality
 from sim.workload.classes import class_names
 from sim.world.record import frame
 from sim.world.record.calls import call_frame
+from sim.world.record.happenings import event_frame, no_events
 from sim.world.record.limits import limit_frames
 from sim.world.record.tasks import task_frame
 from sim.world.world import simulate
@@ -56,6 +57,7 @@ class Run:
     """One policy's replication: its requests, its row of the summary, its instance and its fleet's table.
 
     ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
+    ``events`` are the spans of time in which something happened to deployments or arrivals, none in most runs.
     ``limits`` are the periods of limits and the alerts, None where there are no limits.
     ``beyond`` says in words what the policy did that the optimum of whole single answers does not bound; None if
     nothing.
@@ -71,6 +73,7 @@ class Run:
     tasks: pd.DataFrame | None = None
     beyond: str | None = None
     limits: tuple[pd.DataFrame, pd.DataFrame] | None = None
+    events: pd.DataFrame = field(default_factory=no_events)
 
 
 def compare(
@@ -225,7 +228,10 @@ def replicate(
             **{column: evaluate(metric, measured, used, calls, tasks, alone) for column, metric in columns.items()},
             "wall_s": wall_s,
         }
-        yield Run(name, replication, requests, summary, instance, fleet, calls, tasks, table.beyond, limits)
+        yield Run(
+            *(name, replication, requests, summary, instance, fleet, calls, tasks),
+            *(table.beyond, limits, event_frame(table, instance)),
+        )
 
 
 def alone_in(instance: Instance) -> Alone | None:

@@ -28,12 +28,16 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         next; ``may_exceed``, whether spending may end above that budget, because estimates are reserved or something
         may be added to it during the run; ``replicas``; ``slots``, how many queries it can serve at once
         (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
+        ``kv_tokens``, the room of its key-value caches, likewise; ``kv_holds``, when a query takes room there
+        (``sim.traits.ServiceTraits``), None without a limit; ``reserved_output_tokens``, what it takes for the output,
+        NaN for its true length;
         ``may_overlap``, whether the request table may show more than that in service at once;
         ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
         ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say; ``history_share`` of
         history rows that it is known on, 1 unless its model is new.
     """
     setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
+    services = [ServiceTraits.of(deployment.service) for deployment in fleet]
     if isinstance(window, TokenBucket) or (window is not None and window.spread):
         window = None  # the budget is for the whole run
     return pd.DataFrame(
@@ -49,8 +53,14 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
             "slots": [deployment.total_slots if deployment.autoscaler is None else math.nan for deployment in fleet],
+            "kv_tokens": [
+                deployment.total_kv_tokens if deployment.autoscaler is None else math.nan for deployment in fleet
+            ],
+            "kv_holds": [None if service.kv_tokens is None else service.kv_holds for service in services],
+            "reserved_output_tokens": np.array([service.reserved_output_tokens for service in services], dtype=float),
             "may_overlap": [
-                ServiceTraits.of(deployment.service).may_overlap or deployment.preemptive for deployment in fleet
+                service.may_overlap or deployment.preemptive
+                for service, deployment in zip(services, fleet, strict=True)
             ],
             "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],

@@ -14,6 +14,7 @@ from sim.study.statistics import mean_interval
 MEASURES = (
     *("quality", "quality_per_query", "quality_per_usd", "relative_quality", "optimum_ratio"),
     *("served", "cost_usd", "total_cost_usd"),
+    *("p95_first_token_s", "p95_latency_s", "p99_latency_s"),
 )
 Value = str | int | float | bool | None
 
@@ -56,15 +57,15 @@ def tidy(points: Sequence[tuple[Mapping[str, Value], pd.DataFrame]]) -> pd.DataF
     return table
 
 
-def cells(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+def cells(table: pd.DataFrame, axes: Sequence[str], measures: Sequence[str] = MEASURES) -> pd.DataFrame:
     """Return mean and 95% half-width of the measures over replications, a row per combination of axes and policy.
 
     Axes that are left out are averaged over within each replication first, so that the interval is of that average.
     """
-    measures = [measure for measure in MEASURES if measure in table]
+    measures = [measure for measure in measures if measure in table]
     keys = [*axes, "policy"]
     rows = []
-    for names, group in averages(table, axes).groupby(keys, sort=False, dropna=False):
+    for names, group in averages(table, axes, measures).groupby(keys, sort=False, dropna=False):
         row: dict[str, object] = dict(zip(keys, names, strict=True))
         row["replications"] = len(group)
         for measure in measures:
@@ -73,14 +74,20 @@ def cells(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def averages(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+def averages(table: pd.DataFrame, axes: Sequence[str], measures: Sequence[str] = MEASURES) -> pd.DataFrame:
     """Return the measures of each policy and replication, averaged over the axes that are left out."""
-    measures = [measure for measure in MEASURES if measure in table]
+    measured = [measure for measure in measures if measure in table]
     keys = [*axes, "policy", "replication"]
-    return table.groupby(keys, sort=False, dropna=False)[measures].mean().reset_index()
+    return table.groupby(keys, sort=False, dropna=False)[measured].mean().reset_index()
 
 
-def best(means: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of ``cells`` whose policy has the most mean quality at its point, hindsight optima aside."""
+def best(means: pd.DataFrame, axes: Sequence[str], least: str | None = None) -> pd.DataFrame:
+    """Return the rows of ``cells`` whose policy has the most mean quality at its point, hindsight optima aside.
+
+    With ``least``, the column of a latency, those that have the least of that; a point where it is unknown has none.
+    """
     policies = means[~means["policy"].isin(ORACLES)]
+    if least is not None:
+        known = policies[policies[least].notna()]
+        return known.loc[known.groupby(list(axes), sort=False, dropna=False)[least].idxmin()]
     return policies.loc[policies.groupby(list(axes), sort=False, dropna=False)["quality"].idxmax()]

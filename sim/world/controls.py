@@ -117,21 +117,26 @@ class FleetControls:
         self._ledger.flow_in(self.env.now)
         for k in self._numbers(deployment):
             self._ledger.top_up(k, amount)
+            self._note_moment(k, f"budget + {amount:g}")
 
     def cut_budget(self, deployment: str | None, factor: float) -> None:
         """Multiply what remains of a budget, and all that is to come, by a factor of at most 1."""
         self._ledger.flow_in(self.env.now)
         self._ledger.cut(self._numbers(deployment), factor)
+        for k in self._numbers(deployment):
+            self._note_moment(k, f"budget times {factor:g}")
 
     def change_price(self, deployment: str | None, factor: float) -> None:
         """Multiply what queries cost by a factor from now on, besides all factors that hold already."""
         for k in self._numbers(deployment):
             self._prices.begin(k, factor)
+            self._fleet[k].note(f"price times {factor:g}", True)
 
     def restore_price(self, deployment: str | None, factor: float) -> None:
         """End one ``change_price`` by this factor."""
         for k in self._numbers(deployment):
             self._prices.end(k, factor)
+            self._fleet[k].note(f"price times {factor:g}", False)
 
     def announce_price(self, deployment: str | None) -> None:
         """Tell the policy what queries cost at present, as a multiple of what they did at the start."""
@@ -142,16 +147,23 @@ class FleetControls:
         """Multiply the scores of answers that end from now on by a factor, besides all that hold already."""
         for k in self._numbers(deployment):
             self._moved().factors.begin(k, factor)
+            self._fleet[k].note(f"quality times {factor:g}", True)
 
     def restore_quality(self, deployment: str | None, factor: float) -> None:
         """End one ``change_quality`` by this factor."""
         for k in self._numbers(deployment):
             self._moved().factors.end(k, factor)
+            self._fleet[k].note(f"quality times {factor:g}", False)
 
     def practise(self, deployment: str | None, shift: Callable[[int], float]) -> None:
         """Add ``shift(n)`` to the score of a deployment's n-th answer in this run, from 1, if it ends from now on."""
         for k in self._numbers(deployment):
             self._moved().practise(k, shift)
+            self._fleet[k].note("practice", True)
+
+    def _note_moment(self, k: int, what: str) -> None:
+        self._fleet[k].note(what, True)
+        self._fleet[k].note(what, False)
 
     def _moved(self) -> Qualities:
         if self._qualities is None:

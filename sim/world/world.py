@@ -165,6 +165,7 @@ class World:
             self._rounds.close()
         self.table.openings = [station.openings for station in self.dispatcher.fleet]
         self.table.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
+        self.table.happened = [station.happened for station in self.dispatcher.fleet]
         self.table.limits = None if self.dispatcher.limits is None else self.dispatcher.limits.table
         self.table.overshoot = self.dispatcher.ledger.overshoot
         self.table.overshoot_share = self.dispatcher.ledger.overshoot_share

@@ -31,8 +31,9 @@ from sim.deployment import Deployment
 from sim.instance import realise
 from sim.interface import Estimates, Features, History, Predictor
 from sim.scenario import FleetRule, Scenario
-from sim.show.drawings.sweep import DRAWN, figures, lines
+from sim.show.drawings.sweep import figures, lines
 from sim.show.sweep import point_table
+from sim.show.sweeps.measures import QUALITIES as DRAWN
 from sim.study.oracles import BoundCache, EstimateCache
 from sim.study.output.store import Store
 from sim.study.sweep import best, cells, tidy
@@ -364,9 +365,9 @@ def test_a_line_figure_has_a_column_for_each_value_of_a_few_others_and_one_where
             for r in range(2)
         ]
     )
-    assert len(lines(table[table["size"] == 0], "n", []).axes) == len(DRAWN)
-    assert len(lines(table[table["size"] < 3], "n", ["size"]).axes) == len(DRAWN) * 3
-    averaged = lines(table, "n", ["size"])
+    assert len(lines(table[table["size"] == 0], "n", [], DRAWN).axes) == len(DRAWN)
+    assert len(lines(table[table["size"] < 3], "n", ["size"], DRAWN).axes) == len(DRAWN) * 3
+    averaged = lines(table, "n", ["size"], DRAWN)
     assert len(averaged.axes) == len(DRAWN)
     assert np.asarray(averaged.axes[0].lines[0].get_xydata()).tolist() == [[1, 1.5], [2, 2.5]]
     plt.close("all")

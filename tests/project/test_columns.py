@@ -17,9 +17,17 @@ WITH_CALLS = "policy=[random,port,cascade]"
 COMMANDS = {
     "compare": [
         *("compare", "fleet=slots", WITH_CALLS, "replications=2", "roundings=1", f"metric=[{','.join(GROUPS)}]"),
-        "spending.limits={total: 0.001 USD a day}",
+        *("spending.limits={total: 0.001 USD a day}", "events=outage", "events.outage.at_s=0.5"),
     ],
-    "sweep": ["sweep", "n_queries=20,30", POLICIES, "fleet=slots", "replications=1", "metric=latency", "store=null"],
+    "sweep": [
+        "sweep",
+        "n_queries=20,30",
+        POLICIES,
+        "fleet=slots",
+        "replications=1",
+        "metric=[latency,first_token]",
+        "store=null",
+    ],
     "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
     "export": ["export", POLICIES],
     "explain": ["explain", "fleet=slots", POLICIES, "replications=1", "moments=3"],
@@ -34,6 +42,7 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
     "`fleet.csv`": ("compare", "fleet.csv"),
     "`limits.csv`": ("compare", "limits.csv"),
     "`alerts.csv`": ("compare", "alerts.csv"),
+    "`events.csv`": ("compare", "events.csv"),
     "`sweep.parquet`": ("sweep", "sweep.parquet"),
     "`cells.csv` of a sweep": ("sweep", "cells.csv"),
     "`ratio.parquet`": ("ratio", "ratio.parquet"),
@@ -86,7 +95,11 @@ def test_every_column_has_a_line_and_every_line_a_column(heading: str, outputs: 
     if verb == "sweep":
         lines.append("n_queries")  # the axis
     if file == "sweep.parquet":
-        lines += [name for name in documented("`summary.csv`") if name in ALWAYS or "_latency_" in name]
+        lines += [
+            name
+            for name in documented("`summary.csv`")
+            if name in ALWAYS or "_latency_" in name or "_first_token_" in name
+        ]
     assert sorted(lines) == sorted(written)
 
 

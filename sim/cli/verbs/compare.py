@@ -9,6 +9,8 @@ from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
+from sim.show.answers.fates import of_policies
+from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
@@ -31,12 +33,15 @@ def compare(verb: str, config: DictConfig) -> int:
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
-        limits, suggestion = limits_table(folder), suggested(config, summary)
+        limits, suggestion, fates = limits_table(folder), suggested(config, summary), of_policies(summary)
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
-    shown = (settled.fleet, comparison(summary), by_class(summary), limits, *by_rounding(summary), found, suggestion)
-    output.say(*shown)
+    time = latency_column(output.config, summary)
+    figures = (comparison(summary, time is not None), by_class(summary), limits)
+    output.say(
+        settled.fleet, *figures, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
+    )
     return 0
 
 

@@ -13,12 +13,18 @@ from rich.console import RenderableType
 
 from sim.cli.output import Output
 from sim.errors import unknown
+from sim.show.answers.fates import of_studies
+from sim.show.answers.subject import latency_column
 from sim.show.diff import best_sentence, difference_table, ranking_table, sentences, shown_metrics
 from sim.study.diff.comparison import differences
 from sim.study.diff.ranking import alternatives, rankings
 from sim.study.output.archive import file_hashes
 from sim.study.output.finished import SUMMARY, Finished, cautions, differing_keys, read_finished
 
+OF_TIME = (
+    *("p95_first_token_s", "p50_latency_s", "p95_latency_s", "p99_latency_s", "served", "exhausted", "rejected"),
+    *("abandoned", "timed_out", "failed", "total_cost_usd"),
+)
 RANKED_FROM = 3  # of two, the difference says it all
 MOST_KEYS = 8
 
@@ -30,14 +36,14 @@ def diff(verb: str, config: DictConfig) -> int:
     if output.path is not None and output.path.resolve() in [folder.resolve() for folder in folders]:
         raise ValueError(f"out is {output.path}, which is to be compared; choose another directory")
     studies = studied(config)
-    metrics = chosen(config.metrics, studies)
+    metrics = chosen(config.metrics, studies) or of_time(studies)
     tables = compared(config, studies)
     warnings = cautions(studies)
     for warning in [*warnings, *unranked(studies)]:
         sys.stderr.write(f"switchyard: warning: {warning}\n")
     with output.whole() as folder:
         files = file_hashes(tuple(study / SUMMARY for study in folders))
-        output.note(files=files, studies=[study.name for study in studies], cautions=warnings)
+        output.note(files=files, studies=[study.name for study in studies], cautions=warnings, shown=metrics)
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False)
     output.say(*found(tables, [study.name for study in studies], metrics))
@@ -92,6 +98,14 @@ def chosen(metrics: Any, studies: list[Finished]) -> list[str] | None:
     return list(metrics)
 
 
+def of_time(studies: list[Finished]) -> list[str] | None:
+    """Return the metrics that matter most where all studies ask about latency and not about quality; None elsewhere."""
+    if any(latency_column(study.manifest["config"], study.summary) is None for study in studies):
+        return None
+    common = [metric for metric in OF_TIME if all(metric in study.metrics for study in studies)]
+    return [metric for metric in common if any(study.summary[metric].any() for study in studies)]
+
+
 def replicated(studies: list[Finished]) -> bool:
     """Return whether every study has replications enough for probabilities."""
     return all(study.summary["replication"].nunique() > 1 for study in studies)
@@ -103,6 +117,7 @@ def found(tables: dict[str, pd.DataFrame], names: list[str], metrics: list[str] 
         table = shown_metrics(tables["differences"], metrics)
         yield difference_table(table, *names)
         yield from sentences(table, *names)
+        yield from of_studies(tables["differences"], *names)
         keys = [f"{row.key} ({row.a}, {row.b})" for row in tables["configuration"].itertuples()]
         more = [f"{len(keys) - MOST_KEYS} more keys"] if len(keys) > MOST_KEYS else []
         yield f"the configurations differ in {', '.join([*keys[:MOST_KEYS], *more]) or 'nothing'}"

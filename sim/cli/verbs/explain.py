@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
@@ -16,6 +17,7 @@ from sim.scenario import Scenario
 from sim.show.explain import price_table, quality_table
 from sim.show.tables.runs import worst_order
 from sim.study.explain.explanation import Explanation, explanations
+from sim.study.output.archive import EVENTS
 from sim.study.ratio.worst_order import write as write_worst
 
 
@@ -35,6 +37,7 @@ def explain(verb: str, config: DictConfig) -> int:
         quality, prices = tables(found)
         quality.to_csv(folder / "decomposition.csv", index=False)
         prices.to_csv(folder / "prices.csv", index=False)
+        write_events(folder, found)
         if worst is not None:
             rows = {number: realise(scenario, config.seed, number).rows for number in range(config.replications)}
             write_worst(folder, worst, rows)
@@ -56,6 +59,17 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"warm_up is {config.warm_up!r}; explain is over all arrivals, so it must be null")
     if config.get("metric"):
         raise ValueError("metric is for run and compare; here it is nothing, as explain is about quality")
+
+
+def write_events(folder: Path, found: Sequence[Explanation]) -> None:
+    """Write what happened in the runs, if anything did, for the drawings over time."""
+    named = [
+        one.events.assign(policy=one.policy, replication=one.replication)[["policy", "replication", *one.events]]
+        for one in found
+        if not one.events.empty
+    ]
+    if named:
+        pd.concat(named).to_csv(folder / EVENTS, index=False)
 
 
 def tables(found: Sequence[Explanation]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -15,6 +15,7 @@ from sim.cli.progress import stdout_to_stderr, stop_on_termination
 from sim.cli.project import project_files
 from sim.cli.sweeping.claims import claim, replace_earlier
 from sim.cli.sweeping.running import Sweep, named_store
+from sim.show.answers.subject import latency_column
 from sim.show.sweep import point_table
 from sim.study.output.directory import replace_file
 from sim.study.sweep import cells
@@ -70,7 +71,7 @@ def sweep(words: Sequence[str], only_show: bool, overwrites: bool = False, repor
             replace_earlier(out, made.whole, more)
         if reports:
             write_report(out)
-        say(point_table(means, made.axes))
+        say(point_table(means, made.axes, latency_column(more["config"], table)))
     sys.stdout.write(f"{len(made.rows)} of {n_points} points, {made.n_kept} of them kept; written to {named}\n")
     return 1 if made.failures else 0
 
@@ -80,7 +81,9 @@ def without_output(made: Sweep, words: Sequence[str]) -> int:
     with stdout_to_stderr(), stop_on_termination(), TemporaryDirectory(prefix="switchyard-") as folder:
         made.run(Path(folder), named_store(made, words))
     if made.rows:
-        say(point_table(cells(made.table(), made.axes), made.axes))
+        table = made.table()
+        config = {**made.described[0]["config"], "command": ["sweep", *words]}
+        say(point_table(cells(table, made.axes), made.axes, latency_column(config, table)))
     sys.stdout.write(f"{len(made.rows)} of {len(made.points)} points\n")
     return 1 if made.failures else 0
 

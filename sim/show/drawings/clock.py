@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sim.interface import FloatArray
-from sim.show.figures import colours, legend_at_right, look, panels, time_maps
+from sim.show.figures import colours, legend_at_right, look, panels
+from sim.show.timelines.maps import over_time as drawn
+from sim.show.timelines.marks import marks, read_events
 from sim.study.metrics.latency import first_token_s, latency_s, lookup_s
 from sim.study.output.records import read_requests, work_by_policy
 from sim.study.record.series import even_edges, over_time
@@ -22,7 +23,6 @@ from sim.study.record.series import even_edges, over_time
 N_BINS = 80
 GUIDES = (50, 90, 95, 99)
 MAX_POINTS = 2000
-FEW = 0.1
 
 
 def clock_figures(folder: Path, fleet: pd.DataFrame, policies: Sequence[str]) -> Iterator[tuple[str, Figure]]:
@@ -45,21 +45,39 @@ def clock_figures(folder: Path, fleet: pd.DataFrame, policies: Sequence[str]) ->
     names = fleet["deployment"].tolist()
     yield "latency", latency(runs)
     edges_s = even_edges(table, N_BINS)
-    work = work_by_policy(folder, 0)
+    work, events = work_by_policy(folder, 0), read_events(folder)
+    marked = {policy: marks(events, len(fleet), policy) for policy in policies}
     series = {policy: over_time(work[policy], fleet, edges_s) for policy in policies}
-    busy = {policy: 100 * matrix(rows, "utilisation", len(fleet)) for policy, rows in series.items()}
-    if any(np.isfinite(shares).any() for shares in busy.values()):
-        yield "utilisation", time_maps(busy, names, edges_s, Normalize(0, 100), "busy slots (%), bin mean")[0]
+    rows, busy = in_use(series, names)
+    if rows:
+        label = "slots and KV cache in use (%)" if any(kind for _, kind in rows) else "slots in use (%)"
+        yield "utilisation", drawn(busy, rows, edges_s, f"{label}, bin mean", marked, most=100)
     queued = {policy: matrix(rows, "queued", len(fleet)) for policy, rows in series.items()}
-    longest = max(float(numbers.max()) for numbers in queued.values())
-    if longest > 0:
+    if any(numbers.any() for numbers in queued.values()):
         # Queues of 1 and of 1,000 on one scale; what is below a tenth of a query counts as none.
-        scale = LogNorm(FEW, max(longest, 1.0), clip=True)
-        figure, bar = time_maps(queued, names, edges_s, scale, "queries waiting, bin mean")
-        bar.ax.yaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: "0.1 or less" if value <= FEW else f"{value:g}")
-        )
-        yield "queue", figure
+        of_queues = [(name, "") for name in names]
+        yield "queue", drawn(queued, of_queues, edges_s, "queries waiting, bin mean", marked, is_logarithmic=True)
+
+
+def in_use(
+    series: Mapping[str, pd.DataFrame], names: Sequence[str]
+) -> tuple[list[tuple[str, str]], dict[str, FloatArray]]:
+    """Return which shares are known, slots and key-value cache of each deployment, and each policy's in per cent."""
+    columns = {"utilisation": "slots", "kv_share": "KV cache"}
+    shares = {
+        column: {policy: 100 * matrix(rows, column, len(names)) for policy, rows in series.items()}
+        for column in columns
+    }
+    has_kv = any(np.isfinite(values).any() for values in shares["kv_share"].values())
+    rows: list[tuple[str, str]] = []
+    found: list[dict[str, FloatArray]] = []
+    for number, name in enumerate(names):
+        for column, kind in columns.items():
+            of_one = {policy: values[number] for policy, values in shares[column].items()}
+            if any(np.isfinite(values).any() for values in of_one.values()):
+                rows.append((name, kind if has_kv else ""))
+                found.append(of_one)
+    return rows, {policy: np.minimum([of_one[policy] for of_one in found], 100) for policy in series}
 
 
 def matrix(rows: pd.DataFrame, column: str, n_deployments: int) -> FloatArray:
@@ -95,9 +113,11 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
         axes.set_yticks([0, 25, *GUIDES], ["0", "25", "50", "90", "", "99"])
     grid[0].set_ylabel("arrivals answered within that time (%)")
     grid[0].tick_params(axis="y", labelsize="small")
-    legend_at_right(figure, grid[0])
+    if len(runs) > 1:
+        legend_at_right(figure, grid[0])
+    of = f"{next(iter(runs))}, " if len(runs) == 1 else ""
     figure.suptitle(
-        "replication 0; dotted lines: the 50th, 90th, 95th and 99th percentile of all arrivals", fontsize="small"
+        f"{of}replication 0; dotted lines: the 50th, 90th, 95th and 99th percentile of all arrivals", fontsize="small"
     )
     return figure
 

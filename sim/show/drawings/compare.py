@@ -1,35 +1,32 @@
-"""Draws the figures of run and compare: quality, cost, what became of the arrivals, and spending over time."""
+"""Draws the figures of run and compare that have no time: quality, cost, and what became of the arrivals."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from sim.interface import FloatArray
 from sim.show.drawings.names import write_names
-from sim.show.figures import bars_height_in, time_maps
+from sim.show.figures import bars_height_in
 from sim.show.words import several, total_cost
 from sim.study.metrics import FATES
 from sim.study.oracles import ORACLES
-from sim.study.output.records import read_requests, work_by_policy
 from sim.study.statistics import mean_interval
 
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "**", "--")  # one per fate, for eyes and printers without colour
-TIME_BINS = 60
 BARS = ("#0173b2", "#949494")  # of a policy, and of what knows the future
 
 
 def interval(values: pd.Series[float]) -> tuple[float, float]:
-    """Return the ends of the 95% interval of the mean; the mean itself where there is one value."""
+    """Return the ends of the 95% interval of the mean; the mean itself where there is one value.
+
+    It ends at 0 where no value is below that.
+    """
     mean, half_width = mean_interval(values.tolist())
-    return mean - np.nan_to_num(half_width), mean + np.nan_to_num(half_width)
+    low = mean - np.nan_to_num(half_width)
+    return low if values.min() < 0 else max(low, 0.0), mean + np.nan_to_num(half_width)
 
 
 def quality(summary: pd.DataFrame) -> Figure:
@@ -116,37 +113,6 @@ def served(summary: pd.DataFrame) -> Figure:
     )
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=4, frameon=False)
     return figure
-
-
-def spend(folder: Path, budgets: pd.DataFrame, policies: Sequence[str]) -> Figure:
-    """Draw how much of each deployment's budget is spent over time in replication 0, a panel per policy.
-
-    A deployment without a budget is shown relative to what it spent in the end.
-    """
-    budgets = budgets[budgets["replication"] == 0].set_index("deployment")
-    table, work = read_requests(folder, 0), work_by_policy(folder, 0)
-    end = max(float(np.nanmax(table["finished_at_s"].fillna(table["arrived_at_s"]))), 1e-9)
-    shares = {policy: 100 * spent_share(work[policy], budgets, end) for policy in policies}
-    edges_s = np.linspace(0, end, TIME_BINS + 1)
-    is_free = np.isinf(budgets["budget"])
-    of = "the whole" if is_free.all() else "budget, or of the whole" if is_free.any() else "budget"
-    return time_maps(shares, budgets.index.tolist(), edges_s, Normalize(0, 100), f"settled spend (% of {of})")[0]
-
-
-def spent_share(served: pd.DataFrame, budgets: pd.DataFrame, end: float) -> FloatArray:
-    """Return settled spend over budget (n_deployments, TIME_BINS) at the end of each time bin."""
-    served = served[served["fate"] == "served"]
-    unit = served["deployment"].map(budgets["unit"]).astype(str)
-    tokens = served["input_tokens"] + served["output_tokens"].fillna(0)
-    cost = np.where(unit == "tokens", tokens, served["cost_usd"])
-    row = budgets.index.get_indexer(pd.Index(served["deployment"]))
-    time_bin = np.minimum((served["finished_at_s"] / end * TIME_BINS).astype(int), TIME_BINS - 1)
-    spent = np.zeros((len(budgets), TIME_BINS))
-    np.add.at(spent, (row, time_bin), cost)
-    spent = spent.cumsum(axis=1)
-    limit = np.where(np.isfinite(budgets["budget"]), budgets["budget"], spent[:, -1])[:, None]
-    share: FloatArray = np.divide(spent, limit, out=np.zeros_like(spent), where=limit > 0)
-    return share
 
 
 def replications(summary: pd.DataFrame) -> str:

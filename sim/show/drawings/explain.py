@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from sim.show.figures import bars_height_in, colours, legend_at_right, look, panels
+from sim.show.timelines.marks import Mark, name_marks, shade
 from sim.show.words import several
 
 MILLION = 1e6
@@ -71,20 +72,26 @@ def stacked(quality: pd.DataFrame) -> Figure:
     return figure
 
 
-def price_figures(prices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
-    """Yield name and figure of the prices of replication 0 over time."""
+def price_figures(prices: pd.DataFrame, marks: Sequence[Mark] = ()) -> Iterator[tuple[str, Figure]]:
+    """Yield name and figure of the prices of replication 0 over time, with what happened marked."""
     prices = prices[prices["replication"] == 0]
     limited = prices[np.isfinite(prices["budget"]) & (prices["policy"] != "optimum_with_slots")]
+    limited = worth(limited, "budget_price")
     if not limited.empty:
         limited = limited.assign(price=limited["budget_price"] * limited["unit"].map(per))
-        yield "prices", over_time(limited, "what more of each budget is worth", same_scale=False)
-    slots = prices[prices["slot_price_per_hour"].notna()]
+        yield "prices", over_time(limited, "what more of each budget is worth", False, marks)
+    slots = worth(prices[prices["slot_price_per_hour"].notna()], "slot_price_per_hour")
     if not slots.empty:
         slots = slots.assign(price=slots["slot_price_per_hour"], unit="slot-hour")
-        yield "slot_prices", over_time(slots, "what more slots are worth in hindsight", same_scale=True)
+        yield "slot_prices", over_time(slots, "what more slots are worth in hindsight", True, marks)
 
 
-def over_time(prices: pd.DataFrame, title: str, same_scale: bool) -> Figure:
+def worth(prices: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the rows of deployments whose price is not 0 all the time."""
+    return prices[prices.groupby("deployment")[column].transform("max") > 0]
+
+
+def over_time(prices: pd.DataFrame, title: str, same_scale: bool, marks: Sequence[Mark] = ()) -> Figure:
     """Draw ``price`` over ``moment_s``, a panel per deployment and a line per policy; hindsight is dashed black."""
     deployments, policies = prices["deployment"].unique().tolist(), prices["policy"].unique().tolist()
     figure, grid = panels(len(deployments), 3.0, 2.2, margin_in=(2.0, 0.8), sharey=same_scale)
@@ -111,9 +118,13 @@ def over_time(prices: pd.DataFrame, title: str, same_scale: bool) -> Figure:
         axes.set_title(deployment, fontsize="medium")
         axes.set(ylim=(0, 1.08 * max(float((prices if same_scale else rows)["price"].max()), 1e-9)))
         axes.set_ylabel(f"quality per {unit}", fontsize="small")
+        begin_s, end_s = float(prices["moment_s"].min()), float(prices["moment_s"].max())
+        shade(axes, marks, begin_s, end_s)
     figure.supxlabel("simulated time (s), replication 0", fontsize="medium")
-    figure.suptitle(title, fontsize="medium")
+    if not marks:
+        figure.suptitle(title, fontsize="medium")
     legend_at_right(figure, grid[0])
+    name_marks(figure, marks, title)
     return figure
 
 

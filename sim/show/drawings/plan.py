@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,16 @@ MOST_NAMED = 12  # candidates whose names are written
 LOOKS = {MEETS: ("o", "#029e73"), TIE: ("D", "#de8f05"), FAILS: ("X", "#d55e00")}  # shape and colour say the same
 
 
-def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> Figure:
-    """Draw each target's metric against the candidates' number, a panel each: intervals, limit, verdicts, answer."""
+def frontier(
+    candidates: pd.DataFrame,
+    targets: Sequence[Target],
+    unit: str,
+    ranges: Mapping[Target, Sequence[float | None]] = MappingProxyType({}),
+) -> Figure:
+    """Draw each target's metric against the candidates' number, a panel each: intervals, limit, verdicts, answer.
+
+    Intervals end where the range of a metric does, such as [0, 1] of a share.
+    """
     figure, grid = panels(len(targets), 7.0, 2.6, columns=1, margin_in=(0.0, 0.8), sharey=False)
     for target, axes in zip(targets, grid, strict=True):
         text = str(target)
@@ -29,7 +38,9 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
             if points.empty and verdict not in candidates[text].tolist():
                 continue
             mean = points[f"{text} mean"]
-            ends = [(mean - points[f"{text} low"]).abs(), (points[f"{text} high"] - mean).abs()]
+            least, most = ranges.get(target, (None, None))
+            low, high = points[f"{text} low"].clip(lower=least), points[f"{text} high"].clip(upper=most)
+            ends = [(mean - low).abs(), (high - mean).abs()]
             axes.errorbar(
                 points["value"], mean, ends, fmt=marker, color=colour, markersize=7, capsize=3, label=verdict, zorder=3
             )
@@ -66,7 +77,10 @@ def frontier(candidates: pd.DataFrame, targets: Sequence[Target], unit: str) -> 
     handles = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
     if candidates["value"].duplicated().any() and len(candidates) <= MOST_NAMED:  # a number does not name them
+        telling = max(targets, key=lambda target: (candidates[str(target)] == FAILS).sum())
         for target, axes in zip(targets, grid, strict=True):
+            if target != telling:  # names stand once, where candidates are apart
+                continue
             seen = candidates[candidates[f"{target} mean"].map(math.isfinite)]
             at = seen[["value", f"{target} mean"]].to_numpy(dtype=float)
             write_names(figure, axes, seen["candidate"].astype(str).tolist(), at, np.empty((0, 2)), fontsize=8)

@@ -30,7 +30,7 @@ def shares(cells: pd.DataFrame, worst: pd.DataFrame) -> Figure:
         axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="white", linewidth=1.5))
     if len(orders) > 3:
         plt.setp(axes.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    title = f"{size} queries, mean of {cells['replications'].iloc[0]} replications and 95% half-width"
+    title = f"{size} queries, mean of {cells['replications'].iloc[0]} replications\nand 95% half-width"
     title += "; framed: worst order" * bool(lowest)
     axes.set_title(title, fontsize="small", loc="left")
     return figure

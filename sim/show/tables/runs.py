@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sim.show.words import number, several
 from sim.study.metrics import FATES
+from sim.study.oracles import ORACLES
 from sim.study.output.archive import ALERTS, LIMITS
 from sim.study.output.finished import unvaried
 from sim.study.ratio.worst_order import Found
@@ -27,13 +28,19 @@ COLUMNS = {
     "optimum_ratio": ".3f",
     "bayes_ratio": ".3f",
     "overshoot": ".2%",
+    "p95_first_token_s": ".3g",
+    "p99_first_token_s": ".3g",
+    "p50_latency_s": ".3g",
     "p95_latency_s": ".3g",
+    "p99_latency_s": ".3g",
     "task_success": ".3f",
     "hit_rate": ".1%",
     "gain_at_best_single": "+.1%",
     "cost_saved": ".1%",
 }
-RARE = (*FATES[3:], "rent_usd", "overshoot", "p95_latency_s")  # shown where they occur
+LATENCIES = tuple(column for column in COLUMNS if column.endswith(("latency_s", "first_token_s")))
+OF_QUALITY = ("quality_per_usd", "relative_quality", "optimum_ratio", "bayes_ratio")
+RARE = (*FATES[1:], "rent_usd", "overshoot", *LATENCIES)  # shown where they occur
 WITH_INTERVAL = ("quality", "relative_quality")
 OF_LIMITS = ("policy", "limit", "periods", "amount", "spent", "most spent", "alerts", "beyond", "refused")
 HEAVIEST = 5
@@ -46,7 +53,7 @@ def arrivals(summary: pd.DataFrame) -> tuple[float, str]:
     return (n_tasks, "tasks") if n_tasks else (float(summary["arrived"].mean()), "queries")
 
 
-def comparison(summary: pd.DataFrame) -> Table:
+def comparison(summary: pd.DataFrame, is_of_latency: bool = False) -> Table:
     """Return the mean of each policy over its replications, with 95% half-widths of quality.
 
     A few metrics are columns too, if they were chosen.
@@ -56,9 +63,22 @@ def comparison(summary: pd.DataFrame) -> Table:
     summary : DataFrame
         A row per policy and replication; policies stay in their order. A column that no row fills is left out, and so
         are the rarer fates where nothing met them.
+    is_of_latency : bool
+        Whether the question is how long queries take: then latencies come first and have half-widths, and figures of
+        quality are left out but for the last column.
     """
+    if is_of_latency:
+        summary = summary[~summary["policy"].isin(ORACLES)]  # plans of quality in hindsight
     shown = [column for column in COLUMNS if column in summary and summary[column].notna().any()]
     shown = [column for column in shown if column not in RARE or summary[column].any()]
+    with_interval: tuple[str, ...] = WITH_INTERVAL
+    if is_of_latency:
+        first = [column for column in shown if column in LATENCIES]
+        last = ["quality"] if "quality" in shown else []
+        shown = [*first, *(column for column in shown if column not in (*LATENCIES, *OF_QUALITY, *last)), *last]
+        with_interval = LATENCIES
+    else:
+        shown = [column for column in shown if column != "p50_latency_s"]
     replications = summary["replication"].nunique()
     of = "1 replication" if replications == 1 else f"means of {replications} replications, +- 95%"
     n, what = arrivals(summary)
@@ -76,7 +96,7 @@ def comparison(summary: pd.DataFrame) -> Table:
         if column == "quality" and ROUNDED[0] in summary:
             table.add_column("by rounding", justify="right", no_wrap=True)
     for policy, rows in summary.groupby("policy", sort=False):
-        cells = [cell(rows[column].tolist(), column) for column in shown]
+        cells = [cell(rows[column].tolist(), column, column in with_interval) for column in shown]
         if ROUNDED[0] in summary:
             low, high = span(rows)
             cells.insert(shown.index("quality") + 1, "-" if math.isnan(low) else f"{low:.1f} to {high:.1f}")
@@ -147,11 +167,11 @@ def worst_order(found: Found) -> str:
     )
 
 
-def cell(values: Sequence[float], column: str) -> str:
-    """Return the mean as text, with its half-width where the column has one."""
+def cell(values: Sequence[float], column: str, with_interval: bool) -> str:
+    """Return the mean as text, if so with its half-width."""
     mean, half_width = mean_interval(values)
     text = "-" if math.isnan(mean) else format(mean, COLUMNS[column])
-    if column in WITH_INTERVAL and half_width > 0:
+    if with_interval and half_width > 0:
         text += f" +- {format(half_width, COLUMNS[column])}"
     return text
 

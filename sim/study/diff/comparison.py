@@ -24,7 +24,7 @@ HEADLINES = (
         "bayes_ratio",
         "overshoot",
     ),
-    *("p95_latency_s", "slo_attainment"),
+    *("p95_latency_s", "p99_latency_s", "slo_attainment"),
 )
 __all__ = ["direction"]  # which others import from here
 ROUNDING = 1e-12  # relative; sums in another order differ by less

@@ -38,12 +38,15 @@ class Explanation:
         A row per moment and deployment: ``moment_s``, ``deployment``, ``unit``, ``budget``, ``budget_price`` (quality
         per unit) and ``slot_price_per_hour`` (quality per hour of one more slot, NaN where it has none). The first
         policy of a replication brings the rows of ``optimum`` and, where slots have prices, ``optimum_with_slots``.
+    events : DataFrame
+        The spans of time in which something happened, see ``sim.world.record.happenings``.
     """
 
     policy: str
     replication: int
     quality: pd.DataFrame
     prices: pd.DataFrame
+    events: pd.DataFrame
 
 
 def explanations(
@@ -103,7 +106,7 @@ def explanations(
         quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
         quality.insert(0, "policy", run.policy)
         quality.insert(1, "replication", replication)
-        yield Explanation(run.policy, replication, quality, pd.concat(prices, ignore_index=True))
+        yield Explanation(run.policy, replication, quality, pd.concat(prices, ignore_index=True), run.events)
 
 
 def table(

@@ -21,7 +21,7 @@ from sim.world.record.tasks import TASK_COLUMNS
 SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
-LIMITS, ALERTS = "limits.csv", "alerts.csv"
+LIMITS, ALERTS, EVENTS = "limits.csv", "alerts.csv", "events.csv"
 
 
 def schema(columns: Mapping[str, str]) -> pa.Schema:
@@ -41,7 +41,8 @@ class Archive:
     folder : Path
         Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv``, if the workload has sources ``sources.csv``,
         ``calls.parquet`` if queries of any run could take several calls, and ``tasks.parquet`` if they were steps of
-        tasks, and ``limits.csv`` and ``alerts.csv`` if there are limits.
+        tasks, ``limits.csv`` and ``alerts.csv`` if there are limits, and ``events.csv`` if anything happened to
+        deployments or arrivals.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +50,7 @@ class Archive:
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
         self._sources: list[pd.DataFrame] = []
-        self._limits: dict[str, list[pd.DataFrame]] = {LIMITS: [], ALERTS: []}
+        self._tables: dict[str, list[pd.DataFrame]] = {LIMITS: [], ALERTS: [], EVENTS: []}
         self._others: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Archive:
@@ -66,9 +67,10 @@ class Archive:
                     self._others[name] = pq.ParquetWriter(self._folder / name, of)
                 self._others[name].write_table(rows(run, table, of))
         self._summary.append(run.summary)
-        for name, table in zip((LIMITS, ALERTS), run.limits or (), strict=False):
+        happened = {} if run.events.empty else {EVENTS: run.events}
+        for name, table in {**dict(zip((LIMITS, ALERTS), run.limits or (), strict=False)), **happened}.items():
             named = table.assign(policy=run.policy, replication=run.replication)
-            self._limits[name].append(named[["policy", "replication", *table.columns]])
+            self._tables[name].append(named[["policy", "replication", *table.columns]])
         sources = by_source(run.requests, run.tasks)
         if len(sources):
             sources.insert(0, "policy", run.policy)
@@ -81,7 +83,7 @@ class Archive:
         summary = pd.DataFrame(self._summary)
         summary.to_csv(self._folder / "summary.csv", index=False)
         pd.concat(self._fleets.values()).set_index("replication").to_csv(self._folder / "fleet.csv")
-        for name, tables in self._limits.items():
+        for name, tables in self._tables.items():
             if tables:
                 pd.concat(tables).to_csv(self._folder / name, index=False)
         if self._sources:

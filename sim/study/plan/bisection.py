@@ -68,7 +68,7 @@ def first_that_meets(candidates: Sequence[Candidate], judge: Judge) -> Found:
         below=below,
         next_best=following if following is not None and following.verdict == MEETS else None,
         open_from=candidates[first_open].label if first_open < meets else None,
-        proven=proof(below, helped, len(tried)),
+        proven=proof(below, helped, len(tried), answer.label),
         warnings=violations(tried, helped),
     )
 
@@ -79,8 +79,10 @@ def helps(target: Target, frugal: Judged, generous: Judged) -> bool:
     return not change > 0
 
 
-def proof(below: Judged | None, targets: Sequence[Target], n_tried: int) -> str:
+def proof(below: Judged | None, targets: Sequence[Target], n_tried: int, answer: str) -> str:
     """Return what is known of the candidates that ask for less than the answer."""
+    if below is None and answer.startswith("1 replica"):
+        return "no fleet has fewer replicas"
     if below is None:
         return "the answer is the tightest candidate of the search: tighter ones may do as well, so widen it"
     ending = "; more replications may decide it (max_replications)" if below.verdict_on(targets) == TIE else ""

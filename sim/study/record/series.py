@@ -1,4 +1,4 @@
-"""Follows a run over time, per deployment: in service, queued, utilisation, spending, arrivals.
+"""Follows a run over time, per deployment: in service, queued, utilisation, key-value cache, spending, arrivals.
 
 Nothing was watched while the run went on: the number of queries in a stage at time t is the number of starts up to t
 less the number of ends up to t, both of which the request table has. So an average over a bin is exact, whatever the
@@ -48,7 +48,8 @@ def over_time(requests: pd.DataFrame, fleet: pd.DataFrame, edges_s: FloatArray) 
     DataFrame
         A row per deployment and bin, in the order of both: ``deployment``, ``from_s``, ``until_s``; time averages
         ``in_service`` (the batch size, of all replicas together), ``queued``, and ``utilisation`` (in service / slots,
-        NaN without a known limit); ``arrivals_per_s``, of queries whose row names the deployment; ``spent_usd``, of
+        NaN without a known limit) and ``kv_share`` (tokens in the key-value caches / their room, NaN likewise; see
+        ``held_tokens``); ``arrivals_per_s``, of queries whose row names the deployment; ``spent_usd``, of
         queries that ended up to ``until_s``. A query that was tried more than once counts as its row says, which is
         its last try.
     """
@@ -72,10 +73,55 @@ def over_time(requests: pd.DataFrame, fleet: pd.DataFrame, edges_s: FloatArray) 
             "in_service": in_service.ravel(),
             "queued": queued.ravel(),
             "utilisation": utilisation.ravel(),
+            "kv_share": kv_share(requests, where, fleet, edges_s).ravel(),
             "arrivals_per_s": (arrivals / np.diff(edges_s)).ravel(),
             "spent_usd": spent.cumsum(axis=1).ravel(),
         }
     )
+
+
+def kv_share(requests: pd.DataFrame, where: IntArray, fleet: pd.DataFrame, edges_s: FloatArray) -> FloatArray:
+    """Return which share of the key-value caches is in use (n_deployments, n_bins), NaN without a known limit."""
+    unknown = np.full((len(fleet), len(edges_s) - 1), np.nan)
+    if "kv_tokens" not in fleet:  # the table of an earlier version
+        return unknown
+    room = of_fleet(fleet, "kv_tokens")[:, None]
+    if not np.isfinite(room).any():
+        return unknown
+    held = held_tokens(requests, where, fleet, edges_s)
+    share: FloatArray = np.divide(held, room, out=unknown, where=np.isfinite(room))
+    return share
+
+
+def held_tokens(requests: pd.DataFrame, where: IntArray, fleet: pd.DataFrame, edges_s: FloatArray) -> FloatArray:
+    """Return the time average of tokens in the key-value caches (n_deployments, n_bins), as the record has them.
+
+    What the fleet's ``kv_holds`` says of a query in service: ``reserved``, input and output (or the reservation for it)
+    from its start on; ``grows``, the input, and from the first token on the output as it is made, at an even rate;
+    ``decoding``, input and output from the first token on. The record does not know when a query was preempted, so
+    that it counts as if it had stayed.
+    """
+    started_at_s, ended = numbers(requests, "started_at_s"), ended_at_s(requests)
+    here = ~np.isnan(started_at_s) & (where >= 0)
+    row, start_s, end_s = where[here], started_at_s[here], ended[here]
+    first_s = numbers(requests, "first_token_at_s")[here]
+    first_s = np.clip(np.where(np.isnan(first_s), end_s, first_s), start_s, end_s)
+    input_tokens = numbers(requests, "input_tokens")[here]
+    output_tokens = np.nan_to_num(numbers(requests, "output_tokens")[here])
+    reserved = of_fleet(fleet, "reserved_output_tokens")[row]
+    holds = fleet["kv_holds"].to_numpy(dtype=object)[row]
+    grows = holds == "grows"
+    begin_s = np.where(holds == "decoding", first_s, start_s)
+    steady = input_tokens + np.where(grows, 0.0, np.where(np.isnan(reserved), output_tokens, reserved))
+    growing = np.where(grows, output_tokens, 0.0)
+    lasts_s, grows_s = end_s - begin_s, end_s - first_s
+    held = np.zeros((len(fleet), len(edges_s)))  # token-seconds up to each edge
+    for place, edge_s in enumerate(edges_s):
+        passed_s, made_s = np.clip(edge_s - begin_s, 0.0, lasts_s), np.clip(edge_s - first_s, 0.0, grows_s)
+        of_output = np.divide(made_s**2, 2 * grows_s, out=np.zeros_like(made_s), where=grows_s > 0)
+        held[:, place] = np.bincount(row, steady * passed_s + growing * of_output, minlength=len(fleet))
+    average: FloatArray = np.diff(held, axis=1) / np.diff(edges_s)
+    return average
 
 
 def rows_of_fleet(requests: pd.DataFrame, fleet: pd.DataFrame) -> IntArray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sim.instance import Instance
 from sim.interface import FloatArray
+from sim.world.record.happenings import Change
 from sim.world.record.limits import LimitTable
 from sim.world.record.tasks import TaskTable
 
@@ -124,6 +125,8 @@ class RequestTable:
         Of the queries that a cache answered, by number: the query whose answer they got, which was served.
     scores : dict of int to float
         What answers are worth, by number, where events change that; elsewhere it is what the instance says.
+    happened : list of list of Change
+        What events did to each deployment, at the end.
     limits : LimitTable or None
         What became of limits, at the end; None without any.
     preempted_s : dict of int to float
@@ -157,6 +160,7 @@ class RequestTable:
         self.tasks: TaskTable | None = None
         self.calls: CallTable | None = None
         self.limits: LimitTable | None = None
+        self.happened: list[list[Change]] = []
         self.quality: dict[int, float] = {}
         self.answer_of: dict[int, int] = {}
         self.scores: dict[int, float] = {}

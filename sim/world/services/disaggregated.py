@@ -70,6 +70,7 @@ class Disaggregated:
     context_tokens: int | None = None
     needs_output_tokens = True
     may_overlap = True
+    kv_holds = "decoding"
 
     def __post_init__(self) -> None:
         """Check the hyperparameters; the decode engine checks its own."""

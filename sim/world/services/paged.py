@@ -76,6 +76,7 @@ class PagedBatching:
     overhead_s: float = 0.0
     context_tokens: int | None = None
     needs_output_tokens = True
+    kv_holds = "grows"
 
     def __post_init__(self) -> None:
         """Check the hyperparameters."""

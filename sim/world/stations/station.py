@@ -17,6 +17,7 @@ from sim.interface import PrefixTree
 from sim.traits import ServiceTraits
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.record.calls import Column
+from sim.world.record.happenings import Change
 from sim.world.record.requests import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
 from sim.world.services.job import Finish, Job
 from sim.world.stations.balancer import LeastLoaded
@@ -81,6 +82,7 @@ class Station:
         self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
         self.replicas: list[Replica] = []
         self.starting = 0  # replicas that are paid for and do not serve yet
+        self.happened: list[Change] = []  # what events did here
         self.openings: list[tuple[float, int]] = []  # from each time on, how many replicas are paid for
         for _ in range(deployment.replicas):
             self.add_replica()
@@ -184,8 +186,13 @@ class Station:
 
     # Each event begins and ends its own effect: down times and absences add up to their union, and factors multiply.
 
+    def note(self, what: str, begins: bool) -> None:
+        """Note, for the record, that something begins or ends here now."""
+        self.happened.append(Change(self._env.now, what, begins))
+
     def fail(self) -> None:
         """Go down, or stay down for one more reason: every job here is lost."""
+        self.note("down", True)
         self._outages += 1
         self._find_available()
         for replica in self.replicas:
@@ -195,26 +202,31 @@ class Station:
 
     def repair(self) -> None:
         """End one ``fail``: come up again, unless there is another reason to be down."""
+        self.note("down", False)
         self._outages -= 1
         self._find_available()
 
     def slow_down(self, factor: float) -> None:
         """Take ``factor`` times as long as so far from now on."""
+        self.note(f"{factor:g} times as slow", True)
         self._slowdowns.append(factor)
         self._set_speed()
 
     def restore_speed(self, factor: float) -> None:
         """End one ``slow_down`` by this factor."""
+        self.note(f"{factor:g} times as slow", False)
         self._slowdowns.remove(factor)
         self._set_speed()
 
     def leave(self) -> None:
         """Accept nothing more; what is here is still served."""
+        self.note("out of service", True)
         self._absences += 1
         self._find_available()
 
     def join(self) -> None:
         """End one ``leave``: accept queries again, unless there is another reason to be out."""
+        self.note("out of service", False)
         self._absences -= 1
         self._find_available()
 

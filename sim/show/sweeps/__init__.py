@@ -1,0 +1,1 @@
+"""Says what figures of sweeps show."""

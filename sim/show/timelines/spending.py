@@ -1,0 +1,74 @@
+"""Draws what was spent over time: shares of budgets where there are any, else amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sim.interface import FloatArray
+from sim.show.timelines.maps import over_time
+from sim.show.timelines.marks import marks, read_events
+from sim.study.output.records import read_requests, work_by_policy
+
+TIME_BINS = 60
+OF_BUDGETS = "Share of each deployment's budget that is spent over time, in replication 0"
+OF_AMOUNTS = "What each deployment's queries have cost over time, in replication 0"
+
+
+def spend(folder: Path, fleets: pd.DataFrame, policies: Sequence[str]) -> tuple[str, Figure] | None:
+    """Return caption and drawing of what is spent over time in replication 0, a panel per policy; None if nothing is.
+
+    Deployments that have a budget for the whole run are shown as shares of it, and others are left out; where no
+    deployment has one, amounts are shown.
+    """
+    fleet = fleets[fleets["replication"] == 0].reset_index(drop=True)
+    table, work = read_requests(folder, 0), work_by_policy(folder, 0)
+    end = max(float(np.nanmax(table["finished_at_s"].fillna(table["arrived_at_s"]))), 1e-9)
+    limited = has_budget(fleet)
+    spent = {policy: spent_so_far(work[policy], fleet, end) for policy in policies}
+    if not limited.any() and "charges_queries" in fleet:  # rent is not by the query
+        charged = fleet["charges_queries"].to_numpy(dtype=np.bool_)[:, None]
+        spent = {policy: amounts * charged for policy, amounts in spent.items()}
+    if not any(amounts.any() for amounts in spent.values()):
+        return None
+    caption = OF_AMOUNTS
+    label, most = "settled spend (USD)", None
+    if limited.any():
+        limit = fleet.loc[limited, "budget"].to_numpy()[:, None]
+        spent = {policy: 100 * amounts[limited] / limit for policy, amounts in spent.items()}
+        caption = OF_BUDGETS + ("" if limited.all() else "; those without a budget for the run are left out")
+        label, most = "settled spend (% of budget)", 100.0
+    elif (fleet["unit"] == "tokens").any():
+        label = f"settled spend ({'tokens' if (fleet['unit'] == 'tokens').all() else 'USD, or tokens'})"
+    shown = limited if limited.any() else np.ones(len(fleet), dtype=np.bool_)
+    rows = [(str(name), "") for name in fleet.loc[shown, "deployment"]]
+    events = read_events(folder)
+    marked = {policy: marks(events, len(fleet), policy) for policy in policies}
+    return f"{caption}.", over_time(spent, rows, np.linspace(0, end, TIME_BINS + 1), label, marked, most=most)
+
+
+def has_budget(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which deployments (n_deployments,) have a budget above 0 that is for the whole run."""
+    renews = fleet.reindex(columns=["window_s", "calendar"]).notna().any(axis=1)
+    budget = fleet["budget"].to_numpy(dtype=np.float64)
+    found: npt.NDArray[np.bool_] = np.isfinite(budget) & (budget > 0) & ~renews.to_numpy(dtype=np.bool_)
+    return found
+
+
+def spent_so_far(served: pd.DataFrame, fleet: pd.DataFrame, end: float) -> FloatArray:
+    """Return settled spend (n_deployments, TIME_BINS), in the unit of each budget, at the end of each time bin."""
+    served = served[served["fate"] == "served"]
+    unit = served["deployment"].map(fleet.set_index("deployment")["unit"]).astype(str)
+    tokens = served["input_tokens"] + served["output_tokens"].fillna(0)
+    cost = np.where(unit == "tokens", tokens, served["cost_usd"])
+    row = pd.Index(fleet["deployment"]).get_indexer(pd.Index(served["deployment"]))
+    time_bin = np.minimum((served["finished_at_s"] / end * TIME_BINS).astype(int), TIME_BINS - 1)
+    spent = np.zeros((len(fleet), TIME_BINS))
+    np.add.at(spent, (row, time_bin), cost)
+    so_far: FloatArray = spent.cumsum(axis=1)
+    return so_far
