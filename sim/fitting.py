@@ -128,6 +128,9 @@ def check_periods(scenario: Scenario, fleet: Sequence[Deployment], span_s: float
         if deployment.autoscaler is not None:
             interval_s = AutoscalerTraits.of(deployment.autoscaler).interval_s
             periods[f"autoscaler.interval_s of {deployment.name!r}"] = interval_s
+        if deployment.spot is not None:
+            name = f"the mean time between interruptions of a spot replica of {deployment.name!r}"
+            periods[name] = deployment.spot.period_s
     for name, period_s in periods.items():
         if period_s is not None and span_s > period_s * MOST_PERIODS:
             raise ValueError(

@@ -34,7 +34,7 @@ from sim.study.oracles import (
 from sim.study.record.checks import check
 from sim.study.record.limit_checks import check_limits
 from sim.study.record.task_checks import check_tasks
-from sim.study.record.window import rented
+from sim.study.record.window import interrupted, rented
 from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
 from sim.traits import moves_quality
@@ -42,6 +42,7 @@ from sim.workload.classes import class_names
 from sim.world.record import frame
 from sim.world.record.calls import call_frame
 from sim.world.record.limits import limit_frames
+from sim.world.record.replicas import replica_frame
 from sim.world.record.tasks import task_frame
 from sim.world.world import simulate
 
@@ -57,6 +58,7 @@ class Run:
 
     ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
     ``limits`` are the periods of limits and the alerts, None where there are no limits.
+    ``replicas`` says how the number of replicas changed, None where it never does.
     ``beyond`` says in words what the policy did that the optimum of whole single answers does not bound; None if
     nothing.
     """
@@ -71,6 +73,8 @@ class Run:
     tasks: pd.DataFrame | None = None
     beyond: str | None = None
     limits: tuple[pd.DataFrame, pd.DataFrame] | None = None
+    replicas: pd.DataFrame | None = None
+    hours: pd.DataFrame | None = None
 
 
 def compare(
@@ -208,7 +212,7 @@ def replicate(
             of_optimum = share_of_optimum(float(requests["quality"].sum()), limit)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
-        used = rented(fleet, table.openings, measured)
+        used = interrupted(rented(fleet, table.openings, measured), table.replicas, measured)
         figures = totals(requests) | money(requests, rented(fleet, table.openings, requests), calls)
         if name == APPROXIMATE:
             approximate = figures["quality"]

@@ -29,7 +29,7 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         may be added to it during the run; ``replicas``; ``slots``, how many queries it can serve at once
         (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the request table may show more than that in service at once;
-        ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
+        ``price_per_hour_usd`` of one replica, and ``on_demand_per_hour_usd`` of one that is not spot; ``charges_queries``, whether queries are paid for as well, see
         ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say; ``history_share`` of
         history rows that it is known on, 1 unless its model is new.
     """
@@ -48,11 +48,12 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "rolls_over": window is not None and window.rollover,
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
-            "slots": [deployment.total_slots if deployment.autoscaler is None else math.nan for deployment in fleet],
+            "slots": [deployment.total_slots if deployment.has_fixed_replicas else math.nan for deployment in fleet],
             "may_overlap": [
                 ServiceTraits.of(deployment.service).may_overlap or deployment.preemptive for deployment in fleet
             ],
-            "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
+            "price_per_hour_usd": [deployment.rent_per_hour_usd for deployment in fleet],
+            "on_demand_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
             "history_share": setting.history.known.mean(axis=0),
