@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.errors import unknown
 from sim.interface import FloatArray
-from sim.traits import AutoscalerTraits, ServiceTraits
+from sim.traits import ServiceTraits
 
 TOKEN_PRICES = ("price_input_usd_per_million", "price_output_usd_per_million")
 CACHED_PRICE = "price_cached_input_usd_per_million"
@@ -218,12 +218,6 @@ class Deployment:
             raise ValueError(
                 f"preemptive of {self.name!r} is true; {kind} cannot stop a query and go on with it later: Slots and "
                 "Timed can"
-            )
-        if AutoscalerTraits.of(self.autoscaler).needs_slots and ServiceTraits.of(self.service).slots is None:
-            kind = type(self.autoscaler).__name__
-            raise ValueError(
-                f"autoscaler of {self.name!r} is {kind}, which goes by busy slots, and its service has no number of "
-                "slots: give service.slots, or choose TargetTracking or QueueTracking"
             )
         if self.prefix_cache_tokens is not None and not self.prefix_cache_tokens >= 1:
             right = "at least 1, inf for any number, or null for no such cache"

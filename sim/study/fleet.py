@@ -29,9 +29,10 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         may be added to it during the run; ``replicas``; ``slots``, how many queries it can serve at once
         (slots x replicas, ``inf`` for any number, NaN if replicas come and go);
         ``may_overlap``, whether the request table may show more than that in service at once;
-        ``price_per_hour_usd`` of one replica, and ``on_demand_per_hour_usd`` of one that is not spot; ``charges_queries``, whether queries are paid for as well, see
-        ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say; ``history_share`` of
-        history rows that it is known on, 1 unless its model is new.
+        ``price_per_hour_usd`` of one replica, and ``on_demand_per_hour_usd`` of one that is no spot replica;
+        ``charges_queries``, whether queries are paid for as well, see ``charges_queries``; ``energy_j_per_token`` of
+        output, NaN where the fleet does not say; ``history_share`` of history rows that it is known on, 1 unless its
+        model is new.
     """
     setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
     if isinstance(window, TokenBucket) or (window is not None and window.spread):

@@ -1,5 +1,4 @@
-"""Starts what goes on beside the queries: events, renewals of budgets, snapshots of the state, autoscalers,
-spot replicas.
+"""Starts what goes on beside the queries: events, renewals of budgets, snapshots, autoscalers, spot replicas.
 
 It knows no policy.
 """

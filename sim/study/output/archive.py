@@ -22,6 +22,7 @@ SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
 LIMITS, ALERTS = "limits.csv", "alerts.csv"
+REPLICAS, HOURS = "replicas.csv", "hours.csv"
 
 
 def schema(columns: Mapping[str, str]) -> pa.Schema:
@@ -41,7 +42,8 @@ class Archive:
     folder : Path
         Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv``, if the workload has sources ``sources.csv``,
         ``calls.parquet`` if queries of any run could take several calls, and ``tasks.parquet`` if they were steps of
-        tasks, and ``limits.csv`` and ``alerts.csv`` if there are limits.
+        tasks; ``limits.csv`` and ``alerts.csv`` if there are limits; ``replicas.csv`` if replicas come and go, and
+        ``hours.csv`` if a run takes more than an hour.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +51,7 @@ class Archive:
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
         self._sources: list[pd.DataFrame] = []
-        self._limits: dict[str, list[pd.DataFrame]] = {LIMITS: [], ALERTS: []}
+        self._tables: dict[str, list[pd.DataFrame]] = {name: [] for name in (LIMITS, ALERTS, REPLICAS, HOURS)}
         self._others: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Archive:
@@ -66,9 +68,11 @@ class Archive:
                     self._others[name] = pq.ParquetWriter(self._folder / name, of)
                 self._others[name].write_table(rows(run, table, of))
         self._summary.append(run.summary)
-        for name, table in zip((LIMITS, ALERTS), run.limits or (), strict=False):
-            named = table.assign(policy=run.policy, replication=run.replication)
-            self._limits[name].append(named[["policy", "replication", *table.columns]])
+        of_limits = run.limits or (None, None)
+        for name, rows_of in zip(self._tables, (*of_limits, run.replicas, run.hours), strict=True):
+            if rows_of is not None:
+                named = rows_of.assign(policy=run.policy, replication=run.replication)
+                self._tables[name].append(named[["policy", "replication", *rows_of.columns]])
         sources = by_source(run.requests, run.tasks)
         if len(sources):
             sources.insert(0, "policy", run.policy)
@@ -81,7 +85,7 @@ class Archive:
         summary = pd.DataFrame(self._summary)
         summary.to_csv(self._folder / "summary.csv", index=False)
         pd.concat(self._fleets.values()).set_index("replication").to_csv(self._folder / "fleet.csv")
-        for name, tables in self._limits.items():
+        for name, tables in self._tables.items():
             if tables:
                 pd.concat(tables).to_csv(self._folder / name, index=False)
         if self._sources:

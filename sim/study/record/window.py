@@ -77,6 +77,4 @@ def interrupted(fleet: pd.DataFrame, logs: Sequence[ReplicaLog], requests: pd.Da
         before = [row for row in log.rows if row.from_s < begin_s] or log.rows[:1]
         until = [row for row in log.rows if row.from_s <= end_s] or log.rows[:1]
         counts.append([after - first for first, after in zip(before[-1][-2:], until[-1][-2:], strict=True)])
-    return fleet.assign(
-        interruptions=[int(each[0]) for each in counts], interrupted=[int(each[1]) for each in counts]
-    )
+    return fleet.assign(interruptions=[int(each[0]) for each in counts], interrupted=[int(each[1]) for each in counts])

@@ -57,7 +57,7 @@ class ReplicaLog:
     Attributes
     ----------
     rows : list of Replicas
-        In order of time; several of one time are changes that followed each other at once.
+        In order of time; of several changes at one time the last stands.
     """
 
     def __init__(self) -> None:
@@ -65,6 +65,8 @@ class ReplicaLog:
 
     def note(self, now: Replicas) -> None:
         """Take note of what there is now, if that is anything new."""
+        if self.rows and self.rows[-1].from_s == now.from_s:
+            self.rows.pop()
         if not self.rows or self.rows[-1][1:] != now[1:]:
             self.rows.append(now)
 
@@ -79,10 +81,6 @@ class ReplicaLog:
 
 
 def replica_frame(logs: Sequence[ReplicaLog], names: Sequence[str]) -> pd.DataFrame:
-    """Return the logs of the deployments of these names as one table with ``REPLICA_COLUMNS``.
-
-    Of several changes at one time the last stands.
-    """
+    """Return the logs of the deployments of these names as one table with ``REPLICA_COLUMNS``."""
     rows = [(name, *row) for name, log in zip(names, logs, strict=True) for row in log.rows]
-    table = pd.DataFrame(rows, columns=list(REPLICA_COLUMNS)).astype(REPLICA_COLUMNS)
-    return table.drop_duplicates(["deployment", "from_s"], keep="last", ignore_index=True)
+    return pd.DataFrame(rows, columns=list(REPLICA_COLUMNS)).astype(REPLICA_COLUMNS)

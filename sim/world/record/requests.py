@@ -111,8 +111,8 @@ class RequestTable:
     openings : list of list of (float, float)
         For each deployment: from each time on, for how many replicas rent was paid.
     replica_seconds, overshoot, overshoot_share : list of float
-        For each deployment, at the end of the run's clock: the time that replicas were paid for, summed over them, and the
-        most by which the budget was exceeded, in its unit and as a share of it.
+        For each deployment, at the end of the run's clock: the time that replicas were paid for, summed over them, and
+        the most by which the budget was exceeded, in its unit and as a share of it.
     explored : int array
         1 where the policy said that it explored.
     fate : int array

@@ -60,7 +60,8 @@ class Scaler:
     Every ``interval_s`` it wants, as Kubernetes' horizontal autoscaler does, ceil(replicas x ratio), where ratio is the
     measure over its target and replicas are those that accept queries or are about to; a ratio within ``tolerance`` of
     1 changes nothing. Wishes are kept within the bounds. More replicas are ordered at once, fewer only down to the
-    highest wish of the last ``stabilisation_s``. What is retired accepts no more, and closes when it is empty.
+    highest wish of the last ``stabilisation_s``. The least loaded is retired first, accepts no more and closes when it
+    is empty; the last open one stays, and what has been ordered comes.
 
     Parameters
     ----------

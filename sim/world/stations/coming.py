@@ -62,8 +62,8 @@ class Coming:
         return True
 
     def cancel(self) -> bool:
-        """Cancel the youngest order that would serve; return whether there was one."""
-        ticket = next((ticket for ticket in reversed(self._tickets) if not ticket.is_spare), None)
+        """Cancel the youngest order that nothing has been paid for yet; return whether there was one."""
+        ticket = next((ticket for ticket in reversed(self._tickets) if not ticket.is_paid), None)
         if ticket is not None:
             self._tickets.remove(ticket)
         return ticket is not None

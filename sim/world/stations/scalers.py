@@ -1,4 +1,4 @@
-"""Scales replicas by the length of the queue, by how busy slots are, or by how long queries wait. It knows no policy."""
+"""Scales replicas by the length of the queue, by busy slots, or by how long queries wait. It knows no policy."""
 
 from __future__ import annotations
 

@@ -211,7 +211,10 @@ class Station:
         event.callbacks.append(come)
 
     def retire_replica(self) -> None:
-        """Do without one replica: one that has not come yet, or the least loaded, which closes when it is empty."""
+        """Do without one replica: one that is asked for and not paid for yet, or else the least loaded that is open.
+
+        The latter accepts nothing more and closes when it is empty. One that is starting comes all the same.
+        """
         accepting = [replica for replica in self.replicas if replica.accepts]
         if not self.coming.cancel() and len(accepting) > 1:
             min(accepting, key=lambda replica: replica.load).accepts = False
@@ -220,9 +223,7 @@ class Station:
     def close_empty(self) -> None:
         """Close the retired replicas that have nothing left to do."""
         self.replicas = [
-            replica
-            for replica in self.replicas
-            if replica.accepts or replica.load or replica in self._given_notice
+            replica for replica in self.replicas if replica.accepts or replica.load or replica in self._given_notice
         ]
         self._note_replicas()
 
