@@ -41,13 +41,11 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
             )
         if ServiceTraits.of(deployment.service).replays_latency:
             check_measured(deployment, workload)
-        if (
-            AutoscalerTraits.of(deployment.autoscaler).needs_slots
-            and ServiceTraits.of(deployment.service).slots is None
-        ):
+        has_slots = ServiceTraits.of(deployment.service).slots is not None
+        if AutoscalerTraits.of(deployment.autoscaler).needs_slots and not has_slots:
             raise ValueError(
-                f"the autoscaler of {deployment.name!r} goes by busy slots, and the service has no number of slots: give "
-                "service.slots, or choose an autoscaler such as TargetTracking or QueueTracking"
+                f"the autoscaler of {deployment.name!r} goes by busy slots, and the service has no number of slots: "
+                "give service.slots, or choose an autoscaler such as TargetTracking or QueueTracking"
             )
         is_priced = deployment.price_output_usd_per_million is not None
         if is_priced and (workload.test.output_tokens is None or workload.history.output_tokens is None):
