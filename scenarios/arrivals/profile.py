@@ -17,7 +17,7 @@ from scenarios.arrivals.replay import read_times_s
 from scenarios.readers.places import files_at
 from scenarios.readers.traces.reading import foreign
 from scenarios.readers.traces.times import EPOCH_S
-from sim.errors import check_number, check_one_of
+from sim.errors import UnreadableError, check_number, check_one_of
 from sim.interface import FloatArray
 
 HOUR_S = 3600.0
@@ -71,7 +71,8 @@ class Profile:
         check_one_of("arrivals.period", self.period, tuple(PERIODS_S))
         check_number("rate_scale", self.rate_scale, least=LEAST, most=MOST)
         if isinstance(self.gap_cv, str):
-            check_one_of("arrivals.gap_cv", self.gap_cv, (OF_TRACE,))
+            if self.gap_cv != OF_TRACE:
+                raise ValueError(f"arrivals.gap_cv is {self.gap_cv!r}; it must be a number, or {OF_TRACE}")
         else:
             check_number("arrivals.gap_cv", self.gap_cv, least=0.001, most=1000.0)
         times_s, period_s = self._times_of_week_s(), PERIODS_S[self.period]
@@ -121,7 +122,7 @@ def hourly_rates(times_s: FloatArray, period_s: float, what: str) -> FloatArray:
 
     Raises
     ------
-    ValueError
+    UnreadableError
         If the times span less than the period but for an hour.
 
     Examples
@@ -131,7 +132,7 @@ def hourly_rates(times_s: FloatArray, period_s: float, what: str) -> FloatArray:
     """
     n_hours, span_s = round(period_s / HOUR_S), float(times_s[-1] - times_s[0])
     if span_s < period_s - HOUR_S:
-        raise ValueError(
+        raise UnreadableError(
             f"{what} spans {span_s / HOUR_S:.3g} hours; it must span at least {(period_s - HOUR_S) / HOUR_S:.4g}, as "
             "every hour needs a rate"
         )

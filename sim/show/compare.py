@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from sim.show.diff import behind_table
+from sim.show.drawings.capacity import capacity_figures
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served, spend
 from sim.show.page import Check, Report, Shown
 from sim.show.tables.by_class import by_class
+from sim.show.tables.by_hour import hours_table
 from sim.show.tables.runs import arrivals, by_rounding, comparison, limits_table, sources, within_limits
 from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
@@ -58,9 +60,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         }
         ranks = ranking(values, 1, np.random.default_rng(0))
         tables.append(behind_table(ranks, "quality"))
-    limits = limits_table(folder)
-    if limits is not None:
-        tables.append(limits)
+    tables += [table for table in (limits_table(folder), hours_table(folder)) if table is not None]
     of_sources = ""
     if (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
@@ -154,6 +154,8 @@ def figures(folder: Path, summary: pd.DataFrame) -> Iterator[Shown]:
     )
     for name, drawing in clock_figures(folder, fleet, policies):
         yield Shown(f"figures/{name}", CAPTIONS[name], drawing)
+    for name, caption, drawing in capacity_figures(folder, policies):
+        yield Shown(f"figures/{name}", caption, drawing)
 
 
 def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> Iterator[Check]:

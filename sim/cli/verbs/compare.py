@@ -10,6 +10,7 @@ from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
 from sim.show.tables.by_class import by_class
+from sim.show.tables.by_hour import hours_table
 from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
@@ -31,12 +32,12 @@ def compare(verb: str, config: DictConfig) -> int:
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
-        limits, suggestion = limits_table(folder), suggested(config, summary)
+        limits, hours, suggestion = limits_table(folder), hours_table(folder), suggested(config, summary)
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
-    shown = (settled.fleet, comparison(summary), by_class(summary), limits, *by_rounding(summary), found, suggestion)
-    output.say(*shown)
+    tables = (comparison(summary), by_class(summary), limits, hours)
+    output.say(settled.fleet, *tables, *by_rounding(summary), found, suggestion)
     return 0
 
 

@@ -42,11 +42,11 @@ def by_hour(
     Returns
     -------
     DataFrame
-        A row per ``hour`` from the first arrival to the last end, which ``begins_at`` a date and time. ``queries``
-        arrived in it, of which ``served`` were served and ``lost`` got no answer (the others a cache answered);
-        ``replicas`` were open on average, over all deployments; ``rent_usd`` was for the hour, the last one ending with
-        the run, and ``tokens_usd`` for what ended in it; ``p95_ttft_s`` is the 95th percentile of the time to the first
-        token of those that were served.
+        A row per ``hour`` from the first arrival to the last end, which ``begins_at`` a date and time and ``lasts_s``
+        3600 s, or less if the run ends in it. ``queries`` arrived in it, of which ``served`` were served and ``lost``
+        got no answer (the others a cache answered); ``replicas`` were open on average, over all deployments;
+        ``rent_usd`` was for the hour and ``tokens_usd`` for what ended in it; ``p95_ttft_s`` is the 95th percentile of
+        the time to the first token of those that were served.
     """
     begin_s, end_s = window_s(requests)
     if not end_s - begin_s > HOUR_S:
@@ -74,6 +74,7 @@ def by_hour(
             {
                 "hour": number,
                 "begins_at": begins_at(from_s),
+                "lasts_s": until_s - from_s,
                 "queries": n_queries,
                 "served": n_served,
                 "lost": n_lost,
