@@ -14,8 +14,8 @@ from sim.interface import FloatArray
 from sim.show.figures import colours, legend_at_right, look, panels
 from sim.study.output.archive import HOURS, REPLICAS
 from sim.study.output.records import read_requests
+from sim.study.record.hours import HOUR_S, between
 
-HOUR_S = 3600.0
 N_BINS = 240
 LEAST_H = 0.25  # a last hour that is shorter says little of an hour
 STATES = {"serving": "0.35", "starting": "#de8f05", "spare": "#56b4e9"}
@@ -62,13 +62,10 @@ def means(table: pd.DataFrame, edges_s: FloatArray) -> dict[str, FloatArray]:
     """
     found = {}
     for state in STATES:
-        total = np.zeros(len(edges_s))
+        total = np.zeros(len(edges_s) - 1)
         for _, rows in table.groupby("deployment"):
-            from_s, n = rows["from_s"].to_numpy(np.float64), rows[state].to_numpy(np.float64)
-            until_s = np.append(from_s, max(float(edges_s[-1]), float(from_s[-1])) + 1)
-            reached = np.append(0.0, np.cumsum(n * np.diff(until_s)))  # replica-seconds up to each change
-            total += np.interp(edges_s, until_s, reached)
-        found[state] = np.diff(total) / np.diff(edges_s)
+            total += between(rows["from_s"].to_numpy(np.float64), rows[state].to_numpy(np.float64), edges_s)
+        found[state] = total / np.diff(edges_s)
     return found
 
 
@@ -85,8 +82,8 @@ def replicas(series: dict[str, dict[str, FloatArray]], edges_s: FloatArray) -> F
             base = base + one[state]
         axes.set_title(policy, fontsize="medium")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylim(bottom=0)
-    grid[0].set_ylabel("replicas")
+    highest = max(float(sum(one.values(), np.zeros(1)).max()) for one in series.values())
+    grid[0].set(ylabel="replicas", ylim=(0, 1.05 * highest))
     figure.supxlabel(f"simulated time ({'h' if is_long else 's'}), replication 0", fontsize="medium")
     legend_at_right(figure, grid[0])
     return figure

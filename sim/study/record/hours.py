@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from sim.interface import FloatArray, IntArray
 from sim.study.metrics.counting import ended_at_s, is_cached, is_served, numbers, work
 from sim.study.metrics.latency import first_token_s
 from sim.study.metrics.load import of_fleet, token_cost_usd
 from sim.study.record.window import window_s
-from sim.world.record import replica_seconds
 from sim.world.record.replicas import ReplicaLog
 
 HOUR_S = 3600.0
@@ -53,7 +53,7 @@ def by_hour(
         return None
     n_hours = int(np.ceil((end_s - begin_s) / HOUR_S))
 
-    def hour(times_s: np.ndarray) -> np.ndarray:
+    def hour(times_s: FloatArray) -> IntArray:
         return np.minimum((times_s - begin_s) // HOUR_S, n_hours - 1).astype(np.int64)
 
     arrived, served = hour(numbers(requests, "arrived_at_s")), is_served(requests)
@@ -61,27 +61,49 @@ def by_hour(
     done = work(requests, calls)
     ended, price_usd = hour(ended_at_s(done)), of_fleet(fleet, "price_per_hour_usd")
     first_s = first_token_s(requests)
-    serving = [[(row.from_s, float(row.serving)) for row in log.rows] for log in logs]
+    edges_s = np.minimum(begin_s + HOUR_S * np.arange(n_hours + 1), end_s)
+    open_s, rent_usd = np.zeros(n_hours), np.zeros(n_hours)
+    for log, price in zip(logs, np.nan_to_num(price_usd), strict=True):
+        from_s = np.array([row.from_s for row in log.rows])
+        open_s += between(from_s, np.array([row.serving for row in log.rows]), edges_s)
+        rent_usd += between(from_s, np.array([row.paid for row in log.rows]), edges_s) * price / HOUR_S
     rows = []
     for number in range(n_hours):
-        from_s = begin_s + number * HOUR_S
-        until_s = min(from_s + HOUR_S, end_s)
+        lasts_s = float(edges_s[number + 1] - edges_s[number])
         here, waits_s = arrived == number, first_s[arrived[served] == number]
         n_queries, n_served, n_lost = (int(kind.sum()) for kind in (here, here & served, here & ~answered))
-        rents = np.array([replica_seconds(log.openings, from_s, until_s) for log in logs])
-        open_s = sum(replica_seconds(log, from_s, until_s) for log in serving)
         rows.append(
             {
                 "hour": number,
-                "begins_at": begins_at(from_s),
-                "lasts_s": until_s - from_s,
+                "begins_at": begins_at(float(edges_s[number])),
+                "lasts_s": lasts_s,
                 "queries": n_queries,
                 "served": n_served,
                 "lost": n_lost,
-                "replicas": open_s / (until_s - from_s),
-                "rent_usd": float(np.nansum(rents * price_usd)) / HOUR_S,
+                "replicas": open_s[number] / lasts_s,
+                "rent_usd": rent_usd[number],
                 "tokens_usd": token_cost_usd(done[ended == number], fleet),
                 "p95_ttft_s": float(np.percentile(waits_s, 95)) if len(waits_s) else float("nan"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def between(from_s: FloatArray, number: FloatArray, edges_s: FloatArray) -> FloatArray:
+    """Return the integral of a number over time in each bin (n_bins,), exact for any bins.
+
+    Parameters
+    ----------
+    from_s, number : arrays (n_changes,)
+        From each time on, what the number is; 0 before the first.
+    edges_s : array (n_bins + 1,)
+        Increasing.
+
+    Examples
+    --------
+    >>> between(np.array([0.0, 10.0]), np.array([1.0, 3.0]), np.array([5.0, 15.0, 20.0])).tolist()
+    [20.0, 15.0]
+    """
+    until_s = np.append(from_s, max(float(edges_s[-1]), float(from_s[-1])) + 1)
+    reached = np.append(0.0, np.cumsum(number * np.diff(until_s)))
+    return np.diff(np.interp(edges_s, until_s, reached))
