@@ -40,7 +40,8 @@ TABLE = Path(__file__).parent / "tables" / "signals.csv"  # made up: three model
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
-PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "disaggregated", "autoscaled")
+SCALED_FLEETS = ("autoscaled", "autoscaled_queue", "autoscaled_utilisation", "autoscaled_slo", "spot")
+PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "disaggregated", *SCALED_FLEETS)
 TASKS = "agent_tasks"
 TURNS = "sessions"
 EDITED_FLEETS = (
@@ -67,6 +68,17 @@ DEAR = {  # what takes long, so that it is drawn less often
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]
 INF = float("inf")
+SCALER = {
+    "autoscaler.interval_s": POSITIVE_S,
+    "autoscaler.cold_start_s": TIMES_S,
+    "autoscaler.stabilisation_s": TIMES_S,
+    "autoscaler.minimum": (1, 2),
+    "autoscaler.maximum": (2, 8),
+    "autoscaler.warm_pool": (
+        None,
+        {"_target_": "sim.world.stations.autoscaler.WarmPool", "size": 1, "warm_start_s": 0.5, "price_share": 0.5},
+    ),
+}
 PERIODS = ("hour", "day", "week", "month")
 BEGINNINGS = ("2024-01-01T00:00", "2024-05-31T23:59:57", "2024-03-31T01:59:58+01:00", "2024-09-01T23:30")
 SHARE = {"eps": (0.02, 0.1, 0.5)}
@@ -117,6 +129,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "arrivals.gamma": {"cv": (0.5, 4.0)},
     "arrivals.mmpp": {"rates_per_s": ((0.0, 8.0), (0.5, 40.0)), "mean_dwell_s": ((1.0, 3.0), (12.0, 0.25))},
     "arrivals.piecewise": {"rates_per_s": ((0.0, 8.0), (1.0, 4.0)), "durations_s": ((3.0, 3.0), (0.5, 5.0))},
+    "arrivals.profile": {"rate_scale": (1.0, 300.0), "gap_cv": (0.5, 1.0, 3.0)},
     "arrivals.replay": {"rate_scale": (0.5, 1.0, 4.0)},
     "arrivals.sessions": {"mean_turns": (1.0, 5.0), "mean_gap_s": (0.25, 10.0)},
     "arrivals.sinusoidal": {"mean_rate_per_s": (0.5, 4.0), "relative_amplitude": (0.0, 1.0), "period_s": (3.0, 60.0)},
@@ -135,12 +148,16 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
         "service.kv_tokens": (None, 300, 2000),
         "service.context_tokens": (None, 400),
     },
-    "fleet.autoscaled": {
-        "autoscaler.interval_s": POSITIVE_S,
-        "autoscaler.cold_start_s": TIMES_S,
-        "autoscaler.minimum": (1, 2),
-        "autoscaler.maximum": (2, 8),
-        "autoscaler.target_per_replica": (0.7, 1.0, 5.6),
+    "fleet.autoscaled": SCALER | {"autoscaler.target_per_replica": (0.7, 1.0, 5.6)},
+    "fleet.autoscaled_queue": SCALER | {"autoscaler.target_waiting_per_replica": (0.5, 1.0, 4.0)},
+    "fleet.autoscaled_utilisation": SCALER | {"autoscaler.target": (0.2, 0.7, 1.0)},
+    "fleet.autoscaled_slo": SCALER
+    | {"autoscaler.limit_s": (0.5, 2.0), "autoscaler.of": ("first_token", "wait"), "autoscaler.window_s": (1.0, 60.0)},
+    "fleet.spot": {
+        "spot.interruptions_per_hour": (0.0, 1.0, 300.0),
+        "spot.notice_s": TIMES_S,
+        "spot.replacement_s": TIMES_S,
+        "replicas": (1, 3),
     },
     "events.budget_cut": {"factor": (0.0, 0.5, 1.0)},
     "events.degradation": {"factor": (0.5, 1.0, 3.0), "at_s": TIMES_S, "for_s": TIMES_S},

@@ -19,6 +19,9 @@ COMMANDS = {
         *("compare", "fleet=slots", WITH_CALLS, "replications=2", "roundings=1", f"metric=[{','.join(GROUPS)}]"),
         "spending.limits={total: 0.001 USD a day}",
     ],
+    "moving": [
+        *("run", "fleet=autoscaled", "n_queries=9", "arrivals.rate_per_s=0.002", "policy=[random]", "metric=latency"),
+    ],
     "sweep": ["sweep", "n_queries=20,30", POLICIES, "fleet=slots", "replications=1", "metric=latency", "store=null"],
     "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
     "export": ["export", POLICIES],
@@ -34,6 +37,8 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
     "`fleet.csv`": ("compare", "fleet.csv"),
     "`limits.csv`": ("compare", "limits.csv"),
     "`alerts.csv`": ("compare", "alerts.csv"),
+    "`replicas.csv`": ("moving", "replicas.csv"),
+    "`hours.csv`": ("moving", "hours.csv"),
     "`sweep.parquet`": ("sweep", "sweep.parquet"),
     "`cells.csv` of a sweep": ("sweep", "cells.csv"),
     "`ratio.parquet`": ("ratio", "ratio.parquet"),
@@ -56,7 +61,11 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
 }
 
 
-ELSEWHERE = {"sweep": {"failures.csv"}, "export": {"fleet.csv"}}  # without figures, or of another command too
+ELSEWHERE = {  # without figures, or of another command too
+    "sweep": {"failures.csv"},
+    "export": {"fleet.csv"},
+    "moving": {"requests.parquet", "summary.csv", "sources.csv", "fleet.csv"},
+}
 
 
 def documented(heading: str) -> list[str]:
