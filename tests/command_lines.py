@@ -129,7 +129,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "arrivals.gamma": {"cv": (0.5, 4.0)},
     "arrivals.mmpp": {"rates_per_s": ((0.0, 8.0), (0.5, 40.0)), "mean_dwell_s": ((1.0, 3.0), (12.0, 0.25))},
     "arrivals.piecewise": {"rates_per_s": ((0.0, 8.0), (1.0, 4.0)), "durations_s": ((3.0, 3.0), (0.5, 5.0))},
-    "arrivals.profile": {"rate_scale": (1.0, 300.0), "gap_cv": (0.5, 1.0, 3.0)},
+    "arrivals.profile": {"rate_scale": (30.0, 300.0), "gap_cv": (0.5, 1.0, 3.0)},
     "arrivals.replay": {"rate_scale": (0.5, 1.0, 4.0)},
     "arrivals.sessions": {"mean_turns": (1.0, 5.0), "mean_gap_s": (0.25, 10.0)},
     "arrivals.sinusoidal": {"mean_rate_per_s": (0.5, 4.0), "relative_amplitude": (0.0, 1.0), "period_s": (3.0, 60.0)},
@@ -354,12 +354,12 @@ def draw_queue(line: Drawing, fleet: str, is_table: bool, is_turns: bool) -> Non
     if pick(False, True):
         keys["fleet.patience"] = {"_target_": "sim.distributions.Constant", "value_s": pick(*TIMES_S)}
     keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
-    if fleet != "autoscaled":
+    if fleet not in SCALED_FLEETS:
         keys["fleet.replicas"] = pick(1, 1, 2, 3)
     by_queries = ("highest_priority", "earliest_deadline") if is_table or "classes" in keys else ()
     disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
     keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
-    if keys["fleet.discipline"] is not None and fleet in ("slots", "timed", "autoscaled"):
+    if keys["fleet.discipline"] is not None and fleet in ("slots", "timed", *SCALED_FLEETS):
         keys["fleet.preemptive"] = pick(False, True, True)
     balancers = [{"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo")]
     by_prefix = ("PrefixAffinity", "PrefixThenLoad") if is_turns else ()
@@ -412,7 +412,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
 def draw_service(line: Drawing, fleet: str) -> None:
     """Draw how long a plain deployment takes, and how many it serves at once."""
     pick, keys = line.pick, line.keys
-    if fleet in ("slots", "autoscaled"):
+    if fleet in ("slots", *SCALED_FLEETS):
         keys["fleet.service.slots"] = pick(1, 1, 2, 4)
         keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
         keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)
