@@ -205,8 +205,8 @@ def learns(policy: Policy) -> bool:
 
 
 def can_lose(deployment: Deployment) -> bool:
-    """Return whether a try may be rejected, abandoned or timed out at a deployment."""
-    limits = (deployment.queue_capacity, deployment.patience, deployment.timeout_s)
+    """Return whether a try may be rejected, abandoned, timed out or, on spot replicas, failed at a deployment."""
+    limits = (deployment.queue_capacity, deployment.patience, deployment.timeout_s, deployment.spot)
     return any(limit is not None for limit in limits) or not ServiceTraits.of(deployment.service).may_wait
 
 
