@@ -12,7 +12,7 @@ import numpy as np
 from scenarios.editing import Change, edited
 from scenarios.prices import current_price
 from scenarios.roofline.roofline import Roofline
-from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distribution, Service
+from sim.deployment import TOKEN_PRICES, Autoscaler, Balancer, Deployment, Distribution, Service, Spot
 from sim.errors import note, unknown
 
 PRICES = ("listed", "current")
@@ -43,8 +43,10 @@ class OnePerModel:
         How long a query may take before it is stopped; None for as long as it takes.
     autoscaler : Autoscaler or None
         What opens and closes replicas; None for a fixed number.
+    spot : Spot or None
+        How replicas are taken away and replaced, and what share of the price they cost; None for replicas that stay.
     price_per_hour_usd : float
-        Rent of one replica.
+        Rent of one replica on demand.
     prefix_cache_tokens : float or None
         Room of each replica for prefixes of prompts, in tokens; inf for any number, None for no such cache.
     models : sequence of str or None
@@ -66,6 +68,7 @@ class OnePerModel:
     models: Sequence[str] | None = None
     size: int | None = None
     preemptive: bool = False
+    spot: Spot | None = None
 
     def deployments(self, models: Sequence[str], rng: np.random.Generator) -> tuple[Deployment, ...]:
         """Return the fleet, in the order of the models."""
@@ -85,6 +88,7 @@ class OnePerModel:
                 patience=self.patience,
                 timeout_s=self.timeout_s,
                 autoscaler=self.autoscaler,
+                spot=self.spot,
                 price_per_hour_usd=self.price_per_hour_usd,
                 prefix_cache_tokens=self.prefix_cache_tokens,
             )

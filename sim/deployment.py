@@ -74,6 +74,24 @@ class Autoscaler(Protocol):
         ...
 
 
+class Spot(Protocol):
+    """How replicas are taken away and replaced; ``sim.world.stations.spot`` has the implementation."""
+
+    @property
+    def price_share(self) -> float:
+        """What a replica costs, as a share of its price on demand."""
+        ...
+
+    @property
+    def period_s(self) -> float | None:
+        """The mean time from one interruption to the next, which is checked against the length of a run."""
+        ...
+
+    def begin(self, station: Any, env: Any, rng: np.random.Generator) -> None:
+        """Take replicas of a station away for as long as it runs."""
+        ...
+
+
 @dataclass(frozen=True)
 class Deployment:
     """One place that serves a model.
@@ -100,13 +118,17 @@ class Deployment:
     timeout_s : float or None
         How long a query may take here before it is stopped with its work lost (``timed_out``); it is not charged.
     autoscaler : Autoscaler or None
+        What opens and closes replicas; None for a fixed number.
+    spot : Spot or None
+        How replicas are taken away and replaced, and what share of ``price_per_hour_usd`` they cost; None for replicas
+        that stay.
     price_input_usd_per_million, price_output_usd_per_million : float or None
         Price of tokens; a query then costs what its true tokens cost here. Without them, what the workload says.
     price_cached_input_usd_per_million : float or None
         Price of input tokens that a deployment still holds, from the step before of the same task or in its prefix
         cache; at most that of input tokens. None where it charges them like any other.
     price_per_hour_usd : float
-        Of one replica.
+        Of one replica, on demand.
     prefix_cache_tokens : float or None
         Room of each replica for prefixes of prompts that it has prefilled, which it need not prefill again; ``inf`` for
         any number of tokens, None for no such cache. The least recently used goes first.
@@ -140,6 +162,17 @@ class Deployment:
     energy_j_per_token: float | None = None
     preemptive: bool = False
     provenance: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
+    spot: Spot | None = None
+
+    @property
+    def has_fixed_replicas(self) -> bool:
+        """Whether its replicas are there for the whole run."""
+        return self.autoscaler is None and self.spot is None
+
+    @property
+    def rent_per_hour_usd(self) -> float:
+        """What one replica costs an hour."""
+        return self.price_per_hour_usd * (1.0 if self.spot is None else self.spot.price_share)
 
     @property
     def total_slots(self) -> float:

@@ -41,6 +41,12 @@ def check_fleet(fleet: Sequence[Deployment], workload: Workload) -> list[int]:
             )
         if ServiceTraits.of(deployment.service).replays_latency:
             check_measured(deployment, workload)
+        has_slots = ServiceTraits.of(deployment.service).slots is not None
+        if AutoscalerTraits.of(deployment.autoscaler).needs_slots and not has_slots:
+            raise ValueError(
+                f"the autoscaler of {deployment.name!r} goes by busy slots, and the service has no number of slots: "
+                "give service.slots, or choose an autoscaler such as TargetTracking or QueueTracking"
+            )
         is_priced = deployment.price_output_usd_per_million is not None
         if is_priced and (workload.test.output_tokens is None or workload.history.output_tokens is None):
             raise ValueError(
@@ -128,6 +134,9 @@ def check_periods(scenario: Scenario, fleet: Sequence[Deployment], span_s: float
         if deployment.autoscaler is not None:
             interval_s = AutoscalerTraits.of(deployment.autoscaler).interval_s
             periods[f"autoscaler.interval_s of {deployment.name!r}"] = interval_s
+        if deployment.spot is not None:
+            name = f"the mean time between interruptions of a spot replica of {deployment.name!r}"
+            periods[name] = deployment.spot.period_s
     for name, period_s in periods.items():
         if period_s is not None and span_s > period_s * MOST_PERIODS:
             raise ValueError(

@@ -143,9 +143,15 @@ class AutoscalerTraits(Traits):
     ----------
     interval_s : float or None
         How often it acts, which is checked against the length of a run; None for no check.
+    watches_s : float or None
+        How long it wants to know what queries waited; None if it does not.
+    needs_slots : bool
+        Whether it goes by the share of slots that are busy.
     """
 
     interval_s: float | None = None
+    watches_s: float | None = None
+    needs_slots: bool = False
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ TABLE = Path(__file__).parent / "tables" / "signals.csv"  # made up: three model
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.csv"))
 
 HARD = ("adwords_triangular", "greedy_half", "long_then_short", "rising_density")
-PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "disaggregated", "autoscaled")
+SCALED_FLEETS = ("autoscaled", "autoscaled_queue", "autoscaled_utilisation", "autoscaled_slo", "spot")
+PLAIN_FLEETS = ("instant", "slots", "slots", "timed", "timed", "batching", "disaggregated", *SCALED_FLEETS)
 TASKS = "agent_tasks"
 TURNS = "sessions"
 EDITED_FLEETS = (
@@ -67,6 +68,17 @@ DEAR = {  # what takes long, so that it is drawn less often
 TIMES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 12.0)
 POSITIVE_S = TIMES_S[1:]
 INF = float("inf")
+SCALER = {
+    "autoscaler.interval_s": POSITIVE_S,
+    "autoscaler.cold_start_s": TIMES_S,
+    "autoscaler.stabilisation_s": TIMES_S,
+    "autoscaler.minimum": (1, 2),
+    "autoscaler.maximum": (2, 8),
+    "autoscaler.warm_pool": (
+        None,
+        {"_target_": "sim.world.stations.autoscaler.WarmPool", "size": 1, "warm_start_s": 0.5, "price_share": 0.5},
+    ),
+}
 PERIODS = ("hour", "day", "week", "month")
 BEGINNINGS = ("2024-01-01T00:00", "2024-05-31T23:59:57", "2024-03-31T01:59:58+01:00", "2024-09-01T23:30")
 SHARE = {"eps": (0.02, 0.1, 0.5)}
@@ -117,6 +129,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
     "arrivals.gamma": {"cv": (0.5, 4.0)},
     "arrivals.mmpp": {"rates_per_s": ((0.0, 8.0), (0.5, 40.0)), "mean_dwell_s": ((1.0, 3.0), (12.0, 0.25))},
     "arrivals.piecewise": {"rates_per_s": ((0.0, 8.0), (1.0, 4.0)), "durations_s": ((3.0, 3.0), (0.5, 5.0))},
+    "arrivals.profile": {"rate_scale": (30.0, 300.0), "gap_cv": (0.5, 1.0, 3.0)},
     "arrivals.replay": {"rate_scale": (0.5, 1.0, 4.0)},
     "arrivals.sessions": {"mean_turns": (1.0, 5.0), "mean_gap_s": (0.25, 10.0)},
     "arrivals.sinusoidal": {"mean_rate_per_s": (0.5, 4.0), "relative_amplitude": (0.0, 1.0), "period_s": (3.0, 60.0)},
@@ -135,12 +148,16 @@ SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
         "service.kv_tokens": (None, 300, 2000),
         "service.context_tokens": (None, 400),
     },
-    "fleet.autoscaled": {
-        "autoscaler.interval_s": POSITIVE_S,
-        "autoscaler.cold_start_s": TIMES_S,
-        "autoscaler.minimum": (1, 2),
-        "autoscaler.maximum": (2, 8),
-        "autoscaler.target_per_replica": (0.7, 1.0, 5.6),
+    "fleet.autoscaled": SCALER | {"autoscaler.target_per_replica": (0.7, 1.0, 5.6)},
+    "fleet.autoscaled_queue": SCALER | {"autoscaler.target_waiting_per_replica": (0.5, 1.0, 4.0)},
+    "fleet.autoscaled_utilisation": SCALER | {"autoscaler.target": (0.2, 0.7, 1.0)},
+    "fleet.autoscaled_slo": SCALER
+    | {"autoscaler.limit_s": (0.5, 2.0), "autoscaler.of": ("first_token", "wait"), "autoscaler.window_s": (1.0, 60.0)},
+    "fleet.spot": {
+        "spot.interruptions_per_hour": (0.0, 1.0, 300.0),
+        "spot.notice_s": TIMES_S,
+        "spot.replacement_s": TIMES_S,
+        "replicas": (1, 3),
     },
     "events.budget_cut": {"factor": (0.0, 0.5, 1.0)},
     "events.degradation": {"factor": (0.5, 1.0, 3.0), "at_s": TIMES_S, "for_s": TIMES_S},
@@ -337,12 +354,12 @@ def draw_queue(line: Drawing, fleet: str, is_table: bool, is_turns: bool) -> Non
     if pick(False, True):
         keys["fleet.patience"] = {"_target_": "sim.distributions.Constant", "value_s": pick(*TIMES_S)}
     keys["fleet.price_per_hour_usd"] = pick(0.0, 4.0, 36.0)
-    if fleet != "autoscaled":
+    if fleet not in SCALED_FLEETS:
         keys["fleet.replicas"] = pick(1, 1, 2, 3)
     by_queries = ("highest_priority", "earliest_deadline") if is_table or "classes" in keys else ()
     disciplines = (f"sim.world.stations.queue.{name}" for name in ("shortest_predicted", *by_queries))
     keys["fleet.discipline"] = pick(None, *({"_target_": name, "_partial_": True} for name in disciplines))
-    if keys["fleet.discipline"] is not None and fleet in ("slots", "timed", "autoscaled"):
+    if keys["fleet.discipline"] is not None and fleet in ("slots", "timed", *SCALED_FLEETS):
         keys["fleet.preemptive"] = pick(False, True, True)
     balancers = [{"_target_": f"sim.world.stations.balancer.{name}"} for name in ("RoundRobin", "PowerOfTwo")]
     by_prefix = ("PrefixAffinity", "PrefixThenLoad") if is_turns else ()
@@ -395,7 +412,7 @@ def draw_fleet(line: Drawing, is_hard: bool) -> Sequence[str]:
 def draw_service(line: Drawing, fleet: str) -> None:
     """Draw how long a plain deployment takes, and how many it serves at once."""
     pick, keys = line.pick, line.keys
-    if fleet in ("slots", "autoscaled"):
+    if fleet in ("slots", *SCALED_FLEETS):
         keys["fleet.service.slots"] = pick(1, 1, 2, 4)
         keys["fleet.service.time_to_first_token_s"] = pick(0.0, 0.25, 0.5)
         keys["fleet.service.time_per_output_token_s"] = pick(0.0, 0.001, 0.02)

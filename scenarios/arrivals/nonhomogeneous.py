@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenarios.arrivals.rates import LEAST, MOST, in_order, invert, unit_points
+from scenarios.arrivals.rates import LEAST, MOST, in_order, in_pieces, invert, unit_points
 from sim.errors import check_number, check_pairs
 from sim.interface import FloatArray
 
@@ -49,13 +49,7 @@ class Piecewise:
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,)."""
         rates, durations_s = np.array(self.rates_per_s, dtype=np.float64), np.array(self.durations_s, dtype=np.float64)
-        units = unit_points(n_queries, rng)
-        cycles = np.zeros(n_queries)
-        if self.cyclic:
-            cycles, units = np.divmod(units, rates @ durations_s)
-        starts_s = np.concatenate([[0.0], np.cumsum(durations_s[:-1])])
-        busy = int(np.flatnonzero(rates)[-1]) + 1  # a silent last piece gets no arrivals, but invert needs a rate there
-        return in_order(cycles * durations_s.sum() + invert(units, starts_s[:busy], rates[:busy], np.zeros(busy)))
+        return in_pieces(unit_points(n_queries, rng), rates, durations_s, self.cyclic)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,30 @@ def invert(units: FloatArray, starts_s: FloatArray, rates_per_s: FloatArray, slo
     return times_s
 
 
+def in_pieces(units: FloatArray, rates_per_s: FloatArray, durations_s: FloatArray, cyclic: bool) -> FloatArray:
+    """Return when a process whose points in units of its mean are ``units`` (n,) has them, its rate constant in pieces.
+
+    Parameters
+    ----------
+    units : array (n,)
+        In order.
+    rates_per_s, durations_s : arrays (n_pieces,)
+        One rate is positive.
+    cyclic : bool
+        Whether the pieces begin again after the last; if not, the last rate stays for ever.
+
+    Returns
+    -------
+    array (n,)
+    """
+    cycles = np.zeros(len(units))
+    if cyclic:
+        cycles, units = np.divmod(units, rates_per_s @ durations_s)
+    starts_s = np.concatenate([[0.0], np.cumsum(durations_s[:-1])])
+    busy = int(np.flatnonzero(rates_per_s)[-1]) + 1  # a silent last piece gets no point, but invert needs a rate there
+    return in_order(cycles * durations_s.sum() + invert(units, starts_s[:busy], rates_per_s[:busy], np.zeros(busy)))
+
+
 def in_order(times_s: FloatArray) -> FloatArray:
     """Return times (n,) that are non-decreasing but for rounding, without the rounding at the borders of pieces."""
     return np.maximum.accumulate(times_s)

@@ -39,6 +39,10 @@ def parameters(target: str) -> dict[str, Parameter]:
         found = of_docstring(ast.get_docstring(node) or "") | found
         bases = node.bases if isinstance(node, ast.ClassDef) else []
         name = next((base.id for base in bases if isinstance(base, ast.Name)), "")
+    if tree is not None and name and name not in definitions:  # its base is of another module
+        froms = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+        home = next((node.module for node in froms if name in {one.name for one in node.names}), None)
+        found = (parameters(f"{home}.{name}") if home else {}) | found
     return found
 
 

@@ -23,6 +23,7 @@ from sim.traits import ArrivalsTraits, FileTraits, OrderTraits, ServiceTraits
 from sim.workload.tasks import TaskLimits
 
 TRACE = "scenarios.workloads.trace.trace"
+PROFILE = "scenarios.arrivals.profile.Profile"
 UNLIMITED = "scenarios.budgets.Unlimited"
 WEIGHTED = "scenarios.budgets.Weighted"
 OF_BUDGETS = ("window", "reserve=estimate", "exhausted=wait")
@@ -142,7 +143,7 @@ def about_traces(config: DictConfig, scenario: Scenario) -> Iterator[str]:
     if {file.resolve() for file in times}.isdisjoint(file.resolve() for file in lengths):
         yield (f"the times are of {times[0]} and the lengths of {lengths[0]}; trace={lengths[0]} replays one trace")
         return
-    if ArrivalsTraits.of(scenario.arrivals).times_of_rows is not None:
+    if ArrivalsTraits.of(scenario.arrivals).times_of_rows is not None or config.arrivals.get("_target_") == PROFILE:
         return
     others = [str(name) for name in config.order if name not in ("given", "saved")]
     if others:
@@ -204,8 +205,8 @@ def learns(policy: Policy) -> bool:
 
 
 def can_lose(deployment: Deployment) -> bool:
-    """Return whether a try may be rejected, abandoned or timed out at a deployment."""
-    limits = (deployment.queue_capacity, deployment.patience, deployment.timeout_s)
+    """Return whether a try may be rejected, abandoned, timed out or, on spot replicas, failed at a deployment."""
+    limits = (deployment.queue_capacity, deployment.patience, deployment.timeout_s, deployment.spot)
     return any(limit is not None for limit in limits) or not ServiceTraits.of(deployment.service).may_wait
 
 

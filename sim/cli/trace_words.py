@@ -10,6 +10,7 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 BRINGS = {"workload": "trace", "arrivals": "replay", "order": "given"}
+OF_PROFILE = BRINGS | {"arrivals": "profile", "order": "resampled"}
 SETS = {
     "workload.path": "trace",
     "workload.columns": "columns",
@@ -24,6 +25,7 @@ OF_BLOCKS = {"order.blocks.rows": "${trace_block}", "arrivals.by_row": "true"}
 def with_trace(words: Sequence[str]) -> list[str]:
     """Return the overrides with all that ``trace=FILE`` stands for, if it is among them.
 
+    With ``arrivals=profile`` the times are not replayed: those of the trace's rates by hour are drawn, and its lengths.
     The values stay where they are and are referred to, so that a sweep may vary them. An order may be another one; a
     note then says that the lengths come at other times than their own.
 
@@ -35,7 +37,8 @@ def with_trace(words: Sequence[str]) -> list[str]:
     given = values(words)
     if given.get("trace") is None:
         return list(words)
-    for group, option in BRINGS.items():
+    brings = OF_PROFILE if given.get("arrivals") == OF_PROFILE["arrivals"] else BRINGS
+    for group, option in brings.items():
         if group != "order" and given.get(group, option) != option:
             raise ValueError(
                 f"trace={given['trace']} brings its own {group}, {group}={option}; leave {group}={given[group]} out"
@@ -43,9 +46,14 @@ def with_trace(words: Sequence[str]) -> list[str]:
     for key, source in SETS.items():
         if key in given:
             raise ValueError(f"trace={given['trace']} sets {key}; leave {key} out, or set {source}")
-    chosen = {group: option for group, option in BRINGS.items() if group not in given}
+    chosen = {group: option for group, option in brings.items() if group not in given}
     values_of = {key: f"${{{source}}}" for key, source in SETS.items()}
     if given.get("trace_block") is not None:
+        if brings is OF_PROFILE:
+            raise ValueError(
+                f"trace_block={given['trace_block']} draws blocks of recorded times, and arrivals=profile draws every "
+                "time anew; leave one of the two out"
+            )
         if "order" in given:
             raise ValueError(
                 f"trace_block={given['trace_block']} brings order=blocks; leave order={given['order']} out"

@@ -15,10 +15,12 @@ from sim.show.answers.latency import answered as fastest
 from sim.show.answers.latency import by_draw
 from sim.show.answers.subject import asked, latency_column, of_made_up
 from sim.show.diff import behind_table
+from sim.show.drawings.capacity import capacity_figures
 from sim.show.drawings.clock import clock_figures
 from sim.show.drawings.compare import cost_quality, quality, served
 from sim.show.page import Check, Report, Shown
 from sim.show.tables.by_class import by_class
+from sim.show.tables.by_hour import hours_table
 from sim.show.tables.runs import arrivals, by_rounding, comparison, limits_table, sources, within_limits
 from sim.show.timelines.marks import happened
 from sim.show.timelines.spending import spend
@@ -60,9 +62,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     if len(names) > 1 and n_replications > 1 and values is not None:
         ranks = ranking(values, 1 if time is None else -1, np.random.default_rng(0))
         tables.append(behind_table(ranks, time or "quality"))
-    limits = limits_table(folder)
-    if limits is not None:
-        tables.append(limits)
+    tables += [table for table in (limits_table(folder), hours_table(folder)) if table is not None]
     of_sources, fates = "", of_policies(summary, happened(folder))
     if time is None and (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
@@ -162,6 +162,8 @@ def figures(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> Iterato
         yield Shown("figures/spend", *spending)
     for name, drawing in clock_figures(folder, fleet, policies):
         yield Shown(f"figures/{name}", CAPTIONS[name], drawing)
+    for name, caption, drawing in capacity_figures(folder, policies):
+        yield Shown(f"figures/{name}", caption, drawing)
 
 
 def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> Iterator[Check]:

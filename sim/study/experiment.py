@@ -32,17 +32,19 @@ from sim.study.oracles import (
     Oracle,
 )
 from sim.study.record.checks import check
+from sim.study.record.hours import by_hour
 from sim.study.record.limit_checks import check_limits
 from sim.study.record.task_checks import check_tasks
-from sim.study.record.window import rented
+from sim.study.record.window import interrupted, rented
 from sim.study.replay import losing, replayed
 from sim.study.rounding import ROUNDED, quality_range
 from sim.traits import moves_quality
 from sim.workload.classes import class_names
-from sim.world.record import frame
+from sim.world.record import RequestTable, frame
 from sim.world.record.calls import call_frame
 from sim.world.record.happenings import event_frame, no_events
 from sim.world.record.limits import limit_frames
+from sim.world.record.replicas import replica_frame
 from sim.world.record.tasks import task_frame
 from sim.world.world import simulate
 
@@ -59,6 +61,8 @@ class Run:
     ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
     ``events`` are the spans of time in which something happened to deployments or arrivals, none in most runs.
     ``limits`` are the periods of limits and the alerts, None where there are no limits.
+    ``replicas`` says how the number of replicas changed, None where it never does; ``hours`` what each hour cost and
+    brought, None for a run that is over within one.
     ``beyond`` says in words what the policy did that the optimum of whole single answers does not bound; None if
     nothing.
     """
@@ -74,6 +78,8 @@ class Run:
     beyond: str | None = None
     limits: tuple[pd.DataFrame, pd.DataFrame] | None = None
     events: pd.DataFrame = field(default_factory=no_events)
+    replicas: pd.DataFrame | None = None
+    hours: pd.DataFrame | None = None
 
 
 def compare(
@@ -211,7 +217,7 @@ def replicate(
             of_optimum = share_of_optimum(float(requests["quality"].sum()), limit)
         except RuntimeError as error:
             raise RuntimeError(f"policy {name!r}, replication {replication}: {error}") from error
-        used = rented(fleet, table.openings, measured)
+        used = interrupted(rented(fleet, table.openings, measured), table.replicas, measured)
         figures = totals(requests) | money(requests, rented(fleet, table.openings, requests), calls)
         if name == APPROXIMATE:
             approximate = figures["quality"]
@@ -231,7 +237,18 @@ def replicate(
         yield Run(
             *(name, replication, requests, summary, instance, fleet, calls, tasks),
             *(table.beyond, limits, event_frame(table, instance)),
+            *capacity(table, instance, requests, fleet, calls),
         )
+
+
+def capacity(
+    table: RequestTable, instance: Instance, requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return how replicas changed, None where they never do, and what each hour cost, None for a run of less."""
+    moves = any(not deployment.has_fixed_replicas for deployment in instance.fleet)
+    replicas = replica_frame(table.replicas, fleet["deployment"].tolist()) if moves else None
+    begins_at = instance.scenario.spending.calendar("hour").at
+    return replicas, by_hour(requests, fleet, table.replicas, calls, begins_at)
 
 
 def alone_in(instance: Instance) -> Alone | None:

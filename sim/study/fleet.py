@@ -32,9 +32,10 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
         (``sim.traits.ServiceTraits``), None without a limit; ``reserved_output_tokens``, what it takes for the output,
         NaN for its true length;
         ``may_overlap``, whether the request table may show more than that in service at once;
-        ``price_per_hour_usd`` of one replica; ``charges_queries``, whether queries are paid for as well, see
-        ``charges_queries``; ``energy_j_per_token`` of output, NaN where the fleet does not say; ``history_share`` of
-        history rows that it is known on, 1 unless its model is new.
+        ``price_per_hour_usd`` of one replica, and ``on_demand_per_hour_usd`` of one that is no spot replica;
+        ``charges_queries``, whether queries are paid for as well, see ``charges_queries``; ``energy_j_per_token`` of
+        output, NaN where the fleet does not say; ``history_share`` of history rows that it is known on, 1 unless its
+        model is new.
     """
     setting, fleet, window = instance.setting, instance.fleet, instance.scenario.window
     services = [ServiceTraits.of(deployment.service) for deployment in fleet]
@@ -52,9 +53,9 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
             "rolls_over": window is not None and window.rollover,
             "may_exceed": may_exceed(instance),
             "replicas": [deployment.replicas for deployment in fleet],
-            "slots": [deployment.total_slots if deployment.autoscaler is None else math.nan for deployment in fleet],
+            "slots": [deployment.total_slots if deployment.has_fixed_replicas else math.nan for deployment in fleet],
             "kv_tokens": [
-                deployment.total_kv_tokens if deployment.autoscaler is None else math.nan for deployment in fleet
+                deployment.total_kv_tokens if deployment.has_fixed_replicas else math.nan for deployment in fleet
             ],
             "kv_holds": [None if service.kv_tokens is None else service.kv_holds for service in services],
             "reserved_output_tokens": np.array([service.reserved_output_tokens for service in services], dtype=float),
@@ -62,7 +63,8 @@ def fleet_table(instance: Instance) -> pd.DataFrame:
                 service.may_overlap or deployment.preemptive
                 for service, deployment in zip(services, fleet, strict=True)
             ],
-            "price_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
+            "price_per_hour_usd": [deployment.rent_per_hour_usd for deployment in fleet],
+            "on_demand_per_hour_usd": [deployment.price_per_hour_usd for deployment in fleet],
             "charges_queries": [charges_queries(deployment) for deployment in fleet],
             "energy_j_per_token": np.array([deployment.energy_j_per_token for deployment in fleet], dtype=np.float64),
             "history_share": setting.history.known.mean(axis=0),

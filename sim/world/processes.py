@@ -1,4 +1,4 @@
-"""Starts what goes on beside the queries: events, renewals of budgets, snapshots of the state, autoscalers.
+"""Starts what goes on beside the queries: events, renewals of budgets, snapshots, autoscalers, spot replicas.
 
 It knows no policy.
 """
@@ -23,7 +23,7 @@ from sim.world.moment import SNAPSHOTS, Moment
 def goes_on_by_itself(instance: Instance) -> bool:
     """Return whether anything does, so that a run must be told when to end."""
     scenario = instance.scenario
-    scales = any(deployment.autoscaler is not None for deployment in instance.fleet)
+    scales = any(not deployment.has_fixed_replicas for deployment in instance.fleet)
     renews = scenario.window is not None or scenario.spending.renews
     return bool(scenario.events) or renews or scenario.state_refresh_s is not None or scales
 
@@ -52,6 +52,8 @@ def processes(
     if scenario.state_refresh_s is not None:
         yield snapshots(dispatcher, env, scenario.state_refresh_s, show)
     for station, deployment in zip(dispatcher.fleet, instance.fleet, strict=True):
+        if deployment.spot is not None:
+            deployment.spot.begin(station, env, stream(*instance.seeds, f"spot {deployment.name}"))
         if deployment.autoscaler is not None:
             yield deployment.autoscaler.run(station, env)
 

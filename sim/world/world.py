@@ -163,7 +163,8 @@ class World:
         self._env.run(until=self._over if self._goes_on else None)
         if self._rounds is not None:
             self._rounds.close()
-        self.table.openings = [station.openings for station in self.dispatcher.fleet]
+        self.table.replicas = [station.log for station in self.dispatcher.fleet]
+        self.table.openings = [log.openings for log in self.table.replicas]
         self.table.replica_seconds = [station.total_replica_seconds() for station in self.dispatcher.fleet]
         self.table.happened = [station.happened for station in self.dispatcher.fleet]
         self.table.limits = None if self.dispatcher.limits is None else self.dispatcher.limits.table

@@ -1,5 +1,8 @@
 """Random fleets, events, budgets and policies: nothing is lost, whatever goes wrong (Hypothesis)."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,16 +24,20 @@ from sim.instance import Instance, realise, stream
 from sim.interface import FloatArray, Gate
 from sim.scenario import Retry, Scenario, TokenBucket, Window
 from sim.study.oracles import EstimateCache
+from sim.traits import ServiceTraits
 from sim.world.record import FATES, RequestTable, frame
 from sim.world.record.calls import call_frame
+from sim.world.record.replicas import Replicas
 from sim.world.services.batching import Batching
 from sim.world.services.hosted import Api
 from sim.world.services.paged import PagedBatching
 from sim.world.services.slots import Instant, Slots
 from sim.world.services.timed import Timed
-from sim.world.stations.autoscaler import TargetTracking
+from sim.world.stations.autoscaler import Scaler, TargetTracking, WarmPool
 from sim.world.stations.balancer import JoinShortestQueue, LeastLoaded, PowerOfTwo, RoundRobin
 from sim.world.stations.queue import earliest_deadline, highest_priority, shortest_predicted
+from sim.world.stations.scalers import QueueTracking, SloTracking, UtilisationTracking
+from sim.world.stations.spot import Spot
 from sim.world.world import simulate
 from tests.configured import NAMES, configured_policy
 from tests.conftest import PROOF
@@ -85,14 +92,30 @@ services: st.SearchStrategy[Service] = st.one_of(
         when_limited=st.sampled_from(["wait", "reject"]),
     ),
 )
-autoscalers = st.builds(
-    TargetTracking,
-    minimum=st.just(1),
-    maximum=st.integers(1, 4),
-    target_per_replica=st.floats(0.5, 4),
-    interval_s=st.floats(0.1, 2),
-    cold_start_s=st.floats(0, 2),
+rules: dict[str, st.SearchStrategy[Any]] = {
+    "minimum": st.just(1),
+    "maximum": st.integers(1, 4),
+    "interval_s": st.floats(0.1, 2),
+    "cold_start_s": st.floats(0, 2),
+    "stabilisation_s": st.floats(0, 4),
+    "warm_pool": st.none() | st.builds(WarmPool, st.integers(0, 2), st.floats(0, 1), st.floats(0, 1)),
+}
+autoscalers: st.SearchStrategy[Scaler] = st.one_of(
+    st.builds(TargetTracking, target_per_replica=st.floats(0.5, 4), **rules),
+    st.builds(QueueTracking, target_waiting_per_replica=st.floats(0.5, 4), **rules),
+    st.builds(UtilisationTracking, target=st.floats(0.2, 1), **rules),
+    st.builds(SloTracking, limit_s=st.floats(0.1, 2), of=st.sampled_from(["first_token", "wait"]), **rules),
 )
+spots = st.builds(Spot, st.floats(0, 2000), st.floats(0, 1), st.floats(0, 2), st.just(0.5))
+
+
+def with_capacity(one: Deployment, scaler: Scaler | None, spot: Spot | None) -> Deployment:
+    """A deployment that scales as one of its kind can, on spot replicas or not."""
+    if isinstance(scaler, UtilisationTracking) and ServiceTraits.of(one.service).slots is None:
+        scaler = None  # it is refused
+    return replace(one, autoscaler=scaler, spot=spot)
+
+
 fleets = st.tuples(
     *(
         st.builds(
@@ -106,8 +129,7 @@ fleets = st.tuples(
             discipline=st.sampled_from([None, shortest_predicted, highest_priority, earliest_deadline]),
             patience=st.none() | st.builds(Always, st.floats(0.01, 2)),
             timeout_s=st.none() | st.floats(0.05, 3),
-            autoscaler=st.none() | autoscalers,
-        )
+        ).flatmap(lambda one: st.builds(with_capacity, st.just(one), st.none() | autoscalers, st.none() | spots))
         for model in MODELS
     )
 ).map(Listed)
@@ -189,11 +211,30 @@ def test_every_arrival_has_one_fate_whatever_goes_wrong(instance: Instance, name
     assert (served["started_at_s"].notna() & served["finished_at_s"].notna()).all()
     assert requests.loc[requests["fate"] != "served", "finished_at_s"].isna().all()
 
+    for log, deployment in zip(table.replicas, instance.fleet, strict=True):
+        check_replicas(log.rows, deployment)
+
     if instance.scenario.window is None and not any(isinstance(event, TopUp) for event in instance.scenario.events):
         within = instance.setting.budgets * (1 + 1e-9) + np.array(table.overshoot)
         assert (pooled(spent(table, instance), instance.setting.accounts) <= within).all()
     if instance.scenario.reserve == "true_cost":
         assert table.overshoot == [0.0] * len(instance.fleet)
+
+
+def check_replicas(rows: list[Replicas], deployment: Deployment) -> None:
+    """Replicas are within bounds, and what is paid for is what is there."""
+    scaler = deployment.autoscaler
+    assert isinstance(scaler, Scaler | None)
+    pool = WarmPool(0) if scaler is None or scaler.warm_pool is None else scaler.warm_pool
+    for row in rows:
+        assert row.spare <= pool.size
+        assert row.paid == pytest.approx(row.serving + row.starting + row.spare * pool.price_share)
+        if scaler is None and deployment.spot is None:
+            assert row.serving == row.paid == deployment.replicas
+        elif scaler is None:
+            assert row.serving <= 2 * deployment.replicas + row.interruptions
+    counts = [(row.interruptions, row.interrupted) for row in rows]
+    assert counts == sorted(counts)
 
 
 def spent(table: RequestTable, instance: Instance) -> FloatArray:

@@ -86,3 +86,8 @@ def test_every_key_of_every_option_has_a_meaning(group: str) -> None:
             assert isinstance(config, dict)
             lacking = [key for key, _, meaning in keys(config, comments(verb, config, None)) if not meaning]  # type: ignore[arg-type]
             assert lacking == [], f"{group}={name}"
+
+
+def test_a_key_of_a_base_in_another_module_has_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = " ".join(page(capsys, "run", "fleet=autoscaled_slo").split())
+    assert "fleet.autoscaler.most_retired=null int or None. The most replicas that are retired at one look;" in shown

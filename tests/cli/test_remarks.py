@@ -68,6 +68,7 @@ WORKING = {
     "defaults": [],
     "a window with budgets": ["window=minute", "exhausted=wait"],
     "tries that a full queue loses": ["fleet=slots", "fleet.queue_capacity=1", "retry.attempts=3"],
+    "tries that spot replicas lose": ["fleet=spot", "retry.attempts=3"],
     "tries that a time-out loses": ["fleet=slots", "fleet.timeout_s=1", "retry.attempts=3"],
     "tries that an outage loses": [
         "events=outage",

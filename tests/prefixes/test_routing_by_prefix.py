@@ -61,7 +61,10 @@ def test_prompts_without_blocks_and_sessions_go_to_the_least_loaded() -> None:
 
 
 def test_a_replica_that_opens_moves_no_session_but_its_own() -> None:
-    scaled = deployment(balancer=prefix_balancer.PrefixAffinity(), autoscaler=TargetTracking(2, 2, 9.0, 1.0, 0.0))
+    scaled = deployment(
+        balancer=prefix_balancer.PrefixAffinity(),
+        autoscaler=TargetTracking(2, 2, 9.0, interval_s=1.0, cold_start_s=0.0),
+    )
     blocks, of = [[k] for k in range(40)] * 2, list(range(40)) * 2
     times_s = [*(0.02 * k for k in range(40)), *(100 + 10.0 * k for k in range(40))]
     again = hits(blocks, times_s, scaled, sessions=of)[40:]

@@ -28,6 +28,9 @@ COMMANDS = {
         "metric=[latency,first_token]",
         "store=null",
     ],
+    "moving": [
+        *("run", "fleet=autoscaled", "n_queries=9", "arrivals.rate_per_s=0.002", "policy=[random]", "metric=latency"),
+    ],
     "ratio": ["ratio", "sizes=[20,30,40]", POLICIES, "order=random", "min_replications=2", "max_replications=2"],
     "export": ["export", POLICIES],
     "explain": ["explain", "fleet=slots", POLICIES, "replications=1", "moments=3"],
@@ -43,6 +46,8 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
     "`limits.csv`": ("compare", "limits.csv"),
     "`alerts.csv`": ("compare", "alerts.csv"),
     "`events.csv`": ("compare", "events.csv"),
+    "`replicas.csv`": ("moving", "replicas.csv"),
+    "`hours.csv`": ("moving", "hours.csv"),
     "`sweep.parquet`": ("sweep", "sweep.parquet"),
     "`cells.csv` of a sweep": ("sweep", "cells.csv"),
     "`ratio.parquet`": ("ratio", "ratio.parquet"),
@@ -65,7 +70,11 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
 }
 
 
-ELSEWHERE = {"sweep": {"failures.csv"}, "export": {"fleet.csv"}}  # without figures, or of another command too
+ELSEWHERE = {  # without figures, or of another command too
+    "sweep": {"failures.csv"},
+    "export": {"fleet.csv"},
+    "moving": {"requests.parquet", "summary.csv", "sources.csv", "fleet.csv"},
+}
 
 
 def documented(heading: str) -> list[str]:

@@ -25,6 +25,7 @@ SHORTER = {
     "best_model_down": ["events.outage.at_s=150", "events.outage.for_s=150"],
     "prices_halve": ["events.price_change.at_s=50"],
     "flash_crowd": ["arrivals.at_s=15", "arrivals.ramp_s=3", "arrivals.hold_s=15", "arrivals.decay_s=8"],
+    "crowd_against_autoscaler": ["arrivals.at_s=75", "arrivals.ramp_s=15", "arrivals.hold_s=75", "arrivals.decay_s=30"],
     "new_cheap_model": ["events.joins.at_s=100"],
     "new_model_unseen": ["events.joins.at_s=100"],
     "hour_windows": ["arrivals.mean_rate_per_s=0.0116"],
@@ -35,6 +36,7 @@ WITHOUT = {
     "prices_halve": "events.price_change.factor=1",
     "budgets_halve": "~events.budget_cut",
     "flash_crowd": "arrivals.peak_factor=1",
+    "crowd_against_autoscaler": "fleet.autoscaler=null",
     "new_cheap_model": "events.joins.at_s=1e6",
     "new_model_unseen": "profiled=null",
     "unseen_models": "new_model_share=0",
@@ -126,6 +128,16 @@ def test_a_flash_crowd_is_worst_for_who_does_not_look_at_queues() -> None:
     crowd, calm = both("flash_crowd", "p95_latency_s", "round_robin,least_loaded,greedy_perf")
     assert calm.max() < 10
     assert 10 < crowd["least_loaded"] < crowd["round_robin"] < crowd["greedy_perf"]
+
+
+def test_an_autoscaler_loses_less_than_the_minimum_and_costs_less_than_the_peak() -> None:
+    lost, alone = both("crowd_against_autoscaler", "abandoned", "least_loaded")
+    rent, least = both("crowd_against_autoscaler", "rent_usd", "least_loaded")
+    peak = compare(
+        *words("crowd_against_autoscaler", "policy=[least_loaded]", "fleet.autoscaler=null", "fleet.replicas=4")
+    ).mean(numeric_only=True)
+    assert peak["abandoned"] <= lost["least_loaded"] < 0.8 * alone["least_loaded"]
+    assert least["least_loaded"] < rent["least_loaded"] < peak["rent_usd"]
 
 
 def test_a_new_cheap_model_saves_money_where_money_or_load_is_looked_at() -> None:

@@ -12,6 +12,7 @@ from sim.errors import check_one_of
 from sim.show.answers.fates import of_policies
 from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
+from sim.show.tables.by_hour import hours_table
 from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
@@ -33,14 +34,15 @@ def compare(verb: str, config: DictConfig) -> int:
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
-        limits, suggestion, fates = limits_table(folder), suggested(config, summary), of_policies(summary)
+        limits, hours, suggestion = limits_table(folder), hours_table(folder), suggested(config, summary)
+        fates = of_policies(summary)
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
     time = latency_column(output.config, summary)
-    figures = (comparison(summary, time is not None), by_class(summary), limits)
+    tables = (comparison(summary, time is not None), by_class(summary), limits, hours)
     output.say(
-        settled.fleet, *figures, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
+        settled.fleet, *tables, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
     )
     return 0
 

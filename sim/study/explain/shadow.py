@@ -66,11 +66,11 @@ def budget_prices(
 def service_s(instance: Instance, k: int) -> FloatArray | None:
     """Return how long each arrival holds a slot of deployment k (n_queries,); None where nobody can say beforehand.
 
-    In a batch it depends on the others, a service without slots has none to hold, and an autoscaler decides how many
-    there are.
+    In a batch it depends on the others, a service without slots has none to hold, and an autoscaler, or whoever
+    takes spot replicas away, decides how many there are.
     """
     deployment, tokens = instance.fleet[k], instance.output_tokens
-    if deployment.autoscaler is not None:
+    if not deployment.has_fixed_replicas:
         return None
     holds_s = ServiceTraits.of(deployment.service).holds_s
     return holds_s(None if tokens is None else tokens[instance.rows, k], instance.draws[k])

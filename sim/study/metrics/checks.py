@@ -37,7 +37,7 @@ def check_metrics(
 
     Notes
     -----
-    Of a fleet without autoscalers the replica time in a window is replicas x its length. Time before, in and after the
+    Of a fleet whose replicas stay the replica time in a window is replicas x its length. Time before, in and after the
     window adds up to the whole run. Token charges are at most what the request table says, and energy and charges of
     what is left out and of what is kept add up to those of all.
     """

@@ -66,7 +66,7 @@ def rent_per_hour_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
 def rent_usd(requests: pd.DataFrame, fleet: pd.DataFrame) -> float:
     """Return the rent of all replicas from the first arrival to the last end; NaN if nothing arrived.
 
-    If the fleet table has ``replica_seconds`` (the time that replicas were open then), it is the rent of those.
+    If the fleet table has ``replica_seconds`` (the time that replicas were paid for then), it is the rent of those.
     """
     if requests.empty:
         return float("nan")

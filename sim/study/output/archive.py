@@ -22,6 +22,7 @@ SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
 LIMITS, ALERTS, EVENTS = "limits.csv", "alerts.csv", "events.csv"
+REPLICAS, HOURS = "replicas.csv", "hours.csv"
 
 
 def schema(columns: Mapping[str, str]) -> pa.Schema:
@@ -41,8 +42,8 @@ class Archive:
     folder : Path
         Exists; gets ``requests.parquet``, ``summary.csv``, ``fleet.csv``, if the workload has sources ``sources.csv``,
         ``calls.parquet`` if queries of any run could take several calls, and ``tasks.parquet`` if they were steps of
-        tasks, ``limits.csv`` and ``alerts.csv`` if there are limits, and ``events.csv`` if anything happened to
-        deployments or arrivals.
+        tasks; ``limits.csv`` and ``alerts.csv`` if there are limits; ``events.csv`` if anything happened to deployments
+        or arrivals; ``replicas.csv`` if replicas come and go, and ``hours.csv`` if a run takes more than an hour.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +51,8 @@ class Archive:
         self._summary: list[dict[str, Any]] = []
         self._fleets: dict[int, pd.DataFrame] = {}
         self._sources: list[pd.DataFrame] = []
-        self._tables: dict[str, list[pd.DataFrame]] = {LIMITS: [], ALERTS: [], EVENTS: []}
+        named = (LIMITS, ALERTS, EVENTS, REPLICAS, HOURS)
+        self._tables: dict[str, list[pd.DataFrame]] = {name: [] for name in named}
         self._others: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Archive:
@@ -67,10 +69,12 @@ class Archive:
                     self._others[name] = pq.ParquetWriter(self._folder / name, of)
                 self._others[name].write_table(rows(run, table, of))
         self._summary.append(run.summary)
-        happened = {} if run.events.empty else {EVENTS: run.events}
-        for name, table in {**dict(zip((LIMITS, ALERTS), run.limits or (), strict=False)), **happened}.items():
-            named = table.assign(policy=run.policy, replication=run.replication)
-            self._tables[name].append(named[["policy", "replication", *table.columns]])
+        events = None if run.events.empty else run.events
+        found = (*(run.limits or (None, None)), events, run.replicas, run.hours)
+        for name, rows_of in zip(self._tables, found, strict=True):
+            if rows_of is not None:
+                named = rows_of.assign(policy=run.policy, replication=run.replication)
+                self._tables[name].append(named[["policy", "replication", *rows_of.columns]])
         sources = by_source(run.requests, run.tasks)
         if len(sources):
             sources.insert(0, "policy", run.policy)

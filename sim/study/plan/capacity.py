@@ -119,7 +119,7 @@ def capacity(scenario: Scenario, catalogue: Sequence[Deployment], seed: int, rep
         and bool(np.isinf(instances[0].setting.budgets).all())
         and instances[0].think_s is None
         and all(
-            one.queue_capacity is None and one.patience is None and one.timeout_s is None and one.autoscaler is None
+            one.queue_capacity is None and one.patience is None and one.timeout_s is None and one.has_fixed_replicas
             for one in catalogue
         ),
         quality=np.ones_like(instances[0].quality) if moves_quality(scenario.events) else instances[0].quality,

@@ -95,7 +95,7 @@ class Mix:
                 f"search.most allows no mix, or more than {MOST_MIXES}; change it, or search.most_by_name, or how many "
                 "kinds a mix may have, as with search.most_kinds=2"
             )
-        prices = [one.price_per_hour_usd for one in catalogue]
+        prices = [one.rent_per_hour_usd for one in catalogue]
 
         def rank(counts: Counts) -> tuple[float, int, Counts]:
             return rent_usd(counts, prices), sum(counts), tuple(-count for count in counts)
@@ -151,7 +151,7 @@ def candidate(scenario: Scenario, catalogue: Sequence[Deployment], counts: Count
     members = tuple(
         one if is_api(one) else replace(one, replicas=n) for one, n in zip(catalogue, counts, strict=True) if n
     )
-    rent = rent_usd(counts, [one.price_per_hour_usd for one in catalogue])
+    rent = rent_usd(counts, [one.rent_per_hour_usd for one in catalogue])
     label = " + ".join(one.name if is_api(one) else f"{one.replicas} {one.name}" for one in members)
     return Candidate(label, rent, replace(scenario, fleet=Members(members)))
 

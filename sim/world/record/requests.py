@@ -16,6 +16,7 @@ from sim.instance import Instance
 from sim.interface import FloatArray
 from sim.world.record.happenings import Change
 from sim.world.record.limits import LimitTable
+from sim.world.record.replicas import ReplicaLog
 from sim.world.record.tasks import TaskTable
 
 if TYPE_CHECKING:
@@ -106,11 +107,13 @@ class RequestTable:
         What its last try costs or would have cost; NaN where that is what the instance says.
     deployment : int array
         The one that served the query, or the first choice if none did; ``NOWHERE`` if the policy declined.
-    openings : list of list of (float, int)
-        For each deployment: from each time on, how many replicas were open or starting, which is what rent is for.
+    replicas : list of ReplicaLog
+        For each deployment, how its replicas changed.
+    openings : list of list of (float, float)
+        For each deployment: from each time on, for how many replicas rent was paid.
     replica_seconds, overshoot, overshoot_share : list of float
-        For each deployment, at the end of the run's clock: the time that replicas were open, summed over them, and the
-        most by which the budget was exceeded, in its unit and as a share of it.
+        For each deployment, at the end of the run's clock: the time that replicas were paid for, summed over them, and
+        the most by which the budget was exceeded, in its unit and as a share of it.
     explored : int array
         1 where the policy said that it explored.
     fate : int array
@@ -153,7 +156,8 @@ class RequestTable:
         self.deployment = array("i", [NOWHERE]) * n_queries
         self.explored = array("b", [False]) * n_queries
         self.fate = array("b", [PENDING]) * n_queries
-        self.openings: list[list[tuple[float, int]]] = []
+        self.replicas: list[ReplicaLog] = []
+        self.openings: list[list[tuple[float, float]]] = []
         self.replica_seconds: list[float] = []
         self.overshoot: list[float] = []
         self.overshoot_share: list[float] = []
@@ -182,13 +186,13 @@ def open_table(instance: Instance) -> RequestTable:
     return table
 
 
-def replica_seconds(openings: Sequence[tuple[float, int]], begin_s: float, end_s: float) -> float:
-    """Return the time from ``begin_s`` to ``end_s`` that replicas were open, summed over them.
+def replica_seconds(openings: Sequence[tuple[float, float]], begin_s: float, end_s: float) -> float:
+    """Return the time from ``begin_s`` to ``end_s`` that replicas were paid for, summed over them.
 
     Parameters
     ----------
-    openings : sequence of (float, int)
-        In order of time: from each time on, how many replicas are open.
+    openings : sequence of (float, float)
+        In order of time: from each time on, how many replicas are paid for.
     begin_s, end_s : float
 
     Examples

@@ -6,7 +6,7 @@ It knows no money and no policy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,17 @@ import simpy
 
 from sim.deployment import Deployment
 from sim.interface import PrefixTree
-from sim.traits import ServiceTraits
+from sim.traits import AutoscalerTraits, ServiceTraits
 from sim.world.moment import TIME_LIMITS, Moment
 from sim.world.record.calls import Column
 from sim.world.record.happenings import Change
+from sim.world.record.replicas import ReplicaLog, Replicas
 from sim.world.record.requests import ABANDONED, FAILED, REJECTED, TIMED_OUT, TOO_LONG, replica_seconds
 from sim.world.services.job import Finish, Job
 from sim.world.stations.balancer import LeastLoaded
+from sim.world.stations.coming import Coming
 from sim.world.stations.replica import Replica
+from sim.world.stations.watch import Watch
 
 
 class Station:
@@ -77,13 +80,19 @@ class Station:
         self._opened = 0  # how many replicas so far
         self._slowdowns: list[float] = []  # the factors that hold at present
         self._outages = self._absences = 0  # how many events keep it down, or out, at present
-        self._is_plain = not self._has_clocks and self._context_tokens is None and deployment.autoscaler is None
+        self._is_plain = not self._has_clocks and self._context_tokens is None and deployment.has_fixed_replicas
         self._only: Replica | None = None  # see ``_find_only``
         self._home: dict[Job, Replica] = {}  # of jobs that may be taken out again
+        window_s = AutoscalerTraits.of(deployment.autoscaler).watches_s
+        self.watch = None if window_s is None else Watch(window_s)
+        self.slots_per_replica = deployment.total_slots / deployment.replicas
+        self.on_open: Callable[[Replica], None] | None = None  # hears of each replica that opens
         self.replicas: list[Replica] = []
-        self.starting = 0  # replicas that are paid for and do not serve yet
         self.happened: list[Change] = []  # what events did here
-        self.openings: list[tuple[float, int]] = []  # from each time on, how many replicas are paid for
+        self.coming = Coming()
+        self.log = ReplicaLog()
+        self._given_notice: set[Replica] = set()
+        self._interrupted = self._interruptions = 0
         for _ in range(deployment.replicas):
             self.add_replica()
 
@@ -104,9 +113,13 @@ class Station:
             replica = self._balancer.choose(accepting) if choose_for is None else choose_for(job, accepting)
         if self._has_clocks:
             self._home[job] = replica
+        if self.watch is not None:
+            self.watch.took(job, now_s)
         if not replica.begin(job, now_s):
             if self._capacity is not None and self._counts[0][self._number] >= self._capacity:
                 self._home.pop(job, None)
+                if self.watch is not None:
+                    self.watch.lost(job)
                 return REJECTED
             replica.wait(job)
             if self._patience_s is not None:
@@ -127,11 +140,19 @@ class Station:
             self._give_up(job, TIMED_OUT)
 
     def _give_up(self, job: Job, fate: int) -> None:
-        self._home.pop(job).remove(job, self._env.now)
+        self._home[job].remove(job, self._env.now)
+        self._lost(job, fate)
+
+    def _lost(self, job: Job, fate: int) -> None:
+        self._home.pop(job, None)
+        if self.watch is not None:
+            self.watch.lost(job)
         self._lose(job, fate, self._env.now)
 
     def _finished(self, job: Job, now_s: float) -> None:
-        del self._home[job]
+        self._home.pop(job, None)
+        if self.watch is not None:
+            self.watch.finished(job)
         self._finish(job, now_s)
 
     # --- replicas -----------------------------------------------------------------------------------------------------
@@ -139,7 +160,7 @@ class Station:
     def add_replica(self) -> None:
         """Open one more replica."""
         deployment = self._deployment
-        finish = self._finished if self._has_clocks else self._finish
+        finish = self._finished if self._has_clocks or self.watch is not None else self._finish
         room, prefixes = deployment.prefix_cache_tokens, None
         if room is not None:
             prefixes = PrefixTree(None if math.isinf(room) else int(room // self._block_tokens))
@@ -150,37 +171,94 @@ class Station:
         self._opened += 1
         replica.server.slow_down(self._factor(), self._env.now)
         self.replicas.append(replica)
-        self._note_opening()
-        self._find_only()
+        self._note_replicas()
+        self._find_available()
+        if self.on_open is not None:
+            self.on_open(replica)
 
-    def start_replica(self, cold_start_s: float) -> Generator[simpy.Event, None, None]:
-        """Pay for one more replica now, and open it after its cold start, as a SimPy process."""
-        self.starting += 1
-        self._note_opening()
-        yield self._env.timeout(cold_start_s)
-        self.starting -= 1
-        self.add_replica()
+    @property
+    def capacity(self) -> int:
+        """How many replicas accept, or will once they have started."""
+        return sum(replica.accepts for replica in self.replicas) + self.coming.to_serve
+
+    def start_replica(self, after_s: float, is_paid: bool = True) -> None:
+        """Order one more replica, which opens after so long, and pay for it from now on or not before."""
+        self._order(after_s, is_paid, self.add_replica)
+
+    def start_spare(self, after_s: float, price_share: float) -> None:
+        """Order one more spare for the warm pool and pay for it as for any other until it is there."""
+
+        def arrive() -> None:
+            self.coming.add_spare(price_share)
+            self._note_replicas()
+
+        self._order(after_s, True, arrive, spare=True)
+
+    def take_spare(self, after_s: float) -> bool:
+        """Let a spare of the warm pool open after so long; return whether there was one."""
+        if not self.coming.take_spare():
+            return False
+        self.start_replica(after_s)
+        return True
+
+    def _order(self, after_s: float, is_paid: bool, arrive: Callable[[], None], spare: bool = False) -> None:
+        ticket = self.coming.order(is_paid, spare)
+        self._note_replicas()
+        event = self._env.timeout(after_s)
+
+        def come(_: simpy.Event) -> None:
+            if self.coming.arrives(ticket):
+                arrive()
+
+        event.callbacks.append(come)
 
     def retire_replica(self) -> None:
-        """Let the least loaded replica accept nothing more, and close it when it is empty."""
+        """Do without one replica: one that is asked for and not paid for yet, or else the least loaded that is open.
+
+        The latter accepts nothing more and closes when it is empty. One that is starting comes all the same.
+        """
         accepting = [replica for replica in self.replicas if replica.accepts]
-        if len(accepting) > 1:
+        if not self.coming.cancel() and len(accepting) > 1:
             min(accepting, key=lambda replica: replica.load).accepts = False
         self.close_empty()
 
     def close_empty(self) -> None:
         """Close the retired replicas that have nothing left to do."""
-        self.replicas = [replica for replica in self.replicas if replica.accepts or replica.load]
-        self._note_opening()
+        self.replicas = [
+            replica for replica in self.replicas if replica.accepts or replica.load or replica in self._given_notice
+        ]
+        self._note_replicas()
 
-    def _note_opening(self) -> None:
-        paid_for = len(self.replicas) + self.starting
-        if not self.openings or self.openings[-1][1] != paid_for:
-            self.openings.append((self._env.now, paid_for))
+    def give_notice(self, replica: Replica) -> bool:
+        """Let a replica accept nothing more, as it will be taken away; return whether it accepted until now."""
+        accepted, replica.accepts = replica.accepts, False
+        self._given_notice.add(replica)
+        self._interruptions += 1
+        self._note_replicas()
+        self._find_available()
+        return accepted
+
+    def take_away(self, replica: Replica) -> None:
+        """Close a replica now; what it has is lost."""
+        self._given_notice.discard(replica)
+        lost = replica.clear(self._env.now)
+        self.replicas.remove(replica)
+        self._interrupted += len(lost)
+        self._note_replicas()
+        for job in lost:
+            self._lost(job, FAILED)
+
+    def _note_replicas(self) -> None:
+        coming, serving = self.coming, len(self.replicas)
+        paid = serving + coming.starting + coming.spares_paid
+        lost = self._interruptions, self._interrupted
+        counts = (serving, coming.starting, coming.spares, coming.replacing, paid, *lost)
+        self.log.note(Replicas(self._env.now, *counts))
 
     def total_replica_seconds(self) -> float:
-        """Return the time that replicas were open so far, summed over them."""
-        return replica_seconds(self.openings, self.openings[0][0], self._env.now)
+        """Return the time that replicas were paid for so far, summed over them."""
+        openings = self.log.openings
+        return replica_seconds(openings, openings[0][0], self._env.now)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -197,8 +275,7 @@ class Station:
         self._find_available()
         for replica in self.replicas:
             for job in replica.clear(self._env.now):
-                self._home.pop(job, None)
-                self._lose(job, FAILED, self._env.now)
+                self._lost(job, FAILED)
 
     def repair(self) -> None:
         """End one ``fail``: come up again, unless there is another reason to be down."""
@@ -238,7 +315,8 @@ class Station:
             replica.server.slow_down(self._factor(), self._env.now)
 
     def _find_available(self) -> None:
-        self._available[self._number] = self._outages == self._absences == 0
+        is_open = self._outages == self._absences == 0
+        self._available[self._number] = is_open and any(replica.accepts for replica in self.replicas)
         self._find_only()
 
     def _find_only(self) -> None:
