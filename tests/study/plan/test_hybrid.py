@@ -1,9 +1,12 @@
 """The cheapest fleet of rented deployments and token-priced APIs, against trying everything."""
 
 import itertools
+import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from scenarios.arrivals import Poisson
 from scenarios.budgets import Unlimited
 from scenarios.fleets import Listed
 from scenarios.orders import given
+from sim.cli.main import main
 from sim.deployment import Deployment
 from sim.interface import Decision, Policy, Query, Setting, State
 from sim.scenario import Scenario
@@ -170,3 +174,16 @@ def test_least_loaded_spills_to_the_api_what_finds_no_room_at_what_is_rented() -
     rented_first = judge(SOON).judge(Candidate("it", math.nan, both)).shares
     assert spilling == rented_first
     assert alike["api"] > 0.6 > spilling["api"]
+
+
+@pytest.mark.slow
+def test_one_command_rents_and_buys_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fleet=[selfhosted_a100,hosted_api]", "search.most=1", "search.most_kinds=2", "search.max_candidates=6"]
+    effort = ["min_replications=2", "max_replications=2", "beyond=false", "workload.n_queries=300"]
+    load = ["arrivals.rate_per_s=20", "policy.least_loaded.spill_at=0.5", "targets=p95_ttft_s<=1"]
+    assert main(["plan", "search=fleet", *words, *effort, *load, f"out={tmp_path / 'out'}"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"1,000 queries cost \S+ USD, \S+ of rent and \S+ of tokens; ", said)
+    answer = json.loads((tmp_path / "out" / "plan.json").read_text())["answer"]
+    assert sum(answer["shares"].values()) == pytest.approx(1, abs=0.01)
+    assert "rent and tokens" in (tmp_path / "out" / "report.html").read_text()
