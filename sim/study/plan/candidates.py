@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -43,11 +44,11 @@ COSTS: Mapping[str, Metric] = {
 class Candidate:
     """One possible answer: in words (``7 replicas``), as a number, and the scenario that it stands for.
 
-    The number is None where it is the total cost of 1,000 queries, which only runs tell.
+    The number is NaN where it is the total cost of 1,000 queries, which only runs tell.
     """
 
     label: str
-    value: float | None
+    value: float
     scenario: Scenario
 
 
@@ -85,7 +86,8 @@ class Judged:
     @property
     def value(self) -> float:
         """The candidate's number, or the total cost of 1,000 queries where that is it."""
-        return self.total_cost_per_1000_arrivals_usd if self.candidate.value is None else self.candidate.value
+        value = self.candidate.value
+        return self.total_cost_per_1000_arrivals_usd if math.isnan(value) else value
 
     @property
     def token_cost_per_1000_arrivals_usd(self) -> float:

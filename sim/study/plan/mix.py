@@ -105,7 +105,7 @@ class Mix:
         candidates = [(counts, candidate(scenario, catalogue, counts)) for counts in mixes]
         if not any(charges_queries(one) for one in catalogue):
             return cheapest(candidates, known, judge, self.max_candidates)
-        whole = [(counts, replace(one, value=None), rent_usd(counts, prices)) for counts, one in candidates]
+        whole = [(counts, replace(one, value=math.nan), rent_usd(counts, prices)) for counts, one in candidates]
         return least_cost(whole, apis, known, judge, self.max_candidates)
 
     def _most(self, catalogue: Sequence[Deployment]) -> list[int]:

@@ -1,8 +1,12 @@
 """The cheapest fleet of rented deployments and token-priced APIs, against trying everything."""
 
 import itertools
+import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from scenarios.arrivals import Poisson
 from scenarios.budgets import Unlimited
 from scenarios.fleets import Listed
 from scenarios.orders import given
+from sim.cli.main import main
 from sim.deployment import Deployment
 from sim.interface import Decision, Policy, Query, Setting, State
 from sim.scenario import Scenario
@@ -79,13 +84,17 @@ def everything(scenario: Scenario, most: int, targets: Sequence[str]) -> list[Ju
         if any(counts):
             pairs = zip(scenario.fleet.members, counts, strict=True)
             mix = [replace(one, replicas=n) for one, n in pairs if n]
-            found.append(judge(*targets).judge(Candidate("it", None, replace(scenario, fleet=Listed(mix)))))
+            found.append(judge(*targets).judge(Candidate("it", math.nan, replace(scenario, fleet=Listed(mix)))))
     return sorted((one for one in found if one.verdict == MEETS), key=lambda one: one.value)
 
 
 @pytest.mark.parametrize(
     ("usd_per_million", "targets"),
-    [(0.5, (SOON,)), (3.0, (SOON,)), (30.0, (SOON, "quality_per_query>=0.6"))],
+    [
+        pytest.param(0.5, (SOON,), marks=pytest.mark.slow),
+        (3.0, (SOON,)),
+        pytest.param(30.0, (SOON, "quality_per_query>=0.6"), marks=pytest.mark.slow),
+    ],
 )
 def test_the_cheapest_is_the_one_that_trying_everything_finds(usd_per_million: float, targets: tuple[str, ...]) -> None:
     scenario = world(usd_per_million)
@@ -159,8 +168,22 @@ def test_without_an_answer_the_nearest_mix_says_why() -> None:
 def test_least_loaded_spills_to_the_api_what_finds_no_room_at_what_is_rented() -> None:
     both = replace(world(3.0), fleet=Listed([one for one in world(3.0).fleet.members if one.name != "big"]))  # type: ignore[attr-defined]
     alike, spilling = (
-        judge(SOON, policy=LeastLoaded(spill_at)).judge(Candidate("it", None, both)).shares for spill_at in (None, 1.0)
+        judge(SOON, policy=LeastLoaded(spill_at)).judge(Candidate("it", math.nan, both)).shares
+        for spill_at in (None, 1.0)
     )
-    rented_first = judge(SOON).judge(Candidate("it", None, both)).shares
+    rented_first = judge(SOON).judge(Candidate("it", math.nan, both)).shares
     assert spilling == rented_first
     assert alike["api"] > 0.6 > spilling["api"]
+
+
+@pytest.mark.slow
+def test_one_command_rents_and_buys_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fleet=[selfhosted_a100,hosted_api]", "search.most=1", "search.most_kinds=2", "search.max_candidates=6"]
+    effort = ["min_replications=2", "max_replications=2", "beyond=false", "workload.n_queries=300"]
+    load = ["arrivals.rate_per_s=20", "policy.least_loaded.spill_at=0.5", "targets=p95_ttft_s<=1"]
+    assert main(["plan", "search=fleet", *words, *effort, *load, f"out={tmp_path / 'out'}"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"1,000 queries cost \S+ USD, \S+ of rent and \S+ of tokens; ", said)
+    answer = json.loads((tmp_path / "out" / "plan.json").read_text())["answer"]
+    assert sum(answer["shares"].values()) == pytest.approx(1, abs=0.01)
+    assert "rent and tokens" in (tmp_path / "out" / "report.html").read_text()

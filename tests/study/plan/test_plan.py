@@ -29,7 +29,7 @@ from sim.study.metrics.shares import (
     total_cost_per_1000_arrivals_usd,
     waited_share,
 )
-from sim.study.plan.candidates import Candidate, Judge, Judged
+from sim.study.plan.candidates import Candidate, Judge
 from sim.study.plan.line import Budget, Line, Rate, Replicas
 from sim.study.plan.mix import Mix
 from sim.study.plan.planner import ALL_ALIKE, Plan, Search, plan
@@ -75,11 +75,6 @@ def queue(rate_per_s: float, slots: int, n_queries: int = 3000, queue_capacity: 
     workload = tiny_workload(tiny_rows(np.ones((n_queries, 1)), np.ones((n_queries, 1))))
     fleet = OnePerModel(Timed(slots, Exponential(1.0)), queue_capacity=queue_capacity)
     return Scenario(workload, fleet, Unlimited(), Poisson(rate_per_s), given)
-
-
-def value_of(answer: Judged) -> float:
-    assert answer.candidate.value is not None
-    return answer.candidate.value
 
 
 def catalogue(n_queries: int = 400) -> Scenario:
@@ -180,7 +175,7 @@ def test_the_smallest_budget_by_hand(target: float, factor: float) -> None:
     # the first k queries are worth 0.1 + ... + 0.1 k: 1.0 for 4, 2.8 for 7, 3.6 for 8, 5.5 for all
     found = planned(ten_worths(), Budget(0.1, 2.0, 0.1), f"quality_per_query>={target}").found
     assert found.answer is not None
-    assert value_of(found.answer) == pytest.approx(factor)
+    assert found.answer.candidate.value == pytest.approx(factor)
 
 
 def test_the_reasons_of_a_budget_by_hand() -> None:
@@ -212,7 +207,7 @@ def test_a_target_that_generosity_hurts_is_judged_where_the_others_begin_to_be_m
     search = Budget(0.1, 2.0, 0.1)
     found = planned(ten_worths(), search, "quality_per_query>=0.3", f"{cost}<=850").found
     assert found.answer is not None
-    assert value_of(found.answer) == 0.8
+    assert found.answer.candidate.value == 0.8
     assert found.next_best is None  # at 0.9 a thousand queries cost 900
     too_dear = planned(ten_worths(), search, "quality_per_query>=0.3", f"{cost}<=750")
     assert too_dear.found.answer is None
@@ -224,7 +219,7 @@ def test_a_target_that_generosity_hurts_is_judged_where_the_others_begin_to_be_m
 def test_the_first_candidate_of_all_is_an_answer_that_says_so() -> None:
     found = planned(ten_worths(), Budget(0.5, 1.0, 0.1), "served_share>=0.2").found
     assert found.answer is not None
-    assert value_of(found.answer) == 0.5
+    assert found.answer.candidate.value == 0.5
     assert "widen" in found.proven
 
 
@@ -286,9 +281,9 @@ def test_the_largest_load_of_a_queue_is_what_erlang_c_says(beside: Beside) -> No
         limit = (theory[4] + theory[5]) / 2  # loads of 0.65 and 0.75
         found = planned(queue(1.0, slots=4), Rate(1.0, 3.8, 0.4), target.format(limit)).found
         assert found.answer is not None
-        assert value_of(found.answer) == pytest.approx(rates[4])
+        assert found.answer.candidate.value == pytest.approx(rates[4])
         figure = f"largest rate per s, M/M/4, {target.format(f'{limit:.4f}')}"
-        beside("Plans", figure, value_of(found.answer), rates[4], "Erlang C", "exactly, steps of 0.4")
+        beside("Plans", figure, found.answer.candidate.value, rates[4], "Erlang C", "exactly, steps of 0.4")
 
 
 def test_the_fewest_servers_without_a_queue_are_what_erlang_b_says(beside: Beside) -> None:
@@ -296,17 +291,17 @@ def test_the_fewest_servers_without_a_queue_are_what_erlang_b_says(beside: Besid
     limit = (losses[9] + losses[10]) / 2
     found = planned(queue(6.0, slots=1, queue_capacity=0), Replicas(1, 15), f"served_share>={1 - limit}").found
     assert found.answer is not None
-    assert value_of(found.answer) == 10
+    assert found.answer.candidate.value == 10
     assert found.open_from is None
     figure = f"fewest servers, 6 Erlang, losing at most {limit:.2%}"
-    beside("Plans", figure, value_of(found.answer), 10, "Erlang B", "exactly")
+    beside("Plans", figure, found.answer.candidate.value, 10, "Erlang B", "exactly")
 
 
 def test_ties_are_left_open() -> None:
     level = erlang_b(6.0, 10)  # ten servers are exactly at the limit
     found = planned(queue(6.0, 1, 400, queue_capacity=0), Replicas(1, 15), f"served_share>={1 - level}").found
     assert found.answer is not None
-    assert value_of(found.answer) > 10
+    assert found.answer.candidate.value > 10
     assert found.open_from is not None
     assert int(found.open_from.split()[0]) <= 10
 
@@ -356,19 +351,17 @@ def test_the_cheapest_mix_is_the_one_that_trying_everything_finds(targets: tuple
     prices = {"small": 1.0, "medium": 1.7, "large": 3.1}
     for counts in np.ndindex(5, 5, 5):
         rent = sum(n * price for n, price in zip(counts, prices.values(), strict=True))
-        if 0 < rent <= value_of(found.answer) + 1e-9:
+        if 0 < rent <= found.answer.candidate.value + 1e-9:
             fleet = scenario.fleet.deployments(MODELS, np.random.default_rng())
             members = [replace(one, replicas=n) for one, n in zip(fleet, counts, strict=True) if n]
             mixes.append(Candidate(str(counts), rent, replace(scenario, fleet=Listed(members))))
-    expected = brute_force(sorted(mixes, key=lambda mix: mix.value or 0.0), *targets)
+    expected = brute_force(sorted(mixes, key=lambda mix: mix.value), *targets)
     assert expected is not None
-    theirs = expected.value
-    assert theirs is not None
-    assert value_of(found.answer) == pytest.approx(theirs)
+    assert found.answer.candidate.value == pytest.approx(expected.value)
     assert "excluded" in found.proven
     assert found.proven.endswith("none is left")
     figure = f"USD an hour of the cheapest fleet, {' and '.join(targets)}"
-    beside("Plans", figure, value_of(found.answer), theirs, "trying all of 124 fleets", "exactly")
+    beside("Plans", figure, found.answer.candidate.value, expected.value, "trying all of 124 fleets", "exactly")
 
 
 def test_a_search_that_is_cut_short_proves_nothing_and_says_so() -> None:
