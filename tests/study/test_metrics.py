@@ -17,7 +17,20 @@ from tests.records import fleet, record, refused, served
 GROUP = Path(__file__).resolve().parents[2] / "conf" / "metric"
 METRICS = [
     *("benchmark", "calls", "latency", "first_token", "per_token", "wait", "slo"),
-    *("cost", "energy", "share", "new_models", "floor", "caps", "cache", "prefix", "tasks", "classes", "fairness"),
+    *(
+        "cost",
+        "energy",
+        "share",
+        "new_models",
+        "floor",
+        "caps",
+        "cache",
+        "prefix",
+        "tasks",
+        "classes",
+        "fairness",
+        "capacity",
+    ),
 ]
 
 # Latencies 1, 2, 3 and 4 s; first tokens after 0.5, 1, 1.5 and 2 s; one query arrives each second.
