@@ -1,5 +1,6 @@
 """The rate of a trace by hour of day or week, drawn anew, and the table of what the hours of a run cost."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_dates_say_which_day_of_the_week_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate_scale", [1.0, 3.0])
 def test_what_is_drawn_has_the_rate_of_each_hour(rate_scale: float) -> None:
-    profile = Profile("shipped:made_up_day.csv", rate_scale=rate_scale)
+    profile = replace(Profile("shipped:made_up_day.csv"), rate_scale=rate_scale)  # as a plan's search for a rate does
     times_s = profile.times_s(20_000, np.random.default_rng(0))
     day = 24 * HOUR_S
     n_days = int(times_s[-1] // day)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sim.interface import FloatArray
+from sim.interface import BoolArray, FloatArray
 from sim.study.metrics.counting import is_served, makespan_s, numbers, ratio, work
 
 
@@ -20,13 +20,17 @@ def token_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFr
     A deployment with token prices of its own charges those, another what the workload's table says. Which deployments
     charge nothing by query is the fleet table's ``charges_queries``; without that column, those with a price per hour.
     """
+    done = work(requests, calls)
+    return float(np.nansum(numbers(done, "cost_usd")[is_charged(done, fleet)]))
+
+
+def is_charged(done: pd.DataFrame, fleet: pd.DataFrame) -> BoolArray:
+    """Return which of these calls, or queries that took one call each, are charged by token or by query (n_calls,)."""
     if "charges_queries" in fleet:
         charges = fleet["charges_queries"].to_numpy(dtype=np.bool_)
     else:
         charges = ~(of_fleet(fleet, "price_per_hour_usd") > 0)
-    done = work(requests, calls)
-    charged = ~done["deployment"].isin(fleet.loc[~charges, "deployment"]).to_numpy(dtype=np.bool_)
-    return float(np.nansum(numbers(done, "cost_usd")[charged]))
+    return ~done["deployment"].isin(fleet.loc[~charges, "deployment"]).to_numpy(dtype=np.bool_)
 
 
 def total_cost_usd(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:

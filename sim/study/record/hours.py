@@ -10,11 +10,12 @@ import pandas as pd
 from sim.interface import FloatArray, IntArray
 from sim.study.metrics.counting import ended_at_s, is_cached, is_served, numbers, work
 from sim.study.metrics.latency import first_token_s
-from sim.study.metrics.load import of_fleet, token_cost_usd
+from sim.study.metrics.load import is_charged, of_fleet
 from sim.study.record.window import window_s
 from sim.world.record.replicas import ReplicaLog
 
 HOUR_S = 3600.0
+MOST_HOURS = 100_000  # eleven years
 
 
 def by_hour(
@@ -24,7 +25,7 @@ def by_hour(
     calls: pd.DataFrame | None,
     begins_at: Callable[[float], str],
 ) -> pd.DataFrame | None:
-    """Return what each hour of a run cost and brought; None for a run that is over within an hour.
+    """Return what each hour of a run cost and brought; None for a run that is over within one, or takes years.
 
     Parameters
     ----------
@@ -49,44 +50,38 @@ def by_hour(
         the time to the first token of those that were served.
     """
     begin_s, end_s = window_s(requests)
-    if not end_s - begin_s > HOUR_S:
+    if not HOUR_S < end_s - begin_s <= MOST_HOURS * HOUR_S:
         return None
     n_hours = int(np.ceil((end_s - begin_s) / HOUR_S))
-
-    def hour(times_s: FloatArray) -> IntArray:
-        return np.minimum((times_s - begin_s) // HOUR_S, n_hours - 1).astype(np.int64)
-
-    arrived, served = hour(numbers(requests, "arrived_at_s")), is_served(requests)
-    answered = served | is_cached(requests)
-    done = work(requests, calls)
-    ended, price_usd = hour(ended_at_s(done)), of_fleet(fleet, "price_per_hour_usd")
-    first_s = first_token_s(requests)
     edges_s = np.minimum(begin_s + HOUR_S * np.arange(n_hours + 1), end_s)
+
+    def count(times_s: FloatArray, weights: FloatArray | None = None) -> FloatArray | IntArray:
+        hour = np.minimum((times_s - begin_s) // HOUR_S, n_hours - 1).astype(np.int64)
+        return np.bincount(hour, weights, n_hours)
+
+    arrived_s, served, cached = numbers(requests, "arrived_at_s"), is_served(requests), is_cached(requests)
+    done = work(requests, calls)
+    charges_usd = np.where(is_charged(done, fleet), np.nan_to_num(numbers(done, "cost_usd")), 0.0)
     open_s, rent_usd = np.zeros(n_hours), np.zeros(n_hours)
-    for log, price in zip(logs, np.nan_to_num(price_usd), strict=True):
+    for log, price_usd in zip(logs, np.nan_to_num(of_fleet(fleet, "price_per_hour_usd")), strict=True):
         from_s = np.array([row.from_s for row in log.rows])
         open_s += between(from_s, np.array([row.serving for row in log.rows]), edges_s)
-        rent_usd += between(from_s, np.array([row.paid for row in log.rows]), edges_s) * price / HOUR_S
-    rows = []
-    for number in range(n_hours):
-        lasts_s = float(edges_s[number + 1] - edges_s[number])
-        here, waits_s = arrived == number, first_s[arrived[served] == number]
-        n_queries, n_served, n_lost = (int(kind.sum()) for kind in (here, here & served, here & ~answered))
-        rows.append(
-            {
-                "hour": number,
-                "begins_at": begins_at(float(edges_s[number])),
-                "lasts_s": lasts_s,
-                "queries": n_queries,
-                "served": n_served,
-                "lost": n_lost,
-                "replicas": open_s[number] / lasts_s,
-                "rent_usd": rent_usd[number],
-                "tokens_usd": token_cost_usd(done[ended == number], fleet),
-                "p95_ttft_s": float(np.percentile(waits_s, 95)) if len(waits_s) else float("nan"),
-            }
-        )
-    return pd.DataFrame(rows)
+        rent_usd += between(from_s, np.array([row.paid for row in log.rows]), edges_s) * price_usd / HOUR_S
+    waits_s = pd.Series(first_token_s(requests)).groupby((arrived_s[served] - begin_s) // HOUR_S).quantile(0.95)
+    return pd.DataFrame(
+        {
+            "hour": np.arange(n_hours),
+            "begins_at": [begins_at(from_s) for from_s in edges_s[:-1].tolist()],
+            "lasts_s": np.diff(edges_s),
+            "queries": count(arrived_s),
+            "served": count(arrived_s[served]),
+            "lost": count(arrived_s[~served & ~cached]),
+            "replicas": open_s / np.diff(edges_s),
+            "rent_usd": rent_usd,
+            "tokens_usd": count(ended_at_s(done), charges_usd),
+            "p95_ttft_s": waits_s.reindex(np.arange(n_hours)).to_numpy(np.float64),
+        }
+    )
 
 
 def between(from_s: FloatArray, number: FloatArray, edges_s: FloatArray) -> FloatArray:
