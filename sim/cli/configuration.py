@@ -22,7 +22,7 @@ from sim.cli.own.fleets import PREFIX, with_fleets
 from sim.cli.own.policies import offered
 from sim.cli.own.words import Brought, bring, without_places
 from sim.cli.renamed import follow_moves
-from sim.cli.trace_words import check_trace, with_trace
+from sim.cli.trace_words import check_trace, with_record, with_trace
 from sim.cli.types import check, check_all, shown, takes_any_name
 from sim.cli.words import nearest, of_own_estimators, quoted
 
@@ -86,7 +86,7 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
     """
     overrides, own = of_own_estimators([quoted(word) for word in overrides])
     overrides, brought = of_places(overrides)
-    config, words = of_options(verb, with_trace(overrides))
+    config, words = of_options(verb, with_trace(with_record(overrides)))
     check_trace(config)
     bring(config, brought)
     put_infinity(config)
