@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scenarios.readers.cells import input_tokens
-from scenarios.readers.columns import COST, find_models
+from scenarios.readers.cells import input_tokens, whole_numbers
+from scenarios.readers.columns import COST, TOKENS, find_models
 from scenarios.readers.embeddings import HASHING, load_embeddings
 from scenarios.readers.files import read
 from scenarios.readers.places import located
@@ -27,7 +27,12 @@ PAUSE_S = 1.0
 """How long after the last line a call breaks off that has no answer by then, so that it is in flight all the time."""
 
 
-def history_rows(path: str, embeddings: str | None, models: Sequence[str]) -> Rows:
+def history_rows(
+    path: str,
+    embeddings: str | None,
+    models: Sequence[str],
+    prices_usd: Sequence[Sequence[float]] = (),
+) -> Rows:
     """Return the history of a table in the unified schema: its history rows, or all where it has no ``split``.
 
     Parameters
@@ -37,6 +42,9 @@ def history_rows(path: str, embeddings: str | None, models: Sequence[str]) -> Ro
         A ``.npy`` file, ``hashing``, or None for hashed words of the prompts.
     models : sequence of str
         For each deployment, the model of the table that answers there; several may have the same one.
+    prices_usd : sequence of (float, float)
+        What an input and an output token cost at each deployment, in the place of the costs of the table, where it has
+        the model's output tokens; empty for its costs.
 
     Raises
     ------
@@ -54,12 +62,21 @@ def history_rows(path: str, embeddings: str | None, models: Sequence[str]) -> Ro
         kept = np.flatnonzero((frame["split"] == "history").to_numpy())
     if len(kept) == 0:
         raise ValueError(f"{path} has no history rows; its column 'split' must say history in some")
+    asked, cost_usd = input_tokens(frame), table_of(frame, [f"{model}|{COST}" for model in models])
+    for k, (model, prices) in enumerate(zip(models, prices_usd, strict=False)):
+        if f"{model}|{TOKENS}" in frame.columns:
+            cost_usd[:, k] = asked * prices[0] + whole_numbers(frame, f"{model}|{TOKENS}") * prices[1]
     return Rows(
         embeddings=vectors[kept],
-        input_tokens=input_tokens(frame)[kept],
+        input_tokens=asked[kept],
         quality=in_range(frame, models, table_of(frame, models), "strict")[kept],
-        cost_usd=affordable(frame, models, table_of(frame, [f"{model}|{COST}" for model in models]))[kept],
+        cost_usd=affordable(frame, models, cost_usd)[kept],
     )
+
+
+def columns_of(path: str) -> list[str]:
+    """Return the names of a table's columns."""
+    return [str(column) for column in read(located(path)).columns]
 
 
 def recorded(
@@ -99,7 +116,7 @@ def recorded(
             f"{', '.join(day.names)}"
         )
     of_history = embeddings or (None if history else day.about.get("history_embeddings"))
-    known = history_rows(str(source), of_history, columns)
+    known = history_rows(str(source), of_history, columns, day.about.get("token_prices_usd") or ())
     test = of_day(day)
     if known.embeddings.shape[1] != test.embeddings.shape[1]:
         raise UnreadableError(

@@ -33,12 +33,16 @@ class Origin:
         Where the history's embeddings are from: a ``.npy`` file, ``hashing``, or None for what the table says.
     columns : sequence of str
         For each deployment, its model in that table.
+    prices_usd : sequence of (float, float)
+        What each deployment charges for an input and an output token; they stand in the place of the table's costs where
+        the table has output tokens. Empty for the table's costs.
     """
 
     policy: str = ""
     history: str | None = None
     embeddings: str | None = None
     columns: Sequence[str] = ()
+    prices_usd: Sequence[tuple[float, float]] = ()
 
 
 class Record:
@@ -79,6 +83,7 @@ class Record:
                 "history": origin.history,
                 "history_embeddings": origin.embeddings,
                 "history_models": list(origin.columns),
+                "token_prices_usd": [list(prices) for prices in origin.prices_usd],
             },
         )
 
