@@ -20,7 +20,7 @@ import pandas as pd
 from sim.cli import api
 from sim.errors import check_number
 from sim.instance import realise
-from sim.interface import Estimator
+from sim.interface import Estimator, affords
 from sim.scenario import Scenario
 from sim.study.oracles import EstimateCache
 from sim.world.record import frame
@@ -41,6 +41,7 @@ class RoutingEnv(gymnasium.Env[Observation, np.int64]):
     ``quality_hat``         (n_deployments,)   predicted score
     ``cost_hat``            (n_deployments,)   predicted cost, in the unit of the budgets
     ``budget_left``         (n_deployments,)   share that is left of each budget; 1 without one
+    ``affords``             (n_deployments,)   1 where that pays for the predicted cost, else 0
     ``queued``, ``in_flight``  (n_deployments,)
     ``available``           (n_deployments,)   1 or 0
     ``time_s``              (1,)               since the first arrival
@@ -92,7 +93,8 @@ class RoutingEnv(gymnasium.Env[Observation, np.int64]):
         self.action_space = gymnasium.spaces.Discrete(n + 1)  # type: ignore[assignment]  # of whole numbers
         most = float(np.finfo(np.float32).max)
         free = {"embedding": dim, "quality_hat": n, "cost_hat": n, "budget_left": n}
-        at_least_0 = {"input_tokens": 1, "queued": n, "in_flight": n, "available": n, "time_s": 1, "progress": 1}
+        at_least_0 = {"input_tokens": 1, "queued": n, "in_flight": n, "available": n, "affords": n}
+        at_least_0 |= {"time_s": 1, "progress": 1}
         self.observation_space = gymnasium.spaces.Dict(  # type: ignore[assignment]  # of arrays
             {name: gymnasium.spaces.Box(-most, most, (size,), np.float32) for name, size in free.items()}
             | {name: gymnasium.spaces.Box(0.0, most, (size,), np.float32) for name, size in at_least_0.items()}
@@ -144,6 +146,7 @@ class RoutingEnv(gymnasium.Env[Observation, np.int64]):
             "quality_hat": np.zeros(n) if query is None else query.quality_hat,
             "cost_hat": np.zeros(n) if query is None else query.cost_hat,
             "budget_left": left,
+            "affords": np.ones(n) if query is None else affords(state.remaining, query.cost_hat),
             "queued": state.queued,
             "in_flight": state.in_flight,
             "available": state.available,

@@ -111,8 +111,9 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         key = str(error).partition("Could not override '")[2].partition("'")[0]
         if not key:
             raise ValueError(unmerged(error)) from error
-        if key == "workload" and any(word.startswith("trace=") for word in overrides):
-            raise ValueError(f"{verb} has no trace; leave trace out") from error
+        for word in ("trace", "record"):
+            if key == "workload" and any(each.startswith(f"{word}=") for each in overrides):
+                raise ValueError(f"{verb} has no {word}; leave {word} out") from error
         if key.partition("@")[0] in GROUPS:
             raise ValueError(f"{verb} has no {key}; leave {key} out") from error
         without_keys = defaults(verb, overrides)
