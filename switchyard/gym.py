@@ -48,10 +48,10 @@ class RoutingEnv(gymnasium.Env[Observation, np.int64]):
     ``progress``            (1,)               share of the queries that have come
     ======================= ================== =======================================================================
 
-    Action k sends the query to deployment k, and ``n_deployments`` refuses it. The reward of a step is the sum, over the
-    queries that were answered in it, of score - cost_weight x cost in USD; the last step gets all that is still to come,
-    so that an episode's return is total quality - cost_weight x total token cost. Nothing is paid for a query that is
-    lost. After the last query the episode is truncated: its observation then has zeros in the place of a query.
+    Action k sends the query to deployment k, and ``n_deployments`` refuses it. The reward of a step is the sum, over
+    the queries that were answered in it, of score - cost_weight x cost in USD; the last step gets all that is still to
+    come, so that an episode's return is total quality - cost_weight x total token cost. Nothing is paid for a query
+    that is lost. After the last query the episode is truncated: its observation then has zeros in the place of a query.
     ``info["ended"]`` names the answered queries (``sim.world.stepped.world.Ended``), for credit by decision.
 
     Parameters

@@ -103,8 +103,12 @@ def attach(
     listed = entries(router, group)
     prices = [prices_usd(listed[name]) for name in names]
     columns = columns_in(history, {name: str(listed[name]["litellm_params"]["model"]) for name in names}, models or {})
+    if otherwise is not None and otherwise not in names:
+        raise ValueError(unknown("deployment in otherwise", otherwise, names))
     if embed is None and embeddings not in (None, HASHING):
         raise ValueError(f"embeddings is {embeddings}; give the function that made them as embed")
+    if embed is not None and embeddings in (None, HASHING):
+        raise ValueError("embed is given; give the .npy file of what it made of the history's prompts as embeddings")
     known = history_rows(history, embeddings or HASHING, columns, prices)
     chosen = policy if isinstance(policy, Policy) else named(policy)
     gateway = Gateway(

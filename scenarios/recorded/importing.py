@@ -53,5 +53,6 @@ def told(day: Day) -> Told:
         ]
     n_errors = int(day.frame["error"].notna().sum())
     lines += [("note", f"the policy failed on {n_errors} queries")] if n_errors else []
-    uses = [f"switchyard run record=FILE policy={policy.split()[0]}" if policy != "a policy" else "switchyard run record=FILE"]
+    named = f" policy={policy.split(maxsplit=1)[0]}" if day.about.get("policy") else ""
+    uses = [f"switchyard run record=FILE{named}"]
     return Told(frame, lines, uses, {"format": FORMAT, "rows": len(frame), "mode": mode, **figures})

@@ -21,6 +21,7 @@ from scenarios.readers.places import located
 from scenarios.readers.unified import affordable, in_range, table_of
 from scenarios.recorded.day import NOBODY, Day, read_day
 from sim.errors import UnreadableError, note
+from sim.interface import FloatArray
 from sim.workload import Rows, Workload
 
 PAUSE_S = 1.0
@@ -177,10 +178,9 @@ def of_day(day: Day) -> Rows:
     )
 
 
-def number(frame: pd.DataFrame, column: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def number(frame: pd.DataFrame, column: str) -> FloatArray:
     """Return a column (n_queries,) as numbers, NaN where it is empty."""
-    values: np.ndarray[tuple[int], np.dtype[np.float64]] = frame[column].astype("float64").to_numpy()
-    return values
+    return np.asarray(frame[column].astype("float64"), dtype=np.float64)
 
 
 def spent(day: Day) -> dict[str, float]:

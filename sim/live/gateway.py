@@ -19,7 +19,19 @@ import numpy as np
 from sim.errors import check_number
 from sim.history import history_means
 from sim.instance import stream
-from sim.interface import Decision, EmbeddingArray, Estimates, Features, Feedback, Policy, Query, Setting, State, reviews
+from sim.interface import (
+    Decision,
+    EmbeddingArray,
+    Estimates,
+    Features,
+    Feedback,
+    FloatArray,
+    Policy,
+    Query,
+    Setting,
+    State,
+    reviews,
+)
 from sim.live.clock import TickClock
 from sim.live.record import Origin, Record
 from sim.truth import frozen
@@ -130,6 +142,11 @@ class Gateway:
         self._record = None if record is None else Record(record, setting, mode, seed, origin or Origin())
 
     @property
+    def n_in_flight(self) -> int:
+        """How many queries have neither been answered nor failed."""
+        return len(self._open)
+
+    @property
     def spent_usd(self) -> list[float]:
         """What each budget has paid so far for answers that have come; as if, in shadow mode. NaN without a budget."""
         left = self.setting.budgets - self._ledger.remaining
@@ -137,7 +154,7 @@ class Gateway:
 
     def route(
         self,
-        embedding: EmbeddingArray | Sequence[float],
+        embedding: EmbeddingArray | FloatArray | Sequence[float],
         input_tokens: int,
         available: Sequence[bool] | None = None,
         own: int | None = None,

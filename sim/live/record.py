@@ -1,7 +1,7 @@
 """Writes what happens at a gateway, a JSON object a line, as it happens. It knows no policy.
 
-The first line (``kind: day``) says what was known beforehand; then come ``query``, ``answer``, ``failure`` and ``score``,
-in order of their times. docs/live.md has every key. ``scenarios.readers.live`` reads it.
+The first line (``kind: day``) says what was known beforehand; then come ``query``, ``answer``, ``failure`` and
+``score``, in order of their times. docs/live.md has every key. ``scenarios.recorded.day`` reads it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Origin:
     columns : sequence of str
         For each deployment, its model in that table.
     prices_usd : sequence of (float, float)
-        What each deployment charges for an input and an output token; they stand in the place of the table's costs where
-        the table has output tokens. Empty for the table's costs.
+        What each deployment charges for an input and an output token; that stands in the place of the table's costs
+        where the table has output tokens. Empty for the table's costs.
     """
 
     policy: str = ""

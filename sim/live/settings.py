@@ -1,4 +1,4 @@
-"""Makes what a policy is told before a day begins, as a simulation of the day's record tells it. It knows no gateway."""
+"""Makes what a policy is told before a day begins, as a simulation of its record tells it. It knows no gateway."""
 
 from __future__ import annotations
 
@@ -47,7 +47,5 @@ def setting(names: Sequence[str], budgets_usd: Sequence[float], history: Rows, e
         fleet=tuple(DeploymentInfo(name=name, model=name, unit="usd") for name in names),
         budgets=frozen(np.array(budgets_usd, dtype=np.float64)),
         horizon=expected_queries,
-        history=History(
-            Features(history.embeddings, history.input_tokens), history.quality, history.cost_usd, units
-        ),
+        history=History(Features(history.embeddings, history.input_tokens), history.quality, history.cost_usd, units),
     )

@@ -37,10 +37,10 @@ class RefusedError(Exception):
 
 
 def text_of(messages: Sequence[Mapping[str, Any]] | None, given: object = None) -> str:
-    """Return what is embedded of a request: the text of all its messages, a line each, or of its ``input``.
+    r"""Return what is embedded of a request: the text of all its messages, a line each, or of its ``input``.
 
     >>> text_of([{"role": "user", "content": "hi"}, {"role": "user", "content": [{"type": "text", "text": "there"}]}])
-    'hi\\nthere'
+    'hi\nthere'
     """
     if not messages:
         return given if isinstance(given, str) else "\n".join(map(str, given)) if isinstance(given, list) else ""
@@ -173,7 +173,7 @@ class Behind(CustomRoutingStrategyBase):
         self,
         model: str,
         messages: list[dict[str, str]] | None = None,
-        input: str | list[Any] | None = None,  # noqa: A002 - litellm's name
+        input: str | list[Any] | None = None,
         specific_deployment: bool | None = False,
         request_kwargs: dict[str, Any] | None = None,
     ) -> Any:
@@ -184,7 +184,7 @@ class Behind(CustomRoutingStrategyBase):
         self,
         model: str,
         messages: list[dict[str, str]] | None = None,
-        input: str | list[Any] | None = None,  # noqa: A002 - litellm's name
+        input: str | list[Any] | None = None,
         specific_deployment: bool | None = False,
         request_kwargs: dict[str, Any] | None = None,
     ) -> Any:
@@ -220,7 +220,7 @@ class Behind(CustomRoutingStrategyBase):
         open_ids = [name for name in found if name not in away] or list(found)
         if not open_ids:
             raise ValueError(f"the router has no deployment of {model!r}")
-        return found[random.choice(open_ids)]  # noqa: S311 - no secret; outside the group nothing is simulated
+        return found[random.choice(open_ids)]
 
     def _cooling(self, found: Mapping[str, Any]) -> set[str]:
         """Return the deployments that litellm has put aside after failures."""

@@ -18,7 +18,8 @@ MOST_COST_USD = 1e9
 OUTCOMES = ("quality", "cost_usd", "output_tokens")
 SIGNALS = ("confidence", "latency_s", "energy_j")  # arrays (n, n_models), NaN where a model has none, or None
 RECORDED = ("scored_after_s", "fails_after_s")
-OF_EACH_MODEL = (*OUTCOMES, *SIGNALS, *RECORDED, *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
+EXPECTED = tuple(f"expected_{name}" for name in OUTCOMES)
+OF_EACH_MODEL = (*OUTCOMES, *SIGNALS, *RECORDED, *EXPECTED)  # arrays (n, n_models), or None
 
 
 @dataclass(frozen=True)

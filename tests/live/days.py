@@ -60,7 +60,7 @@ def live_day(
     history = write_history(folder)
     known = history_rows(str(history), str(folder / "history.npy"), NAMES)
     hands, rng = Hands(), np.random.default_rng(seed)
-    origin = Origin("made up", str(history), str(folder / "history.npy"), NAMES)
+    origin = Origin("of_the_day", str(history), str(folder / "history.npy"), NAMES)
     day = folder / "day.jsonl"
     gateway = Gateway(
         policy,

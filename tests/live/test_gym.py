@@ -1,4 +1,4 @@
-"""The environment is the world: it passes Gymnasium's checker, and an agent that is a policy gets the policy's record."""
+"""The environment is the world: it passes Gymnasium's checker, and an agent gets the record of a policy like it."""
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,6 @@ BUSY = (*SMALL, "fleet=slots", "fleet.service.slots=1", "fleet.queue_capacity=2"
 class ByRule(Policy):
     """Sends a query to the deployment with most budget left, among those with fewest queries; refuses every tenth."""
 
-    estimator = None
-
     def decide(self, query: Query, state: State) -> Decision:
         load = state.queued + state.in_flight
         return Decision(None if query.id % 10 == 9 else int(np.argmin(load)))
@@ -35,7 +33,10 @@ def test_gymnasiums_checker_finds_no_fault() -> None:
     assert made.action_space.n == 4
 
 
-@pytest.mark.parametrize("more", [(), ("window=minute", "window.length_s=2"), ("events=outage", "events.outage.at_s=2")])
+WORLDS = [(), ("window=minute", "window.length_s=2"), ("events=outage", "events.outage.at_s=2")]
+
+
+@pytest.mark.parametrize("more", WORLDS)
 def test_an_agent_that_decides_as_a_policy_does_gets_its_record(more: tuple[str, ...]) -> None:
     words = (*BUSY, *more)
     env = RoutingEnv(words, estimator="exact", cost_weight=10.0)
