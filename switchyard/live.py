@@ -26,6 +26,8 @@ from sim.live.record import Origin
 from sim.live.settings import setting
 from sim.live.through_litellm import Behind, Embed, Score, entries, ids_of, prices_usd
 
+__all__ = ["Behind", "attach", "open_yaml"]
+
 KEYS = (
     *("group", "policy", "history", "embeddings", "models", "budgets_usd", "expected_queries", "record", "shadow"),
     *("otherwise", "seed"),

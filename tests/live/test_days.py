@@ -122,7 +122,7 @@ def test_a_record_is_imported_and_the_table_simulates_as_it_does(
         assert main(["run", f"record={path}", "policy=least_loaded", f"out={out}", "metric=[]"]) == 0
         assert "1 of 3 answers" in capsys.readouterr().err
         records.append(pd.read_parquet(out / "requests.parquet"))
-    pd.testing.assert_frame_equal(*records)
+    pd.testing.assert_frame_equal(records[0], records[1])
     assert main(["import", str(day), f"out={tmp_path / 'day.csv'}"]) == 2
     assert not (tmp_path / "day.csv").exists()
 

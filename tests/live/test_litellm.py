@@ -163,7 +163,7 @@ def test_the_quick_start_runs(history: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     table = pd.read_csv(history)
     for old, new in (("small", "mini"), ("large", "gpt-4o")):
-        table = table.rename(columns={name: name.replace(old, new) for name in table if name.startswith(old)})
+        table.columns = table.columns.str.replace(f"^{old}", new, regex=True)
     table.to_csv("history.csv", index=False)
     Path("live.yaml").write_text(settings)
     router, behind = open_yaml("live.yaml")

@@ -73,7 +73,7 @@ class Station:
         self._context_tokens = deployment.service.context_tokens
         self._timeout_s = deployment.timeout_s
         self._fails_after_s = fails_after_s
-        self._has_clocks = not (self._timeout_s is patience_s is fails_after_s is None)
+        self._has_clocks = any(limit is not None for limit in (self._timeout_s, patience_s, fails_after_s))
         self._balancer = (deployment.balancer or LeastLoaded()).open(rng)
         self._choose_for = getattr(self._balancer, "choose_for", None)  # of a balancer that looks into jobs
         self._block_tokens = block_tokens
