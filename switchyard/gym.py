@@ -95,10 +95,12 @@ class RoutingEnv(gymnasium.Env[Observation, np.int64]):
         free = {"embedding": dim, "quality_hat": n, "cost_hat": n, "budget_left": n}
         at_least_0 = {"input_tokens": 1, "queued": n, "in_flight": n, "available": n, "affords": n}
         at_least_0 |= {"time_s": 1, "progress": 1}
-        self.observation_space = gymnasium.spaces.Dict(  # type: ignore[assignment]  # of arrays
-            {name: gymnasium.spaces.Box(-most, most, (size,), np.float32) for name, size in free.items()}
-            | {name: gymnasium.spaces.Box(0.0, most, (size,), np.float32) for name, size in at_least_0.items()}
-        )
+        spaces: dict[str, gymnasium.spaces.Space[Any]] = {
+            name: gymnasium.spaces.Box(-most, most, (size,), np.float32) for name, size in free.items()
+        }
+        for name, size in at_least_0.items():
+            spaces[name] = gymnasium.spaces.Box(0.0, most, (size,), np.float32)
+        self.observation_space = gymnasium.spaces.Dict(spaces)  # type: ignore[assignment]  # of arrays
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None

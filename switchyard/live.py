@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 try:
-    import litellm
+    from litellm.router import Router
 except ImportError as error:
     raise ImportError("switchyard.live needs litellm: pip install 'llm-switchyard[litellm]'") from error
 import yaml
@@ -35,7 +35,7 @@ KEYS = (
 
 
 def attach(
-    router: litellm.Router,
+    router: Router,
     group: str,
     policy: str | Policy,
     history: str,
@@ -55,7 +55,7 @@ def attach(
 
     Parameters
     ----------
-    router : litellm.Router
+    router : Router
     group : str
         The ``model_name`` that clients ask for; its deployments are told apart by ``model_info.id``.
     policy : str or Policy
@@ -133,7 +133,7 @@ def attach(
     return behind
 
 
-def open_yaml(path: str, embed: Embed | None = None, score: Score | None = None) -> tuple[litellm.Router, Behind]:
+def open_yaml(path: str, embed: Embed | None = None, score: Score | None = None) -> tuple[Router, Behind]:
     """Return the router that a YAML describes, with the policy behind it.
 
     Parameters
@@ -162,7 +162,7 @@ def open_yaml(path: str, embed: Embed | None = None, score: Score | None = None)
     for key in ("group", "policy", "history", "expected_queries"):
         if key not in given:
             raise ValueError(f"{path} has no {key} under switchyard")
-    router = litellm.Router(model_list=content["model_list"], **(content.get("router_settings") or {}))
+    router = Router(model_list=content["model_list"], **(content.get("router_settings") or {}))
     return router, attach(router, embed=embed, score=score, **given)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from sim.errors import unknown
@@ -37,11 +38,7 @@ class RefusedError(Exception):
 
 
 def text_of(messages: Sequence[Mapping[str, Any]] | None, given: object = None) -> str:
-    r"""Return what is embedded of a request: the text of all its messages, a line each, or of its ``input``.
-
-    >>> text_of([{"role": "user", "content": "hi"}, {"role": "user", "content": [{"type": "text", "text": "there"}]}])
-    'hi\nthere'
-    """
+    """Return what is embedded of a request: the text of all its messages, a line each, or of its ``input``."""
     if not messages:
         return given if isinstance(given, str) else "\n".join(map(str, given)) if isinstance(given, list) else ""
     texts = []
@@ -52,7 +49,7 @@ def text_of(messages: Sequence[Mapping[str, Any]] | None, given: object = None) 
     return "\n".join(texts)
 
 
-def ids_of(router: litellm.Router, group: str) -> list[str]:
+def ids_of(router: Router, group: str) -> list[str]:
     """Return the deployments of a group by ``model_info.id``; raise ValueError for a group that is not there."""
     found = entries(router, group)
     if not found:
@@ -61,7 +58,7 @@ def ids_of(router: litellm.Router, group: str) -> list[str]:
     return list(found)
 
 
-def entries(router: litellm.Router, group: str) -> dict[str, Any]:
+def entries(router: Router, group: str) -> dict[str, Any]:
     """Return the entries of the router's model list in a group, by ``model_info.id``."""
     return {str(one["model_info"]["id"]): one for one in router.get_model_list(model_name=group) or ()}
 
@@ -99,7 +96,7 @@ class Behind(CustomRoutingStrategyBase):
 
     Parameters
     ----------
-    router : litellm.Router
+    router : Router
     group : str
         The ``model_name`` that clients ask for. Requests for another group go to any of its deployments at random.
     gateway : Gateway
@@ -114,7 +111,7 @@ class Behind(CustomRoutingStrategyBase):
 
     def __init__(
         self,
-        router: litellm.Router,
+        router: Router,
         group: str,
         gateway: Gateway,
         embed: Embed,

@@ -21,6 +21,7 @@ from sim.cli import api
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # so that its import asks no network
 litellm = pytest.importorskip("litellm", reason="litellm is not installed; `make live` runs these tests")
 
+from sim.live.through_litellm import text_of  # noqa: E402 - it needs litellm
 from switchyard.live import Behind, attach, open_yaml  # noqa: E402 - it needs litellm
 
 pytestmark = [
@@ -125,6 +126,13 @@ def test_a_day_behind_litellm_is_simulated_decision_by_decision(
         None if max(taken, chosen) < 0 else IDS[chosen if taken < 0 else taken]
         for taken, chosen in zip(day.place("taken").tolist(), day.place("chosen").tolist(), strict=True)
     ]
+
+
+def test_the_text_of_a_request_is_that_of_its_messages_or_its_input() -> None:
+    parts = [{"type": "text", "text": "there"}, {"type": "image_url", "image_url": {}}]
+    assert text_of([{"role": "user", "content": "hi"}, {"role": "user", "content": parts}]) == "hi\nthere"
+    assert text_of(None, "hi") == "hi"
+    assert text_of([], ["hi", "there"]) == "hi\nthere"
 
 
 def test_what_litellm_charges_is_what_the_budgets_pay_and_the_record_says(history: Path, tmp_path: Path) -> None:
