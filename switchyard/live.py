@@ -22,9 +22,10 @@ from sim.cli import api
 from sim.errors import unknown
 from sim.interface import EmbeddingArray, Policy
 from sim.live.gateway import Gateway
+from sim.live.of_litellm import entries, ids_of, prices_usd
 from sim.live.record import Origin
 from sim.live.settings import setting
-from sim.live.through_litellm import Behind, Embed, Score, entries, ids_of, prices_usd
+from sim.live.through_litellm import Behind, Embed, Score
 
 __all__ = ["Behind", "attach", "open_yaml"]
 

@@ -20,7 +20,6 @@ from sim.errors import check_number
 from sim.history import history_means
 from sim.instance import stream
 from sim.interface import (
-    Decision,
     EmbeddingArray,
     Estimates,
     Features,
@@ -30,9 +29,9 @@ from sim.interface import (
     Query,
     Setting,
     State,
-    reviews,
 )
 from sim.live.clock import TickClock
+from sim.live.decided import Routed, check_policy, check_score, checked
 from sim.live.record import Origin, Record
 from sim.truth import frozen
 from sim.world.budgets.ledger import Ledger
@@ -40,31 +39,6 @@ from sim.world.live import Counts, Flags
 
 LOG = logging.getLogger(__name__)
 MOST_UNSCORED = 100_000
-
-
-class Routed(NamedTuple):
-    """What a policy decided on one query.
-
-    Parameters
-    ----------
-    id : int
-        Of the query, by which its answer is told; from 0, in order of arrival.
-    chosen : int or None
-        What the policy decided; None declines.
-    taken : int or None
-        What took the query: the choice or the first of its fallbacks whose budget pays and which is available; None
-        where there is none.
-    served : int or None
-        Where the query really goes; None refuses it.
-    error : str or None
-        What the policy raised; the query then goes where it would go without it.
-    """
-
-    id: int
-    chosen: int | None
-    taken: int | None
-    served: int | None = None
-    error: str | None = None
 
 
 class _Open(NamedTuple):
@@ -349,35 +323,3 @@ class Gateway:
     def _write(self, kind: str, **values: object) -> None:
         if self._record is not None:
             self._record.write(kind, values)
-
-
-def check_policy(policy: Policy) -> None:
-    """Raise ValueError for a policy that needs more than a gateway with one call a query can give."""
-    if policy.gate.size > 1:
-        raise ValueError(
-            f"{type(policy).__name__} decides on {policy.gate.size} queries at once; a gateway routes one by one: "
-            "choose another policy"
-        )
-    if reviews(policy):
-        raise ValueError(
-            f"{type(policy).__name__} looks at answers and may ask again; a gateway makes one call a query: choose "
-            "another policy"
-        )
-
-
-def check_score(score: float | None) -> None:
-    """Raise ValueError for a score outside [0, 1]."""
-    check_number("score", score, least=0, most=1, null="for none")
-
-
-def checked(decision: object, n_deployments: int) -> list[int]:
-    """Return a decision's choices, best first; raise ValueError for what is no decision, or none for one call."""
-    if type(decision) is not Decision:
-        raise ValueError(f"the policy returned {decision!r}; it must be a Decision")
-    if decision.alongside or decision.max_output_tokens is not None:
-        raise ValueError(f"the policy returned {decision!r}; a gateway makes one whole call a query")
-    choices = [] if decision.deployment is None else [int(decision.deployment), *map(int, decision.fallbacks)]
-    for k in choices:
-        if not 0 <= k < n_deployments:
-            raise ValueError(f"the policy chose deployment {k}; it must be from 0 to {n_deployments - 1}")
-    return choices

@@ -21,7 +21,7 @@ from sim.cli import api
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # so that its import asks no network
 litellm = pytest.importorskip("litellm", reason="litellm is not installed; `make live` runs these tests")
 
-from sim.live.through_litellm import text_of  # noqa: E402 - it needs litellm
+from sim.live.of_litellm import text_of  # noqa: E402 - it needs litellm
 from switchyard.live import Behind, attach, open_yaml  # noqa: E402 - it needs litellm
 
 pytestmark = [
