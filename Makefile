@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # The tests run on two workers, and each of them on one thread, so that they do not take each other's cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: setup demo test examples kernels proof benchmark docs clean
+.PHONY: setup demo test examples kernels proof live benchmark docs clean
 setup: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/switchyard compare replications=3 out=outputs/demo
@@ -36,6 +36,10 @@ proof: $(VENV)/.tested
 	$(BIN)/python -m tests.validity.page build/validity.xml
 	$(BIN)/switchyard validate
 
+# A policy behind litellm's Router. litellm needs older versions of what others need newer, so it has an environment of its own.
+live: $(VENV)-live/.installed
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(VENV)-live/bin/python -m pytest -rs tests/live
+
 benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.world
@@ -55,16 +59,21 @@ benchmark: $(VENV)/.tested
 
 # Pages of every public class and function, from their docstrings.
 docs: $(VENV)/.tested
-	$(BIN)/python -m pdoc --docformat numpy --output-directory build/api sim policies scenarios
+	$(BIN)/python -m pdoc --docformat numpy --output-directory build/api sim policies scenarios switchyard
 
 clean:
-	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-live outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)-live/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-live
+	$(VENV)-live/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,litellm]' litellm==1.110.2
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed

@@ -117,6 +117,8 @@ class Instance:
     expected : Estimates or None
         E[quality | query] and E[cost | query] of each test row (n_test, n_deployments), where the workload knows them;
         truth, like the outcomes.
+    scored_after_s, fails_after_s : arrays (n_test, n_deployments) or None
+        How long after each answer it is scored, and after its offer each call breaks off; NaN for never.
     scopes : mapping of str to Scope
         Which queries each limit is for, by its name.
     tasks : Tasks or None
@@ -156,6 +158,8 @@ class Instance:
     class_name: np.ndarray[Any, np.dtype[Any]] | None = None
     tenant: np.ndarray[Any, np.dtype[Any]] | None = None
     price: FloatArray | None = None
+    scored_after_s: FloatArray | None = None
+    fails_after_s: FloatArray | None = None
     scopes: Mapping[str, Scope] = field(default_factory=dict)
 
     @property
@@ -249,7 +253,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
             for deployment, unit, account in zip(fleet, units, accounts or ("",) * len(fleet), strict=True)
         ),
         budgets=frozen(budgets),
-        horizon=len(rows) if begins is None else round(len(order) * mean_steps(history)),
+        horizon=expected_queries(scenario, len(rows)) if begins is None else round(len(order) * mean_steps(history)),
         history=public,
         accounts=None if accounts is None else frozen(np.unique(accounts, return_inverse=True)[1].astype(np.int64)),
         refused=scenario.exhausted,
@@ -313,7 +317,15 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         scopes=limit_scopes(scenario, fleet, accounts),
         prefix=test.prefix,
         session=test.session,
+        scored_after_s=None if test.scored_after_s is None else take(test.scored_after_s, columns),
+        fails_after_s=None if test.fails_after_s is None else take(test.fails_after_s, columns),
     )
+
+
+def expected_queries(scenario: Scenario, n_arriving: int) -> int:
+    """Return how many queries policies are told to expect: as many as come, unless all rows of a workload that says."""
+    told, is_whole = scenario.workload.horizon, n_arriving == len(scenario.workload.test)
+    return told if told is not None and is_whole else n_arriving
 
 
 def patience_s(deployment: Deployment, n_queries: int, rng: np.random.Generator) -> FloatArray | None:

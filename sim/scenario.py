@@ -258,6 +258,11 @@ class Scenario:
             raise ValueError(
                 "a cache answers queries that stand for themselves, and those here are steps of tasks: cache=none"
             )
+        if self.workload.test.scored_after_s is not None and self.feedback != Scores():
+            raise ValueError(
+                "the workload says itself which answers were scored, and when: leave feedback as it is, or choose a "
+                "workload that is no record"
+            )
         check_number("decision_s", self.decision_s, least=0, most=MOST_DECISION_S)
         check_number("max_calls", self.max_calls, least=1)
         for model, n_rows in (self.profiled or {}).items():

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenarios.readers.cells import of
 from scenarios.readers.columns import COST, TOKENS
-from scenarios.readers.opened import Opened
+from scenarios.readers.opened import LINES, PARQUET, Opened
 from scenarios.readers.places import located
 from scenarios.readers.tables import reading as tables
 from scenarios.readers.tables.answers import FREE, Table, charged
@@ -19,6 +19,8 @@ from scenarios.readers.tables.pricing import models_of, with_prices
 from scenarios.readers.traces import own
 from scenarios.readers.traces import reading as traces
 from scenarios.readers.traces.recorded import BLOCKS, FIRST, LAST, LATENCY, Trace, figures
+from scenarios.recorded import importing as records
+from scenarios.recorded.day import KEPT_AS, Day, is_record, read_day
 from sim.errors import UnreadableError, unknown
 
 
@@ -45,7 +47,9 @@ class Imported:
 
     @property
     def flat(self) -> pd.DataFrame:
-        """The frame as CSV can keep it: lists as JSON texts."""
+        """The frame as CSV can keep it: lists as JSON texts; raise UnreadableError for the record of a gateway."""
+        if KEPT_AS in self.frame.attrs:
+            raise UnreadableError("CSV cannot keep what a record says of its day; let out end in .parquet")
         return self.frame.assign(**{BLOCKS: self.frame[BLOCKS].map(json.dumps)}) if BLOCKS in self.frame else self.frame
 
 
@@ -80,7 +84,13 @@ def imported(
     OSError
         If there is no such file.
     """
-    known = [traces.OWN, *(one.name for one in traces.FORMATS), *(one.name for one in tables.FORMATS)]
+    if format in (None, records.FORMAT) and not columns:
+        day = record_at(path)
+        if day is not None:
+            return Imported(*records.told(day))
+        if format is not None:
+            raise UnreadableError(f"{path} is no record of a gateway: its first line must have kind day")
+    known = [traces.OWN, records.FORMAT, *(one.name for one in traces.FORMATS), *(one.name for one in tables.FORMATS)]
     if format is not None and format not in known:
         raise ValueError(unknown("format", format, known))
     is_table = format in [one.name for one in tables.FORMATS]
@@ -96,13 +106,23 @@ def imported(
     if is_plain and not is_told:
         return of_own(opened, prices, price_as)
     if not is_told and not traces.is_foreign(opened.path):
-        raise UnreadableError(traces.unrecognised(opened, known[1:]))
+        raise UnreadableError(traces.unrecognised(opened, known[2:]))
     if prices is not None or price_as is not None:
         raise ValueError(
             f"prices are for routing tables, and {path} is none; workload.prices=FILE prices a trace's models"
         )
     source = traces.read(path, columns, format, duplicates)
     return of_trace(source.trace, source.format, source.what)
+
+
+def record_at(path: str) -> Day | None:
+    """Return the day of which a file is the record; None for another file."""
+    try:
+        opened = Opened(located(path))
+        is_one = opened.kind in (LINES, PARQUET) and is_record(opened.columns, opened.first)
+    except ValueError:
+        return None  # what is wrong with it is said by whoever reads it
+    return read_day(str(located(path))) if is_one else None
 
 
 def of_trace(trace: Trace, name: str, what: str) -> Imported:

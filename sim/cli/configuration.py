@@ -22,7 +22,7 @@ from sim.cli.own.fleets import PREFIX, with_fleets
 from sim.cli.own.policies import offered
 from sim.cli.own.words import Brought, bring, without_places
 from sim.cli.renamed import follow_moves
-from sim.cli.trace_words import check_trace, with_trace
+from sim.cli.trace_words import check_trace, with_record, with_trace
 from sim.cli.types import check, check_all, shown, takes_any_name
 from sim.cli.words import nearest, of_own_estimators, quoted
 
@@ -86,7 +86,7 @@ def composed(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[str]
     """
     overrides, own = of_own_estimators([quoted(word) for word in overrides])
     overrides, brought = of_places(overrides)
-    config, words = of_options(verb, with_trace(overrides))
+    config, words = of_options(verb, with_trace(with_record(overrides)))
     check_trace(config)
     bring(config, brought)
     put_infinity(config)
@@ -111,8 +111,9 @@ def of_options(verb: str, overrides: Sequence[str]) -> tuple[DictConfig, list[st
         key = str(error).partition("Could not override '")[2].partition("'")[0]
         if not key:
             raise ValueError(unmerged(error)) from error
-        if key == "workload" and any(word.startswith("trace=") for word in overrides):
-            raise ValueError(f"{verb} has no trace; leave trace out") from error
+        for word in ("trace", "record"):
+            if key == "workload" and any(each.startswith(f"{word}=") for each in overrides):
+                raise ValueError(f"{verb} has no {word}; leave {word} out") from error
         if key.partition("@")[0] in GROUPS:
             raise ValueError(f"{verb} has no {key}; leave {key} out") from error
         without_keys = defaults(verb, overrides)

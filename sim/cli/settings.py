@@ -52,6 +52,7 @@ class Settings:
     confidence: float
     beyond: bool
     trace_block: int | None
+    record: str | None
     suggest: str | None
     needs: Sequence[str] | str
     duration: float | str | None

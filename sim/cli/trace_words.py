@@ -1,4 +1,7 @@
-"""Spells out the word ``trace=FILE``: it chooses times, lengths and order of one recorded trace. It reads no file."""
+"""Spells out the words ``trace=FILE`` and ``record=FILE``. It reads no file.
+
+The first chooses times, lengths and order of one recorded trace; the second all of a day that a gateway recorded.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,28 @@ SETS = {
 }
 OF_BLOCKS = {"order.blocks.rows": "${trace_block}", "arrivals.by_row": "true"}
 """Keys of what it chooses, and the keys beside it that they take their values from."""
+
+
+OF_RECORD = {"workload": "recorded", "workload.path": "${record}"}
+RECORD_RESERVES = "reserve=estimate"  # as a gateway does, which knows no cost before the answer
+
+
+def with_record(words: Sequence[str]) -> list[str]:
+    """Return the overrides with all that ``record=FILE`` stands for; also ``workload=recorded`` reserves estimates.
+
+    Raises
+    ------
+    ValueError
+        If the words choose another workload, or a trace, beside a record.
+    """
+    given = values(words)
+    record = given.get("record")
+    for key in ("trace", *OF_RECORD) if record is not None else ():
+        if given.get(key, OF_RECORD.get(key)) != OF_RECORD.get(key):
+            raise ValueError(f"record={record} brings its own workload; leave {key}={given[key]} out")
+    brought = [] if record is None else [f"{key}={value}" for key, value in OF_RECORD.items() if key not in given]
+    is_of_record = record is not None or given.get("workload") == OF_RECORD["workload"]
+    return [*words, *brought, *([RECORD_RESERVES] if is_of_record and "reserve" not in given else [])]
 
 
 def with_trace(words: Sequence[str]) -> list[str]:
@@ -65,7 +90,7 @@ def with_trace(words: Sequence[str]) -> list[str]:
 
 def values(words: Sequence[str]) -> Mapping[str, object]:
     """Return the values of the keys that matter here, by key; nothing if Hydra cannot read one, which it then says."""
-    keys = ("trace", "trace_block", *BRINGS, *SETS)
+    keys = ("trace", "trace_block", "record", "reserve", *BRINGS, *SETS)
     wanted = [word for word in words if word.partition("=")[0].lstrip("+") in keys]
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     try:
@@ -83,6 +108,8 @@ def check_trace(config: DictConfig) -> None:
     """
     if "trace" not in config:
         return
+    if config.record is not None and OmegaConf.select(config, "workload.path") != config.record:
+        raise ValueError(f"record={config.record} is a word of the command line and does nothing in a YAML")
     if config.trace is None:
         beside = {"columns": None, "rate_scale": 1, "trace_block": None}
         for key in (key for key, without in beside.items() if config[key] != without):

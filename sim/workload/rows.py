@@ -17,7 +17,9 @@ MOST_COST_USD = 1e9
 
 OUTCOMES = ("quality", "cost_usd", "output_tokens")
 SIGNALS = ("confidence", "latency_s", "energy_j")  # arrays (n, n_models), NaN where a model has none, or None
-OF_EACH_MODEL = (*OUTCOMES, *SIGNALS, *(f"expected_{name}" for name in OUTCOMES))  # arrays (n, n_models), or None
+RECORDED = ("scored_after_s", "fails_after_s")
+EXPECTED = tuple(f"expected_{name}" for name in OUTCOMES)
+OF_EACH_MODEL = (*OUTCOMES, *SIGNALS, *RECORDED, *EXPECTED)  # arrays (n, n_models), or None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class Rows:
         Which conversation each query is a turn of, the turns in the order of the rows; None without sessions.
     row : array (n,) of int or None
         Row of the file that each query was read from, from 0; None without a file.
+    scored_after_s : array (n, n_models) or None
+        How long after each answer somebody scores it, at least 0; NaN for an answer that nobody scores, so that no
+        policy hears its score. None: what reaches policies of scores is the scenario's affair (``Scenario.feedback``).
+    fails_after_s : array (n, n_models) or None
+        How long after it was offered each call breaks off, with its answer lost; NaN for one that does not. None: none.
     steps : Steps or None
         Which step of which task each query is; None where each stands for itself.
     expected_quality : array (n, n_models) or None
@@ -100,6 +107,8 @@ class Rows:
     price: FloatArray | None = None
     prefix: Prefixes | None = None
     session: IntArray | None = None
+    scored_after_s: FloatArray | None = None
+    fails_after_s: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -147,6 +156,10 @@ def check_signals(rows: Rows, models: Sequence[str], split: str) -> None:
             within = np.isfinite(values) & ((values > 0) if name == "latency_s" else (values >= 0))
             least = "above 0" if name == "latency_s" else "at least 0"
             refuse(~(within | np.isnan(values).all(axis=0)), values, name, f"finite and {least}")
+    for name in RECORDED:
+        values = getattr(rows, name)
+        if values is not None:
+            refuse(~(np.isnan(values) | (np.isfinite(values) & (values >= 0))), values, name, "finite and at least 0")
     if rows.preference is not None:
         bad = ~((rows.preference >= 0) & (rows.preference <= 1))
         if bad.any():

@@ -39,6 +39,8 @@ class Workload:
     token_prices : tuple of (float, float) or None
         Input and output price of each model in USD per million tokens, where costs are made of them. Only what a cut
         answer costs depends on it.
+    horizon : int or None
+        How many queries policies are told to expect where all test rows arrive; None for as many as there are.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Workload:
     reward: Reward = every_step
     caps: tuple[int, ...] = ()
     token_prices: tuple[tuple[float, float], ...] | None = None
+    horizon: int | None = None
 
     def __post_init__(self) -> None:
         """Check the truth once, so that nothing downstream has to."""

@@ -21,7 +21,7 @@ from sim.world.budgets.waiting import BudgetQueue
 from sim.world.controls import Factors, qualities
 from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
-from sim.world.record.calls import CallTable, columns_of
+from sim.world.record.calls import CallTable, Through, columns_of
 from sim.world.record.requests import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
 from sim.world.services.job import Finish, Job
 from sim.world.stations.station import Station
@@ -119,6 +119,7 @@ class Dispatcher:
                 patience_s[k],
                 stream(*instance.seeds, f"balancer {deployment.name}"),
                 1 if instance.prefix is None else instance.prefix.block_tokens,
+                None if instance.fails_after_s is None else Through(instance.fails_after_s[:, k].tolist(), table.row),
             )
             for k, deployment in enumerate(instance.fleet)
         ]

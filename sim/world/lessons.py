@@ -55,6 +55,7 @@ class Lessons:
         self._energy_j = None if instance.energy_j is None else instance.energy_j.data
         self._rows = table.row
         self._delay_s = instance.scenario.feedback.delay_s
+        self._scored_after_s = None if instance.scored_after_s is None else instance.scored_after_s.data
         self._of_task: defaultdict[int, list[Feedback]] = defaultdict(list)  # by number; those without an end yet
         kind = type(policy)
         self.hit = None if kind.learn_hit is Policy.learn_hit else partial(self._pass_on, policy.learn_hit)
@@ -62,6 +63,8 @@ class Lessons:
         if kind.learn is not Policy.learn or kind.learn_score is not Policy.learn_score:
             in_part = self._of_step if instance.tasks is not None else self._in_part
             self.finish = self._whole if instance.tasks is None and instance.opinions is None else in_part
+            if self._scored_after_s is not None:
+                self.finish = self._as_recorded
 
     def tell(self, feedback: Feedback) -> None:
         """Let the policy learn of an outcome.
@@ -110,6 +113,16 @@ class Lessons:
         self.tell(scored if is_given and self._delay_s == 0 else scored._replace(quality=math.nan))
         if is_given and self._delay_s > 0:
             after(self._env, self._delay_s, partial(self._score, scored), COMPLETIONS)
+
+    def _as_recorded(self, job: Job, now_s: float) -> None:
+        """Tell of an outcome at completion, and of its score when it was given, if it was."""
+        number = job.query.id
+        assert self._scored_after_s is not None
+        after_s: float = self._scored_after_s[self._rows[number], job.deployment]
+        scored = self._feedback(job, self.quality(number, job.deployment, job.output_tokens), now_s)
+        self.tell(scored if after_s == 0 else scored._replace(quality=math.nan))
+        if after_s > 0:
+            after(self._env, after_s, partial(self._score, scored), COMPLETIONS)
 
     def _of_step(self, job: Job, now_s: float) -> None:
         """Tell of a step; its score comes at the end of the task."""

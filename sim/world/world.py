@@ -153,14 +153,22 @@ class World:
 
     def run(self) -> RequestTable:
         """Run from the first arrival to the last completion."""
+        self._open(self._taker())
+        self._env.run(until=self._over if self._goes_on else None)
+        return self._closed()
+
+    def _open(self, take: Callable[[Query], None]) -> None:
+        """Let the policy begin, and let queries arrive from now on, each of which is handed to ``take``."""
         try:
             self._policy.reset(self._instance.setting, self._rng)
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} in reset: {error}") from error
         for process in processes(self._instance, self.dispatcher, self._env, self._show, self._lessons.price_changed):
             self._env.process(process)
-        self._source.begin(self._taker())
-        self._env.run(until=self._over if self._goes_on else None)
+        self._source.begin(take)
+
+    def _closed(self) -> RequestTable:
+        """Return the record of a run that is over."""
         if self._rounds is not None:
             self._rounds.close()
         self.table.replicas = [station.log for station in self.dispatcher.fleet]

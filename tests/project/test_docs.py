@@ -65,7 +65,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_a_page_that_is_mentioned_anywhere_is_there() -> None:
-    rooms = ("sim", "policies", "scenarios", "conf", "tests", "benchmarks", "notebooks", "docs")
+    rooms = ("sim", "policies", "scenarios", "switchyard", "conf", "tests", "benchmarks", "notebooks", "docs")
     files = [
         path for room in rooms for kind in ("py", "yaml", "md", "ipynb") for path in ROOT.glob(f"{room}/**/*.{kind}")
     ]

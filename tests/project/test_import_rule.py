@@ -16,6 +16,7 @@ LAYERS = (
     "sim.cli",
     "sim.show",
     "sim.study",
+    "sim.live",
     "sim.world",
     "sim.instance",
     "sim.selection",
@@ -35,7 +36,7 @@ LAYERS = (
     "sim.interface",
     "sim.errors",
 )
-OURS = ("sim", "policies", "scenarios", "conf")
+OURS = ("sim", "policies", "scenarios", "conf", "switchyard")
 
 
 def modules(package: str) -> Iterator[tuple[str, Path]]:
@@ -86,13 +87,19 @@ def test_arrows_inside_the_simulator_run_down_only(module: str, path: Path) -> N
     assert {name for name in ours if layer(name) < layer(module)} == set()
 
 
+def test_what_joins_all_of_it_for_other_programs_is_imported_by_nothing() -> None:
+    for package in ("sim", "policies", "scenarios", "benchmarks"):
+        for module, path in modules(package):
+            assert not {name for name in imported(path) if name.split(".")[0] == "switchyard"}, module
+
+
 def test_figures_and_tables_never_touch_the_world() -> None:
     for _, path in modules("sim/show"):
         assert not {name for name in imported(path) if name.startswith(("sim.world", "sim.instance", "sim.scenario"))}
 
 
 def test_only_the_command_line_knows_hydra() -> None:
-    for package in ("sim", "policies", "scenarios"):
+    for package in ("sim", "policies", "scenarios", "switchyard"):
         for module, path in modules(package):
             if not module.startswith("sim.cli"):
                 assert not {name for name in imported(path) if name.split(".")[0] in ("hydra", "omegaconf")}, module
@@ -104,7 +111,7 @@ def test_the_package_named_sim_is_ours() -> None:
 
 
 def test_no_room_has_more_than_15_files_at_one_level() -> None:
-    for package in ("sim", "policies", "scenarios", "tests", "benchmarks", "docs"):
+    for package in ("sim", "policies", "scenarios", "switchyard", "tests", "benchmarks", "docs"):
         pages = [path for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md")]
         rooms = Counter(path.parent.relative_to(ROOT) for path in pages if path.stem != "__init__")
         assert {str(room): n for room, n in rooms.items() if n > 15} == {}

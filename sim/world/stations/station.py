@@ -48,6 +48,8 @@ class Station:
         For the balancer.
     block_tokens : int
         Tokens of a block of a prefix.
+    fails_after_s : column or None
+        How long after its offer each query breaks off here, by its id; NaN for never.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Station:
         patience_s: Column[float] | None,
         rng: np.random.Generator,
         block_tokens: int = 1,
+        fails_after_s: Column[float] | None = None,
     ) -> None:
         queued, in_flight, self._available = counts
         self._deployment = deployment
@@ -73,7 +76,8 @@ class Station:
         self._capacity = deployment.queue_capacity if ServiceTraits.of(deployment.service).may_wait else 0
         self._context_tokens = deployment.service.context_tokens
         self._timeout_s = deployment.timeout_s
-        self._has_clocks = self._timeout_s is not None or patience_s is not None
+        self._fails_after_s = fails_after_s
+        self._has_clocks = any(limit is not None for limit in (self._timeout_s, patience_s, fails_after_s))
         self._balancer = (deployment.balancer or LeastLoaded()).open(rng)
         self._choose_for = getattr(self._balancer, "choose_for", None)  # of a balancer that looks into jobs
         self._block_tokens = block_tokens
@@ -127,6 +131,8 @@ class Station:
                 patience.callbacks.append(self._lose_patience)
         if self._timeout_s is not None:
             Moment(self._env, self._timeout_s, TIME_LIMITS, job).callbacks.append(self._time_out)
+        if self._fails_after_s is not None and not math.isnan(after_s := self._fails_after_s[job.query.id]):
+            Moment(self._env, after_s, TIME_LIMITS, job).callbacks.append(self._break_off)
         return None
 
     def _lose_patience(self, event: simpy.Event) -> None:
@@ -138,6 +144,11 @@ class Station:
         job: Job = event.value  # type: ignore[assignment]
         if not job.is_gone:
             self._give_up(job, TIMED_OUT)
+
+    def _break_off(self, event: simpy.Event) -> None:
+        job: Job = event.value  # type: ignore[assignment]
+        if not job.is_gone:
+            self._give_up(job, FAILED)
 
     def _give_up(self, job: Job, fate: int) -> None:
         self._home[job].remove(job, self._env.now)

@@ -91,9 +91,10 @@ def filled(command: str, path: Path) -> str:
 
 def write(made: Imported, path: str, out: Path) -> None:
     """Write the table and, beside it in ``NAME.json``, what it was made of, each when it is whole."""
+    flat = made.flat if out.suffix == ".csv" else None
     out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".csv":
-        replace_file(out, lambda partial: made.flat.to_csv(partial, index=False))
+    if flat is not None:
+        replace_file(out, lambda partial: flat.to_csv(partial, index=False))
     else:
         replace_file(out, lambda partial: made.frame.to_parquet(partial, index=False))
     file = Path(path)

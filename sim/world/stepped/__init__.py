@@ -1,0 +1,1 @@
+"""Holds the world as somebody outside it decides, query by query."""
