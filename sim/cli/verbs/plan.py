@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from sim.study.ratio.worst_order import write_search
 from sim.study.sequential import Effort
 from sim.workload.classes import class_names
 
+NO_ANSWER = 2  # the exit code; 0 is an answer
+
 
 @dataclass(frozen=True)
 class Question:
@@ -45,7 +48,7 @@ class Question:
 
 
 def plan(verb: str, config: DictConfig) -> int:
-    """Carry out the verb: simulate, write the output directory, print; return 1 if nothing met the targets."""
+    """Carry out the verb: simulate, write the output directory, print; return 2 if nothing met the targets."""
     asked = question(config)
     output = Output(verb, config)
     with output.whole() as folder:
@@ -61,7 +64,10 @@ def plan(verb: str, config: DictConfig) -> int:
         found.candidates.to_csv(folder / "candidates.csv", index=False)
     sentences = [found.sentence, *reasons(found.as_dict()), *([] if worst is None else [worst_order(worst)])]
     output.say(settled.fleet, candidate_table(found.candidates, asked.targets), *sentences)
-    return 0 if found.found.answer is not None else 1
+    if found.found.answer is None:
+        sys.stderr.write(f"switchyard: {found.sentence}\n")
+        return NO_ANSWER
+    return 0
 
 
 def question(config: DictConfig) -> Question:

@@ -408,12 +408,15 @@ def test_one_command_from_question_to_answer(tmp_path: Path, capsys: pytest.Capt
     assert json.loads((out / "manifest.json").read_text())["verb"] == "plan"
 
 
-def test_a_plan_without_an_answer_has_exit_code_1_and_its_files(
+def test_a_plan_without_an_answer_has_exit_code_2_one_line_and_its_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["plan", "search=rate", "search.high=4", "targets=quality_per_query>=1", *SMALL, f"out={tmp_path / 'out'}"]
-    assert main(words) == 1
-    assert "no candidate was shown to meet every target" in capsys.readouterr().out
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert "no candidate was shown to meet every target" in printed.out
+    [line] = [line for line in printed.err.splitlines() if "note:" not in line]
+    assert line.startswith("switchyard: largest rate_per_s: no candidate was shown to meet every target; at ")
     assert (tmp_path / "out" / "candidates.csv").exists()
 
 
