@@ -12,6 +12,7 @@ from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, Pric
 from scenarios.quality_events import QualityChange
 from sim.cli.main import main
 from sim.scenario import Event, Scenario
+from sim.show.drawings.capacity import replicas
 from sim.show.timelines.maps import over_time
 from sim.show.timelines.marks import Mark, marks, read_events
 from sim.show.timelines.spending import spend
@@ -136,3 +137,14 @@ def test_spending_of_deployments_without_a_budget_is_left_out_beside_those_with_
     requests.to_parquet(out / "requests.parquet")
     assert spend(out, fleet, ["random"]) is None  # nothing was spent
     plt.close("all")
+
+
+@pytest.mark.parametrize(("end_s", "ends_at"), [(1000.0, 780.0), (36_000.0, 780 / 3600)])
+def test_replicas_over_time_have_a_strip_where_a_crowd_came(end_s: float, ends_at: float) -> None:
+    counts = {"serving": np.ones(2), "starting": np.zeros(2), "spare": np.zeros(2)}
+    crowd = Mark("crowd", ((300.0, 780.0),), "grey")
+    figure = replicas({"p": counts}, np.linspace(0, end_s, 3), {"p": [crowd]})
+    [strip] = figure.axes[0].patches[1:]
+    assert strip.get_window_extent().transformed(figure.axes[0].transData.inverted()).x1 == pytest.approx(ends_at)
+    assert [text.get_text() for text in figure.legends[-1].texts] == ["crowd"]
+    plt.close(figure)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.interface import FloatArray
 from sim.show.figures import colours, legend_at_right, look, panels
+from sim.show.timelines.marks import Mark, marks, name_marks, read_events, shade
 from sim.study.output.archive import HOURS, REPLICAS
 from sim.study.output.records import read_requests
 from sim.study.record.hours import HOUR_S, between
@@ -43,8 +45,10 @@ def capacity_figures(folder: Path, policies: Sequence[str]) -> Iterator[tuple[st
         if end_s > 0:
             edges_s = np.linspace(0.0, end_s, N_BINS + 1)
             series = {policy: means(first[first["policy"] == policy], edges_s) for policy in policies}
+            events, n_deployments = read_events(folder), table["deployment"].nunique()
+            marked = {policy: marks(events, n_deployments, policy) for policy in policies}
             caption = "Replicas of all deployments over time, means of bins."
-            yield "replicas", caption, replicas(series, edges_s)
+            yield "replicas", caption, replicas(series, edges_s, marked)
     if (folder / HOURS).is_file():
         table = pd.read_csv(folder / HOURS, dtype={"policy": str})
         yield "hours", "What each hour brought and cost.", hours(table[table["replication"] == 0], policies)
@@ -69,8 +73,13 @@ def means(table: pd.DataFrame, edges_s: FloatArray) -> dict[str, FloatArray]:
     return found
 
 
-def replicas(series: dict[str, dict[str, FloatArray]], edges_s: FloatArray) -> Figure:
-    """Draw a panel per policy: replicas that serve, that start and that are spare, one upon the other."""
+def replicas(
+    series: dict[str, dict[str, FloatArray]], edges_s: FloatArray, marked: Mapping[str, Sequence[Mark]]
+) -> Figure:
+    """Draw a panel per policy: replicas that serve, that start and that are spare, one upon the other.
+
+    What happened, ``marked`` for each policy in seconds, is a strip above its panel.
+    """
     figure, grid = panels(len(series), 3.4, 2.4, margin_in=(1.8, 0.9))
     shown = {state: colour for state, colour in STATES.items() if any(one[state].any() for one in series.values())}
     is_long = edges_s[-1] > 2 * HOUR_S
@@ -80,13 +89,20 @@ def replicas(series: dict[str, dict[str, FloatArray]], edges_s: FloatArray) -> F
         for state, colour in shown.items():
             axes.stairs(base + one[state], edges, baseline=base, fill=True, color=colour, label=state)
             base = base + one[state]
-        axes.set_title(policy, fontsize="medium")
+        shade(axes, [in_hours(mark) if is_long else mark for mark in marked[policy]], edges[0], edges[-1], is_map=True)
+        axes.set_title(policy, fontsize="medium", pad=6 + 9 * len(marked[policy]))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     highest = max(float(sum(one.values(), np.zeros(1)).max()) for one in series.values())
     grid[0].set(ylabel="replicas", ylim=(0, 1.05 * highest))
     figure.supxlabel(f"simulated time ({'h' if is_long else 's'}), replication 0", fontsize="medium")
     legend_at_right(figure, grid[0])
+    name_marks(figure, next((shown for shown in marked.values() if shown), ()))
     return figure
+
+
+def in_hours(mark: Mark) -> Mark:
+    """Return a mark with its spans in hours, named as before."""
+    return replace(mark, spans=tuple((from_s / HOUR_S, until_s / HOUR_S) for from_s, until_s in mark.spans))
 
 
 def hours(table: pd.DataFrame, policies: Sequence[str]) -> Figure:
