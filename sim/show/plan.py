@@ -21,7 +21,8 @@ from sim.study.plan.targets import FAILS, MEETS, TIE, Target, read_targets
 MARKS = {MEETS: "", TIE: " ?", FAILS: " x"}
 MOST_ROWS = 20
 HOURS_A_MONTH = 730
-TOTAL = "total_cost_per_1000_arrivals_usd"
+TOTAL, TOKENS = "total_cost_per_1000_arrivals_usd", "token_cost_per_1000_arrivals_usd"
+RENT = "rent_per_hour_usd"
 
 
 def candidate_table(candidates: pd.DataFrame, targets: Sequence[Target]) -> Table:
@@ -103,7 +104,7 @@ def costs(answer: Mapping[str, Any], beyond: Mapping[str, Any]) -> list[str]:
     per_1000, per_hour = answer[TOTAL], beyond["queries_per_hour"]
     if not per_1000 or per_hour is None:
         return []
-    hourly = per_1000 * per_hour / 1000
+    hourly = answer[RENT] + answer[TOKENS] * per_hour / 1000
     return [
         f"it costs {number(per_1000)} USD per 1,000 queries, {number(hourly)} USD an hour and "
         f"{number(hourly * HOURS_A_MONTH)} USD a month of {HOURS_A_MONTH} hours, at {number(per_hour)} queries an hour"
