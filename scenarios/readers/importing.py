@@ -106,7 +106,7 @@ def imported(
     if is_plain and not is_told:
         return of_own(opened, prices, price_as)
     if not is_told and not traces.is_foreign(opened.path):
-        raise UnreadableError(traces.unrecognised(opened, known[2:]))
+        raise UnreadableError(traces.unrecognised(opened, [*known[2:], records.FORMAT]))
     if prices is not None or price_as is not None:
         raise ValueError(
             f"prices are for routing tables, and {path} is none; workload.prices=FILE prices a trace's models"
