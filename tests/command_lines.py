@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 from tests.drawn_studies import CONF, costs_of, made_of, names_of, node, topics_of
 
 NEEDS_A_FILE = {
-    "workload": {"mmlu_two_models", "routerbench", "table", "trace"},
+    "workload": {"mmlu_two_models", "recorded", "routerbench", "table", "trace"},
     "fleet": {"measured"},  # of latencies
     "order": {"saved"},
+    "arrivals": {"recorded"},
+    "budget": {"recorded"},
+    "events": {"recorded"},
     "experiment": {"mmlu_pro", "mmlu_two_models", "zeroeval"},
 }
 FOR_SWEEPS = {"experiment": {"task_caps", "volume_fixed_budget", "volume_growing_budget"}}

@@ -26,7 +26,9 @@ from sim.scenario import Arrivals
 
 N = 20_000
 CONF = Path(__file__).resolve().parents[2] / "conf" / "arrivals"
-WITHOUT_FILE = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem not in ("replay", "closed_loop"))
+WITHOUT_FILE = sorted(
+    path.stem for path in CONF.glob("*.yaml") if path.stem not in ("replay", "recorded", "closed_loop")
+)
 
 
 def draw(process: Arrivals, n_queries: int = N, seed: int = 0) -> FloatArray:
