@@ -232,6 +232,8 @@ def check_values(config: DictConfig, examples: Callable[[], Mapping[str, Any]]) 
         values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     except InterpolationResolutionError as error:
         where = re.sub(r"\s*full_key: .*", "", str(error), flags=re.DOTALL)
+        if missing := re.search(r"Interpolation key '(.*?)' not found", where):
+            where = f"there is no {missing[1]}; choose what has it, or give {error.full_key}=VALUE"
         raise ValueError(f"cannot read {error.full_key}, which takes another key's value: {where}") from error
     if isinstance(values.get("metric"), dict):
         values["metric"] = {name: without_description(node) for name, node in values["metric"].items()}
