@@ -77,9 +77,9 @@ def test_plan_gives_the_answer_that_the_command_writes(tmp_path: Path) -> None:
 def test_diff_gives_the_tables_that_the_command_writes(tmp_path: Path) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder, total in zip(folders, (0.5, 1.0), strict=True):
-        assert main(["compare", *TWO, "oracle.names=[]", f"budget.total={total}", f"out={folder}"]) == 0
+        assert main(["compare", *TWO, "oracle.names=[]", f"budget.total={total}", f"out={folder}", "--no-report"]) == 0
     tables = diff(*folders, "margin=0.01")
-    assert main(["diff", *map(str, folders), "margin=0.01", f"out={tmp_path / 'd'}"]) == 0
+    assert main(["diff", *map(str, folders), "margin=0.01", f"out={tmp_path / 'd'}", "--no-report"]) == 0
     assert {path.name for path in (tmp_path / "d").glob("*.csv")} == {f"{name}.csv" for name in tables}
     for name, table in tables.items():
         written = pd.read_csv(tmp_path / "d" / f"{name}.csv", dtype=dict(table.dtypes))

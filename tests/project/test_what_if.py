@@ -77,7 +77,6 @@ def test_an_experiment_compares_and_runs(name: str) -> None:
     chosen = set(compared["policy"]) - {"optimum", "approximate_optimum"}
     assert len(chosen) >= 4  # the experiment's own
     assert set(run(*tiny)["policy"]) == chosen
-    assert set(run(*tiny, "policy=random")["policy"]) == {"random"}
 
 
 def test_when_traffic_doubles_turns_by_rote_wait_and_the_least_loaded_hardly() -> None:
@@ -92,6 +91,7 @@ def test_a_model_that_nobody_has_seen_gets_queries_only_of_rules_that_go_by_load
     assert unseen["least_loaded"] > 0.05 > unseen["latency_priced"]
 
 
+@pytest.mark.slow
 def test_when_a_third_of_the_models_is_new_every_rule_loses_quality() -> None:
     new, known = both("unseen_models", "quality", "mirror_descent_entropic,steward")
     assert (new < known).all()
