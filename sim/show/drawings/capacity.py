@@ -110,7 +110,7 @@ def hours(table: pd.DataFrame, policies: Sequence[str]) -> Figure:
     each = table["lasts_s"] / HOUR_S
     table = table.assign(cost_usd=(table["rent_usd"] + table["tokens_usd"]) / each, queries=table["queries"] / each)
     whole = table[(each >= LEAST_H) | (table["hour"] == 0)]  # the last hour is a part of one
-    shown = {column: title for column, title in BY_HOUR.items() if table[column].any()}
+    shown = {column: title for column, title in BY_HOUR.items() if whole[column].any()}
     figure, grid = panels(len(shown), 3.6, 2.6, margin_in=(1.8, 0.6), sharey=False)
     colour = colours(policies)
     for (column, title), axes in zip(shown.items(), grid, strict=True):
@@ -119,7 +119,7 @@ def hours(table: pd.DataFrame, policies: Sequence[str]) -> Figure:
             style = look(number) if len(policies) > 1 else {"marker": "o", "linestyle": "-"}
             axes.plot(rows["hour"], rows[column], color=colour[policy], label=policy, markersize=3.5, **style)
         axes.set_title(title, fontsize="medium")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * float(whole[column].max()))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 3, 6, 10]))
     figure.supxlabel("hours since the first arrival, replication 0", fontsize="medium")
     legend_at_right(figure, grid[0])
