@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.show.answers.fates import of_policies
+from sim.show.answers.fates import behind_percentiles
 from sim.show.answers.latency import answered as fastest
 from sim.show.answers.latency import by_draw
 from sim.show.answers.subject import asked, latency_column, of_made_up
@@ -20,7 +20,6 @@ from sim.show.drawings.compare import cost_quality, quality, served
 from sim.show.page import Check, Report, Shown
 from sim.show.tables.by_class import by_class
 from sim.show.tables.runs import arrivals, by_rounding, comparison, limits_table, sources, within_limits
-from sim.show.timelines.marks import happened
 from sim.show.timelines.spending import spend
 from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
 from sim.study.diff.ranking import ranking
@@ -63,7 +62,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     limits = limits_table(folder)
     if limits is not None:
         tables.append(limits)
-    of_sources, fates = "", of_policies(summary, happened(folder))
+    of_sources, fates = "", behind_percentiles(folder, summary, time is not None)
     if time is None and (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
         tables.append(sources(by_source, arrivals(summary)[1] == "tasks"))
@@ -78,7 +77,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         + fitting(summary, manifest["config"]),
         tuple(tables),
         tuple(figures(folder, summary, time is not None)),
-        tuple(checks(folder, summary, manifest)),
+        tuple(checks(folder, summary, manifest, time is not None)),
     )
 
 
@@ -164,7 +163,7 @@ def figures(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> Iterato
         yield Shown(f"figures/{name}", CAPTIONS[name], drawing)
 
 
-def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> Iterator[Check]:
+def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any], is_of_latency: bool) -> Iterator[Check]:
     """Yield the checks of a comparison; the record is gone through once more, as it is in the files."""
     n, wrong = recheck(folder)
     yield Check(
@@ -191,7 +190,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             "The Bayes optimum knows the chance of every score, and no score. Luck may bring one run above it, but not "
             f"the mean of many workloads; the highest mean ratio here is {means.max():.3f}.",
         )
-    if summary["relative_quality"].notna().any():
+    if summary["relative_quality"].notna().any() and not is_of_latency:
         yield Check(None, reference("relative_quality", manifest["config"].get("exhausted", "fallback")))
     most = summary["overshoot"].max()
     if manifest["config"].get("reserve") == "estimate":

@@ -9,7 +9,7 @@ from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
-from sim.show.answers.fates import of_policies
+from sim.show.answers.fates import behind_percentiles
 from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
@@ -33,11 +33,12 @@ def compare(verb: str, config: DictConfig) -> int:
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
-        limits, suggestion, fates = limits_table(folder), suggested(config, summary), of_policies(summary)
+        limits, suggestion = limits_table(folder), suggested(config, summary)
+        time = latency_column(output.config, summary)
+        fates = behind_percentiles(folder, summary, time is not None)
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
-    time = latency_column(output.config, summary)
     figures = (comparison(summary, time is not None), by_class(summary), limits)
     output.say(
         settled.fleet, *figures, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
