@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.show.answers.fates import of_policies
+from sim.show.answers.fates import behind_percentiles
 from sim.show.answers.latency import answered as fastest
 from sim.show.answers.latency import by_draw
+from sim.show.answers.quality import answered, best_on_sources, fitting
 from sim.show.answers.subject import asked, latency_column, of_made_up
 from sim.show.diff import behind_table
 from sim.show.drawings.capacity import capacity_figures
@@ -22,9 +22,8 @@ from sim.show.page import Check, Report, Shown
 from sim.show.tables.by_class import by_class
 from sim.show.tables.by_hour import hours_table
 from sim.show.tables.runs import arrivals, by_rounding, comparison, limits_table, sources, within_limits
-from sim.show.timelines.marks import happened
 from sim.show.timelines.spending import spend
-from sim.show.words import left_out, listed, plus_minus, reference, scenario, searched, several, total_cost
+from sim.show.words import left_out, reference, scenario, searched, several
 from sim.study.diff.ranking import ranking
 from sim.study.metrics.counting import ROUNDING
 from sim.study.oracles import ORACLES
@@ -32,8 +31,6 @@ from sim.study.output.archive import SOURCES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
 from sim.study.output.records import read_calls, read_requests
 from sim.study.record.checks import check
-from sim.study.statistics import mean_interval
-from sim.study.suggestion import suggest
 
 BAYES_SLACK = 1e-3  # the optimum is known to 1e-4 of itself
 CAPTIONS = {
@@ -63,7 +60,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         ranks = ranking(values, 1 if time is None else -1, np.random.default_rng(0))
         tables.append(behind_table(ranks, time or "quality"))
     tables += [table for table in (limits_table(folder), hours_table(folder)) if table is not None]
-    of_sources, fates = "", of_policies(summary, happened(folder))
+    of_sources, fates = "", behind_percentiles(folder, summary, time is not None)
     if time is None and (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
         tables.append(sources(by_source, arrivals(summary)[1] == "tasks"))
@@ -78,71 +75,8 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         + fitting(summary, manifest["config"]),
         tuple(tables),
         tuple(figures(folder, summary, time is not None)),
-        tuple(checks(folder, summary, manifest)),
+        tuple(checks(folder, summary, manifest, time is not None)),
     )
-
-
-def answered(policies: pd.DataFrame, ranks: pd.DataFrame | None) -> str:
-    """Return which policy has the highest quality, with its interval, and how sure its lead over the next is."""
-    intervals = {
-        str(name): mean_interval(rows["quality"].tolist()) for name, rows in policies.groupby("policy", sort=False)
-    }
-    best = max(intervals, key=lambda name: intervals[name][0])
-    mean, half_width = intervals[best]
-    rows = policies[policies["policy"] == best]
-    if half_width > 0:
-        sure = " (95%)"
-    elif math.isnan(half_width):
-        sure = " (one replication, so no interval)"
-    elif unvaried(rows):
-        sure = f" (the same in all {len(rows)} replications: nothing was redrawn, so no interval)"
-    else:
-        sure = f" (the same in all {len(rows)} replications)"
-    amount = f"{plus_minus(mean, half_width)}{sure}"
-    ratio = policies.loc[policies["policy"] == best, "optimum_ratio"].mean()
-    share = f"{ratio:.0%} of the hindsight optimum" if math.isfinite(ratio) else ""
-    bayes = policies.loc[policies["policy"] == best, "bayes_ratio"].mean() if "bayes_ratio" in policies else math.nan
-    of_bayes = f"{bayes:.0%} of the Bayes optimum" if math.isfinite(bayes) else ""
-    if len(intervals) == 1:
-        served_share = policies["served"].sum() / policies["arrived"].sum()
-        cost = f"{plus_minus(*mean_interval(policies[total_cost(policies)].tolist()))} USD"
-        of_optimum = f" That is {listed([part for part in (share, of_bayes) if part])}." if share else ""
-        cached = policies["cached"].sum() / policies["arrived"].sum() if "cached" in policies else 0.0
-        of_cache = f", a cache answers {cached:.0%}, and that costs" if cached else " and costs"
-        rest = f" It serves {served_share:.0%} of the queries{of_cache} {cost}."
-        return f"{best} gets a quality of {amount}.{of_optimum}{rest}"
-    baseline = "random" if "random" in intervals and best != "random" else min(intervals, key=lambda n: intervals[n][0])
-    times = f"{mean / intervals[baseline][0]:.3g} times {baseline}'s" if intervals[baseline][0] > 0 else ""
-    beside = listed([part for part in (times, share, of_bayes) if part])
-    words = f"{best} has the highest quality, {amount}." + (f" That is {beside}." if beside else "")
-    if ranks is None:
-        return f"{words} One replication cannot tell whether that is chance."
-    others = ranks[ranks["alternative"] != best].sort_values("behind")
-    following = others.to_dict("records")[0]
-    apart, width = following["behind"], following["half_width"]
-    ahead = f"{plus_minus(apart, width)} (paired)"
-    if apart > width:
-        return f"{words} It beats the next, {following['alternative']}, by {ahead}."
-    return f"{words} Chance can explain its lead over the next, {following['alternative']}: {ahead}."
-
-
-def fitting(summary: pd.DataFrame, config: Mapping[str, Any]) -> str:
-    """Return which policy fits the goal that was asked for, as a sentence to follow another; nothing without one."""
-    goal, needs = config.get("suggest"), config.get("needs") or []
-    if goal is None:
-        return ""
-    sentence = suggest(summary, goal, needs if isinstance(needs, list) else [needs]).sentence
-    return f" {sentence[0].upper()}{sentence[1:]}."
-
-
-def best_on_sources(by_source: pd.DataFrame) -> str:
-    """Return on how many sources which policies have the most quality, as a sentence to follow another."""
-    routers = by_source[~by_source["policy"].isin(ORACLES)]
-    means = routers.groupby(["source", "policy"], sort=False)["quality"].sum().unstack("policy")
-    if len(means) == 1:
-        return ""
-    wins = [(str(policy), int(n)) for policy, n in means.idxmax(axis=1).value_counts().items()]
-    return f" Of {len(means)} sources, {listed([f'{policy} is the best on {n}' for policy, n in wins])}."
 
 
 def figures(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> Iterator[Shown]:
@@ -166,7 +100,7 @@ def figures(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> Iterato
         yield Shown(f"figures/{name}", caption, drawing)
 
 
-def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> Iterator[Check]:
+def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any], is_of_latency: bool) -> Iterator[Check]:
     """Yield the checks of a comparison; the record is gone through once more, as it is in the files."""
     n, wrong = recheck(folder)
     yield Check(
@@ -193,7 +127,7 @@ def checks(folder: Path, summary: pd.DataFrame, manifest: Mapping[str, Any]) -> 
             "The Bayes optimum knows the chance of every score, and no score. Luck may bring one run above it, but not "
             f"the mean of many workloads; the highest mean ratio here is {means.max():.3f}.",
         )
-    if summary["relative_quality"].notna().any():
+    if summary["relative_quality"].notna().any() and not is_of_latency:
         yield Check(None, reference("relative_quality", manifest["config"].get("exhausted", "fallback")))
     most = summary["overshoot"].max()
     if manifest["config"].get("reserve") == "estimate":

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from sim.show.answers.events import read_events
 from sim.show.drawings.explain import in_words, occurring, per, price_figures, stacked
 from sim.show.page import Check, Report, Shown
-from sim.show.timelines.marks import marks, read_events
+from sim.show.timelines.marks import marks
 from sim.show.words import listed, plus_minus, scenario, searched, several
 from sim.study.statistics import mean_interval
 

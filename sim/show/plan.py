@@ -17,6 +17,7 @@ from sim.show.words import listed, number, scenario, searched
 from sim.study.metrics import IN_EVERY_SUMMARY
 from sim.study.metrics.groups.classes import split
 from sim.study.plan.targets import FAILS, MEETS, TIE, Target, read_targets
+from sim.study.plan.wording import limit_of, said
 
 MARKS = {MEETS: "", TIE: " ?", FAILS: " x"}
 MOST_ROWS = 20
@@ -139,9 +140,10 @@ def plan_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         Check(True, "Every run was checked as it ran: one fate per query, budgets, slots, flow laws."),
         *(Check(None, f"{warning[0].upper()}{warning[1:]}.") for warning in plan["warnings"]),
     ]
+    wanted = listed([f"{said(one.metric)[0]} {limit_of(one)}" for one in targets])
     return Report(
         f"What {'are' if plan['goal'].startswith('fewest') else 'is'} the {plan['goal']} with which "
-        f"{listed(list(config['policy']))} meets {listed([*map(str, targets)])}?",
+        f"{listed(list(config['policy']))} keeps {wanted}?",
         scenario(manifest["config"], manifest.get("fleet")),
         ". ".join(f"{line[0].upper()}{line[1:]}" for line in (plan["sentence"], *behind)) + "." + searched(folder),
         (candidate_table(candidates, targets),),

@@ -152,5 +152,5 @@ def fastest(winners: pd.DataFrame, axes: Sequence[str], time: str, n_policies: i
     ]
     first, where = won(winners)
     lead = f"{first} is the fastest {where}. " if n_policies > 1 else ""
-    span = f"from {amounts[0]} to {amounts[1]}" if len(ordered) > 1 else amounts[0]
-    return f"{lead}95% of the served queries have their {OF_WORDS[time]} within {span}."
+    slowest = f", and at the slowest of the points within {amounts[1]}" if len(ordered) > 1 else ""
+    return f"{lead}95% of the served queries have their {OF_WORDS[time]} within {amounts[0]}{slowest}."

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from sim.cli.main import main
-from sim.show.compare import answered
+from sim.show.answers.quality import answered
 from sim.show.page import Check, Report, page
 from sim.study.diff.ranking import ranking
 

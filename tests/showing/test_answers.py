@@ -109,7 +109,7 @@ def test_where_queries_are_lost_a_sentence_says_how_many_and_what_percentiles_ar
     alone = of_policies(summary(a=(1.0, 1.0, 5.0, 5.0, 7)), ["down: x, 2 to 5 s"])
     assert alone is not None
     assert alone.startswith(
-        "3 of 10 queries are not answered: 3 failed (down: x, 2 to 5 s). Percentiles are over served queries."
+        "3 of 10 queries are not answered: 3 failed (in this run: down: x, 2 to 5 s). Percentiles are over served "
     )
     both = of_policies(summary(a=(1.0, 1.0, 5.0, 5.0, 10), b=(0.5, 0.5, 5.0, 5.0, 8)))
     assert both is not None

@@ -12,9 +12,12 @@ from scenarios.events import BudgetCut, Degradation, Joins, Leaves, Outage, Pric
 from scenarios.quality_events import QualityChange
 from sim.cli.main import main
 from sim.scenario import Event, Scenario
+from sim.show.answers.events import happened as happened_in
+from sim.show.answers.events import read_events
+from sim.show.answers.fates import behind_percentiles
 from sim.show.drawings.capacity import replicas
 from sim.show.timelines.maps import over_time
-from sim.show.timelines.marks import Mark, marks, read_events
+from sim.show.timelines.marks import Mark, marks
 from sim.show.timelines.spending import spend
 from sim.study.experiment import runs
 from sim.study.oracles import Oracle
@@ -136,6 +139,10 @@ def test_spending_of_deployments_without_a_budget_is_left_out_beside_those_with_
     requests = pd.read_parquet(out / "requests.parquet").assign(cost_usd=0.0)
     requests.to_parquet(out / "requests.parquet")
     assert spend(out, fleet, ["random"]) is None  # nothing was spent
+    assert not happened_in(out)
+    losing = pd.read_csv(out / "summary.csv").assign(served=50, failed=30, p95_latency_s=1.0)
+    assert behind_percentiles(out, losing, False) is None  # nothing happened, and the question is of quality
+    assert behind_percentiles(out, losing, True) is not None
     plt.close("all")
 
 

@@ -9,7 +9,7 @@ from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import check_one_of
-from sim.show.answers.fates import of_policies
+from sim.show.answers.fates import behind_percentiles
 from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.by_hour import hours_table
@@ -35,11 +35,11 @@ def compare(verb: str, config: DictConfig) -> int:
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
         limits, hours, suggestion = limits_table(folder), hours_table(folder), suggested(config, summary)
-        fates = of_policies(summary)
+        time = latency_column(output.config, summary)
+        fates = behind_percentiles(folder, summary, time is not None)
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
-    time = latency_column(output.config, summary)
     tables = (comparison(summary, time is not None), by_class(summary), limits, hours)
     output.say(
         settled.fleet, *tables, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
+from sim.show.answers.events import happened
 from sim.show.words import listed, number
 from sim.study.metrics import FATES
 from sim.study.oracles import ORACLES
@@ -18,6 +20,12 @@ PERCENTILES = (
     "so that they may fall where more is lost; those over all arrivals end in of_arrivals_s."
 )
 LATENCIES = ("p95_latency_s", "p99_latency_s")
+
+
+def behind_percentiles(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> str | None:
+    """Return what percentiles are over where queries are lost, if latency is what was asked or something happened."""
+    events = happened(folder)
+    return of_policies(summary, events) if is_of_latency or events else None
 
 
 def of_policies(summary: pd.DataFrame, events: Sequence[str] = ()) -> str | None:
@@ -39,7 +47,7 @@ def of_policies(summary: pd.DataFrame, events: Sequence[str] = ()) -> str | None
     lost = {name: 1 - sum(row[fate] for fate in ANSWERED) / row["arrived"] for name, row in means.items()}
     if not max(lost.values()) > LITTLE:
         return None
-    because = f" ({'; '.join(events)})" if events else ""
+    because = f" (in this run: {'; '.join(events)})" if events else ""
     most, least = min(lost, key=lambda name: lost[name]), max(lost, key=lambda name: lost[name])
     of_least, arrived = means[least], number(means[least]["arrived"])
     fates = listed(counted(of_least))

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sim.interface import FloatArray
+from sim.show.answers.events import read_events
 from sim.show.figures import colours, legend_at_right, look, panels
-from sim.show.timelines.marks import Mark, marks, name_marks, read_events, shade
+from sim.show.timelines.marks import Mark, marks, name_marks, shade
 from sim.study.output.archive import HOURS, REPLICAS
 from sim.study.output.records import read_requests
 from sim.study.record.hours import HOUR_S, between

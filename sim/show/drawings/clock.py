@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sim.interface import FloatArray
+from sim.show.answers.events import read_events
 from sim.show.figures import colours, legend_at_right, look, panels
 from sim.show.timelines.maps import over_time as drawn
-from sim.show.timelines.marks import marks, read_events
+from sim.show.timelines.marks import marks
 from sim.study.metrics.latency import first_token_s, latency_s, lookup_s
 from sim.study.output.records import read_requests, work_by_policy
 from sim.study.record.series import even_edges, over_time

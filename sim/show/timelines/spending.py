@@ -11,8 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sim.interface import FloatArray
+from sim.show.answers.events import read_events
 from sim.show.timelines.maps import over_time
-from sim.show.timelines.marks import marks, read_events
+from sim.show.timelines.marks import marks
 from sim.study.output.records import read_requests, work_by_policy
 
 TIME_BINS = 60
