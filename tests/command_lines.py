@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from tests.drawn_studies import CONF, costs_of, made_of, names_of, node, topics_of
 
 NEEDS_A_FILE = {
-    "workload": {"mmlu_two_models", "routerbench", "table", "trace"},
+    "workload": {"mmlu_two_models", "recorded", "routerbench", "table", "trace"},
+    "arrivals": {"recorded"},  # and the two below: of a recorded day
+    "budget": {"recorded"},
+    "events": {"recorded"},
     "fleet": {"measured"},  # of latencies
     "order": {"saved"},
     "experiment": {"mmlu_pro", "mmlu_two_models", "zeroeval"},
