@@ -85,16 +85,19 @@ def _read(path: Path, changed_ns: int) -> Day:
     return day
 
 
-def read_day(path: str) -> Day:
+def read_day(path: str | None) -> Day:
     """Read a record.
 
     Raises
     ------
     UnreadableError
-        If it is none, or a line cannot be right; a last line that is cut off is left out, and a note says so.
+        If none is given, it is none, or a line cannot be right; a last line that is cut off is left out, and a note
+        says so.
     OSError
         If there is no such file.
     """
+    if path is None:
+        raise UnreadableError("workload.path is null; give the record of a day, as in record=FILE")
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {path}")

@@ -21,16 +21,16 @@ class RecordedTimes:
 
     Parameters
     ----------
-    path : str
+    path : str or None
         The record.
     """
 
-    path: str
+    path: str | None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """What the times were read from, for the manifest."""
-        return (Path(self.path),)
+        return () if self.path is None else (Path(self.path),)
 
     def times_s(self, n_queries: int, rng: np.random.Generator) -> FloatArray:
         """Return the times (n_queries,); nothing is drawn."""
@@ -46,11 +46,11 @@ class RecordedBudget:
 
     Parameters
     ----------
-    path : str
+    path : str or None
         The record.
     """
 
-    path: str
+    path: str | None
     unit: ClassVar[str] = "usd"
     is_explicit: ClassVar[bool] = True
 
@@ -70,11 +70,11 @@ class RecordedAbsences:
 
     Parameters
     ----------
-    path : str
+    path : str or None
         The record.
     """
 
-    path: str
+    path: str | None
     moves_money: ClassVar[bool] = False
 
     def run(self, controls: Controls, rng: np.random.Generator) -> Generator[Any, Any, Any]:

@@ -81,7 +81,7 @@ def columns_of(path: str) -> list[str]:
 
 
 def recorded(
-    path: str,
+    path: str | None = None,
     history: str | None = None,
     embeddings: str | None = None,
     models: Sequence[str] | None = None,
@@ -90,7 +90,7 @@ def recorded(
 
     Parameters
     ----------
-    path : str
+    path : str or None
         A record, or what ``switchyard import`` made of it.
     history : str or None
         Its history, a table in the unified schema; None for the one that the record names.
