@@ -281,6 +281,7 @@ def test_bounds_are_kept_with_their_plans(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_jobs_may_share_a_store(tmp_path: Path) -> None:
     def value(number: int) -> list[float]:
         made = Store(tmp_path).arrays([b"shared", bytes([number % 4])], lambda: [np.full(50_000, number % 4)])
@@ -504,6 +505,7 @@ def test_a_point_that_fails_is_reported_and_loses_nothing_else(
     assert table_of(out)["fleet.size"].unique().tolist() == [1, 3]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_with_the_same_command(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

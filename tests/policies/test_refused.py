@@ -150,6 +150,7 @@ def quality(policies: dict[str, Policy], exhausted: str) -> dict[str, float]:
     return {name: float(found[name]) for name in policies}
 
 
+@pytest.mark.slow
 def test_steward_gets_nearly_as_much_however_refused_queries_go_on() -> None:
     steward = Steward(KernelRidge(landmarks=200))
     got = {exhausted: quality({"steward": steward}, exhausted)["steward"] for exhausted in EXHAUSTED}

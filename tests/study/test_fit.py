@@ -53,6 +53,7 @@ def test_latencies_are_differences_of_times() -> None:
     assert measured.iloc[0].tolist() == [6.0, 2.0, 1.0]
 
 
+@pytest.mark.slow
 def test_what_a_known_service_made_is_predicted_from_its_first_half() -> None:
     residuals = fit(made_by(KNOWN, n_requests=120), Limits(slots=8, batched_tokens=512), evaluations=600).residuals
     assert residuals["relative_error"].abs().max() < 0.05

@@ -71,6 +71,7 @@ def test_twice_the_traffic_of_a_half_loaded_queue_is_too_much_and_of_an_idle_one
     assert idle["sentences"][1] == "at twice the traffic every target is still met"
 
 
+@pytest.mark.slow
 def test_the_sentence_says_what_the_step_below_does() -> None:
     found = plan(queue(1.5, 1), Replicas(1, 4), judge("mean_wait_s<=2"), beyond=True)
     assert found.sentence.startswith("2 replicas of each: mean wait ")

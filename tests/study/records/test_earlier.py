@@ -134,6 +134,7 @@ def test_what_a_user_put_beside_the_files_of_a_verb_stays_there(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["o"]
 
 
+@pytest.mark.slow
 def test_another_sweep_replaces_points_and_tables_when_it_is_told_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_new_model_changes_no_share() -> None:
     assert learns_of_both.tolist() == LearnedMap(clusters=4).fit(first).predict(ASKED).quality[:, 0].tolist()
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_learned_map_has_a_larger_area_than_hard_clusters_on_zeroeval() -> None:
     prices = np.logspace(-4, 2, 13).tolist()
