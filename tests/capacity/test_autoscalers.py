@@ -21,15 +21,18 @@ from sim.world.stations.autoscaler import Scaler, TargetTracking, WarmPool
 from sim.world.stations.scalers import QueueTracking, SloTracking, UtilisationTracking
 from sim.world.stations.station import Station
 from tests.capacity.worlds import changes, paid, run
+from tests.conftest import Beside
 
 FOUR_SLOTS = Slots(4, 0.0, 0.01)
 
 
-def test_utilisation_is_scaled_by_kubernetes_formula() -> None:
+def test_utilisation_is_scaled_by_kubernetes_formula(beside: Beside) -> None:
     # 2 replicas of 4 slots, 6 busy: a share of 0.75. ceil(2 x 0.75 / 0.5) = 3.
     scaler = UtilisationTracking(1, 9, 0.5, interval_s=10.0, cold_start_s=0.0)
     done = run([0.0] * 6, [15.0] * 6, service=FOUR_SLOTS, replicas=2, autoscaler=scaler)
     assert changes(done, "serving") == [(0.0, 2), (10.0, 3)]
+    figure = "replicas wanted, 2 replicas at 75% of their slots, target 50%"
+    beside("Capacity that moves", figure, changes(done, "serving")[-1][1], 3, "Kubernetes' formula", "exactly")
 
 
 @pytest.mark.parametrize(("tolerance", "replicas"), [(0.0, 3), (0.1, 2)])
@@ -122,7 +125,7 @@ def test_an_autoscaler_with_one_choice_is_a_fixed_fleet() -> None:
 
 
 @pytest.mark.slow
-def test_an_autoscaler_that_stays_waits_as_erlang_c_says() -> None:
+def test_an_autoscaler_that_stays_waits_as_erlang_c_says(beside: Beside) -> None:
     scaler = UtilisationTracking(1, 1, 0.5, interval_s=10.0)
     service = Timed(3, Exponential(1.0))
     waits = [
@@ -130,10 +133,15 @@ def test_an_autoscaler_that_stays_waits_as_erlang_c_says() -> None:
         for seed in range(8)
     ]
     half_width = 2.4 * np.std(waits, ddof=1) / math.sqrt(len(waits))
-    assert abs(np.mean(waits) - mmc_mean_wait_s(2.0, 1.0, 3)) < half_width
+    theory = mmc_mean_wait_s(2.0, 1.0, 3)
+    assert abs(np.mean(waits) - theory) < half_width
+    figure = "mean wait in s, M/M/3, under an autoscaler with one choice"
+    beside(
+        "Capacity that moves", figure, float(np.mean(waits)), theory, "Erlang C", f"95% interval +- {half_width:.2g}"
+    )
 
 
-def test_a_backlog_grows_as_a_fluid_until_new_replicas_open() -> None:
+def test_a_backlog_grows_as_a_fluid_until_new_replicas_open(beside: Beside) -> None:
     # 3 a second come and 1 is served, so that the backlog grows by 2 a second until the cold start is over: the first
     # look is at 10 s, the replicas open at 30 s, with 60 waiting. These stay where they are, and the others take what
     # comes: it falls by 1 a second.
@@ -142,6 +150,9 @@ def test_a_backlog_grows_as_a_fluid_until_new_replicas_open() -> None:
     arrived, started = (done.requests[name].to_numpy() for name in ("arrived_at_s", "started_at_s"))
     backlog = [(arrived <= at_s).sum() - (started <= at_s).sum() for at_s in (30.0 - 1e-6, 36.0, 44.0)]
     assert backlog == pytest.approx([60, 54, 46], abs=1)
+    for after_s, ours, fluid in zip((0, 6, 14), backlog, (60, 54, 46), strict=True):
+        figure = f"queries that wait {after_s} s after new replicas have opened, at three times what one serves"
+        beside("Capacity that moves", figure, ours, fluid, "fluid limit", "1 query")
     assert max(number for _, number in changes(done, "serving")) == 8
 
 

@@ -14,6 +14,7 @@ from sim.study.metrics.groups.capacity import interrupted_queries, mean_replicas
 from sim.world.stations.autoscaler import TargetTracking
 from sim.world.stations.spot import Spot
 from tests.capacity.worlds import changes, paid, run
+from tests.conftest import Beside
 
 METRICS = {
     "interruptions": spot_interruptions,
@@ -30,20 +31,25 @@ def spot_run(hours: float, replicas: int, seed: int = 0, **rules: Any) -> Run:
     return run([0.0, hours * HOUR_S], [0.1, 0.1], replicas=replicas, spot=spot, metrics=METRICS, seed=seed)
 
 
-def test_interruptions_are_a_poisson_process_of_each_replica() -> None:
+def test_interruptions_are_a_poisson_process_of_each_replica(beside: Beside) -> None:
     # Replaced at once, 10 replicas with 0.5 an hour have a mean of 5 an hour, 2,000 in 400 hours, +- sqrt(2,000).
     counts = [spot_run(40, 10, seed, interruptions_per_hour=0.5, replacement_s=0.0) for seed in range(10)]
     found = np.array([float(done.summary["interruptions"]) for done in counts])
     assert abs(found.sum() - 2000) < 4 * math.sqrt(2000)
+    figure = "interruptions of 10 spot replicas in 10 x 40 h, 0.5 an hour each, replaced at once"
+    beside("Capacity that moves", figure, found.sum(), 2000, "a Poisson process", "4 standard errors of 45")
     assert 0.2 < found.var(ddof=1) / found.mean() < 2.6  # chi squared of 9 degrees / 9, from 0.05% to 99.5%
 
 
-def test_the_available_share_is_up_over_up_and_replacement() -> None:
+def test_the_available_share_is_up_over_up_and_replacement(beside: Beside) -> None:
     # Up for 1 h on average, then 15 minutes without: 0.8 of the time, and 0.8 interruptions an hour and replica.
     done = spot_run(500, 6, interruptions_per_hour=1.0, replacement_s=900.0)
     assert done.replicas is not None
     assert float(done.summary["interruptions"]) == pytest.approx(0.8 * 6 * 500, rel=0.06)
-    assert float(done.summary["mean_replicas"]) == pytest.approx(0.8 * 6, rel=0.02)
+    mean = float(done.summary["mean_replicas"])
+    assert mean == pytest.approx(0.8 * 6, rel=0.02)
+    figure = "spot replicas there of 6, up for 1 h on average, replaced after 15 minutes"
+    beside("Capacity that moves", figure, mean, 0.8 * 6, "up / (up + replacement)", "2%")
 
 
 def test_without_interruptions_a_spot_fleet_is_a_cheaper_fixed_fleet() -> None:

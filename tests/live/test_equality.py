@@ -7,6 +7,7 @@ import pytest
 
 from scenarios.recorded.day import read_day
 from sim.cli import api
+from tests.conftest import Beside
 from tests.live.days import NAMES, live_day
 
 
@@ -30,9 +31,13 @@ def simulated_decisions(requests: pd.DataFrame) -> list[str | None]:
     [("port", False), ("random", False), ("steward", False), ("greenserv", False), ("greenserv", True)],
 )
 @pytest.mark.filterwarnings("ignore::sim.errors.Note")
-def test_every_simulated_decision_is_the_live_one(policy: str, shadow: bool, tmp_path: Path) -> None:
+def test_every_simulated_decision_is_the_live_one(policy: str, shadow: bool, tmp_path: Path, beside: Beside) -> None:
     path = live_day(tmp_path, api.policies(policy)[policy], shadow=shadow, expected=75)
     day, requests = read_day(str(path)), simulated(path, policy)
     assert requests["arrived_at_s"].tolist() == day.frame["at_s"].tolist()
     assert day.frame["error"].isna().all()
-    assert simulated_decisions(requests) == live_decisions(path)
+    live, again = live_decisions(path), simulated_decisions(requests)
+    assert again == live
+    figure = f"decisions of {policy}{', in shadow mode' if shadow else ''}, of {len(live)} queries of a recorded day"
+    alike = sum(one == other for one, other in zip(again, live, strict=True))
+    beside("Live", figure, alike, len(live), "the decisions made live", "every decision")

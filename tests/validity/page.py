@@ -26,7 +26,7 @@ SECTIONS = {
     "Measured servers": "vLLM 0.19.0, on the half that no fit has seen; a roofline has seen none.",
     "Plans": "Answers of `switchyard plan` beside formulas and beside trying everything.",
     "Money": "Budgets and limits beside sums by hand.",
-    "Live": "Decisions of a policy behind a gateway beside its decisions on the recorded day.",
+    "Live": "Simulated decisions on a recorded day that are those which the policy made live.",
 }
 HEAD = """# Figures of ours beside somebody else's
 

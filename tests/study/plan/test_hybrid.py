@@ -30,6 +30,7 @@ from sim.study.plan.targets import MEETS, read_targets
 from sim.study.sequential import Effort
 from sim.world.services.hosted import Api
 from sim.world.services.slots import Slots
+from tests.conftest import Beside
 from tests.worlds import tiny_rows, tiny_workload
 
 METRICS = {"mean_wait_s": mean_wait_s, "quality_per_query": quality_per_query, "served_share": served_share}
@@ -96,7 +97,9 @@ def everything(scenario: Scenario, most: int, targets: Sequence[str]) -> list[Ju
         pytest.param(30.0, (SOON, "quality_per_query>=0.6"), marks=pytest.mark.slow),
     ],
 )
-def test_the_cheapest_is_the_one_that_trying_everything_finds(usd_per_million: float, targets: tuple[str, ...]) -> None:
+def test_the_cheapest_is_the_one_that_trying_everything_finds(
+    usd_per_million: float, targets: tuple[str, ...], beside: Beside
+) -> None:
     scenario = world(usd_per_million)
     found = planned(scenario, Mix(2, max_candidates=40), *targets).found
     best, *others = everything(scenario, 2, targets)
@@ -104,6 +107,8 @@ def test_the_cheapest_is_the_one_that_trying_everything_finds(usd_per_million: f
     assert found.answer.value == pytest.approx(best.value, rel=1e-12)
     assert found.answer.value < others[0].value
     assert "none is left" in found.proven
+    figure = f"USD per 1,000 queries of the cheapest fleet, rent and tokens at {usd_per_million:g} USD a million"
+    beside("Plans", figure, found.answer.value, best.value, "trying all mixes", "exactly")
 
 
 def test_the_answer_changes_from_the_api_to_both_to_rented_as_tokens_get_dearer() -> None:
