@@ -273,7 +273,14 @@ def pairs(name: str) -> dict[str, tuple[float, float]]:
 def test_the_error_at_a_measured_server_is_the_one_that_is_stated(name: str, beside: Beside) -> None:
     for error, (of, (simulated, measured)) in zip(stated(SETUPS[name][-1]), pairs(name).items(), strict=True):
         assert 100 * (simulated / measured - 1) == pytest.approx(error, abs=1.0)
-        beside("Measured servers", f"roofline of {name}: {of}", simulated, measured, "vLLM 0.19.0", f"{error:+.0f}%")
+        beside(
+            "Measured servers",
+            f"roofline of {name}: {of}",
+            simulated,
+            measured,
+            "vLLM 0.19.0",
+            f"stated: {error:+.0f}%",
+        )
 
 
 def test_the_room_for_keys_and_values_is_near_a_measured_one() -> None:
