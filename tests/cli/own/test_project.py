@@ -174,8 +174,12 @@ def test_what_new_writes_passes_its_own_test_and_what_it_says_to_run_next_runs(
     assert "9 passed" in tests.stdout
     small = ["workload.n_queries=60", "workload.n_history=40"]
     for words in commands:
-        sizes = [] if words[1] == "check" else [*small, f"out={tmp_path / 'o'}", "--overwrite", "replications=1"]
-        assert main([*words[1:], *sizes, "--no-report"]) == 0, words
+        sizes = (
+            []
+            if words[1] == "check"
+            else [*small, f"out={tmp_path / 'o'}", "--overwrite", "replications=1", "--no-report"]
+        )
+        assert main([*words[1:], *sizes]) == 0, words
 
 
 WRONG = {
