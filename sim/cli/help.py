@@ -22,6 +22,7 @@ options:
   --no-report    write tables alone, a small study in a quarter of the time; switchyard report DIR draws them later
   --overwrite    replace what another command wrote to out=DIR, once the new output is whole
   --project DIR  find your own conf/ and modules in DIR; without it in the current folder
+  --suggest GOAL say which policy of a comparison fits a goal: cost, quality or latency; the same as suggest=GOAL
   --traceback    on an error, print where it happened
   --help         with a verb: its keys, their meaning and their values
   --version      print the version

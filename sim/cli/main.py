@@ -34,7 +34,7 @@ TAKE_WORDS = {
     "fit": "requests",
 }
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
-FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--traceback", "--version")
+FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--suggest", "--traceback", "--version")
 WITHOUT_REPORT = ("check", "data", "import", "new", "report")
 
 
@@ -47,7 +47,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise."""
-        raise MisunderstoodError("--project needs a folder, as in --project DIR" if "--project" in message else message)
+        needs = {"--project": "a folder, as in --project DIR", "--suggest": "a goal, as in --suggest cost"}
+        [said] = [f"{flag} needs {value}" for flag, value in needs.items() if flag in message] or [message]
+        raise MisunderstoodError(said)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,13 +79,14 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("words", nargs="*")
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--project", type=Path)
+    parser.add_argument("--suggest")
     for flag in ("--cfg", "--no-report", "--overwrite", "--traceback", "--version"):
         parser.add_argument(flag, action="store_true")
     asked, rest = parser.parse_known_intermixed_args(words)
     if rest:
         raise MisunderstoodError(f"unknown option {rest[0]!r}{nearest(rest[0].partition('=')[0], FLAGS)}")
     asked.verb = asked.words[0] if asked.words else None
-    asked.words = asked.words[1:]
+    asked.words = asked.words[1:] + ([f"suggest={asked.suggest}"] if asked.suggest is not None else [])
     if asked.verb not in (*VERBS, None) or (asked.verb is None and not asked.help and not asked.version):
         if asked.verb is None:
             raise MisunderstoodError(f"no verb is given; give one of {', '.join(VERBS)}, or --help")

@@ -168,6 +168,7 @@ def test_a_mistake_gets_one_clear_line_and_leaves_nothing(
         ([], "no verb is given; give one of run, compare, "),
         (["--cfg"], "no verb is given; give one of run, compare, "),
         (["run", "--project"], "--project needs a folder, as in --project DIR\n"),
+        (["compare", "--suggest"], "--suggest needs a goal, as in --suggest cost\n"),
     ],
 )
 def test_words_that_are_no_command_get_one_line(

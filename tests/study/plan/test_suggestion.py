@@ -67,7 +67,7 @@ TINY = (
 
 
 def test_one_command_runs_and_suggests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["compare", *TINY, "suggest=cost", "needs=[served_share>=0.9]", f"out={tmp_path / 'x'}"]
+    words = ["compare", "--suggest", "cost", *TINY, "needs=[served_share>=0.9]", f"out={tmp_path / 'x'}"]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert " is the cheapest of 2 policies that keep served_share>=0.9 (of 2): total cost per 1000 arrivals " in said
