@@ -190,3 +190,10 @@ def test_run_and_sweep_answer_a_question_of_latency_with_latency(
     page = (tmp_path / "s" / "report.html").read_text()
     assert "Which of 2 policies gives the answers soonest at 2 combinations of fleet.service.slots?" in page
     assert "is the fastest at both points" in page or "is the fastest at 1 of 2 points" in page
+
+
+@pytest.mark.parametrize("figure", ["prefix_hit_rate", "mean_replicas", "spot_interruptions", "jain_latency"])
+def test_a_metric_that_was_asked_for_is_on_the_console(figure: str) -> None:
+    assert figure not in [str(column.header) for column in comparison(DIFFERENT).columns]
+    [column] = [one for one in comparison(DIFFERENT.assign(**{figure: 0.5})).columns if one.header == figure]
+    assert len(list(column.cells)) == 2

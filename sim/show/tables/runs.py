@@ -35,6 +35,12 @@ COLUMNS = {
     "p99_latency_s": ".3g",
     "task_success": ".3f",
     "hit_rate": ".1%",
+    "prefix_hit_rate": ".1%",
+    "mean_replicas": ".3g",
+    "spot_interruptions": ".0f",
+    "interrupted_queries": ".0f",
+    "spot_saved_usd": ".4g",
+    "jain_latency": ".3f",
     "gain_at_best_single": "+.1%",
     "cost_saved": ".1%",
 }
