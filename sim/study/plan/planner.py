@@ -184,7 +184,7 @@ def plan(scenario: Scenario, search: Search, judge: Judge, beyond: bool = False)
         If the policy raises or decides something that cannot be, or a request table fails its check.
     """
     found = search.find(scenario, judge)
-    if found.answer is not None and all(one.low == one.high for one in found.answer.measured):
+    if found.answer is not None and all(one.is_alike for one in found.answer.measured):
         found = replace(found, warnings=(*found.warnings, ALL_ALIKE))
     table = pd.DataFrame([flat(judged, found.answer) for judged in judge.tried.values()])
     return Plan(
@@ -236,7 +236,7 @@ def figures(measured: Measured) -> str:
     """Return a mean with its interval, in words."""
     if math.isnan(measured.mean):
         return f"{measured.target.name} without a figure"
-    if measured.low == measured.high:
+    if measured.is_alike:
         return f"{measured.target.name} {measured.mean:.4g} (the same in every replication)"
     return f"{measured.target.name} {measured.mean:.4g} ({measured.low:.4g} to {measured.high:.4g})"
 

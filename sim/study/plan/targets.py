@@ -67,6 +67,11 @@ class Measured:
     high: float
 
     @property
+    def is_alike(self) -> bool:
+        """Whether every replication gave the same figure, but for rounding."""
+        return math.isclose(self.low, self.high, rel_tol=1e-9)
+
+    @property
     def verdict(self) -> str:
         """What the interval says."""
         worst, best = (self.high, self.low) if self.target.sign == "<=" else (self.low, self.high)

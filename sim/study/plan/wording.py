@@ -38,7 +38,7 @@ def measured_words(measured: Measured) -> str:
     if math.isnan(measured.mean):
         return f"{words} without a figure ({limit})"
     spread = f"{measured.low:.3g} to {measured.high:.3g}"
-    if measured.low == measured.high:
+    if measured.is_alike:
         spread = "the same in every replication"
     return f"{words} {measured.mean:.3g}{unit} ({spread}; {limit})"
 

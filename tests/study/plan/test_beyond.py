@@ -124,6 +124,8 @@ def test_what_was_measured_is_said_with_its_unit_and_its_limit() -> None:
     assert measured_words(Measured(target, 0.1, 0.09, 0.11)) == "p95 first token 0.1 s (0.09 to 0.11; at most 0.5 s)"
     same = measured_words(Measured(target, 0.1, 0.1, 0.1))
     assert same == "p95 first token 0.1 s (the same in every replication; at most 0.5 s)"
+    rounded = measured_words(Measured(target, 0.1, 0.1 - 1e-16, 0.1 + 1e-16))
+    assert rounded == same
     assert missed_words(Measured(target, 9.0, 8.0, 10.0)) == "p95 first token is 9 s"
     assert missed_words(Measured(target, np.inf, np.inf, np.inf)).endswith("some of its queries are never served")
     assert missed_words(Measured(target, np.nan, np.nan, np.nan)) == "p95 first token has no figure"
