@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.words import left_out
 from sim.study.applicable import lacking
-from sim.study.experiment import Run, runs
+from sim.study.experiment import Study
 from sim.study.metrics import Metric
 from sim.study.metrics.groups.classes import CLASS, SUFFIX, of_each_class
 from sim.study.oracles import Oracle
@@ -191,11 +191,18 @@ def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) 
     return replace(scenario, order=worst.order), worst
 
 
-def configured_runs(config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]) -> Iterator[Run]:
-    """Run policies on a scenario with the seed, replications, oracles, metrics and warm-up of a configuration."""
+def by_order(config: DictConfig, scenario: Scenario) -> dict[str, Scenario]:
+    """Return the one scenario of a configuration by the name of its order."""
+    [name] = config.order
+    return {str(name): scenario}
+
+
+def configured_study(config: DictConfig, scenarios: Mapping[str, Scenario], policies: Mapping[str, Policy]) -> Study:
+    """Return what a configuration describes but for the number of replications; there is one scenario."""
+    [scenario] = scenarios.values()
     metrics = build_metrics(config)
     oracle = Oracle(tuple(config.oracle.names), build(config.oracle.estimator, "oracle.estimator"))
-    return runs(scenario, policies, config.seed, config.replications, oracle, metrics, config.warm_up, config.roundings)
+    return Study(scenario, policies, config.seed, oracle, metrics, config.warm_up, config.roundings)
 
 
 def files_read(*scenarios: Scenario) -> dict[str, str]:

@@ -48,6 +48,9 @@ class Output:
         resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
         overwrites = resolved.pop("overwrite", False)
         self._reports = resolved.pop("reports", True)
+        resolved.pop("workers", None)  # on which no result depends
+        if "command" in resolved:
+            resolved["command"] = [word for word in resolved["command"] if not word.startswith("workers=")]
         digest = hashlib.sha256(json.dumps(described(resolved), sort_keys=True).encode()).hexdigest()
         self.path = place(config.out, verb, digest)
         if self.path is not None and not overwrites:

@@ -42,6 +42,7 @@ class Settings:
     events: Mapping[str, Event] | None
     search: Any
     launcher: Launcher
+    workers: int | None
     oracle: OracleSettings
     sizes: Sequence[int | None]
     half_width: float

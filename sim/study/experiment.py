@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from sim.errors import check_number
 from sim.instance import Instance, realise, stream
-from sim.interface import Estimates, Policy, reviews
+from sim.interface import Estimates, IntArray, Policy, reviews
 from sim.scenario import Scenario
 from sim.study.fleet import fleet_table, unbounded
 from sim.study.metrics import IN_EVERY_SUMMARY, Alone, Metric, counts, evaluate, totals
@@ -58,6 +58,7 @@ ALWAYS = (
 class Run:
     """One policy's replication: its requests, its row of the summary, its instance and its fleet's table.
 
+    ``instance`` is None where the run was made in another process, as it has the tables of all queries.
     ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
     ``events`` are the spans of time in which something happened to deployments or arrivals, none in most runs.
     ``limits`` are the periods of limits and the alerts, None where there are no limits.
@@ -71,7 +72,7 @@ class Run:
     replication: int
     requests: pd.DataFrame
     summary: dict[str, float | int | str]
-    instance: Instance
+    instance: Instance | None
     fleet: pd.DataFrame
     calls: pd.DataFrame | None = None
     tasks: pd.DataFrame | None = None
@@ -141,21 +142,51 @@ def runs(
         If a policy raises or decides something that cannot be, or a request table fails its check.
     """
     check_draws(seed, replications)
-    check_number("roundings", roundings, least=0)
-    estimates, bounds = EstimateCache(), BoundCache()
+    study = Study(scenario, policies, seed, oracle, metrics, warm_up, roundings)
     for replication in range(replications):
-        done = replicate(
-            scenario, policies, seed, replication, oracle, metrics, warm_up, estimates=estimates, bounds=bounds
-        )
-        for run in done:
-            if roundings:
+        yield from study.replication(replication)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What ``runs`` is given but for the number of replications, each of which is made by itself, here or elsewhere.
+
+    The caches are for replications that follow each other; no result depends on which those are.
+    """
+
+    scenario: Scenario
+    policies: Mapping[str, Policy]
+    seed: int
+    oracle: Oracle
+    metrics: Mapping[str, Metric]
+    warm_up: float | str | None = None
+    roundings: int = 0
+    estimates: EstimateCache = field(default_factory=EstimateCache)
+    bounds: BoundCache = field(default_factory=BoundCache)
+
+    def __post_init__(self) -> None:
+        """Check the number of roundings."""
+        check_number("roundings", self.roundings, least=0)
+
+    def replication(self, number: int) -> Iterator[Run]:
+        """Yield the runs of one replication."""
+        of_all = self.scenario, self.policies, self.seed, number, self.oracle, self.metrics, self.warm_up
+        for run in replicate(*of_all, estimates=self.estimates, bounds=self.bounds):
+            if self.roundings:
                 span = (float("nan"), float("nan"))
-                if replication == 0 and run.policy in policies:
-                    policy, quality = policies[run.policy], float(run.summary["quality"])
-                    predicted = estimates.get(policy.estimator, run.instance)
-                    span = quality_range(run.policy, policy, run.instance, predicted, quality, roundings)
+                if number == 0 and run.policy in self.policies:
+                    assert run.instance is not None
+                    policy, quality = self.policies[run.policy], float(run.summary["quality"])
+                    predicted = self.estimates.get(policy.estimator, run.instance)
+                    span = quality_range(run.policy, policy, run.instance, predicted, quality, self.roundings)
                 run.summary.update(zip(ROUNDED, span, strict=True))
             yield run
+
+    def records(self, number: int) -> Iterator[tuple[Run, IntArray]]:
+        """Yield the runs of one replication without their instance, each with the rows that arrived."""
+        for run in self.replication(number):
+            assert run.instance is not None
+            yield replace(run, instance=None), run.instance.rows
 
 
 def replicate(

@@ -13,6 +13,8 @@ from sim.cli.building import build_settled
 from sim.cli.configuration import configure
 from sim.cli.project import opened
 from sim.cli.words import with_plain_words
+from sim.cli.working.team import Team
+from sim.cli.working.worth import of_plan
 from sim.errors import note
 from sim.interface import Policy
 
@@ -75,13 +77,14 @@ def plan(*words: str, policy: Policy | None = None) -> Plan:
         ``sentence`` says it in words, ``candidates`` has a row per candidate (``candidates.csv``), ``found.answer`` is
         None if nothing met the targets, and ``as_dict()`` is ``plan.json``.
     """
-    from sim.cli.verbs.plan import answer, question
+    from sim.cli.verbs.plan import answer, configured_trials, question
 
     with made("plan", words, None) as (config, named):
         asked = question(config)
         chosen = named if policy is None else dict.fromkeys(named, policy)
-        settled = build_settled(config, chosen)
-        return answer(asked, config, settled.scenario, settled.policies)
+        with Team(config, of_plan(config), policy is not None) as team:
+            settled = build_settled(config, chosen)
+            return answer(asked, team.share_one(configured_trials, settled), settled.scenario, team)
 
 
 def diff(*words: str | Path) -> dict[str, pd.DataFrame]:

@@ -14,15 +14,17 @@ from sim.cli.building import (
     build_scenario,
     build_scenarios,
     build_settled,
-    configured_runs,
+    configured_study,
     settle_order,
 )
 from sim.cli.configuration import configure
 from sim.cli.project import opened
 from sim.cli.remarks import remark
+from sim.cli.working.team import Team
+from sim.cli.working.worth import of_explanations, of_ratios, of_runs
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.study.experiment import Run
+from sim.study.experiment import Run, check_draws
 
 Policies = Mapping[str, Policy]
 
@@ -123,14 +125,19 @@ def ratio(*words: str, others: Policies | None = None) -> pd.DataFrame:
         A row per policy, order, size and replication, see ``sim.study.ratio.ratios.ratios``;
         ``sim.study.ratio.tables`` has its means, differences and slopes.
     """
-    from sim.cli.verbs.ratio import configured_ratios  # not before, as it imports what draws
+    from sim.cli.verbs.ratio import check, configured_ratios  # not before, as it imports what draws
+    from sim.study.ratio.ratios import until_precise
 
     with made("ratio", words, others) as (config, asked):
-        unsettled = build_scenarios(config)
-        chosen, _ = applicable(config, next(iter(unsettled.values())), asked)
-        remark(config, next(iter(unsettled.values())), chosen)
-        settled = {name: settle_order(one, chosen, config.seed)[0] for name, one in unsettled.items()}
-        return configured_ratios(config, settled, chosen)
+        precision = check(config)
+        with Team(config, of_ratios(config), bool(others)) as team:
+            unsettled = build_scenarios(config)
+            chosen, _ = applicable(config, next(iter(unsettled.values())), asked)
+            remark(config, next(iter(unsettled.values())), chosen)
+            settled = {name: settle_order(one, chosen, config.seed) for name, one in unsettled.items()}
+            searched = [name for name, (_, found) in settled.items() if found is not None]
+            scenarios = {name: one for name, (one, _) in settled.items()}
+            return until_precise(team.share(configured_ratios, scenarios, chosen, searched), precision, team)
 
 
 def frontier(*words: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -180,11 +187,15 @@ def explain(*words: str, others: Policies | None = None) -> tuple[pd.DataFrame, 
         ``decomposition.csv``, a row per policy, replication and term; ``prices.csv``, a row per policy, replication,
         moment and deployment. See ``sim.study.explain.explanation.Explanation``.
     """
-    from sim.cli.verbs.explain import configured_explanations, tables  # likewise
+    from sim.cli.verbs.explain import configured_explaining, tables  # likewise
 
-    with made("explain", words, others) as (config, chosen):
-        settled = build_settled(config, chosen)
-        return tables(list(configured_explanations(config, settled.scenario, settled.policies)))
+    with (
+        made("explain", words, others) as (config, chosen),
+        Team(config, of_explanations(config), bool(others)) as team,
+    ):
+        study = team.share_one(configured_explaining, build_settled(config, chosen))
+        check_draws(config.seed, config.replications)
+        return tables(list(team.each(study.replication, range(config.replications))))
 
 
 @contextmanager
@@ -197,6 +208,8 @@ def made(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[t
 
 def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Run]:
     """Carry out the runs of a verb."""
-    with made(verb, words, others) as (config, chosen):
-        settled = build_settled(config, chosen)
-        yield from configured_runs(config, settled.scenario, settled.policies)
+    with made(verb, words, others) as (config, chosen), Team(config, of_runs(config), bool(others)) as team:
+        study = team.share_one(configured_study, build_settled(config, chosen))
+        check_draws(config.seed, config.replications)
+        for run, _ in team.each(study.records, range(config.replications)):
+            yield run

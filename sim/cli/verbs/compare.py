@@ -5,15 +5,18 @@ from __future__ import annotations
 import pandas as pd
 from omegaconf import DictConfig, ListConfig
 
-from sim.cli.building import build_policies, build_settled, configured_runs
+from sim.cli.building import build_policies, build_settled, configured_study
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.cli.working.team import Team
+from sim.cli.working.worth import of_runs
 from sim.errors import check_one_of
 from sim.show.answers.fates import behind_percentiles
 from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.by_hour import hours_table
 from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
+from sim.study.experiment import check_draws
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
 from sim.study.suggestion import GOALS, suggest
@@ -23,15 +26,17 @@ def compare(verb: str, config: DictConfig) -> int:
     """Run the policies, write records and summary, print the table; return 0."""
     output = Output(verb, config)
     check_suggestion(config)
-    with output.whole() as folder:
+    with output.whole() as folder, Team(config, of_runs(config)) as team:
         settled = build_settled(config, build_policies(config))
-        scenario, policies, worst = settled.scenario, settled.policies, settled.worst
+        policies, worst = settled.policies, settled.worst
         output.note(**settled.noted())
         rows = {}
+        check_draws(config.seed, config.replications)
+        study = team.share_one(configured_study, settled)
         with Archive(folder) as archive, progress(config.replications * (len(policies) + n_oracles(config))) as advance:
-            for run in configured_runs(config, scenario, policies):
+            for run, rows_of_run in team.each(study.records, range(config.replications)):
                 archive.add(run)
-                rows[run.replication] = run.instance.rows
+                rows[run.replication] = rows_of_run
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
         limits, hours, suggestion = limits_table(folder), hours_table(folder), suggested(config, summary)

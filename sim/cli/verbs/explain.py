@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +11,15 @@ from omegaconf import DictConfig
 from sim.cli.building import build_policies, build_settled
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.cli.working.team import Team
+from sim.cli.working.worth import of_explanations
 from sim.instance import realise
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.explain import price_table, quality_table
 from sim.show.tables.runs import worst_order
-from sim.study.explain.explanation import Explanation, explanations
+from sim.study.experiment import check_draws
+from sim.study.explain.explanation import Explaining, Explanation
 from sim.study.output.archive import EVENTS
 from sim.study.ratio.worst_order import write as write_worst
 
@@ -25,13 +28,15 @@ def explain(verb: str, config: DictConfig) -> int:
     """Carry out the verb: run the policies, write the output directory, print two tables; return 0."""
     check(config)
     output = Output(verb, config)
-    with output.whole() as folder:
+    with output.whole() as folder, Team(config, of_explanations(config)) as team:
         settled = build_settled(config, build_policies(config))
         scenario, policies, worst = settled.scenario, settled.policies, settled.worst
         output.note(**settled.noted())
+        study = team.share_one(configured_explaining, settled)
+        check_draws(config.seed, config.replications)
         found = []
         with progress(config.replications * len(policies)) as advance:
-            for explanation in configured_explanations(config, scenario, policies):
+            for explanation in team.each(study.replication, range(config.replications)):
                 found.append(explanation)
                 advance(f"{explanation.policy}, replication {explanation.replication}")
         quality, prices = tables(found)
@@ -45,12 +50,13 @@ def explain(verb: str, config: DictConfig) -> int:
     return 0
 
 
-def configured_explanations(
-    config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]
-) -> Iterator[Explanation]:
-    """Explain policies on a scenario with the seed, replications and moments of a configuration."""
+def configured_explaining(
+    config: DictConfig, scenarios: Mapping[str, Scenario], policies: Mapping[str, Policy]
+) -> Explaining:
+    """Return what a configuration describes but for the number of replications; there is one scenario."""
     check(config)
-    return explanations(scenario, policies, config.seed, config.replications, config.moments)
+    [scenario] = scenarios.values()
+    return Explaining(scenario, policies, config.seed, config.moments)
 
 
 def check(config: DictConfig) -> None:

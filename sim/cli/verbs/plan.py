@@ -13,6 +13,8 @@ from sim.cli.building import build_metric, build_policies, build_settled
 from sim.cli.configuration import build
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.cli.working.team import Team
+from sim.cli.working.worth import of_plan
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.plan import candidate_table, reasons
@@ -21,10 +23,11 @@ from sim.study.metrics import IN_EVERY_SUMMARY, Metric
 from sim.study.metrics.groups.classes import SUFFIX, OfClass, check_class, check_figure, split
 from sim.study.plan import planner
 from sim.study.plan.beyond import runs_beyond
-from sim.study.plan.candidates import Judge
+from sim.study.plan.candidates import Judge, Trials
 from sim.study.plan.targets import Target, read_targets
 from sim.study.ratio.worst_order import write_search
 from sim.study.sequential import Effort
+from sim.study.side_by_side import SideBySide
 from sim.workload.classes import class_names
 
 NO_ANSWER = 2  # the exit code; 0 is an answer
@@ -51,13 +54,14 @@ def plan(verb: str, config: DictConfig) -> int:
     """Carry out the verb: simulate, write the output directory, print; return 2 if nothing met the targets."""
     asked = question(config)
     output = Output(verb, config)
-    with output.whole() as folder:
+    with output.whole() as folder, Team(config, of_plan(config)) as team:
         settled = build_settled(config, build_policies(config))
-        scenario, policies, worst = settled.scenario, settled.policies, settled.worst
+        scenario, worst = settled.scenario, settled.worst
         check_classes(asked.targets, scenario)
         output.note(**settled.noted())
+        trials = team.share_one(configured_trials, settled)
         with progress(asked.runs_at_most) as advance:
-            found = answer(asked, config, scenario, policies, advance)
+            found = answer(asked, trials, scenario, team, advance)
         (folder / "plan.json").write_text(json.dumps(found.as_dict(), indent=2) + "\n")
         if worst is not None:
             write_search(folder, worst)
@@ -115,21 +119,17 @@ def check_classes(targets: Sequence[Target], scenario: Scenario) -> None:
 
 def answer(
     asked: Question,
-    config: DictConfig,
+    trials: Trials,
     scenario: Scenario,
-    policies: Mapping[str, Policy],
+    team: SideBySide,
     done: Callable[[str], None] | None = None,
 ) -> planner.Plan:
-    """Search for the answer to a question, for the one policy there is."""
+    """Search for the answer to a question."""
+    return planner.plan(scenario, asked.search, Judge(trials, asked.effort, team, done), asked.beyond)
+
+
+def configured_trials(config: DictConfig, scenarios: Mapping[str, Scenario], policies: Mapping[str, Policy]) -> Trials:
+    """Return what the candidates of a configuration have in common, for the one policy there is."""
+    asked = question(config)
     [(name, policy)] = policies.items()
-    judge = Judge(
-        name,
-        policy,
-        asked.targets,
-        asked.metrics,
-        asked.effort,
-        seed=config.seed,
-        warm_up=config.warm_up,
-        done=done or (lambda words: None),
-    )
-    return planner.plan(scenario, asked.search, judge, asked.beyond)
+    return Trials(name, policy, tuple(asked.targets), asked.metrics, config.seed, config.warm_up)

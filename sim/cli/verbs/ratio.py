@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import pandas as pd
 from omegaconf import DictConfig, ListConfig
 
 from sim.cli.building import applicable, build_policies, build_scenarios, files_read, settle_order
@@ -12,12 +11,14 @@ from sim.cli.configuration import build
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.cli.remarks import remark
+from sim.cli.working.team import Team
+from sim.cli.working.worth import of_ratios
 from sim.errors import unknown
 from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.ratio import bayes_table, precision_reached, ratio_table, slope_table
 from sim.show.tables.runs import worst_order
-from sim.study.ratio.ratios import ratios
+from sim.study.ratio.ratios import Ratios, until_precise
 from sim.study.ratio.tables import cells, paired, slopes, worst
 from sim.study.ratio.worst_order import write_search
 from sim.study.sequential import Precision
@@ -41,14 +42,15 @@ def ratio(verb: str, config: DictConfig) -> int:
     unsettled = build_scenarios(config)
     policies, skipped = applicable(config, next(iter(unsettled.values())), build_policies(config))
     remark(config, next(iter(unsettled.values())), policies)
-    with output.whole() as folder:
+    with output.whole() as folder, Team(config, of_ratios(config)) as team:
         settled = {name: settle_order(each, policies, config.seed) for name, each in unsettled.items()}
         scenarios = {name: scenario for name, (scenario, _) in settled.items()}
-        searched = [found for _, found in settled.values() if found is not None]
+        searched = {name: found for name, (_, found) in settled.items() if found is not None}
         output.note(files=files_read(*scenarios.values()), **({"skipped": skipped} if skipped else {}))
         total = precision.max_replications * len(scenarios) * len(config.sizes) * (len(policies) + 2)
+        study = team.share(configured_ratios, scenarios, policies, searched)
         with progress(total) as advance:
-            rows = configured_ratios(config, scenarios, policies, advance)
+            rows = until_precise(study, precision, team, advance)
         means, lines = cells(rows), slopes(rows)
         lowest = worst(means)
         rows.to_parquet(folder / "ratio.parquet", index=False)
@@ -56,34 +58,22 @@ def ratio(verb: str, config: DictConfig) -> int:
         paired(rows, config.reference).to_csv(folder / "paired.csv", index=False)
         lowest.to_csv(folder / "worst.csv", index=False)
         lines.to_csv(folder / "slopes.csv", index=False)
-        for found in searched:
+        for found in searched.values():
             write_search(folder, found)
     output.say(
         ratio_table(means, lowest, precision.half_width),
         precision_reached(means, precision.half_width),
         bayes_table(means),
         slope_table(lines),
-        *map(worst_order, searched),
+        *map(worst_order, searched.values()),
     )
     return 0
 
 
-def configured_ratios(
-    config: DictConfig,
-    scenarios: Mapping[str, Scenario],
-    policies: Mapping[str, Policy],
-    done: Callable[[str], None] | None = None,
-) -> pd.DataFrame:
-    """Run policies on scenarios in several orders, at the sizes and to the precision of a configuration."""
-    return ratios(
-        scenarios,
-        policies,
-        list(config.sizes),
-        precision=check(config),
-        seed=config.seed,
-        estimator=build(config.oracle.estimator, "oracle.estimator"),
-        done=done,
-    )
+def configured_ratios(config: DictConfig, scenarios: Mapping[str, Scenario], policies: Mapping[str, Policy]) -> Ratios:
+    """Return what a configuration asks for but for the precision."""
+    estimator = build(config.oracle.estimator, "oracle.estimator")
+    return Ratios(scenarios, policies, list(config.sizes), config.seed, estimator)
 
 
 def check(config: DictConfig) -> Precision:

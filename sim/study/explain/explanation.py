@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from sim.errors import check_number
 from sim.instance import Instance
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
-from sim.study.experiment import runs
+from sim.study.experiment import check_draws, replicate
 from sim.study.explain.decomposition import bayes_quality, decompose
 from sim.study.explain.shadow import beginnings_s, budget_prices, slot_prices
 from sim.study.fleet import unbounded
@@ -70,43 +70,76 @@ def explanations(
     RuntimeError
         If a policy or HiGHS fails.
     """
-    reason = unbounded(scenario)
-    if reason is not None:
-        raise ValueError(f"nothing bounds what a policy can achieve, as {reason}")
-    check_number("moments", moments, least=1)
-    for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
-        if name in policies:
-            raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")
-    watched = {name: Watched(policy, asks=True) for name, policy in policies.items()}
-    estimates, bounds = EstimateCache(), BoundCache()
-    replication = -1
-    for run in runs(scenario, watched, seed, replications, Oracle(()), {}):
-        instance, requests = run.instance, run.requests
-        if run.beyond is not None:
-            raise ValueError(
-                f"policy {run.policy!r} {run.beyond}, so the optimum of whole single answers does not bound it and "
-                "there is nothing to explain; explain policies that keep one whole answer"
-            )
-        at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), moments)
-        prices = []
-        if run.replication != replication:
-            replication = run.replication
-            optimum = bounds.get(OPTIMUM, instance, estimates.get(None, instance)).value
-            bayes = bayes_quality(instance)
-            first = budget_prices(requests, instance, at_s[:1])  # of all queries, so the same for every policy
-            prices.append(table(OPTIMUM, instance, at_s, first))
-            slots = slot_prices(instance, at_s)
-            if slots is not None:
-                prices.append(table(OPTIMUM_WITH_SLOTS, instance, at_s, *slots))
-        of_budget = np.vstack([first, budget_prices(requests, instance, at_s[1:], run.calls)])
-        prices.append(table(run.policy, instance, at_s, of_budget))
-        achieved = float(requests["quality"].sum())
-        terms = decompose(optimum, bayes, watched[run.policy], requests, instance, run.calls)
-        parts = {OPTIMUM: optimum, **terms, ACHIEVED: achieved}
-        quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
-        quality.insert(0, "policy", run.policy)
-        quality.insert(1, "replication", replication)
-        yield Explanation(run.policy, replication, quality, pd.concat(prices, ignore_index=True), run.events)
+    study = Explaining(scenario, policies, seed, moments)
+    check_draws(seed, replications)
+    for replication in range(replications):
+        yield from study.replication(replication)
+
+
+@dataclass(frozen=True, eq=False)
+class Explaining:
+    """What ``explanations`` is given but for the number of replications, each of which is made by itself."""
+
+    scenario: Scenario
+    policies: Mapping[str, Policy]
+    seed: int
+    moments: int
+    estimates: EstimateCache = field(default_factory=EstimateCache)
+
+    def __post_init__(self) -> None:
+        """Check the scenario, the names of the policies and the number of moments."""
+        reason = unbounded(self.scenario)
+        if reason is not None:
+            raise ValueError(f"nothing bounds what a policy can achieve, as {reason}")
+        check_number("moments", self.moments, least=1)
+        for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
+            if name in self.policies:
+                raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")
+
+    def replication(self, number: int) -> Iterator[Explanation]:
+        """Yield the explanation of each policy in one replication."""
+        watched = {name: Watched(policy, asks=True) for name, policy in self.policies.items()}
+        bounds = BoundCache()
+        known: Common | None = None
+        caches = {"estimates": self.estimates, "bounds": bounds}
+        for run in replicate(self.scenario, watched, self.seed, number, Oracle(()), {}, **caches):  # type: ignore[arg-type]
+            instance, requests = run.instance, run.requests
+            assert instance is not None
+            if run.beyond is not None:
+                raise ValueError(
+                    f"policy {run.policy!r} {run.beyond}, so the optimum of whole single answers does not bound it and "
+                    "there is nothing to explain; explain policies that keep one whole answer"
+                )
+            at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), self.moments)
+            prices = []
+            if known is None:
+                known = Common(
+                    bounds.get(OPTIMUM, instance, self.estimates.get(None, instance)).value,
+                    bayes_quality(instance),
+                    budget_prices(requests, instance, at_s[:1]),
+                )
+                prices.append(table(OPTIMUM, instance, at_s, known.first))
+                slots = slot_prices(instance, at_s)
+                if slots is not None:
+                    prices.append(table(OPTIMUM_WITH_SLOTS, instance, at_s, *slots))
+            of_budget = np.vstack([known.first, budget_prices(requests, instance, at_s[1:], run.calls)])
+            prices.append(table(run.policy, instance, at_s, of_budget))
+            achieved = float(requests["quality"].sum())
+            terms = decompose(known.optimum, known.bayes, watched[run.policy], requests, instance, run.calls)
+            parts = {OPTIMUM: known.optimum, **terms, ACHIEVED: achieved}
+            quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
+            quality.insert(0, "policy", run.policy)
+            quality.insert(1, "replication", number)
+            yield Explanation(run.policy, number, quality, pd.concat(prices, ignore_index=True), run.events)
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all policies of a replication have: two optima, and the prices of all queries' budgets at the beginning."""
+
+    optimum: float
+    bayes: float | None
+    first: FloatArray
 
 
 def table(

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.instance import stream
 from sim.scenario import Scenario
-from sim.study.plan.candidates import Judge, Judged, distance
+from sim.study.plan.candidates import Candidate, Judge, Judged, distance
 from sim.study.plan.capacity import capacity
 from sim.study.plan.inputs import INPUTS, with_traffic
 from sim.study.plan.targets import MEETS, Measured, Target
@@ -144,15 +144,15 @@ def look_beyond(answer: Judged, below: Judged | None, judge: Judge, grows: bool 
     """
     scenario = answer.candidate.scenario
 
-    def changed(what: str, other: Scenario) -> Judged:
-        return judge.look(replace(answer.candidate, label=f"{answer.label}, {what}", scenario=other))
+    def changed(what: str, other: Scenario) -> Candidate:
+        return replace(answer.candidate, label=f"{answer.label}, {what}", scenario=other)
 
     steps: dict[int, Judged] = {}
 
     def carried(step: int) -> Judged:
         if step not in steps:
             factor = STEP**step
-            steps[step] = changed(f"traffic x {factor:.3g}", with_traffic(scenario, factor))
+            steps[step] = judge.look(changed(f"traffic x {factor:.3g}", with_traffic(scenario, factor)))
         return steps[step]
 
     headroom: float | None = None
@@ -166,7 +166,10 @@ def look_beyond(answer: Judged, below: Judged | None, judge: Judge, grows: bool 
         headroom, carries_most = STEP**low - 1, low == MOST_STEPS
         first = steps[high].missed() if high in steps else ()
     asked = {name: change(scenario, MORE) for name, change in INPUTS.items()}
-    moved = {name: changed(f"{MORE - 1:.0%} {name}", other) for name, other in asked.items() if other is not None}
+    more = {name: changed(f"{MORE - 1:.0%} {name}", other) for name, other in asked.items() if other is not None}
+    twice = changed("traffic x 2", with_traffic(scenario, DOUBLE))
+    judge.ahead((*more.values(), twice))
+    moved = {name: judge.look(candidate) for name, candidate in more.items()}
     binding = [*(() if below is None else below.missed()), *first]
     target = binding[0].target if binding else max(judge.targets, key=lambda one: largest(answer, moved, one))
     sensitivities = [
@@ -181,7 +184,7 @@ def look_beyond(answer: Judged, below: Judged | None, judge: Judge, grows: bool 
         headroom,
         carries_most,
         first,
-        changed("traffic x 2", with_traffic(scenario, DOUBLE)).measured,
+        judge.look(twice).measured,
         tuple(sorted(known, key=lambda one: -abs(one.change))[:SHOWN]),
     )
 

@@ -33,6 +33,7 @@ def first_that_meets(candidates: Sequence[Candidate], judge: Judge) -> Found:
         return tried[position]
 
     last = len(candidates) - 1
+    judge.ahead((candidates[last], candidates[0]))
     generous, frugal = at(last), at(0)
     helped = [target for target in judge.targets if helps(target, frugal, generous)]
     if at(last, helped).verdict_on(helped) != MEETS:
@@ -56,9 +57,10 @@ def first_that_meets(candidates: Sequence[Candidate], judge: Judge) -> Found:
             missed = [one for one in tried[fails].missed() if one.target in helped]
             tighter = f"{tried[fails].label} misses {', '.join(str(one.target) for one in missed)}"
         return Found(None, closest=answer, proven=f"{tighter}; more generous ones are worse for {against}")
-    for position in (meets - 2, meets - 1, meets + 1):
-        if 0 <= position <= last:
-            at(position, helped)
+    around = [position for position in (meets - 2, meets - 1, meets + 1) if 0 <= position <= last]
+    judge.ahead(candidates[position] for position in around)
+    for position in around:
+        at(position, helped)
     following = at(meets + 1) if meets < last else None
     below = tried.get(meets - 1)
     refuted = [position for position, one in tried.items() if position < meets and one.verdict_on(helped) == FAILS]

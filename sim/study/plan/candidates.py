@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from sim.study.metrics.shares import cost_while_arriving_per_1000_usd
 from sim.study.oracles import BoundCache, EstimateCache, Oracle
 from sim.study.plan.targets import FAILS, MEETS, TIE, Measured, Target, measure
 from sim.study.sequential import Effort
+from sim.study.side_by_side import SideBySide
 
 
 def token_cost_per_1000_usd(requests: pd.DataFrame, fleet: pd.DataFrame, calls: pd.DataFrame | None = None) -> float:
@@ -130,21 +131,59 @@ def distance(measured: Measured) -> float:
     return float("inf") if np.isnan(beyond) else beyond
 
 
-class Judge:
-    """Simulates candidates with common random numbers: replication r has the same streams at every one of them.
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """What replications of candidates have in common; each is made by itself, here or elsewhere.
 
     Parameters
     ----------
     name : str
         Of the policy.
     policy : Policy
-    targets : sequence of Target
+    targets : tuple of Target
     metrics : mapping of str to callable
         At least those that the targets name, as far as they are not in every summary.
-    effort : Effort
     seed : int
     warm_up : float, str or None
         Which arrivals the metrics leave out.
+    """
+
+    name: str
+    policy: Policy
+    targets: tuple[Target, ...]
+    metrics: Mapping[str, Metric]
+    seed: int = 0
+    warm_up: float | str | None = None
+    estimates: EstimateCache = field(default_factory=EstimateCache)
+    bounds: BoundCache = field(default_factory=BoundCache)
+
+    def replication(self, task: tuple[Scenario, int]) -> Iterator[tuple[list[float], dict[str, float]]]:
+        """Yield the figures of a scenario's replication, see ``Judged.figures``, and the shares of its deployments."""
+        scenario, number = task
+        columns = [*(target.metric for target in self.targets), *COSTS]
+        for run in replicate(
+            scenario,
+            {self.name: self.policy},
+            self.seed,
+            number,
+            Oracle(()),
+            {**self.metrics, **COSTS},
+            self.warm_up,
+            estimates=self.estimates,
+            bounds=self.bounds,
+        ):
+            yield [float(run.summary[column]) for column in columns], shares_of(run.requests)
+
+
+class Judge:
+    """Simulates candidates with common random numbers: replication r has the same streams at every one of them.
+
+    Parameters
+    ----------
+    trials : Trials
+    effort : Effort
+    team : SideBySide
+        Carries out the trials.
     done : callable or None
         Called with a few words after each run.
 
@@ -155,30 +194,20 @@ class Judge:
     """
 
     def __init__(
-        self,
-        name: str,
-        policy: Policy,
-        targets: Sequence[Target],
-        metrics: Mapping[str, Metric],
-        effort: Effort,
-        *,
-        seed: int = 0,
-        warm_up: float | str | None = None,
-        done: Callable[[str], None] | None = None,
+        self, trials: Trials, effort: Effort, team: SideBySide, done: Callable[[str], None] | None = None
     ) -> None:
-        self.targets = tuple(targets)
+        self.targets, self.seed = trials.targets, trials.seed
         self.effort = effort
-        self.seed = seed
         self.tried: dict[str, Judged] = {}
-        self._policies = {name: policy}
-        self._metrics = {**metrics, **COSTS}
-        self._warm_up = warm_up
-        self._done = done
+        self._trials, self._team, self._done = trials, team, done
         self._best = "none yet"
-        self._columns = [*(target.metric for target in self.targets), *COSTS]
         self._values: dict[str, list[list[float]]] = {}
         self._shares: dict[str, list[dict[str, float]]] = {}
-        self._estimates, self._bounds = EstimateCache(), BoundCache()
+
+    def ahead(self, candidates: Iterable[Candidate]) -> None:
+        """Run candidates that will all be looked at, if several runs can be made at one time."""
+        if self._team.workers > 1:
+            self._simulate({one.label: one for one in candidates}.values(), self.effort.looks[0])
 
     def judge(self, candidate: Candidate, deciding: Sequence[Target] | None = None) -> Judged:
         """Add replications until the targets are decided, one of them fails, or there are as many as allowed.
@@ -191,7 +220,7 @@ class Judge:
         """
         targets = self.targets if deciding is None else deciding
         for look in self.effort.looks:
-            self._simulate(candidate, look)
+            self._simulate([candidate], look)
             judged = self._judged(candidate)
             if judged.verdict_on(targets) != TIE:
                 break
@@ -199,29 +228,23 @@ class Judge:
 
     def look(self, candidate: Candidate) -> Judged:
         """Run a candidate that is no answer, as often as every candidate is run at first; it is not among ``tried``."""
-        self._simulate(candidate, self.effort.looks[0])
+        self._simulate([candidate], self.effort.looks[0])
         return self._measured(candidate)
 
     def best(self, judged: Judged) -> None:
         """Note the best candidate so far, for the words that go to ``done``."""
         self._best = judged.label
 
-    def _simulate(self, candidate: Candidate, replications: int) -> None:
-        values = self._values.setdefault(candidate.label, [])
-        for replication in range(len(values), replications):
-            for run in replicate(
-                candidate.scenario,
-                self._policies,
-                self.seed,
-                replication,
-                Oracle(()),
-                self._metrics,
-                self._warm_up,
-                estimates=self._estimates,
-                bounds=self._bounds,
-            ):
-                values.append([float(run.summary[column]) for column in self._columns])
-                self._shares.setdefault(candidate.label, []).append(shares_of(run.requests))
+    def _simulate(self, candidates: Iterable[Candidate], replications: int) -> None:
+        wanted = [
+            (candidate, replication)
+            for candidate in candidates
+            for replication in range(len(self._values.setdefault(candidate.label, [])), replications)
+        ]
+        found = self._team.each(self._trials.replication, [(one.scenario, number) for one, number in wanted])
+        for (candidate, replication), (values, shares) in zip(wanted, found, strict=True):
+            self._values[candidate.label].append(values)
+            self._shares.setdefault(candidate.label, []).append(shares)
             if self._done is not None:
                 self._done(f"{candidate.label}, replication {replication}; best so far: {self._best}")
 

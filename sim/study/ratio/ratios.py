@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,12 +15,15 @@ from sim.assignment.rows import account_of
 from sim.instance import Instance
 from sim.interface import Estimator, FloatArray, Policy
 from sim.scenario import BudgetBasis, BudgetRule, Scenario
-from sim.study.experiment import replicate
+from sim.study.experiment import Run, replicate
 from sim.study.fleet import unbounded
 from sim.study.oracles import APPROXIMATE, OPTIMUM, BoundCache, EstimateCache, Oracle
 from sim.study.ratio.tables import cells
 from sim.study.sequential import Precision
+from sim.study.side_by_side import OneByOne, SideBySide
 from sim.traits import BudgetTraits, OrderTraits
+
+REPLAYED = (APPROXIMATE, OPTIMUM)
 
 
 @dataclass(frozen=True)
@@ -90,52 +95,102 @@ def ratios(
     RuntimeError
         If a policy raises or decides something that cannot be, or a request table fails its check.
     """
-    for scenario in scenarios.values():
-        check_bounded(scenario)
-    sized = {
-        (order, n_queries): resized(scenario, n_queries)
-        for n_queries in check_sizes(sizes, scenarios)
-        for order, scenario in scenarios.items()
-    }
-    oracle = Oracle((APPROXIMATE, OPTIMUM), estimator)
-    estimates, bounds = EstimateCache(), BoundCache()
+    return until_precise(Ratios(scenarios, policies, sizes, seed, estimator), precision, OneByOne(), done)
+
+
+@dataclass(frozen=True, eq=False)
+class Ratios:
+    """What ``ratios`` is given but for precision; each replication is made by itself, here or elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If there is no optimum, or a size cannot be.
+    """
+
+    scenarios: Mapping[str, Scenario]
+    policies: Mapping[str, Policy]
+    sizes: Sequence[int | None]
+    seed: int
+    estimator: Estimator | None
+    estimates: EstimateCache = field(default_factory=EstimateCache)
+    bounds: BoundCache = field(default_factory=BoundCache)
+
+    def __post_init__(self) -> None:
+        """Check scenarios and sizes."""
+        for scenario in self.scenarios.values():
+            check_bounded(scenario)
+        check_sizes(self.sizes, self.scenarios)
+
+    @functools.cached_property
+    def sized(self) -> dict[tuple[str, int], Scenario]:
+        """The scenario of each order and size."""
+        return {
+            (order, n_queries): resized(scenario, n_queries)
+            for n_queries in check_sizes(self.sizes, self.scenarios)
+            for order, scenario in self.scenarios.items()
+        }
+
+    @property
+    def runs(self) -> int:
+        """How many runs a replication has."""
+        return len(self.sized) * (len(self.policies) + len(REPLAYED))
+
+    def replication(self, number: int) -> Iterator[tuple[str, dict[str, float | int | str] | None]]:
+        """Yield each run of a replication in words, and its row, None for one of the optima."""
+        oracle = Oracle(REPLAYED, self.estimator)
+        caches = {"estimates": self.estimates, "bounds": self.bounds}
+        for (order, n_queries), scenario in self.sized.items():
+            for run in replicate(scenario, self.policies, self.seed, number, oracle, {}, **caches):  # type: ignore[arg-type]
+                words = f"replication {number}, {n_queries} queries, order {order}, {run.policy}"
+                yield words, None if run.policy in REPLAYED else self._row(run, order, n_queries)
+
+    def _row(self, run: Run, order: str, n_queries: int) -> dict[str, float | int | str]:
+        if run.beyond is not None:
+            raise ValueError(
+                f"policy {run.policy!r} {run.beyond}, so the optimum of whole single answers does not bound it "
+                "and there is no ratio; choose policies that keep one whole answer"
+            )
+        instance = run.instance
+        assert instance is not None
+        optimum = self.bounds.get(OPTIMUM, instance, self.estimates.get(self.estimator, instance)).value
+        if not optimum > 0:
+            raise ValueError(f"the optimum of {n_queries} queries is 0, so it has no ratio: raise the budgets")
+        k = largest_queries(instance)
+        return {
+            "policy": run.policy,
+            "order": order,
+            "size": n_queries,
+            "replication": run.replication,
+            "seed": self.seed,
+            "k": float(k.min()),
+            "k_mean": float(k.mean()),
+            "quality": run.summary["quality"],
+            "optimum": optimum,
+            "ratio_to_optimum": run.summary["optimum_ratio"],
+            "ratio_to_bayes": run.summary["bayes_ratio"],
+            "ratio_to_approximate": run.summary["relative_quality"],
+        }
+
+
+def until_precise(
+    study: Ratios, precision: Precision, team: SideBySide, done: Callable[[str], None] | None = None
+) -> pd.DataFrame:
+    """Return the table of ``ratios``, of replications that a team carries out until the ratios are known well enough.
+
+    Which of them is the last depends on those before it, and not on what the team has begun besides.
+    """
     rows: list[dict[str, float | int | str]] = []
-    for replication in range(precision.max_replications):
-        for (order, n_queries), scenario in sized.items():
-            for run in replicate(scenario, policies, seed, replication, oracle, {}, estimates=estimates, bounds=bounds):
-                if done is not None:
-                    done(f"replication {replication}, {n_queries} queries, order {order}, {run.policy}")
-                if run.policy in oracle.names:
-                    continue
-                if run.beyond is not None:
-                    raise ValueError(
-                        f"policy {run.policy!r} {run.beyond}, so the optimum of whole single answers does not bound it "
-                        "and there is no ratio; choose policies that keep one whole answer"
-                    )
-                instance = run.instance
-                optimum = bounds.get(OPTIMUM, instance, estimates.get(estimator, instance)).value
-                if not optimum > 0:
-                    raise ValueError(f"the optimum of {n_queries} queries is 0, so it has no ratio: raise the budgets")
-                k = largest_queries(instance)
-                rows.append(
-                    {
-                        "policy": run.policy,
-                        "order": order,
-                        "size": n_queries,
-                        "replication": replication,
-                        "seed": seed,
-                        "k": float(k.min()),
-                        "k_mean": float(k.mean()),
-                        "quality": run.summary["quality"],
-                        "optimum": optimum,
-                        "ratio_to_optimum": run.summary["optimum_ratio"],
-                        "ratio_to_bayes": run.summary["bayes_ratio"],
-                        "ratio_to_approximate": run.summary["relative_quality"],
-                    }
-                )
-        enough = replication + 1 >= precision.min_replications
-        if enough and cells(pd.DataFrame(rows))["half_width"].max() <= precision.half_width:
-            break
+    with closing(team.each(study.replication, range(precision.max_replications))) as found:
+        for n_runs, (words, row) in enumerate(found, start=1):
+            if done is not None:
+                done(words)
+            if row is not None:
+                rows.append(row)
+            replications, rest = divmod(n_runs, study.runs)
+            is_whole = rest == 0 and replications >= precision.min_replications
+            if is_whole and cells(pd.DataFrame(rows))["half_width"].max() <= precision.half_width:
+                break
     return pd.DataFrame(rows)
 
 
