@@ -21,7 +21,7 @@ test: $(VENV)/.tested
 # The examples of README and docs that take a while, reports in a browser, sweeps in several processes.
 examples: $(VENV)/.tested
 	$(PYTEST) -m slow tests/project/test_readme.py tests/project/test_docs.py tests/cli/own/test_project.py \
-		tests/cli/test_report.py tests/cli/test_sweep.py
+		tests/cli/test_report.py tests/cli/test_sweep.py tests/cli/working
 
 # The tests that a processor's kernels could break, under several of them.
 kernels: $(VENV)/.tested
