@@ -34,8 +34,8 @@ TAKE_WORDS = {
     "fit": "requests",
 }
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
-FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--traceback", "--version")
-WITHOUT_REPORT = ("check", "data", "import", "new", "report")
+FLAGS = ("--answer", "--cfg", "--help", "--no-report", "--overwrite", "--project", "--query", "--traceback", "--version")
+WITHOUT_REPORT = ("check", "data", "import", "new", "report", "story")
 
 
 class MisunderstoodError(Exception):
@@ -47,7 +47,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise."""
-        raise MisunderstoodError("--project needs a folder, as in --project DIR" if "--project" in message else message)
+        needs = {"--project": "needs a folder, as in --project DIR", "--query": "needs a number, as in --query 17"}
+        raise MisunderstoodError(next((f"{flag} {what}" for flag, what in needs.items() if flag in message), message))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,7 +78,8 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("words", nargs="*")
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--project", type=Path)
-    for flag in ("--cfg", "--no-report", "--overwrite", "--traceback", "--version"):
+    parser.add_argument("--query")
+    for flag in ("--answer", "--cfg", "--no-report", "--overwrite", "--traceback", "--version"):
         parser.add_argument(flag, action="store_true")
     asked, rest = parser.parse_known_intermixed_args(words)
     if rest:
@@ -90,6 +92,9 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
         raise MisunderstoodError(f"unknown verb {asked.verb!r}{nearest(asked.verb, list(VERBS))}")
     if asked.no_report and asked.verb in WITHOUT_REPORT:
         raise MisunderstoodError(f"--no-report is for studies and not for {asked.verb}; leave it out")
+    for flag, given, verb in (("--query", asked.query is not None, "explain"), ("--answer", asked.answer, "story")):
+        if given and asked.verb != verb:
+            raise MisunderstoodError(f"{flag} is for {verb} and not for {asked.verb}; leave it out")
     return asked
 
 
@@ -110,6 +115,12 @@ def carry_out(asked: argparse.Namespace) -> int:
                 sys.stdout.write(OmegaConf.to_yaml(configure("check", asked.words), resolve=True))
                 return 0
             return int(work(asked.words))
+        if asked.verb == "story":  # whose words choose an experiment
+            return int(work(asked.words, asked.answer, asked.cfg))
+        if asked.query is not None:  # of a directory, which has a configuration of its own
+            from sim.cli.verbs.telling.query import explain_query
+
+            return explain_query(asked.words, asked.query)
         if asked.verb == "new":  # whose words are no configuration
             return int(work(asked.words, asked.project or Path()))
         words = with_plain_words(asked.words, TAKE_WORDS[asked.verb]) if asked.verb in TAKE_WORDS else asked.words

@@ -35,6 +35,11 @@ VERBS = {
         "explain:explain",
         "explain policy=[greedy_perf,port_fallback] replications=1",
     ),
+    "story": Verb(
+        "a tiny world, told step by step, with a question; --answer has the answer",
+        "telling.story:story",
+        "story greedy_goes_broke",
+    ),
     "frontier": Verb(
         "cost against quality of routers that have a trade-off knob, beside single models",
         "frontier:frontier",

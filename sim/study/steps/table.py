@@ -131,7 +131,7 @@ def counted(run: Run, found: list[tuple[tuple[float, int, int, int, int], Step, 
             yield step
             continue
         if counts and is_plain and (step.event in ("sent", "served") or step.event in LOST):
-            cost = float(instance.cost[instance.rows[step.query], k])
+            cost = float(instance.cost[row_of(run, step.query), k])
             for other in accounts[k]:
                 left[other] -= cost if step.event in ("sent", "served") else -cost
         if step.event == "sent" and (who in started or never_started(run, step)):
@@ -156,6 +156,13 @@ def shared(instance: Instance) -> list[list[int]]:
     if accounts is None:
         return [[k] for k in range(len(instance.fleet))]
     return [np.flatnonzero(accounts == account).tolist() for account in accounts]
+
+
+def row_of(run: Run, query: int) -> int:
+    """Return the test row of a query; of a step of a task, by the row of its table."""
+    if run.tasks is None:
+        return int(run.instance.rows[query])
+    return int(np.flatnonzero(run.instance.table_row == run.requests["row"].iloc[query])[0])
 
 
 def rounded(amount: float) -> float:

@@ -1,0 +1,94 @@
+"""Carries out the verb story: a tiny world step by step, with the optimum in hindsight, a question and its answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from rich.console import RenderableType
+from rich.table import Table
+
+from sim.cli.building import build_policies, build_settled, configured_runs
+from sim.cli.configuration import configure, options
+from sim.cli.output import say
+from sim.cli.verbs.telling.steps import Told
+from sim.errors import unknown
+from sim.instance import Instance
+from sim.show.words import number
+
+PREFIX = "story_"
+
+
+def stories() -> list[str]:
+    """Return the names of all stories, those of the user's own project among them."""
+    return [name.removeprefix(PREFIX) for name in options("experiment") if name.startswith(PREFIX)]
+
+
+def story(words: Sequence[str], answers: bool, shows_configuration: bool = False) -> int:
+    """Carry out the verb: print the story; return 0.
+
+    Raises
+    ------
+    ValueError
+        If no story is named, several are, or there is none of that name.
+    """
+    names = [word for word in words if "=" not in word]
+    if len(names) != 1:
+        raise ValueError(f"story needs one name; the stories are {', '.join(stories())}")
+    if names[0] not in stories():
+        raise ValueError(unknown("story", names[0], stories()))
+    config = configure("story", [f"experiment={PREFIX}{names[0]}", *(word for word in words if "=" in word)])
+    if config.out is not None:
+        raise ValueError(f"story writes nothing, so that out={config.out} does nothing; leave it out")
+    if shows_configuration:
+        sys.stdout.write(OmegaConf.to_yaml(config, resolve=True))
+        return 0
+    said = list(told(config))
+    say(*said)
+    about = config.story
+    if about.question:
+        say(f"Question: {about.question}")
+        say(f"Answer: {about.answer}" if answers else f"The answer: switchyard story {names[0]} --answer")
+    return 0
+
+
+def told(config: DictConfig) -> list[RenderableType | None]:
+    """Run the policies of a story, and return its title, its queries, and its tables."""
+    settled = build_settled(config, build_policies(config))
+    noted = Told(settled.policies)
+    instance = None
+    for run in configured_runs(config, settled.scenario, noted.policies):
+        noted.add(run)
+        instance = run.instance if instance is None else instance
+    assert instance is not None  # a configuration has a policy
+    return [config.story.title, query_table(queries(instance)), *noted.shown()]
+
+
+def queries(instance: Instance) -> pd.DataFrame:
+    """Return the queries of a replication in order of arrival, as texts: what each would earn and cost everywhere."""
+    rows, names = instance.rows, [info.name for info in instance.setting.fleet]
+    columns: dict[str, list[str]] = {"query": [str(n) for n in range(len(rows))]}
+    if instance.source is not None:
+        columns["source"] = [str(instance.source[row]) for row in rows]
+    for k, name in enumerate(names):
+        columns[f"{name}: quality"] = [number(value) for value in instance.quality[rows, k]]
+        columns[f"{name}: cost"] = [number(value) for value in instance.cost[rows, k]]
+        if instance.confidence is not None:
+            columns[f"{name}: confidence"] = [number(value) for value in instance.confidence[rows, k]]
+    budgets = dict(zip(names, instance.setting.budgets, strict=True))
+    table = pd.DataFrame(columns)
+    table.attrs["budgets"] = {name: number(value) for name, value in budgets.items() if value != float("inf")}
+    return table
+
+
+def query_table(table: pd.DataFrame) -> Table:
+    """Return the queries for a terminal, with the budgets as the title."""
+    budgets = ", ".join(f"{name} {amount} USD" for name, amount in table.attrs["budgets"].items())
+    shown = Table(title="what each query would earn and cost" + (f"; budgets: {budgets}" if budgets else ""))
+    for column in table:
+        shown.add_column(str(column), justify="left" if column == "source" else "right")
+    for row in table.itertuples(index=False):
+        shown.add_row(*row)
+    return shown
