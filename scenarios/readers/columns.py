@@ -25,7 +25,7 @@ QUERY_COLUMNS = (
     *STEP_COLUMNS,
     *PREFIX_COLUMNS,
 )
-LABELS = ("index", "sample_id", "eval_name")  # known and of no use
+LABELS = ("index", "sample_id", "eval_name", "arrival_s")  # known and of no use here; arrivals=replay reads the last
 MEANT = {COST: COST, "cost": COST, TOKENS: TOKENS, "tokens": TOKENS, "score": ""}
 """Words that people write after the bar, and the suffix they mean; a score has none."""
 ALIKE = 0.75  # how near a suffix must be to one of those words to be taken for a misspelling

@@ -18,10 +18,12 @@ from sim.study.output.source_digest import targets
 
 OPTIONS = """\
 options:
+  --answer       of story: say the answer to its question
   --cfg          print the configuration and do nothing
   --no-report    write tables alone, a small study in a quarter of the time; switchyard report DIR draws them later
   --overwrite    replace what another command wrote to out=DIR, once the new output is whole
   --project DIR  find your own conf/ and modules in DIR; without it in the current folder
+  --query ID     of explain DIR: why each policy of a finished run or comparison sent one query where it did
   --traceback    on an error, print where it happened
   --help         with a verb: its keys, their meaning and their values
   --version      print the version

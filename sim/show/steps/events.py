@@ -158,13 +158,17 @@ def shown_columns(rows: pd.DataFrame) -> list[str]:
 
 def totals(run: Run, best: Hindsight | str) -> str:
     """Return in sentences what a run earned, and what hindsight would have."""
-    quality, cost = float(run.requests["quality"].sum()), float(run.requests["cost_usd"].sum())
+    quality, cost = (math.fsum(run.requests[column]) for column in ("quality", "cost_usd"))
     served = int((run.requests["fate"] == "served").sum())
     said = f"{run.policy} earns {number(quality)} for {number(cost)} USD and serves {served} of "
     said += several(len(run.requests), "query", "queries")
+    took_s = (run.requests["finished_at_s"] - run.requests["arrived_at_s"]).dropna()
+    has_clock = bool((took_s > 0).any())
+    said += f", in {number(float(took_s.mean()))} s on average" if has_clock else ""
     if isinstance(best, str):
         return f"{said}. There is no optimum in hindsight to compare with: {best}."
-    return f"{said}. Hindsight would earn {number(best.quality)}{'' if best.is_exact else ' or a little more'}."
+    more, clock = "" if best.is_exact else " or a little more", ", which knows no clock," if has_clock else ""
+    return f"{said}. Hindsight{clock} would earn {number(best.quality)}{more} for {number(best.cost_usd)} USD."
 
 
 def prices(best: Hindsight, fleet: Sequence[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class Hindsight:
     ----------
     plan : array (n_queries,)
         Deployment of each arrival, ``DECLINE`` for none.
-    quality : float
+    quality, cost_usd : float
         Of the plan.
     prices : array (n_deployments,)
         Quality that one more unit of each budget would bring, where queries may be split: the dual of the linear
@@ -36,6 +37,7 @@ class Hindsight:
 
     plan: IntArray
     quality: float
+    cost_usd: float
     prices: FloatArray
     is_exact: bool
 
@@ -46,10 +48,10 @@ def hindsight(instance: Instance) -> Hindsight | str:
     if why_not is not None:
         return why_not
     rows, budgets, accounts = instance.rows, instance.setting.budgets, instance.setting.accounts
-    quality, cost = instance.quality[rows], instance.cost[rows]
+    quality, cost, cost_usd = instance.quality[rows], instance.cost[rows], instance.cost_usd[rows]
     is_exact = True
     if not np.isfinite(budgets).any():
-        plan, prices = quality.argmax(axis=1), np.zeros(len(budgets))
+        plan, prices = cheapest_of_best(quality, cost), np.zeros(len(budgets))
     elif quality.size <= MOST_EXACT:
         plan = binary_program(quality, cost, budgets, gap=0.0, accounts=accounts).plan
         prices = solve_linear(quality, cost, budgets, accounts=accounts).prices
@@ -57,5 +59,12 @@ def hindsight(instance: Instance) -> Hindsight | str:
         bound = BoundCache().get(OPTIMUM, instance, Estimates(instance.quality, instance.cost))
         assert bound.prices is not None  # a linear program has some
         plan, prices, is_exact = bound.plan, bound.prices, False
-    taken = plan != DECLINE
-    return Hindsight(plan, float(quality[np.flatnonzero(taken), plan[taken]].sum()), prices, is_exact)
+    taken = np.flatnonzero(plan != DECLINE)
+    spent = cost_usd[taken, plan[taken]]
+    return Hindsight(plan, math.fsum(quality[taken, plan[taken]]), math.fsum(spent), prices, is_exact)
+
+
+def cheapest_of_best(quality: FloatArray, cost: FloatArray) -> IntArray:
+    """Return for each query the cheapest of the deployments that are best (n,), the first of equals."""
+    is_best = quality == quality.max(axis=1, keepdims=True)
+    return np.asarray(np.where(is_best, cost, np.inf).argmin(axis=1))

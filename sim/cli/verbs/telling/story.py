@@ -10,9 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import RenderableType
 from rich.table import Table
 
-from sim.cli.building import build_policies, build_settled, configured_runs
+from sim.cli.building import build_policies, build_scenarios, configured_runs
 from sim.cli.configuration import configure, options
 from sim.cli.output import say
+from sim.cli.remarks import remark
 from sim.cli.verbs.telling.steps import Told
 from sim.errors import unknown
 from sim.instance import Instance
@@ -56,14 +57,20 @@ def story(words: Sequence[str], answers: bool, shows_configuration: bool = False
 
 def told(config: DictConfig) -> list[RenderableType | None]:
     """Run the policies of a story, and return its title, its queries, and its tables."""
-    settled = build_settled(config, build_policies(config))
-    noted = Told(settled.policies)
-    instance = None
-    for run in configured_runs(config, settled.scenario, noted.policies):
-        noted.add(run)
-        instance = run.instance if instance is None else instance
-    assert instance is not None  # a configuration has a policy
-    return [config.story.title, query_table(queries(instance)), *noted.shown()]
+    found: list[RenderableType | None] = [config.story.title or None]
+    scenarios = build_scenarios(config)
+    for order, scenario in scenarios.items():
+        policies = build_policies(config)
+        remark(config, scenario, policies)
+        noted = Told(policies)
+        told_of: Instance | None = None
+        for run in configured_runs(config, scenario, noted.policies):
+            noted.add(run)
+            if told_of is None:
+                told_of = run.instance
+                found += [query_table(queries(run.instance), order if len(scenarios) > 1 else "")]
+        found += noted.shown()
+    return found
 
 
 def queries(instance: Instance) -> pd.DataFrame:
@@ -83,10 +90,11 @@ def queries(instance: Instance) -> pd.DataFrame:
     return table
 
 
-def query_table(table: pd.DataFrame) -> Table:
-    """Return the queries for a terminal, with the budgets as the title."""
+def query_table(table: pd.DataFrame, order: str) -> Table:
+    """Return the queries for a terminal, with the order, if there are several, and the budgets as the title."""
     budgets = ", ".join(f"{name} {amount} USD" for name, amount in table.attrs["budgets"].items())
-    shown = Table(title="what each query would earn and cost" + (f"; budgets: {budgets}" if budgets else ""))
+    title = (f"order {order}: " if order else "") + "what each query would earn and cost"
+    shown = Table(title=title + (f"; budgets: {budgets}" if budgets else ""))
     for column in table:
         shown.add_column(str(column), justify="left" if column == "source" else "right")
     for row in table.itertuples(index=False):
