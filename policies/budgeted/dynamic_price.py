@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from policies.parts.priced import at_prices, best_worth, if_it_fits
+from policies.parts.priced import at_prices, best_worth, if_it_fits, learning
 from sim.assignment.program import solve_linear
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Reasons, Setting, State
@@ -65,7 +65,7 @@ class DynamicPrice(Policy):
     def reasons(self, query: Query, state: State) -> Reasons:
         """Show the prices and what they leave; of the first queries that they are declined."""
         if len(self._quality) < self._n_first:
-            return Reasons(words=f"the first {self._n_first} are declined, to learn prices from them")
+            return learning(self._n_first)
         return at_prices(query, self._prices)
 
     def decide(self, query: Query, state: State) -> Decision:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.exploration import Exploration
-from policies.parts.priced import DECLINE, at_prices, best_worth, if_it_fits
+from policies.parts.priced import DECLINE, at_prices, best_worth, if_it_fits, learning
 from sim.assignment.program import solve_linear
 from sim.errors import check_number, check_one_of
 from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
@@ -67,7 +67,7 @@ class OneTimePrice(Policy):
         if not self._exploration.covers(query):
             return at_prices(query, self._prices)
         if self._declines:
-            return Reasons(words=f"the first {self._exploration.n_queries} are declined, to learn prices from them")
+            return learning(self._exploration.n_queries)
         return self._exploration.reasons
 
     def decide(self, query: Query, state: State) -> Decision:

@@ -32,7 +32,9 @@ class QualityThreshold(Policy):
         """Say which deployments are good enough."""
         n_good = int((query.quality_hat >= self._threshold).sum())
         rule = "it takes the cheapest of these" if n_good else "it takes the best predicted"
-        return Reasons(words=f"{n_good} of {len(query.quality_hat)} are predicted {self._threshold:g} or better; {rule}")
+        return Reasons(
+            words=f"{n_good} of {len(query.quality_hat)} are predicted {self._threshold:g} or better; {rule}"
+        )
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the cheapest that is good enough."""

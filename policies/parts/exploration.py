@@ -45,7 +45,9 @@ class Exploration:
     @property
     def reasons(self) -> Reasons:
         """Why one of the first queries goes where it goes."""
-        these = "this is the first query" if self.n_queries == 1 else f"this is one of the first {self.n_queries} queries"
+        these = (
+            "this is the first query" if self.n_queries == 1 else f"this is one of the first {self.n_queries} queries"
+        )
         return Reasons(words=f"{these}, and chance sends it, to sample what comes")
 
     def send(self, query: Query) -> Decision:

@@ -29,6 +29,12 @@ def at_prices(query: Query, prices: FloatArray) -> Reasons:
     return Reasons(prices, query.quality_hat - prices * query.cost_hat)
 
 
+def learning(n_first: int) -> Reasons:
+    """Return the reasons of a rule that declines the first queries."""
+    those = "the first query is" if n_first == 1 else f"the first {n_first} queries are"
+    return Reasons(words=f"{those} declined, to learn prices")
+
+
 def if_it_fits(query: Query, choice: int | None, state: State, refused: str) -> Decision:
     """Return the choice, or decline the query if its estimated cost is above what remains there.
 

@@ -153,9 +153,7 @@ def build(
     return Workload(tuple(names), known, arriving, tuple(located(str(file)) for file in [*files, *from_file]))
 
 
-def vectors_of(
-    frame: pd.DataFrame, embeddings: str | None, embedder: str | None, is_estimated: bool
-) -> EmbeddingArray:
+def vectors_of(frame: pd.DataFrame, embeddings: str | None, embedder: str | None, is_estimated: bool) -> EmbeddingArray:
     """Return embeddings (n_rows, dim); of a table that brings estimates none, unless they are asked for."""
     if is_estimated and embeddings is None and embedder is None:
         return np.zeros((len(frame), 0), dtype=np.float32)

@@ -63,7 +63,9 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
     if config.get("axes") and verb != "sweep":
         raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
     if config.get("trace") == EVENTS and verb not in ("run", "compare"):
-        raise ValueError(f"trace=events is for run and compare and not for {verb}; a file of that name is trace=./events")
+        raise ValueError(
+            f"trace=events is for run and compare and not for {verb}; a file of that name is trace=./events"
+        )
     if verb in ("ratio", "explain", "plan", "export", "frontier") and config.oracle.get("names"):
         raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
     if verb not in ("run", "compare") and any(word.lstrip("+").startswith("roundings=") for word in words):

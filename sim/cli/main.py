@@ -34,7 +34,17 @@ TAKE_WORDS = {
     "fit": "requests",
 }
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
-FLAGS = ("--answer", "--cfg", "--help", "--no-report", "--overwrite", "--project", "--query", "--traceback", "--version")
+FLAGS = (
+    "--answer",
+    "--cfg",
+    "--help",
+    "--no-report",
+    "--overwrite",
+    "--project",
+    "--query",
+    "--traceback",
+    "--version",
+)
 WITHOUT_REPORT = ("check", "data", "import", "new", "report", "story")
 
 

@@ -54,7 +54,14 @@ def compare(verb: str, config: DictConfig) -> int:
     found = None if worst is None else worst_order(worst)
     tables = (comparison(summary, time is not None), by_class(summary), limits, hours)
     output.say(
-        settled.fleet, *(() if told is None else told.shown()), *tables, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
+        settled.fleet,
+        *(() if told is None else told.shown()),
+        *tables,
+        *by_rounding(summary),
+        fates,
+        of_made_up(output.config, summary),
+        found,
+        suggestion,
     )
     return 0
 

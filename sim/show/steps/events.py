@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -65,10 +66,12 @@ def of_budget(left: float) -> str:
 
 def planned(run: Run, best: Hindsight, query: int) -> str:
     """Return what hindsight does with a query, and what it earns there."""
-    k = int(best.plan[query])
+    k, row = int(best.plan[query]), row_of(run, query)
     if k == DECLINE:
         return "declines"
-    return f"{run.instance.setting.fleet[k].name} {number(run.instance.quality[row_of(run, query), k])}"
+    if len(np.unique([run.instance.quality[row], run.instance.cost[row]], axis=1).T) == 1 < len(run.instance.fleet):
+        return f"any {number(run.instance.quality[row, k])}"
+    return f"{run.instance.setting.fleet[k].name} {number(run.instance.quality[row, k])}"
 
 
 def why(run: Run, notes: dict[int, Note], step: Step) -> str:

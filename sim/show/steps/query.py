@@ -10,7 +10,7 @@ from rich.table import Table
 from sim.assignment.program import DECLINE
 from sim.interface import affords
 from sim.show.steps.events import WHY_LOST, planned
-from sim.show.steps.why import because
+from sim.show.steps.why import because, by_inputs
 from sim.show.words import number
 from sim.study.experiment import Run
 from sim.study.steps.hindsight import Hindsight
@@ -21,6 +21,9 @@ HEADERS = (
     *("deployment", "predicted quality", "predicted cost", "price", "score", "affordable", "free", "chosen"),
     *("true quality", "true cost"),
 )
+
+
+SILENT = "It gives no reasons"
 
 
 def candidates(run: Run, note: Note) -> list[tuple[str, ...]]:
@@ -83,14 +86,14 @@ def chosen(run: Run, note: Note | None, query: int) -> str:
     if note is None:
         return f"{run.policy} was not asked about query {query}, as a cache had its answer."
     decision, fleet = note.decision, run.instance.setting.fleet
-    why = because(note, fleet)
+    why = f", as {because(note, fleet)}." if note.reasons is not None else f". {SILENT}: {by_inputs(note, fleet)}."
     if decision.deployment is None:
-        return f"{run.policy} declines query {query}, as {why}."
+        return f"{run.policy} declines query {query}{why}"
     also = [fleet[k].name for k in decision.alongside]
     where = " and ".join([fleet[decision.deployment].name, *also])
     doing = "explores with" if decision.explores else "sends"
     to = " at" if decision.explores else " to"
-    return f"{run.policy} {doing} query {query}{to} {where}, as {why}."
+    return f"{run.policy} {doing} query {query}{to} {where}{why}"
 
 
 def happened(run: Run, query: int) -> str:
@@ -98,8 +101,10 @@ def happened(run: Run, query: int) -> str:
     one = run.requests.iloc[query]
     fate, where = str(one["fate"]), str(one["deployment"])
     if fate == "declined":
-        return "It was declined and cost nothing." if one["cost_usd"] == 0 else (
-            f"It was given up, after calls that cost {number(one['cost_usd'])} USD."
+        return (
+            "It was declined and cost nothing."
+            if one["cost_usd"] == 0
+            else (f"It was given up, after calls that cost {number(one['cost_usd'])} USD.")
         )
     if fate == "cached":
         return f"It got the answer of query {one['answer_of']}, worth {number(one['quality'])}."
@@ -122,4 +127,5 @@ def of_hindsight(run: Run, best: Hindsight | str, query: int) -> str:
         return "Hindsight would have declined it, to spend its budgets elsewhere."
     price = best.prices[k]
     paid = f", where a unit of the budget is worth {number(price)} of quality" if price > 0 else ""
-    return f"Hindsight would have sent it to {planned(run, best, query).rpartition(' ')[0]}, for {planned(run, best, query).rpartition(' ')[2]}{paid}."
+    where, _, quality = planned(run, best, query).rpartition(" ")
+    return f"Hindsight would have sent it to {where}, for {quality}{paid}."

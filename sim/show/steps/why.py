@@ -20,9 +20,7 @@ def because(note: Note, fleet: Sequence[DeploymentInfo]) -> str:
     words = "" if reasons is None else reasons.words
     if reasons is not None and reasons.scores is not None:
         return ": ".join(filter(None, (words, by_scores(note, reasons.scores, fleet))))
-    if words:
-        return words
-    return by_inputs(note, fleet)
+    return words or f"it gives no reasons: {by_inputs(note, fleet)}"
 
 
 def by_scores(note: Note, scores: FloatArray, fleet: Sequence[DeploymentInfo]) -> str:
@@ -50,10 +48,7 @@ def by_inputs(note: Note, fleet: Sequence[DeploymentInfo]) -> str:
     quality, cost = note.believed
     if chosen is None:
         best = int(np.argmax(quality))
-        return (
-            f"it gives no reasons; best predicted was {names[best]}, {number(quality[best])} for "
-            f"{cost_of(note, best, fleet)}"
-        )
+        return f"the best predicted was {names[best]}, with {number(quality[best])} for {cost_of(note, best, fleet)}"
     load = note.state.queued + note.state.in_flight
     facts = [
         fact
@@ -69,7 +64,7 @@ def by_inputs(note: Note, fleet: Sequence[DeploymentInfo]) -> str:
         facts.append("the only budget that can pay")
     seen = f"{number(quality[chosen])} for {cost_of(note, chosen, fleet)}"
     has = f" and has {listed(facts)}" if facts else ""
-    return f"it gives no reasons; {names[chosen]} was predicted {seen}{has}"
+    return f"{names[chosen]} was predicted {seen}{has}"
 
 
 def alone_least(values: FloatArray, chosen: int) -> bool:

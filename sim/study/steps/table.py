@@ -90,7 +90,9 @@ def tries(run: Run) -> Iterator[dict[str, Any]]:
     yield from sorted([*calls.to_dict("records"), *whole.to_dict("records")], key=lambda each: int(each["query"]))
 
 
-def of_try(each: Mapping[str, Any], query: int, names: Mapping[str, int], note: Note | None) -> Iterator[tuple[Step, bool]]:
+def of_try(
+    each: Mapping[str, Any], query: int, names: Mapping[str, int], note: Note | None
+) -> Iterator[tuple[Step, bool]]:
     """Yield the steps of one call, or of a query without one, each with whether it is one of waiting or paying."""
     fate, decided_s, arrived_s = str(each["fate"]), float(each["decided_at_s"]), float(each["arrived_at_s"])
     call = None if each["call"] is None else int(each["call"])
@@ -100,7 +102,11 @@ def of_try(each: Mapping[str, Any], query: int, names: Mapping[str, int], note: 
     if fate in ("declined", "cached"):
         yield Step(decided_s, fate, query, None if fate == "declined" else k, call=call), False
         return
-    first = None if note is None or call is not None and each.get("round", 0) + each.get("place", 0) else note.decision.deployment
+    first = (
+        None
+        if note is None or call is not None and each.get("round", 0) + each.get("place", 0)
+        else note.decision.deployment
+    )
     offered_s = decided_s if math.isnan(each["offered_at_s"]) else float(each["offered_at_s"])
     if fate in REFUSED:
         yield Step(offered_s, "refused", query, k, call=call), False
@@ -115,7 +121,10 @@ def of_try(each: Mapping[str, Any], query: int, names: Mapping[str, int], note: 
     yield Step(offered_s, "sent", query, k, call=call), True
     if started_s > offered_s:
         yield Step(started_s, "starts", query, k, call=call, waited_s=started_s - offered_s), True
-    yield Step(ended_s, "answered" if fate == "served" else fate, query, k, call=call, waited_s=ended_s - arrived_s), True
+    yield (
+        Step(ended_s, "answered" if fate == "served" else fate, query, k, call=call, waited_s=ended_s - arrived_s),
+        True,
+    )
 
 
 def counted(run: Run, found: list[tuple[tuple[float, int, int, int, int], Step, bool]]) -> Iterator[Step]:
@@ -140,7 +149,16 @@ def counted(run: Run, found: list[tuple[tuple[float, int, int, int, int], Step, 
         elif who in in_queue and (step.event == "starts" or step.event in LOST):
             waiting[k] -= 1
             in_queue.remove(who)
-        yield Step(step.at_s, step.event, step.query, k, waiting[k], rounded(left[k]) if is_plain else None, step.call, step.waited_s)
+        yield Step(
+            step.at_s,
+            step.event,
+            step.query,
+            k,
+            waiting[k],
+            rounded(left[k]) if is_plain else None,
+            step.call,
+            step.waited_s,
+        )
 
 
 def never_started(run: Run, step: Step) -> bool:
@@ -168,4 +186,3 @@ def row_of(run: Run, query: int) -> int:
 def rounded(amount: float) -> float:
     """Return what is left of a budget without what binary fractions add to a sum: 0, where it is next to 0."""
     return 0.0 if abs(amount) < 1e-12 else amount
-

@@ -100,9 +100,10 @@ def whole(name: str, text: str) -> int:
 
 def told(config: DictConfig, asked: Asked, recorded: pd.DataFrame) -> Iterator[RenderableType]:
     """Run the policies that are asked about again, and yield what each did with the query."""
-    policies = {name: each for name, each in build_policies(config).items() if name in asked.policies}
-    settled = build_settled(config, policies)
-    noted = {name: Noted(policy, (asked.query,)) for name, policy in settled.policies.items()}
+    built, in_order = build_policies(config), [str(name) for name in recorded["policy"].unique()]
+    first = {name: built[name] for name in in_order if name in built}  # a manifest has keys in order of the alphabet
+    settled = build_settled(config, first | built)
+    noted = {name: Noted(settled.policies[name], (asked.query,)) for name in asked.policies}
     runs = replicate(
         *(settled.scenario, noted, config.seed, asked.replication, Oracle(()), {}),
         estimates=EstimateCache(),
@@ -123,7 +124,10 @@ def told(config: DictConfig, asked: Asked, recorded: pd.DataFrame) -> Iterator[R
 
 def check_same(run: Run, recorded: pd.DataFrame, folder: Path) -> None:
     """Raise ValueError unless a run is the one that the records are of."""
-    ours, theirs = (table[SAME].astype({"deployment": str, "fate": str}).reset_index(drop=True) for table in (run.requests, recorded))
+    ours, theirs = (
+        table[SAME].astype({"deployment": str, "fate": str}).reset_index(drop=True)
+        for table in (run.requests, recorded)
+    )
     if not ours.equals(theirs):
         raise ValueError(
             f"{run.policy} no longer does what {folder} has on record: its files or the code have changed since, or "

@@ -40,7 +40,10 @@ def story(words: Sequence[str], answers: bool, shows_configuration: bool = False
         raise ValueError(f"story needs one name; the stories are {', '.join(stories())}")
     if names[0] not in stories():
         raise ValueError(unknown("story", names[0], stories()))
-    config = configure("story", [f"experiment={PREFIX}{names[0]}", *(word for word in words if "=" in word)])
+    given = [f"experiment={PREFIX}{names[0]}", *(word for word in words if "=" in word)]
+    config = configure("story", given)
+    if config.story.orders and not any(word.startswith("order=") for word in given):
+        config = configure("story", [*given, f"order=[{','.join(config.story.orders)}]"])
     if config.out is not None:
         raise ValueError(f"story writes nothing, so that out={config.out} does nothing; leave it out")
     if shows_configuration:
