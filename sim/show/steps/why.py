@@ -49,7 +49,7 @@ def by_inputs(note: Note, fleet: Sequence[DeploymentInfo]) -> str:
     if chosen is None:
         best = int(np.argmax(quality))
         return f"the best predicted was {names[best]}, with {number(quality[best])} for {cost_of(note, best, fleet)}"
-    load = note.state.queued + note.state.in_flight
+    load = (note.state.queued + note.state.in_flight).astype(np.float64)
     facts = [
         fact
         for fact, values in (

@@ -78,7 +78,8 @@ class Noted(Watched):
         if self._wanted is not None and query.id not in self._wanted:
             return None
         believed, reasons = self._policy.believes(query), self._policy.reasons(query, state)
-        kept = State(state.now_s, *(np.array(view) for view in state[1:]))
+        queued, in_flight, available = state.queued.copy(), state.in_flight.copy(), state.available.copy()
+        kept = State(state.now_s, queued, in_flight, state.remaining.copy(), available)
         return kept, Estimates(*map(np.array, believed)), reasons
 
     def _note(self, query: Query, seen: tuple[State, Estimates, Reasons | None] | None, decision: Decision) -> None:

@@ -104,7 +104,7 @@ def of_try(
         return
     first = (
         None
-        if note is None or call is not None and each.get("round", 0) + each.get("place", 0)
+        if note is None or (call is not None and each.get("round", 0) + each.get("place", 0))
         else note.decision.deployment
     )
     offered_s = decided_s if math.isnan(each["offered_at_s"]) else float(each["offered_at_s"])
