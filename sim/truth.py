@@ -112,9 +112,7 @@ def brought(rows: Rows, columns: Sequence[int], units: Sequence[str]) -> Estimat
     if rows.quality_hat is None or rows.cost_hat_usd is None:
         return None
     if set(units) != {"usd"}:
-        raise ValueError(
-            "the workload's own estimates of cost are in USD, and a budget is in tokens; use budget.unit=usd"
-        )
+        raise ValueError("the workload's estimates of cost are in USD and a budget in tokens; use budget.unit=usd")
     return Estimates(take(rows.quality_hat, columns), take(rows.cost_hat_usd, columns))
 
 

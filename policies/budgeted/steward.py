@@ -86,7 +86,7 @@ class Steward(Policy):
         self._prices = 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0)  # where the first solution starts
 
     def reasons(self, query: Query, state: State) -> Reasons:
-        """Show the last prices and what they leave of corrected estimates; on some queries it solves them anew first."""
+        """Show the last prices and what they leave of corrected estimates, unless it solves them anew first."""
         quality, cost = self.believes(query)
         if query.id % self._interval == 0:
             return Reasons(words="it solves its prices anew at this query")

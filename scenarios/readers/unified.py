@@ -5,9 +5,9 @@ The schema (PORT, arXiv 2509.02718, released code): one row per query with ``pro
 USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 the most urgent) and ``due_s`` (seconds
 from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
 quality against cost, in [0, 1]); ``class`` and ``tenant`` (names); and for each model m, or for some, ``m|confidence``
-(at least 0), ``m|latency_s`` (above 0) and ``m|energy_j`` (at least 0). What is predicted of each query may be there
-too, ``scenarios.readers.tables.hats``: such a table needs neither history nor embeddings. ``scenarios.readers.steps`` has the columns of
-tasks, and ``scenarios.readers.prefixes`` those of prefixes and sessions. Others are not read.
+(at least 0), ``m|latency_s`` (above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of
+tasks, ``scenarios.readers.prefixes`` those of prefixes and sessions, and ``scenarios.readers.tables.hats`` estimates of
+the table's own, with which it needs neither history nor embeddings. Others are not read.
 """
 
 from __future__ import annotations

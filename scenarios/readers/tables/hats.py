@@ -39,11 +39,10 @@ def read_hats(frame: pd.DataFrame, names: Sequence[str]) -> Estimates | None:
                 f"every model m needs both 'm|{HATS[0]}' and 'm|{HATS[1]}', or none has them{of(frame)}"
             )
     quality, cost = (np.column_stack([numbers(frame, column) for column in each]) for each in columns)
-    for each, values, bad in ((columns[0], quality, ~np.isfinite(quality)), (columns[1], cost, ~(cost >= 0))):
-        bad |= ~np.isfinite(values)
+    for each, values, right in ((columns[0], quality, "finite"), (columns[1], cost, "finite and at least 0")):
+        bad = ~np.isfinite(values) | ((values < 0) if each is columns[1] else False)
         if bad.any():
             row, k = np.argwhere(bad)[0]
-            right = "finite" if each is columns[0] else "finite and at least 0"
             raise ValueError(
                 f"{each[k]!r} is {values[row, k]} in row {row} of the table; it must be {right}{of(frame)}"
             )

@@ -1,4 +1,4 @@
-"""Explains what one policy did with one query: its candidates, its choice and why, what then happened, and hindsight."""
+"""Explains what one policy did with one query: candidates, its choice and why, what then happened, and hindsight."""
 
 from __future__ import annotations
 

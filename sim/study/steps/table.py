@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,8 @@ class Step:
     ----------
     at_s : float
     event : str
-        ``arrives`` (and waits for a batch), ``declined``, ``refused``, ``served`` (at once), ``sent``, ``starts`` (after
-        waiting), ``answered``, ``cached``, or the fate of a query that was lost.
+        ``arrives`` (and waits for a batch), ``declined``, ``refused``, ``served`` (at once), ``sent``, ``starts``
+        (after waiting), ``answered``, ``cached``, or the fate of a query that was lost.
     query : int
     deployment : int or None
         The one that it is about; None for none.
@@ -83,11 +83,16 @@ def tries(run: Run) -> Iterator[dict[str, Any]]:
     """Yield what the record says of each call, and of each query that took none, in the order of asking."""
     requests = run.requests.assign(query=run.requests["id"], call=None)
     if run.calls is None:
-        yield from requests.to_dict("records")
+        yield from dicts(requests)
         return
     calls = run.calls.assign(call=run.calls["id"], arrived_at_s=run.calls["decided_at_s"])
     whole = requests[~requests["id"].isin(calls["query"])]
-    yield from sorted([*calls.to_dict("records"), *whole.to_dict("records")], key=lambda each: int(each["query"]))
+    yield from sorted([*dicts(calls), *dicts(whole)], key=lambda each: int(each["query"]))
+
+
+def dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, each with its values by column."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def of_try(
@@ -102,11 +107,8 @@ def of_try(
     if fate in ("declined", "cached"):
         yield Step(decided_s, fate, query, None if fate == "declined" else k, call=call), False
         return
-    first = (
-        None
-        if note is None or (call is not None and each.get("round", 0) + each.get("place", 0))
-        else note.decision.deployment
-    )
+    is_first = call is None or each["round"] == each["place"] == 0
+    first = note.decision.deployment if note is not None and is_first else None
     offered_s = decided_s if math.isnan(each["offered_at_s"]) else float(each["offered_at_s"])
     if fate in REFUSED:
         yield Step(offered_s, "refused", query, k, call=call), False
@@ -118,13 +120,14 @@ def of_try(
     if fate == "served" and ended_s == offered_s:
         yield Step(offered_s, "served", query, k, call=call), True
         return
+    if math.isnan(ended_s):  # nobody took it
+        yield Step(offered_s, fate, query, k, call=call), False
+        return
     yield Step(offered_s, "sent", query, k, call=call), True
     if started_s > offered_s:
         yield Step(started_s, "starts", query, k, call=call, waited_s=started_s - offered_s), True
-    yield (
-        Step(ended_s, "answered" if fate == "served" else fate, query, k, call=call, waited_s=ended_s - arrived_s),
-        True,
-    )
+    end = "answered" if fate == "served" else fate
+    yield Step(ended_s, end, query, k, call=call, waited_s=ended_s - arrived_s), True
 
 
 def counted(run: Run, found: list[tuple[tuple[float, int, int, int, int], Step, bool]]) -> Iterator[Step]:
@@ -149,16 +152,7 @@ def counted(run: Run, found: list[tuple[tuple[float, int, int, int, int], Step, 
         elif who in in_queue and (step.event == "starts" or step.event in LOST):
             waiting[k] -= 1
             in_queue.remove(who)
-        yield Step(
-            step.at_s,
-            step.event,
-            step.query,
-            k,
-            waiting[k],
-            rounded(left[k]) if is_plain else None,
-            step.call,
-            step.waited_s,
-        )
+        yield replace(step, queue=waiting[k], budget_left=rounded(left[k]) if is_plain else None)
 
 
 def never_started(run: Run, step: Step) -> bool:

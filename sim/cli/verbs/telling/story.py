@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
@@ -20,6 +21,15 @@ from sim.instance import Instance
 from sim.show.words import number
 
 PREFIX = "story_"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A story in one order of arrival: its queries, and what each policy did with them."""
+
+    order: str
+    queries: pd.DataFrame
+    told: Told
 
 
 def stories() -> list[str]:
@@ -61,6 +71,15 @@ def story(words: Sequence[str], answers: bool, shows_configuration: bool = False
 def told(config: DictConfig) -> list[RenderableType | None]:
     """Run the policies of a story, and return its title, its queries, and its tables."""
     found: list[RenderableType | None] = [config.story.title or None]
+    told_in = chapters(config)
+    for one in told_in:
+        found += [query_table(one.queries, one.order if len(told_in) > 1 else ""), *one.told.shown()]
+    return found
+
+
+def chapters(config: DictConfig) -> list[Chapter]:
+    """Run the policies of a story in each of its orders."""
+    found = []
     scenarios = build_scenarios(config)
     for order, scenario in scenarios.items():
         policies = build_policies(config)
@@ -69,10 +88,9 @@ def told(config: DictConfig) -> list[RenderableType | None]:
         told_of: Instance | None = None
         for run in configured_runs(config, scenario, noted.policies):
             noted.add(run)
-            if told_of is None:
-                told_of = run.instance
-                found += [query_table(queries(run.instance), order if len(scenarios) > 1 else "")]
-        found += noted.shown()
+            told_of = told_of or run.instance
+        assert told_of is not None  # a configuration has a policy
+        found.append(Chapter(order, queries(told_of), noted))
     return found
 
 
