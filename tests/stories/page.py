@@ -30,8 +30,8 @@ READING_ORDER = (
 )
 HEAD = """# Stories: eight tiny worlds, step by step
 
-Each story is a world of at most twelve queries and two models, whose every number can be checked by hand. Read the queries,
-cover the tables, and say what the router will do; then look. Nothing here is left to chance.
+Each story is a world of at most twelve queries and two models, whose every number can be checked by hand. Read the
+queries, cover the tables, and say what the router will do; then look. Nothing here is left to chance.
 
 ```sh
 switchyard story greedy_goes_broke            # the queries, every step, the optimum in hindsight, a question
@@ -41,13 +41,15 @@ switchyard run experiment=story_greedy_goes_broke out=outputs/story       # the 
 switchyard explain outputs/story --query 4    # why each router sent query 4 where it did
 ```
 
-The tables below are what the command prints, made by `python -m tests.stories.page`; a test holds that they are up to date.
+The tables below are what the command prints, made by `python -m tests.stories.page`; a test holds that they are up to
+date.
 
-**How to read them.** A row is a step of one query, in order of time. `served` is sent and answered at once; with a clock a
-query is `sent`, `starts` if it had to wait, and is `answered`. `queue` is how many wait at that deployment after the step, and
-`budget left` what is left there after all that is promised to queries in service ("-" without a budget). `why` is the rule's own
-reason, where it gives one; a *score* is what it compares, such as quality less price x cost. `hindsight` is where the best plan
-sends the query, and what it earns there: it knows all queries and their true quality beforehand, and no queue.
+**How to read them.** A row is a step of one query, in order of time. `served` is sent and answered at once; with a
+clock a query is `sent`, `starts` if it had to wait, and is `answered`. `queue` is how many wait at that deployment
+after the step, and `budget left` what is left there after all that is promised to queries in service ("-" without a
+budget). `why` is the rule's own reason, where it gives one; a *score* is what it compares, such as quality less price
+x cost. `hindsight` is where the best plan sends the query, and what it earns there: it knows all queries and their
+true quality beforehand, and no queue.
 
 ## A table of your own
 
@@ -66,15 +68,15 @@ switchyard run workload=table workload.path=mine.csv order=given trace=events po
 ```
 
 `m|quality_hat` and `m|cost_hat` are the estimates that every policy sees, so that the table needs neither history nor
-embeddings, and all of its rows arrive. Where a rule asks the history for a mean, it finds that of the estimates. A policy that is
-trained on a history still needs one. `m|latency_s` with `fleet=measured fleet.service.slots=1`, and `arrival_s` with
-`arrivals=replay arrivals.path=mine.csv`, put the table on a clock.
+embeddings, and all of its rows arrive. Where a rule asks the history for a mean, it finds that of the estimates. A
+policy that is trained on a history still needs one. `m|latency_s` with `fleet=measured fleet.service.slots=1`, and
+`arrival_s` with `arrivals=replay arrivals.path=mine.csv`, put the table on a clock.
 
-`trace=events` prints the steps of the first replication, of at most 50 queries, for `run` and `compare` on any scenario. A recorded
-trace in a file of the name `events` is `trace=./events`.
+`trace=events` prints the steps of the first replication, of at most 50 queries, for `run` and `compare` on any
+scenario. A recorded trace in a file of the name `events` is `trace=./events`.
 
-A story of your own is a file `conf/experiment/story_NAME.yaml` in a project: an experiment with the key `story` (`title`, `question`,
-`answer`).
+A story of your own is a file `conf/experiment/story_NAME.yaml` in a project: an experiment with the key `story`
+(`title`, `question`, `answer`).
 """
 
 

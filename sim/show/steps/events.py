@@ -92,6 +92,9 @@ def why(run: Run, notes: dict[int, Note], step: Step) -> str:
     if step.event == "answered":
         return f"{earned(run, step)}, {number(step.waited_s)} s after it was asked"
     reason = asked_again(run, step) or because(note, fleet)
+    one = run.requests.iloc[step.query]
+    if step.call is None and one["attempts"] > 1:
+        reason = f"try {one['attempts']}; {reason}"
     if note.decision.explores:
         reason = f"explores, as {reason}"
     return f"{reason}; {earned(run, step)}" if step.event == "served" else reason
@@ -103,6 +106,8 @@ def earned(run: Run, step: Step) -> str:
     if step.call is None or run.calls is None:
         return f"earns {number(one['quality'])} for {number(one['cost_usd'])} USD"
     call = run.calls.iloc[step.call]
+    if one["calls"] == 1:
+        return f"earns {number(one['quality'])} for {number(call['cost_usd'])} USD"
     if call["kept"]:
         return f"is kept: earns {number(one['quality'])} for {number(call['cost_usd'])} USD"
     return f"is not kept: {number(call['cost_usd'])} USD for nothing"
