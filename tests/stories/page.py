@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
 
-from sim.cli.configuration import configure
 from sim.cli.project import opened
-from sim.cli.verbs.telling.story import Chapter, chapters
+from sim.cli.verbs.telling.story import Chapter, chapters, composed
 from sim.show.steps.events import COLUMNS, HEADERS, shown_columns
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "stories.md"
@@ -80,11 +80,12 @@ A story of your own is a file `conf/experiment/story_NAME.yaml` in a project: an
 """
 
 
-def composed(name: str) -> DictConfig:
-    """Return the configuration of a story in all of its orders, inside Hydra's initialisation."""
-    config = configure("story", [f"experiment=story_{name}"])
-    orders = config.story.orders
-    return configure("story", [f"experiment=story_{name}", f"order=[{','.join(orders)}]"]) if orders else config
+@cache
+def told(name: str) -> tuple[DictConfig, list[Chapter]]:
+    """Return the configuration of a story in all of its orders, and its chapters."""
+    with opened(None, []):
+        config = composed([name])
+        return config, chapters(config)
 
 
 def markdown(table: pd.DataFrame, headers: list[str]) -> list[str]:
@@ -108,21 +109,18 @@ def chapter(one: Chapter, is_one_of_several: bool) -> list[str]:
 
 
 def page() -> str:
-    """Return the page, inside Hydra's initialisation."""
+    """Return the page."""
     lines = [HEAD]
     for name in READING_ORDER:
-        config = composed(name)
-        told = chapters(config)
+        config, chapters_of_it = told(name)
         heading = name.replace("_", " ")
         lines += [f"## {heading[0].upper()}{heading[1:]}", "", f"`switchyard story {name}`", "", config.story.title, ""]
-        for one in told:
-            lines += chapter(one, len(told) > 1)
+        for one in chapters_of_it:
+            lines += chapter(one, len(chapters_of_it) > 1)
         lines += [f"**Question.** {config.story.question}", ""]
         lines += ["<details><summary>Answer</summary>", "", config.story.answer, "", "</details>", ""]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
 if __name__ == "__main__":
-    with opened(None, []):
-        text = page()
-    sys.stdout.write(f"{PAGE.name}: {PAGE.write_text(text)} characters\n")
+    sys.stdout.write(f"{PAGE.name}: {PAGE.write_text(page())} characters\n")

@@ -1,24 +1,17 @@
 """Every number of every story, as a reader works it out by hand, and the page that tells them."""
 
-from collections.abc import Iterator
 from math import fsum
 
 import pytest
 
 from sim.cli.main import main
 from sim.cli.project import opened
-from sim.cli.verbs.telling.story import Chapter, chapters, stories
-from tests.stories.page import PAGE, READING_ORDER, composed, page
-
-
-@pytest.fixture(autouse=True)
-def composing() -> Iterator[None]:
-    with opened(None, []):
-        yield
+from sim.cli.verbs.telling.story import Chapter, stories
+from tests.stories import page
 
 
 def told(name: str) -> Chapter:
-    (chapter,) = chapters(composed(name))
+    (chapter,) = page.told(name)[1]
     return chapter
 
 
@@ -41,15 +34,16 @@ def waits(chapter: Chapter, policy: str) -> list[float]:
 
 
 def test_every_story_is_on_the_page_and_tiny() -> None:
-    assert sorted(stories()) == sorted(READING_ORDER)
-    for name in READING_ORDER:
-        for chapter in chapters(composed(name)):
+    with opened(None, []):
+        assert sorted(stories()) == sorted(page.READING_ORDER)
+    for name in page.READING_ORDER:
+        for chapter in page.told(name)[1]:
             assert len(chapter.queries) <= 12
             assert len([known for known in chapter.queries if str(known).endswith(": quality")]) in (2, 3)
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text() == page()  # else: python -m tests.stories.page
+    assert page.PAGE.read_text() == page.page()  # else: python -m tests.stories.page
 
 
 def test_greed_pays_four_dollars_three_times_and_is_broke() -> None:
@@ -75,7 +69,7 @@ def test_a_price_of_15_cents_keeps_the_large_model_for_hard_queries() -> None:
 
 def test_the_price_of_a_budget_is_what_the_next_dollar_buys() -> None:
     gains = {0: (0.9 - 0.5) / 2, 1: (0.8 - 0.6) / 2, 2: (0.9 - 0.3) / 2, 3: (0.8 - 0.7) / 2}
-    *_, third, _ = sorted(gains.values(), reverse=True)[:3] + [0]  # 5 USD pay for two queries and half of a third
+    third = sorted(gains.values(), reverse=True)[2]  # 5 USD pay for two queries and half of a third
     chapter = told("price_of_a_budget")
     said = "In hindsight one more unit of a budget is worth, in quality: large"
     assert chapter.told.prices == f"{said} {third:.4g}."
@@ -85,7 +79,7 @@ def test_the_price_of_a_budget_is_what_the_next_dollar_buys() -> None:
 
 
 def test_each_of_two_routers_wins_in_one_order() -> None:
-    rising, falling = chapters(composed("two_orders"))
+    rising, falling = page.told("two_orders")[1]
     assert (rising.order, falling.order) == ("hard_first", "easy_first")
     for chapter, policy, quality in (
         (rising, "greedy_perf", fsum([0.3, 0.4, 0.5])),
@@ -151,12 +145,18 @@ def test_behind_a_stale_dashboard_four_queries_in_a_row_go_to_one_server() -> No
 
 
 def test_the_answer_is_told_when_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["story", "price_of_a_budget"]) == 0
-    asked = capsys.readouterr().out
-    assert "Question: What is one more dollar of the budget worth" in asked
-    assert "The answer: switchyard story price_of_a_budget --answer" in asked
     assert main(["story", "price_of_a_budget", "--answer"]) == 0
-    assert "Answer: Per dollar large adds" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Question: What is one more dollar of the budget worth" in shown
+    assert "Answer: Per dollar large adds" in shown
+
+
+def test_the_answer_is_not_told_before(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["story", "price_of_a_budget", "budget.amounts_by_deployment.large=7"]) == 0
+    shown = capsys.readouterr().out
+    assert "quality: large 0.05." in shown  # 6 USD pay for three queries, and the seventh dollar for half of query 3
+    assert "The answer: switchyard story price_of_a_budget budget.amounts_by_deployment.large=7 --answer" in shown
+    assert "Per dollar" not in shown
 
 
 @pytest.mark.parametrize(

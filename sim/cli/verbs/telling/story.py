@@ -45,15 +45,7 @@ def story(words: Sequence[str], answers: bool, shows_configuration: bool = False
     ValueError
         If no story is named, several are, or there is none of that name.
     """
-    names = [word for word in words if "=" not in word]
-    if len(names) != 1:
-        raise ValueError(f"story needs one name; the stories are {', '.join(stories())}")
-    if names[0] not in stories():
-        raise ValueError(unknown("story", names[0], stories()))
-    given = [f"experiment={PREFIX}{names[0]}", *(word for word in words if "=" in word)]
-    config = configure("story", given)
-    if config.story.orders and not any(word.startswith("order=") for word in given):
-        config = configure("story", [*given, f"order=[{','.join(config.story.orders)}]"])
+    config = composed(words)
     if config.out is not None:
         raise ValueError(f"story writes nothing, so that out={config.out} does nothing; leave it out")
     if shows_configuration:
@@ -64,8 +56,22 @@ def story(words: Sequence[str], answers: bool, shows_configuration: bool = False
     about = config.story
     if about.question:
         say(f"Question: {about.question}")
-        say(f"Answer: {about.answer}" if answers else f"The answer: switchyard story {names[0]} --answer")
+        say(f"Answer: {about.answer}" if answers else f"The answer: switchyard story {' '.join(words)} --answer")
     return 0
+
+
+def composed(words: Sequence[str]) -> DictConfig:
+    """Compose the configuration of a story in all of its orders, inside Hydra's initialisation; raise as ``story``."""
+    names = [word for word in words if "=" not in word]
+    if len(names) != 1:
+        raise ValueError(f"story needs one name; the stories are {', '.join(stories())}")
+    if names[0] not in stories():
+        raise ValueError(unknown("story", names[0], stories()))
+    given = [f"experiment={PREFIX}{names[0]}", *(word for word in words if "=" in word)]
+    config = configure("story", given)
+    if config.story.orders and not any(word.startswith("order=") for word in given):
+        return configure("story", [*given, f"order=[{','.join(config.story.orders)}]"])
+    return config
 
 
 def told(config: DictConfig) -> list[RenderableType | None]:
