@@ -133,6 +133,9 @@ def carry_out(asked: argparse.Namespace) -> int:
             return explain_query(asked.words, asked.query)
         if asked.verb == "new":  # whose words are no configuration
             return int(work(asked.words, asked.project or Path()))
+        if asked.verb == "explain" and (plain := [word for word in asked.words if "=" not in word]):
+            example = f"switchyard explain {plain[0]} --query 17"
+            raise ValueError(f"explain takes a directory, {plain[0]}, where one of its queries is asked for: {example}")
         words = with_plain_words(asked.words, TAKE_WORDS[asked.verb]) if asked.verb in TAKE_WORDS else asked.words
         config = configure(asked.verb, words)
         if asked.cfg:

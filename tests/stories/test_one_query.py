@@ -113,6 +113,8 @@ def test_the_words_of_one_verb_are_not_for_others(study: Path, capsys: pytest.Ca
     assert "--query is for explain and not for run; leave it out" in capsys.readouterr().err
     assert main(["explain", str(study), "--query"]) == 2
     assert "--query needs a number, as in --query 17" in capsys.readouterr().err
+    assert main(["explain", str(study)]) == 1
+    assert f"where one of its queries is asked for: switchyard explain {study} --query 17" in capsys.readouterr().err
 
 
 def test_what_a_policy_says_of_itself_is_shown_and_asked_once_before_it_decides() -> None:

@@ -102,6 +102,20 @@ def test_trace_events_prints_every_step_beside_hindsight(mine: list[str], capsys
     assert "Hindsight would earn 2.4 for 5 USD." in shown
 
 
+def test_a_query_that_goes_on_to_its_next_choice_is_told_in_two_steps(
+    mine: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *mine, "policy=carrot", "policy.carrot.cost_weight=0", "trace=events"]) == 0
+    shown = capsys.readouterr().out
+    steps = [[cell.strip() for cell in line.split("│")] for line in shown.splitlines() if line.startswith("│ ")]
+    assert [row[2:5] for row in steps[:3]] == [
+        ["served", "0", "large"],
+        ["refused", "1", "large"],
+        ["served", "1", "small"],
+    ]
+    assert steps[2][6] == "it is the next choice; earns 0.5 for 1 USD"
+
+
 def test_a_file_named_events_is_a_trace_where_its_place_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

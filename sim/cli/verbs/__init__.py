@@ -13,6 +13,8 @@ class Verb(NamedTuple):
     example: str
 
 
+STORY = "story_"  # begins the names of experiments that are stories
+
 VERBS = {
     "run": Verb("one policy on a scenario", "compare:compare", "run policy=port_exact order=random replications=10"),
     "compare": Verb(

@@ -91,7 +91,8 @@ def why(run: Run, notes: dict[int, Note], step: Step) -> str:
         return because(note, fleet)
     if step.event == "answered":
         return f"{earned(run, step)}, {number(step.waited_s)} s after it was asked"
-    reason = asked_again(run, step) or because(note, fleet)
+    is_next = step.deployment != note.decision.deployment and step.deployment in list(note.decision.fallbacks)
+    reason = asked_again(run, step) or ("it is the next choice" if is_next else because(note, fleet))
     one = run.requests.iloc[step.query]
     if step.call is None and one["attempts"] > 1:
         reason = f"try {one['attempts']}; {reason}"

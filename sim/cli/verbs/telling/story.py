@@ -15,12 +15,11 @@ from sim.cli.building import build_policies, build_scenarios, configured_runs
 from sim.cli.configuration import configure, options
 from sim.cli.output import say
 from sim.cli.remarks import remark
+from sim.cli.verbs import STORY
 from sim.cli.verbs.telling.steps import Told
 from sim.errors import unknown
 from sim.instance import Instance
 from sim.show.words import number
-
-PREFIX = "story_"
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Chapter:
 
 def stories() -> list[str]:
     """Return the names of all stories, those of the user's own project among them."""
-    return [name.removeprefix(PREFIX) for name in options("experiment") if name.startswith(PREFIX)]
+    return [name.removeprefix(STORY) for name in options("experiment") if name.startswith(STORY)]
 
 
 def story(words: Sequence[str], answers: bool, shows_configuration: bool = False) -> int:
@@ -67,7 +66,7 @@ def composed(words: Sequence[str]) -> DictConfig:
         raise ValueError(f"story needs one name; the stories are {', '.join(stories())}")
     if names[0] not in stories():
         raise ValueError(unknown("story", names[0], stories()))
-    given = [f"experiment={PREFIX}{names[0]}", *(word for word in words if "=" in word)]
+    given = [f"experiment={STORY}{names[0]}", *(word for word in words if "=" in word)]
     config = configure("story", given)
     if config.story.orders and not any(word.startswith("order=") for word in given):
         return configure("story", [*given, f"order=[{','.join(config.story.orders)}]"])
