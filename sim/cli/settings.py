@@ -86,6 +86,7 @@ class Settings:
     seeds: Sequence[int]
     words_of_table: Mapping[str, Sequence[str]]
     frozen: str | None
+    story: Mapping[str, Any]
     folder: str | None
     source: str | None
     embedder: str | None

@@ -13,6 +13,8 @@ class Verb(NamedTuple):
     example: str
 
 
+STORY = "story_"  # begins the names of experiments that are stories
+
 VERBS = {
     "run": Verb("one policy on a scenario", "compare:compare", "run policy=port_exact order=random replications=10"),
     "compare": Verb(
@@ -34,6 +36,11 @@ VERBS = {
         "where the quality of policies went, and what more budget would be worth",
         "explain:explain",
         "explain policy=[greedy_perf,port_fallback] replications=1",
+    ),
+    "story": Verb(
+        "a tiny world, told step by step, with a question; --answer has the answer",
+        "telling.story:story",
+        "story greedy_goes_broke",
     ),
     "frontier": Verb(
         "cost against quality of routers that have a trade-off knob, beside single models",
