@@ -28,6 +28,7 @@ from sim.errors import UnreadableError, notes_to
 # The key of words without KEY=, by verb.
 TAKE_WORDS = {
     "report": "directories",
+    "replay": "directories",
     "diff": "directories",
     "data": "tables",
     "import": "files",
@@ -35,7 +36,7 @@ TAKE_WORDS = {
 }
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
 FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--traceback", "--version")
-WITHOUT_REPORT = ("check", "data", "import", "new", "report")
+WITHOUT_REPORT = ("check", "data", "import", "new", "replay", "report")
 
 
 class MisunderstoodError(Exception):
