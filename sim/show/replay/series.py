@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim.interface import FloatArray, IntArray
-from sim.study.metrics.counting import ended_at_s, numbers
+from sim.study.metrics.counting import FATES, ended_at_s, numbers
 from sim.study.record.series import stage
 
 Changes = dict[str, list[float]]
@@ -48,10 +48,15 @@ def thinned(places: IntArray) -> IntArray:
 
 
 def of_run(requests: pd.DataFrame) -> Changes:
-    """Return what has become of the queries of a run: ``arrived``, ``answered``, ``lost``, ``quality``, ``cost_usd``."""
+    """Return what has become of the queries of a run.
+
+    ``arrived``, ``answered``, ``lost``, ``quality``, ``cost_usd``, and each fate of those that were lost, by its name.
+    """
     ended, n = ended_at_s(requests), len(requests)
-    answered = requests["fate"].isin(["served", "cached"]).to_numpy(dtype=np.float64)
+    fate = requests["fate"].astype(str).to_numpy()
+    answered = np.isin(fate, ("served", "cached")).astype(np.float64)
     none = np.zeros(n)
+    losses = [name for name in FATES if name not in ("served", "cached") and (fate == name).any()]
     return changes(
         np.append(numbers(requests, "arrived_at_s"), ended),
         {
@@ -60,6 +65,7 @@ def of_run(requests: pd.DataFrame) -> Changes:
             "lost": np.append(none, 1 - answered),
             "quality": np.append(none, numbers(requests, "quality")),
             "cost_usd": np.append(none, numbers(requests, "cost_usd")),
+            **{name: np.append(none, (fate == name).astype(np.float64)) for name in losses},
         },
     )
 

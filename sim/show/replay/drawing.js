@@ -1,0 +1,317 @@
+// Draws one run at a time on a canvas: the source, the router, and a lane for each deployment. It reads no input.
+
+const INK = "#14181f", SOFT = "#4a5361", LINE = "#c9d0d9", WASH = "#f3f5f8", LOST = "#b3261e", PAPER = "#ffffff";
+const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+const HEAD = 34; // of the names of columns, in pixels
+const MOST_BOXES = 24; // slots drawn one by one
+const COLUMNS = { source: 0.015, router: 0.105, name: 0.185, queue: 0.42, service: 0.565, answered: 0.79, money: 0.815, share: 0.905 };
+
+/** Return where everything is on a canvas of a width, for a run. */
+function layout(run, width, room) {
+  const lane = Math.min(78, Math.max(32, (room - HEAD) / run.fleet.length));
+  const x = Object.fromEntries(Object.entries(COLUMNS).map(([name, share]) => [name, Math.round(share * width)]));
+  const font = Math.max(13, Math.min(20, lane * 0.42, width / 40));
+  return {
+    width, lane, x, font,
+    height: Math.round(HEAD + lane * run.fleet.length + 4),
+    radius: Math.max(4, Math.min(7, lane * 0.14)),
+    y: (number) => HEAD + lane * (number + 0.5),
+    routerY: HEAD + Math.max(lane * run.fleet.length / 2, 30),
+  };
+}
+
+/** Fit a canvas to its width on the page and a height, for the screen's own pixels; return its context. */
+function fitted(canvas, width, height) {
+  const scale = window.devicePixelRatio || 1;
+  const [columns, rows] = [Math.round(width * scale), Math.round(height * scale)];
+  if (canvas.width !== columns || canvas.height !== rows) {
+    canvas.width = columns;
+    canvas.height = rows;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  return context;
+}
+
+/** Return a text cut to a width, with an ellipsis. */
+function cutTo(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  let length = text.length;
+  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > width) length--;
+  return `${text.slice(0, length)}…`;
+}
+
+/** Draw a query as a dot; an answer is as full as its quality, and has a ring. */
+function dot(context, x, y, radius, colour, quality = 1) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fillStyle = quality >= 1 ? colour : PAPER;
+  context.fill();
+  if (quality < 1) {
+    if (quality > 0) {
+      context.beginPath();
+      context.arc(x, y, radius * Math.sqrt(quality), 0, 2 * Math.PI);
+      context.fillStyle = colour;
+      context.fill();
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+    }
+    context.lineWidth = 2;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+}
+
+/** Draw a lost query as a cross. */
+function cross(context, x, y, radius) {
+  context.beginPath();
+  context.moveTo(x - radius, y - radius);
+  context.lineTo(x + radius, y + radius);
+  context.moveTo(x + radius, y - radius);
+  context.lineTo(x - radius, y + radius);
+  context.lineWidth = 3;
+  context.strokeStyle = LOST;
+  context.stroke();
+}
+
+/** Draw what does not move: names, counts, slots, budgets. */
+function drawFleet(context, run, now, at, colour, currency) {
+  const { x, font, lane, width } = at;
+  context.clearRect(0, 0, width, at.height);
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  context.font = `${Math.max(13, font * 0.88)}px ${FONT}`;
+  context.fillStyle = SOFT;
+  const hasBudget = run.accounts.some((account) => account.budget !== null);
+  context.fillText("deployment", x.name, HEAD / 2);
+  context.fillText("waiting", x.queue, HEAD / 2);
+  context.fillText("in service", x.service, HEAD / 2);
+  context.textAlign = "right";
+  context.fillText("answered", x.answered, HEAD / 2);
+  context.textAlign = "left";
+  context.fillText(hasBudget ? "budget left" : "spent", x.money, HEAD / 2);
+  now.forEach((deployment, number) => {
+    const y = at.y(number);
+    if (number % 2 === 0) {
+      context.fillStyle = WASH;
+      context.fillRect(x.name - 10, y - lane / 2, width - x.name + 10, lane);
+    }
+    context.strokeStyle = LINE;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.moveTo(x.router + 16, at.routerY);
+    context.bezierCurveTo(x.router + (x.name - x.router) * 0.6, at.routerY, x.router + (x.name - x.router) * 0.4, y, x.name - 10, y);
+    context.stroke();
+    drawLane(context, run, deployment, y, at, colour, currency);
+  });
+  drawRouter(context, at);
+}
+
+function drawLane(context, run, deployment, y, at, colour, currency) {
+  const { x, font, lane } = at;
+  const events = deployment.events.map((event) => event.what).join(", ");
+  context.textAlign = "left";
+  context.font = `600 ${font}px ${FONT}`;
+  context.fillStyle = INK;
+  context.fillText(cutTo(context, deployment.name, x.queue - x.name - 8), x.name, events ? y - lane * 0.2 : y);
+  if (events) {
+    context.font = `600 ${Math.max(12, font * 0.8)}px ${FONT}`;
+    context.fillStyle = LOST;
+    context.fillText(cutTo(context, events, x.queue - x.name - 8), x.name, y + lane * 0.24);
+  }
+  context.font = `${font}px ${FONT}`;
+  context.fillStyle = deployment.queue > 0 ? INK : SOFT;
+  context.fillText(String(deployment.queue), x.queue, y);
+  drawSlots(context, run, deployment, y, at, colour);
+  context.font = `600 ${font}px ${FONT}`;
+  context.fillStyle = INK;
+  context.textAlign = "right";
+  context.fillText(deployment.served.toLocaleString("en"), x.answered, y);
+  context.textAlign = "left";
+  const { money, account } = deployment;
+  if (money.budget === null) {
+    context.font = `${font}px ${FONT}`;
+    context.fillText(cutTo(context, `${short(money.spent, 3)} ${account.unit === "tokens" ? "tokens" : currency}`, at.width - x.money), x.money, y);
+    return;
+  }
+  const height = Math.min(22, lane * 0.4);
+  const length = x.share - x.money - 10;
+  const isEmpty = money.left <= 0.0005;
+  context.fillStyle = PAPER;
+  context.fillRect(x.money, y - height / 2, length, height);
+  context.fillStyle = colour;
+  context.fillRect(x.money, y - height / 2, length * money.left, height);
+  context.strokeStyle = isEmpty ? LOST : SOFT;
+  context.lineWidth = isEmpty ? 2.5 : 1.5;
+  context.strokeRect(x.money, y - height / 2, length, height);
+  context.fillStyle = isEmpty ? LOST : INK;
+  context.font = `${isEmpty ? 600 : 400} ${font}px ${FONT}`;
+  context.fillText(isEmpty ? "empty" : money.left < 0.01 ? "<1%" : `${Math.floor(money.left * 100 + 1e-9)}%`, x.share, y);
+}
+
+/** Return the place of a slot in a lane, or null where slots are not drawn one by one. */
+function slotPlace(run, deployment, slot, y, at) {
+  const count = run.fleet[deployment].slots;
+  const isDrawn = run.n_drawn === run.n_queries && (count === null || count <= MOST_BOXES);
+  const pitch = at.radius * 2 + 5;
+  const perRow = Math.max(1, Math.floor((at.x.answered - at.x.service - at.font * 2.6) / pitch));
+  const rows = count === null ? 1 : Math.ceil(count / perRow);
+  if (!isDrawn || slot < 0 || slot >= perRow * rows || rows * pitch > at.lane) return null;
+  const row = Math.floor(slot / perRow);
+  return [at.x.service + at.radius + 2 + (slot % perRow) * pitch, y + (row - (rows - 1) / 2) * pitch];
+}
+
+function drawSlots(context, run, deployment, y, at, colour) {
+  const number = run.fleet.findIndex((one) => one.name === deployment.name);
+  if (deployment.slots !== null && slotPlace(run, number, 0, y, at) !== null) {
+    context.strokeStyle = SOFT;
+    context.lineWidth = 1;
+    for (let slot = 0; slot < deployment.slots; slot++) {
+      const place = slotPlace(run, number, slot, y, at);
+      if (place) context.strokeRect(place[0] - at.radius - 1.5, place[1] - at.radius - 1.5, at.radius * 2 + 3, at.radius * 2 + 3);
+    }
+    return;
+  }
+  context.font = `${at.font}px ${FONT}`;
+  context.fillStyle = deployment.service > 0 ? INK : SOFT;
+  if (deployment.slots === null) {
+    if (run.n_drawn !== run.n_queries || deployment.service > 8) context.fillText(String(deployment.service), at.x.service, y);
+    return;
+  }
+  const length = (at.x.answered - at.x.service) * 0.45;
+  const height = Math.min(18, at.lane * 0.36);
+  context.fillText(`${deployment.service} of ${deployment.slots}`, at.x.service + length + 6, y);
+  context.fillStyle = PAPER;
+  context.fillRect(at.x.service, y - height / 2, length, height);
+  context.fillStyle = colour;
+  context.fillRect(at.x.service, y - height / 2, length * Math.min(1, deployment.service / deployment.slots), height);
+  context.strokeStyle = SOFT;
+  context.strokeRect(at.x.service, y - height / 2, length, height);
+}
+
+function drawRouter(context, at) {
+  const { x, routerY, font } = at;
+  context.strokeStyle = LINE;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(x.source, routerY);
+  context.lineTo(x.router - 16, routerY);
+  context.stroke();
+  context.beginPath();
+  context.arc(x.router, routerY, 16, 0, 2 * Math.PI);
+  context.fillStyle = PAPER;
+  context.fill();
+  context.strokeStyle = INK;
+  context.lineWidth = 2.5;
+  context.stroke();
+  context.font = `${Math.max(13, font * 0.88)}px ${FONT}`;
+  context.fillStyle = SOFT;
+  context.textAlign = "center";
+  context.fillText("router", x.router, routerY - 32);
+  context.textAlign = "left";
+  context.fillText("queries", x.source, routerY - 32);
+}
+
+/** Draw the queries that are somewhere at a time; return where, for clicks.
+ *
+ * A dot travels for `flight_s` seconds of the run, though the run itself knows no way: so dots are a little late, and
+ * counts are exact. `settled_s` is how long the dots have had to arrive since the clock was stopped.
+ */
+function drawQueries(context, run, time, at, colour, flight_s, settled_s, selected) {
+  const { queries, calls } = run;
+  const drawn = [];
+  const waiting = run.fleet.map(() => []);
+  const arrival_s = flight_s * 0.4;
+  const shown = time + settled_s;
+  const put = (place, x, y, quality, isLost, fading = 1) => {
+    context.globalAlpha = Math.max(0.15, fading);
+    if (isLost) cross(context, x, y, at.radius * 0.85);
+    else dot(context, x, y, at.radius, colour, quality);
+    context.globalAlpha = 1;
+    drawn.push([x, y, place]);
+  };
+  let atRouter = 0;
+  const room = Math.max(1, Math.floor((at.x.service - at.x.queue - at.font * 1.9) / (at.radius * 2 + 3)));
+  for (let call = 0; call < calls.query.length; call++) {
+    const place = run.callPlace[call];
+    const arrived = queries.arrived[place];
+    if (arrived > time) continue;
+    const isFirst = run.callsOf[place][0] === call;
+    const asked = calls.asked[call];
+    if (asked > time) {
+      if (!isFirst) continue;
+      const age = Math.min(1, (shown - arrived) / Math.max(arrival_s, 1e-12));
+      const spread = age < 1 ? 0 : (atRouter++ % 5) * (at.radius * 2 + 2);
+      put(place, at.x.source + (at.x.router - 22 - spread - at.x.source) * age, at.routerY, 1, false);
+      continue;
+    }
+    const depart = isFirst ? Math.max(asked, arrived + arrival_s) : asked;
+    const ended = calls.ended[call];
+    const leaves = Math.max(ended, depart + flight_s);
+    if (ended <= time && shown >= leaves + flight_s) continue;
+    if (shown < depart) {
+      put(place, at.x.source + (at.x.router - at.x.source) * ((shown - arrived) / arrival_s), at.routerY, 1, false);
+      continue;
+    }
+    const word = queries.fates[calls.fate[call]];
+    const k = calls.deployment[call];
+    const age = flight_s > 0 ? (shown - depart) / flight_s : 2;
+    if (k < 0) {
+      const way = Math.min(1, age);
+      if (age < 2) put(place, at.x.router, at.routerY + (word === "cached" ? -1 : 1) * (24 + 34 * way), 1, word !== "cached", 2 - age);
+      continue;
+    }
+    const y = at.y(k);
+    const isRefused = calls.started[call] === null && word !== "served" && ended <= calls.offered[call];
+    if (age < 1) {
+      put(place, ...onTheWay(at, y, age, isRefused ? at.x.name - 10 : at.x.queue - 10), 1, false);
+    } else if (isRefused) {
+      if (age < 2) put(place, at.x.name - 10, y, 1, true, 2 - age);
+    } else if (ended > time && (calls.started[call] === null || calls.started[call] > time)) {
+      waiting[k].push([calls.offered[call], place]);
+    } else {
+      const where = run.slot[call] < 0 ? null : slotPlace(run, k, run.slot[call], y, at);
+      if (ended > time) {
+        if (where) put(place, where[0], where[1], 1, false);
+        continue;
+      }
+      const way = Math.min(1, (shown - leaves) / flight_s);
+      const [fromX, fromY] = where || [at.x.service + at.radius + 2, y];
+      if (word === "served") put(place, fromX + (at.x.answered - at.font * 2.2 - fromX) * way, fromY + (y - fromY) * way, queries.quality[place], false, 1.3 - way);
+      else put(place, where ? fromX : at.x.queue + at.font * 1.9, fromY, 1, true, 1 - way);
+    }
+  }
+  waiting.forEach((line, k) => {
+    line.sort((a, b) => a[0] - b[0]);
+    line.slice(0, room).forEach(([, place], n) => {
+      put(place, at.x.service - 14 - at.radius - n * (at.radius * 2 + 3), at.y(k), 1, false);
+    });
+  });
+  if (selected !== null) {
+    for (const [x, y, place] of drawn) {
+      if (place !== selected) continue;
+      context.beginPath();
+      context.arc(x, y, at.radius + 6, 0, 2 * Math.PI);
+      context.strokeStyle = INK;
+      context.lineWidth = 3;
+      context.stroke();
+    }
+  }
+  return drawn;
+}
+
+/** Return where a dot is on its way from the router to a lane, at an age from 0 to 1: along the line, then in the lane. */
+function onTheWay(at, y, age, targetX) {
+  const start = at.x.router;
+  const bend = at.x.name - 10;
+  const share = targetX > bend ? 0.55 : 1;
+  if (age < share) {
+    const t = age / share;
+    const [x1, x2] = [start + (bend - start) * 0.6, start + (bend - start) * 0.4];
+    const mix = (a, b, c, d) => (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t ** 2 * c + t ** 3 * d;
+    return [mix(start, x1, x2, bend), mix(at.routerY, at.routerY, y, y)];
+  }
+  const t = (age - share) / (1 - share);
+  return [bend + (targetX - bend) * t, y + at.lane * 0.36 * Math.sin(Math.PI * t)];
+}

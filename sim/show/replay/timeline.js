@@ -1,0 +1,60 @@
+// Draws quality so far over the whole run, a line for each policy, with the time that is shown. It reads no input.
+
+const DASHES = [[], [10, 5], [3, 4], [14, 4, 3, 4]];
+
+/** Draw the lines of runs from 0 to a length, and where a time is. */
+function drawTimeline(context, runs, colours, time, length, width, height, inset) {
+  context.clearRect(0, 0, width, height);
+  const [top, bottom] = [26, height - 6];
+  const [left, right] = [inset, width - inset];
+  const most = Math.max(...runs.map((run) => run.overall.quality[run.overall.quality.length - 1] || 0), 1e-9);
+  const x = (at) => left + (right - left) * (length > 0 ? at / length : 0);
+  const y = (quality) => bottom - (bottom - top) * (quality / most);
+  context.fillStyle = WASH;
+  context.fillRect(left, top, right - left, bottom - top);
+  const marked = new Map(runs.flatMap((run) => run.events).map((event) => [`${event.from} ${event.until} ${event.what}`, event]));
+  for (const event of marked.values()) {
+    const until = event.until === null ? length : event.until;
+    context.fillStyle = "rgba(74, 83, 97, 0.18)";
+    context.fillRect(x(event.from), top, Math.max(2, x(until) - x(event.from)), bottom - top);
+  }
+  context.font = `16px ${FONT}`;
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  context.fillStyle = SOFT;
+  context.fillText("quality so far", left, 11);
+  let nameX = left + context.measureText("quality so far").width + 24;
+  runs.forEach((run, number) => {
+    context.setLineDash(DASHES[number % DASHES.length]);
+    context.strokeStyle = colours[number];
+    context.lineWidth = 3;
+    context.beginPath();
+    context.moveTo(nameX, 11);
+    context.lineTo(nameX + 34, 11);
+    context.stroke();
+    context.fillStyle = colours[number];
+    context.font = `600 16px ${FONT}`;
+    context.fillText(run.policy, nameX + 42, 11);
+    nameX += 42 + context.measureText(run.policy).width + 24;
+    context.beginPath();
+    context.moveTo(x(0), y(0));
+    const { t, quality } = run.overall;
+    let drawnX = -1;
+    for (let place = 0; place < t.length; place++) {
+      const here = x(t[place]);
+      if (here - drawnX < 0.5 && place < t.length - 1) continue; // as fine as the screen
+      context.lineTo(here, y(place > 0 ? quality[place - 1] : 0));
+      context.lineTo(here, y(quality[place]));
+      drawnX = here;
+    }
+    context.lineTo(x(length), y(quality[quality.length - 1] || 0));
+    context.stroke();
+  });
+  context.setLineDash([]);
+  context.strokeStyle = INK;
+  context.lineWidth = 2;
+  context.beginPath();
+  context.moveTo(x(time), top - 4);
+  context.lineTo(x(time), height);
+  context.stroke();
+}
