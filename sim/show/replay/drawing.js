@@ -4,17 +4,18 @@ const INK = "#14181f", SOFT = "#4a5361", LINE = "#c9d0d9", WASH = "#f3f5f8", LOS
 const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 const HEAD = 34; // of the names of columns, in pixels
 const MOST_BOXES = 24; // slots drawn one by one
-const COLUMNS = { source: 0.015, router: 0.105, name: 0.185, queue: 0.42, service: 0.565, answered: 0.79, money: 0.815, share: 0.905 };
+const COLUMNS = { source: 0, router: 0.12, name: 0.205, queue: 0.42, service: 0.55, answered: 0.79, money: 0.815, share: 0.915 };
+const ROUTER = { width: 60, height: 34 };
 
 /** Return where everything is on a canvas of a width, for a run. */
 function layout(run, width, room) {
   const lane = Math.min(78, Math.max(32, (room - HEAD) / run.fleet.length));
   const x = Object.fromEntries(Object.entries(COLUMNS).map(([name, share]) => [name, Math.round(share * width)]));
-  const font = Math.max(13, Math.min(20, lane * 0.42, width / 40));
+  const font = Math.max(14, Math.min(26, lane * 0.42, width / 38));
   return {
     width, lane, x, font,
     height: Math.round(HEAD + lane * run.fleet.length + 4),
-    radius: Math.max(4, Math.min(7, lane * 0.14)),
+    radius: Math.max(4, Math.min(9, lane * 0.14, width / 120)),
     y: (number) => HEAD + lane * (number + 0.5),
     routerY: HEAD + Math.max(lane * run.fleet.length / 2, 30),
   };
@@ -75,6 +76,13 @@ function cross(context, x, y, radius) {
   context.stroke();
 }
 
+/** Return the size of the names of deployments: smaller where that lets the longest stand whole, down to a limit. */
+function nameFont(context, run, at) {
+  context.font = `600 ${at.font}px ${FONT}`;
+  const longest = Math.max(...run.fleet.map((deployment) => context.measureText(deployment.name).width));
+  return at.font * Math.max(0.8, Math.min(1, (at.x.queue - at.x.name - 8) / longest));
+}
+
 /** Draw what does not move: names, counts, slots, budgets. */
 function drawFleet(context, run, now, at, colour, currency) {
   const { x, font, lane, width } = at;
@@ -91,6 +99,7 @@ function drawFleet(context, run, now, at, colour, currency) {
   context.fillText("answered", x.answered, HEAD / 2);
   context.textAlign = "left";
   context.fillText(hasBudget ? "budget left" : "spent", x.money, HEAD / 2);
+  at.nameFont = nameFont(context, run, at);
   now.forEach((deployment, number) => {
     const y = at.y(number);
     if (number % 2 === 0) {
@@ -100,8 +109,9 @@ function drawFleet(context, run, now, at, colour, currency) {
     context.strokeStyle = LINE;
     context.lineWidth = 1.5;
     context.beginPath();
-    context.moveTo(x.router + 16, at.routerY);
-    context.bezierCurveTo(x.router + (x.name - x.router) * 0.6, at.routerY, x.router + (x.name - x.router) * 0.4, y, x.name - 10, y);
+    const [from, to] = [x.router + ROUTER.width / 2, x.name - 10];
+    context.moveTo(from, at.routerY);
+    context.bezierCurveTo(from + (to - from) * 0.6, at.routerY, from + (to - from) * 0.4, y, to, y);
     context.stroke();
     drawLane(context, run, deployment, y, at, colour, currency);
   });
@@ -112,7 +122,7 @@ function drawLane(context, run, deployment, y, at, colour, currency) {
   const { x, font, lane } = at;
   const events = deployment.events.map((event) => event.what).join(", ");
   context.textAlign = "left";
-  context.font = `600 ${font}px ${FONT}`;
+  context.font = `600 ${at.nameFont}px ${FONT}`;
   context.fillStyle = INK;
   context.fillText(cutTo(context, deployment.name, x.queue - x.name - 8), x.name, events ? y - lane * 0.2 : y);
   if (events) {
@@ -155,8 +165,9 @@ function slotPlace(run, deployment, slot, y, at) {
   const count = run.fleet[deployment].slots;
   const isDrawn = run.n_drawn === run.n_queries && (count === null || count <= MOST_BOXES);
   const pitch = at.radius * 2 + 5;
-  const perRow = Math.max(1, Math.floor((at.x.answered - at.x.service - at.font * 2.6) / pitch));
-  const rows = count === null ? 1 : Math.ceil(count / perRow);
+  const fitting = Math.max(1, Math.floor((at.x.answered - at.x.service - at.font * 2.4) / pitch));
+  const rows = count === null ? 1 : Math.ceil(count / fitting);
+  const perRow = count === null ? fitting : Math.ceil(count / rows);
   if (!isDrawn || slot < 0 || slot >= perRow * rows || rows * pitch > at.lane) return null;
   const row = Math.floor(slot / perRow);
   return [at.x.service + at.radius + 2 + (slot % perRow) * pitch, y + (row - (rows - 1) / 2) * pitch];
@@ -191,26 +202,29 @@ function drawSlots(context, run, deployment, y, at, colour) {
 }
 
 function drawRouter(context, at) {
-  const { x, routerY, font } = at;
+  const { x, routerY } = at;
+  const { width, height } = ROUTER;
   context.strokeStyle = LINE;
   context.lineWidth = 1.5;
   context.beginPath();
   context.moveTo(x.source, routerY);
-  context.lineTo(x.router - 16, routerY);
+  context.lineTo(x.router - width / 2, routerY);
   context.stroke();
   context.beginPath();
-  context.arc(x.router, routerY, 16, 0, 2 * Math.PI);
+  context.roundRect(x.router - width / 2, routerY - height / 2, width, height, 8);
   context.fillStyle = PAPER;
   context.fill();
   context.strokeStyle = INK;
   context.lineWidth = 2.5;
   context.stroke();
-  context.font = `${Math.max(13, font * 0.88)}px ${FONT}`;
-  context.fillStyle = SOFT;
+  context.font = `600 15px ${FONT}`;
+  context.fillStyle = INK;
   context.textAlign = "center";
-  context.fillText("router", x.router, routerY - 32);
+  context.fillText("router", x.router, routerY + 1);
   context.textAlign = "left";
-  context.fillText("queries", x.source, routerY - 32);
+  context.font = `14px ${FONT}`;
+  context.fillStyle = SOFT;
+  context.fillText("queries", x.source, routerY - height / 2 - 14);
 }
 
 /** Draw the queries that are somewhere at a time; return where, for clicks.
@@ -243,7 +257,7 @@ function drawQueries(context, run, time, at, colour, flight_s, settled_s, select
       if (!isFirst) continue;
       const age = Math.min(1, (shown - arrived) / Math.max(arrival_s, 1e-12));
       const spread = age < 1 ? 0 : (atRouter++ % 5) * (at.radius * 2 + 2);
-      put(place, at.x.source + (at.x.router - 22 - spread - at.x.source) * age, at.routerY, 1, false);
+      put(place, at.x.source + (at.x.router - ROUTER.width / 2 - at.radius - spread - at.x.source) * age, at.routerY, 1, false);
       continue;
     }
     const depart = isFirst ? Math.max(asked, arrived + arrival_s) : asked;
@@ -251,7 +265,7 @@ function drawQueries(context, run, time, at, colour, flight_s, settled_s, select
     const leaves = Math.max(ended, depart + flight_s);
     if (ended <= time && shown >= leaves + flight_s) continue;
     if (shown < depart) {
-      put(place, at.x.source + (at.x.router - at.x.source) * ((shown - arrived) / arrival_s), at.routerY, 1, false);
+      put(place, at.x.source + (at.x.router - ROUTER.width / 2 - at.x.source) * ((shown - arrived) / arrival_s), at.routerY, 1, false);
       continue;
     }
     const word = queries.fates[calls.fate[call]];
@@ -303,7 +317,7 @@ function drawQueries(context, run, time, at, colour, flight_s, settled_s, select
 
 /** Return where a dot is on its way from the router to a lane, at an age from 0 to 1: along the line, then in the lane. */
 function onTheWay(at, y, age, targetX) {
-  const start = at.x.router;
+  const start = at.x.router + ROUTER.width / 2;
   const bend = at.x.name - 10;
   const share = targetX > bend ? 0.55 : 1;
   if (age < share) {

@@ -6,7 +6,7 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 const COLOURS = ["#0b5cad", "#b34700"];
 const FLIGHT = 0.6; // seconds on the wall that a dot travels
 const LENGTHS = [[10, "10 s"], [30, "30 s"], [60, "1 minute"], [120, "2 minutes"], [300, "5 minutes"], [1200, "20 minutes"]];
-const INSET = 12; // of the timeline, so that its time stands above the slider's thumb
+const INSET = 8; // of the timeline, so that its time stands above the slider's thumb
 const state = { setting: 0, shown: [], time: 0, isPlaying: false, settled: Infinity, lasts: 60, selected: null, last: null, drawnAt: 0 };
 const panes = [];
 
@@ -55,7 +55,7 @@ function makePane(number) {
   } else heading.append(names[state.shown[number]]);
   const figures = {};
   const stats = make("dl", { class: "stats" });
-  for (const [key, name] of [["quality", "quality"], ["answered", "answered"], ["lost", "lost"], ["cost_usd", "spent"]]) {
+  for (const [key, name] of [["quality", "quality"], ["answered", "answered"], ["lost", "not answered"], ["cost_usd", "spent"]]) {
     figures[key] = make("dd", { "data-stat": key, class: key });
     stats.append(make("div", {}, make("dt", {}, name), figures[key]));
   }
@@ -108,7 +108,7 @@ function goTo(time, words) {
 }
 
 function settle() {
-  state.settled = calm.matches ? Infinity : state.settled === Infinity ? Infinity : state.settled;
+  if (calm.matches) state.settled = Infinity;
   request();
 }
 
@@ -191,7 +191,7 @@ function drawPane(pane, run, number) {
   show(pane.figures.lost, overall.lost, overall.lost.toLocaleString("en"));
   show(pane.figures.cost_usd, overall.cost_usd, short(overall.cost_usd, 3), ` ${record.currency}`);
   const lost = Object.entries(lossesAt(run, state.time)).map(([word, count]) => `${count.toLocaleString("en")} ${LOSSES[word]}`);
-  const text = lost.length ? `Lost: ${lost.join(", ")}` : "";
+  const text = lost.length ? `Not answered: ${lost.join(", ")}` : "";
   if (pane.fates.textContent !== text) pane.fates.textContent = text;
   const room = Math.max(260, window.innerHeight - 470);
   pane.at = layout(run, pane.canvas.clientWidth, room);

@@ -145,7 +145,7 @@ def run_of(study: Study, policy: str, most: int, sentences: Mapping[int, str] | 
         "totals": {name: plain(row[name]) for name in ("arrived", *FATES, "quality", "cost_usd") if name in row},
         "n_queries": len(requests),
         "n_drawn": len(drawn),
-        "end_s": float(ended_at_s(requests).max()),
+        "end_s": round(float(ended_at_s(requests).max()), 6),
         "overall": of_run(requests),
         "fleet": deployments(study.fleet, accounts),
         "deployments": of_deployments(work, where, n_deployments),
