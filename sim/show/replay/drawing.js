@@ -9,11 +9,16 @@ const ROUTER = { width: 60, height: 34 };
 
 /** Return where everything is on a canvas of a width, for a run. */
 function layout(run, width, room) {
-  const lane = Math.min(78, Math.max(32, (room - HEAD) / run.fleet.length));
+  const lane = Math.min(104, Math.max(26, (room - HEAD) / run.fleet.length));
   const x = Object.fromEntries(Object.entries(COLUMNS).map(([name, share]) => [name, Math.round(share * width)]));
-  const font = Math.max(14, Math.min(26, lane * 0.42, width / 38));
+  const isTall = lane >= 58; // then the name has a line of its own, above the rest
+  if (isTall) x.queue = x.name;
+  const font = Math.max(14, Math.min(24, lane * (isTall ? 0.26 : 0.5), width / 36));
+  const digits = run.n_queries.toLocaleString("en").length * font * 0.64 + 10; // the room of the longest count
   return {
-    width, lane, x, font,
+    width, lane, x, font, isTall, digits,
+    nameY: (y) => (isTall ? y - lane * 0.24 : y),
+    rowY: (y) => (isTall ? y + lane * 0.18 : y),
     height: Math.round(HEAD + lane * run.fleet.length + 4),
     radius: Math.max(4, Math.min(9, lane * 0.14, width / 120)),
     y: (number) => HEAD + lane * (number + 0.5),
@@ -76,11 +81,14 @@ function cross(context, x, y, radius) {
   context.stroke();
 }
 
+/** Return how wide a name may be. */
+const nameRoom = (at) => (at.isTall ? at.width : at.x.queue) - at.x.name - 8;
+
 /** Return the size of the names of deployments: smaller where that lets the longest stand whole, down to a limit. */
 function nameFont(context, run, at) {
   context.font = `600 ${at.font}px ${FONT}`;
   const longest = Math.max(...run.fleet.map((deployment) => context.measureText(deployment.name).width));
-  return at.font * Math.max(0.8, Math.min(1, (at.x.queue - at.x.name - 8) / longest));
+  return at.font * Math.max(0.8, Math.min(1, nameRoom(at) / longest));
 }
 
 /** Draw what does not move: names, counts, slots, budgets. */
@@ -92,9 +100,9 @@ function drawFleet(context, run, now, at, colour, currency) {
   context.font = `${Math.max(13, font * 0.88)}px ${FONT}`;
   context.fillStyle = SOFT;
   const hasBudget = run.accounts.some((account) => account.budget !== null);
-  context.fillText("deployment", x.name, HEAD / 2);
+  if (!at.isTall) context.fillText("deployment", x.name, HEAD / 2);
   context.fillText("waiting", x.queue, HEAD / 2);
-  context.fillText("in service", x.service, HEAD / 2);
+  context.fillText("serving", x.service, HEAD / 2);
   context.textAlign = "right";
   context.fillText("answered", x.answered, HEAD / 2);
   context.textAlign = "left";
@@ -120,44 +128,47 @@ function drawFleet(context, run, now, at, colour, currency) {
 
 function drawLane(context, run, deployment, y, at, colour, currency) {
   const { x, font, lane } = at;
+  const [nameY, rowY] = [at.nameY(y), at.rowY(y)];
   const events = deployment.events.map((event) => event.what).join(", ");
   context.textAlign = "left";
   context.font = `600 ${at.nameFont}px ${FONT}`;
   context.fillStyle = INK;
-  context.fillText(cutTo(context, deployment.name, x.queue - x.name - 8), x.name, events ? y - lane * 0.2 : y);
+  const name = cutTo(context, deployment.name, nameRoom(at));
+  context.fillText(name, x.name, events && !at.isTall ? nameY - lane * 0.2 : nameY);
   if (events) {
+    const nameX = at.isTall ? x.name + context.measureText(`${name}  `).width : x.name;
     context.font = `600 ${Math.max(12, font * 0.8)}px ${FONT}`;
     context.fillStyle = LOST;
-    context.fillText(cutTo(context, events, x.queue - x.name - 8), x.name, y + lane * 0.24);
+    context.fillText(cutTo(context, events, nameRoom(at) - (nameX - x.name)), nameX, at.isTall ? nameY : nameY + lane * 0.25);
   }
   context.font = `${font}px ${FONT}`;
   context.fillStyle = deployment.queue > 0 ? INK : SOFT;
-  context.fillText(String(deployment.queue), x.queue, y);
+  context.fillText(deployment.queue.toLocaleString("en"), x.queue, rowY);
   drawSlots(context, run, deployment, y, at, colour);
   context.font = `600 ${font}px ${FONT}`;
   context.fillStyle = INK;
   context.textAlign = "right";
-  context.fillText(deployment.served.toLocaleString("en"), x.answered, y);
+  context.fillText(deployment.served.toLocaleString("en"), x.answered, rowY);
   context.textAlign = "left";
   const { money, account } = deployment;
   if (money.budget === null) {
     context.font = `${font}px ${FONT}`;
-    context.fillText(cutTo(context, `${short(money.spent, 3)} ${account.unit === "tokens" ? "tokens" : currency}`, at.width - x.money), x.money, y);
+    context.fillText(cutTo(context, `${short(money.spent, 3)} ${account.unit === "tokens" ? "tokens" : currency}`, at.width - x.money), x.money, rowY);
     return;
   }
-  const height = Math.min(22, lane * 0.4);
+  const height = Math.min(24, lane * (at.isTall ? 0.3 : 0.44));
   const length = x.share - x.money - 10;
   const isEmpty = money.left <= 0.0005;
   context.fillStyle = PAPER;
-  context.fillRect(x.money, y - height / 2, length, height);
+  context.fillRect(x.money, rowY - height / 2, length, height);
   context.fillStyle = colour;
-  context.fillRect(x.money, y - height / 2, length * money.left, height);
+  context.fillRect(x.money, rowY - height / 2, length * money.left, height);
   context.strokeStyle = isEmpty ? LOST : SOFT;
   context.lineWidth = isEmpty ? 2.5 : 1.5;
-  context.strokeRect(x.money, y - height / 2, length, height);
+  context.strokeRect(x.money, rowY - height / 2, length, height);
   context.fillStyle = isEmpty ? LOST : INK;
   context.font = `${isEmpty ? 600 : 400} ${font}px ${FONT}`;
-  context.fillText(isEmpty ? "empty" : money.left < 0.01 ? "<1%" : `${Math.floor(money.left * 100 + 1e-9)}%`, x.share, y);
+  context.fillText(isEmpty ? "empty" : money.left < 0.01 ? "<1%" : `${Math.floor(money.left * 100 + 1e-9)}%`, x.share, rowY);
 }
 
 /** Return the place of a slot in a lane, or null where slots are not drawn one by one. */
@@ -165,12 +176,12 @@ function slotPlace(run, deployment, slot, y, at) {
   const count = run.fleet[deployment].slots;
   const isDrawn = run.n_drawn === run.n_queries && (count === null || count <= MOST_BOXES);
   const pitch = at.radius * 2 + 5;
-  const fitting = Math.max(1, Math.floor((at.x.answered - at.x.service - at.font * 2.4) / pitch));
+  const fitting = Math.max(1, Math.floor((at.x.answered - at.x.service - at.digits) / pitch));
   const rows = count === null ? 1 : Math.ceil(count / fitting);
   const perRow = count === null ? fitting : Math.ceil(count / rows);
-  if (!isDrawn || slot < 0 || slot >= perRow * rows || rows * pitch > at.lane) return null;
+  if (!isDrawn || slot < 0 || slot >= perRow * rows || rows * pitch > at.lane * (at.isTall ? 0.6 : 1)) return null;
   const row = Math.floor(slot / perRow);
-  return [at.x.service + at.radius + 2 + (slot % perRow) * pitch, y + (row - (rows - 1) / 2) * pitch];
+  return [at.x.service + at.radius + 2 + (slot % perRow) * pitch, at.rowY(y) + (row - (rows - 1) / 2) * pitch];
 }
 
 function drawSlots(context, run, deployment, y, at, colour) {
@@ -187,18 +198,18 @@ function drawSlots(context, run, deployment, y, at, colour) {
   context.font = `${at.font}px ${FONT}`;
   context.fillStyle = deployment.service > 0 ? INK : SOFT;
   if (deployment.slots === null) {
-    if (run.n_drawn !== run.n_queries || deployment.service > 8) context.fillText(String(deployment.service), at.x.service, y);
+    if (run.n_drawn !== run.n_queries || deployment.service > 8) context.fillText(String(deployment.service), at.x.service, at.rowY(y));
     return;
   }
-  const length = (at.x.answered - at.x.service) * 0.45;
-  const height = Math.min(18, at.lane * 0.36);
-  context.fillText(`${deployment.service} of ${deployment.slots}`, at.x.service + length + 6, y);
+  const length = (at.x.answered - at.x.service) * 0.3;
+  const height = Math.min(20, at.lane * (at.isTall ? 0.26 : 0.4));
+  context.fillText(`${deployment.service} of ${deployment.slots}`, at.x.service + length + 6, at.rowY(y));
   context.fillStyle = PAPER;
-  context.fillRect(at.x.service, y - height / 2, length, height);
+  context.fillRect(at.x.service, at.rowY(y) - height / 2, length, height);
   context.fillStyle = colour;
-  context.fillRect(at.x.service, y - height / 2, length * Math.min(1, deployment.service / deployment.slots), height);
+  context.fillRect(at.x.service, at.rowY(y) - height / 2, length * Math.min(1, deployment.service / deployment.slots), height);
   context.strokeStyle = SOFT;
-  context.strokeRect(at.x.service, y - height / 2, length, height);
+  context.strokeRect(at.x.service, at.rowY(y) - height / 2, length, height);
 }
 
 function drawRouter(context, at) {
@@ -246,7 +257,7 @@ function drawQueries(context, run, time, at, colour, flight_s, settled_s, select
     drawn.push([x, y, place]);
   };
   let atRouter = 0;
-  const room = Math.max(1, Math.floor((at.x.service - at.x.queue - at.font * 1.9) / (at.radius * 2 + 3)));
+  const room = Math.max(1, Math.floor((at.x.service - at.x.queue - at.digits - 14) / (at.radius * 2 + 3)));
   for (let call = 0; call < calls.query.length; call++) {
     const place = run.callPlace[call];
     const arrived = queries.arrived[place];
@@ -279,7 +290,7 @@ function drawQueries(context, run, time, at, colour, flight_s, settled_s, select
     const y = at.y(k);
     const isRefused = calls.started[call] === null && word !== "served" && ended <= calls.offered[call];
     if (age < 1) {
-      put(place, ...onTheWay(at, y, age, isRefused ? at.x.name - 10 : at.x.queue - 10), 1, false);
+      put(place, ...onTheWay(at, y, age, isRefused ? at.x.name - 10 : at.x.service - 16), 1, false);
     } else if (isRefused) {
       if (age < 2) put(place, at.x.name - 10, y, 1, true, 2 - age);
     } else if (ended > time && (calls.started[call] === null || calls.started[call] > time)) {
@@ -291,15 +302,16 @@ function drawQueries(context, run, time, at, colour, flight_s, settled_s, select
         continue;
       }
       const way = Math.min(1, (shown - leaves) / flight_s);
-      const [fromX, fromY] = where || [at.x.service + at.radius + 2, y];
-      if (word === "served") put(place, fromX + (at.x.answered - at.font * 2.2 - fromX) * way, fromY + (y - fromY) * way, queries.quality[place], false, 1.3 - way);
-      else put(place, where ? fromX : at.x.queue + at.font * 1.9, fromY, 1, true, 1 - way);
+      const target = at.x.answered - at.digits;
+      const [fromX, fromY] = where || [run.fleet[k].slots === null ? at.x.service + at.radius + 2 : target - 18, at.rowY(y)];
+      if (word === "served") put(place, fromX + (target - fromX) * way, fromY + (at.rowY(y) - fromY) * way, queries.quality[place], false, 1.3 - way);
+      else put(place, where ? fromX : at.x.queue + at.digits, fromY, 1, true, 1 - way);
     }
   }
   waiting.forEach((line, k) => {
     line.sort((a, b) => a[0] - b[0]);
     line.slice(0, room).forEach(([, place], n) => {
-      put(place, at.x.service - 14 - at.radius - n * (at.radius * 2 + 3), at.y(k), 1, false);
+      put(place, at.x.service - 14 - at.radius - n * (at.radius * 2 + 3), at.rowY(at.y(k)), 1, false);
     });
   });
   if (selected !== null) {
@@ -327,5 +339,5 @@ function onTheWay(at, y, age, targetX) {
     return [mix(start, x1, x2, bend), mix(at.routerY, at.routerY, y, y)];
   }
   const t = (age - share) / (1 - share);
-  return [bend + (targetX - bend) * t, y + at.lane * 0.36 * Math.sin(Math.PI * t)];
+  return [bend + (targetX - bend) * t, y + (at.rowY(y) - y) * t + at.lane * 0.3 * Math.sin(Math.PI * t)];
 }

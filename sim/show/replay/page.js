@@ -193,7 +193,7 @@ function drawPane(pane, run, number) {
   const lost = Object.entries(lossesAt(run, state.time)).map(([word, count]) => `${count.toLocaleString("en")} ${LOSSES[word]}`);
   const text = lost.length ? `Not answered: ${lost.join(", ")}` : "";
   if (pane.fates.textContent !== text) pane.fates.textContent = text;
-  const room = Math.max(260, window.innerHeight - 470);
+  const room = Math.max(260, window.innerHeight - pane.canvas.getBoundingClientRect().top - window.scrollY - 12);
   pane.at = layout(run, pane.canvas.clientWidth, room);
   const context = fitted(pane.canvas, pane.at.width, pane.at.height);
   drawFleet(context, run, fleetAt(run, state.time), pane.at, COLOURS[number], record.currency);

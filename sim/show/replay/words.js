@@ -16,6 +16,11 @@ const LOSSES = {
   abandoned: "out of patience", timed_out: "timed out", failed: "deployment down",
 };
 
+const REFUSALS = {
+  exhausted: "refused, as no budget could pay", rejected: "refused, as there was no room to wait", too_long: "refused, as it is too long",
+  abandoned: "left the queue, out of patience", timed_out: "stopped, as it took too long", failed: "lost, as the deployment was down",
+};
+
 /** Return a number to some significant digits, with commas between thousands. */
 function short(value, digits = 4) {
   if (value === 0) return "0";
@@ -65,7 +70,7 @@ function explained(run, place, currency) {
       steps.push([calls.started[call], wait > 1e-9 ? `service began, after ${short(wait, 3)} s in the queue` : "service began at once"]);
     }
     const paid = `${short(calls.cost_usd[call], 3)} ${currency}`;
-    steps.push([calls.ended[call], word === "served" ? `answer was there, for ${paid}` : LOSSES[word] || word]);
+    steps.push([calls.ended[call], word === "served" ? `answer was there, for ${paid}` : REFUSALS[word]]);
   }
   steps.sort((a, b) => a[0] - b[0]);
   const words = queries.output_tokens[place];
