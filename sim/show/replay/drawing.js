@@ -5,12 +5,13 @@ const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif
 const HEAD = 34; // of the names of columns, in pixels
 const MOST_BOXES = 24; // slots drawn one by one
 const COLUMNS = { source: 0, router: 0.12, name: 0.205, queue: 0.42, service: 0.55, answered: 0.79, money: 0.815, share: 0.915 };
+const WITH_PRICES = { ...COLUMNS, queue: 0.4, service: 0.51, answered: 0.72, money: 0.74, share: 0.82, price: 1 };
 const ROUTER = { width: 60, height: 34 };
 
 /** Return where everything is on a canvas of a width, for a run. */
 function layout(run, width, room) {
   const lane = Math.min(104, Math.max(26, (room - HEAD) / run.fleet.length));
-  const x = Object.fromEntries(Object.entries(COLUMNS).map(([name, share]) => [name, Math.round(share * width)]));
+  const x = Object.fromEntries(Object.entries(run.prices ? WITH_PRICES : COLUMNS).map(([name, share]) => [name, Math.round(share * width)]));
   const isTall = lane >= 58; // then the name has a line of its own, above the rest
   if (isTall) x.queue = x.name;
   const font = Math.max(14, Math.min(24, lane * (isTall ? 0.26 : 0.5), width / 36));
@@ -107,7 +108,12 @@ function drawFleet(context, run, now, at, colour, currency) {
   context.fillText("answered", x.answered, HEAD / 2);
   context.textAlign = "left";
   context.fillText(hasBudget ? "budget left" : "spent", x.money, HEAD / 2);
-  at.nameFont = nameFont(context, run, at);
+  if (run.prices) {
+    context.textAlign = "right";
+    context.fillText("price", x.price - 6, HEAD / 2);
+    context.textAlign = "left";
+  }
+  at.nameFont ??= nameFont(context, run, at);
   now.forEach((deployment, number) => {
     const y = at.y(number);
     if (number % 2 === 0) {
@@ -150,10 +156,16 @@ function drawLane(context, run, deployment, y, at, colour, currency) {
   context.textAlign = "right";
   context.fillText(deployment.served.toLocaleString("en"), x.answered, rowY);
   context.textAlign = "left";
+  if (deployment.price !== null) {
+    context.font = `${font}px ${FONT}`;
+    context.textAlign = "right";
+    context.fillText(short(deployment.price, 3), x.price - 6, rowY);
+    context.textAlign = "left";
+  }
   const { money, account } = deployment;
   if (money.budget === null) {
     context.font = `${font}px ${FONT}`;
-    context.fillText(cutTo(context, `${short(money.spent, 3)} ${account.unit === "tokens" ? "tokens" : currency}`, at.width - x.money), x.money, rowY);
+    context.fillText(cutTo(context, `${short(money.spent, 3)} ${account.unit === "tokens" ? "tokens" : currency}`, (run.prices ? x.share : at.width) - x.money), x.money, rowY);
     return;
   }
   const height = Math.min(24, lane * (at.isTall ? 0.3 : 0.44));
@@ -203,7 +215,7 @@ function drawSlots(context, run, deployment, y, at, colour) {
   }
   const length = (at.x.answered - at.x.service) * 0.3;
   const height = Math.min(20, at.lane * (at.isTall ? 0.26 : 0.4));
-  context.fillText(`${deployment.service} of ${deployment.slots}`, at.x.service + length + 6, at.rowY(y));
+  context.fillText(`${deployment.service}/${deployment.slots}`, at.x.service + length + 6, at.rowY(y));
   context.fillStyle = PAPER;
   context.fillRect(at.x.service, at.rowY(y) - height / 2, length, height);
   context.fillStyle = colour;

@@ -193,8 +193,12 @@ function drawPane(pane, run, number) {
   const lost = Object.entries(lossesAt(run, state.time)).map(([word, count]) => `${count.toLocaleString("en")} ${LOSSES[word]}`);
   const text = lost.length ? `Not answered: ${lost.join(", ")}` : "";
   if (pane.fates.textContent !== text) pane.fates.textContent = text;
-  const room = Math.max(260, window.innerHeight - pane.canvas.getBoundingClientRect().top - window.scrollY - 12);
-  pane.at = layout(run, pane.canvas.clientWidth, room);
+  const width = pane.canvas.clientWidth;
+  const size = `${width} ${window.innerHeight} ${byId("notice").textContent}`;
+  if (pane.size !== size || pane.run !== run) { // to ask where things are makes the browser lay the page out again
+    const room = Math.max(260, window.innerHeight - pane.canvas.getBoundingClientRect().top - window.scrollY - 12);
+    [pane.size, pane.run, pane.at] = [size, run, layout(run, width, room)];
+  }
   const context = fitted(pane.canvas, pane.at.width, pane.at.height);
   drawFleet(context, run, fleetAt(run, state.time), pane.at, COLOURS[number], record.currency);
   const flight_s = FLIGHT * rate();
@@ -256,13 +260,13 @@ function neighbour(by) {
 }
 
 function fillTables(shown) {
-  const head = ["deployment", "waiting", "in service", "answered", "money"];
+  const head = ["deployment", "waiting", "in service", "answered", "money", ...(shown.some((run) => run.prices) ? ["price"] : [])];
   byId("table-room").replaceChildren(...shown.map((run) => make("table", {},
     make("caption", {}, `${run.policy} at ${seconds(state.time, length())}`),
     make("thead", {}, make("tr", {}, ...head.map((name) => make("th", { scope: "col" }, name)))),
     make("tbody", {}, ...fleetAt(run, state.time).map((one) => make("tr", {},
       make("th", { scope: "row" }, one.events.length ? `${one.name} (${one.events.map((event) => event.what).join(", ")})` : one.name),
-      ...[one.queue, one.slots === null ? one.service : `${one.service} of ${one.slots}`, one.served, moneyWords(one.account, one.money, record.currency)].map((cell) => make("td", {}, String(cell)))))))));
+      ...[one.queue, one.slots === null ? one.service : `${one.service} of ${one.slots}`, one.served, moneyWords(one.account, one.money, record.currency), ...(head.length > 5 ? [one.price === null ? "" : short(one.price, 3)] : [])].map((cell) => make("td", {}, String(cell)))))))));
 }
 
 function listen() {

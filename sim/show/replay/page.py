@@ -7,14 +7,14 @@ uses only those before it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from sim.show.replay.record import Study, chosen, run_of
+from sim.show.replay.record import Study, Told, chosen, run_of
 from sim.show.words import in_currency
 from sim.study.output.finished import differing_keys
 
@@ -23,7 +23,17 @@ MARK = '<meta name="generator" content="switchyard replay">'  # by which a file 
 NOT_SETTINGS = ("policy", "metric", "oracle", "out", "command", "replications")  # keys that change no run of a policy
 
 
-def replay_page(studies: Sequence[Study], policies: list[str] | None, most: int) -> str:
+def nothing(study: Study, policy: str) -> Told:
+    """Return what a record says beside what it is: nothing."""
+    return Told()
+
+
+def replay_page(
+    studies: Sequence[Study],
+    policies: list[str] | None,
+    most: int,
+    tell: Callable[[Study, str], Told] = nothing,
+) -> str:
     """Return the page of one or more studies, which a slider tells apart.
 
     Parameters
@@ -34,6 +44,8 @@ def replay_page(studies: Sequence[Study], policies: list[str] | None, most: int)
         Shown side by side, two at a time; None for the first two.
     most : int
         How many queries of a run are drawn one by one at most.
+    tell : callable
+        Returns what is known of the run of a policy beside its record: reasons and prices.
 
     Raises
     ------
@@ -49,7 +61,10 @@ def replay_page(studies: Sequence[Study], policies: list[str] | None, most: int)
         "policies": shown,
         "varied": varied,
         "settings": [
-            {"label": labels[number], "runs": [run_of(studies[number], policy, most) for policy in shown]}
+            {
+                "label": labels[number],
+                "runs": [run_of(studies[number], policy, most, tell(studies[number], policy)) for policy in shown],
+            }
             for number in order
         ],
     }

@@ -50,6 +50,7 @@ function fleetAt(run, time) {
       service: read("service"),
       served: read("served"),
       account: run.accounts[deployment.account],
+      price: run.prices === null || placeAt(run.prices[number].t, time) < 0 ? null : valueAt(run.prices[number], "price", time),
       money: accountAt(run.accounts[deployment.account], time),
       events: run.events.filter((e) => e.at === number && e.from <= time && (e.until === null || time <= e.until) && e.until !== e.from),
     };

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,22 @@ from sim.study.record.series import rows_of_fleet
 HINDSIGHT = (OPTIMUM, BINARY, APPROXIMATE)  # the first that was replayed is shown beside what policies did
 DEFAULT_POLICIES = 2
 FLEET = "fleet.csv"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a run beside its record; the page does without either.
+
+    Attributes
+    ----------
+    sentences : mapping of int to str
+        By the ``id`` of a query, why it went where it went. Where there is none, the page says what the record knows.
+    prices : DataFrame or None
+        What the policy asked for a dollar, in quality: ``at_s``, ``deployment`` and ``price``, a row per change.
+    """
+
+    sentences: Mapping[int, str] = field(default_factory=dict)
+    prices: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +133,7 @@ def sampled(n_queries: int, most: int) -> IntArray:
     return places
 
 
-def run_of(study: Study, policy: str, most: int, sentences: Mapping[int, str] | None = None) -> dict[str, Any]:
+def run_of(study: Study, policy: str, most: int, told: Told) -> dict[str, Any]:
     """Return one run as plain values, for the page.
 
     Parameters
@@ -126,8 +142,7 @@ def run_of(study: Study, policy: str, most: int, sentences: Mapping[int, str] | 
     policy : str
     most : int
         How many queries are drawn one by one at most.
-    sentences : mapping of int to str, optional
-        By the ``id`` of a query, why it went where it went. Where there is none, the page says what the record knows.
+    told : Told
     """
     requests = study.requests[study.requests["policy"] == policy].sort_values("id").reset_index(drop=True)
     calls = None if study.calls is None else study.calls[study.calls["policy"] == policy]
@@ -153,7 +168,8 @@ def run_of(study: Study, policy: str, most: int, sentences: Mapping[int, str] | 
         "events": spans(events, study.fleet),
         "queries": queries(drawn, study),
         "calls": calls_of(work[is_drawn], where[is_drawn]),
-        "sentences": {str(number): text for number, text in (sentences or {}).items()},
+        "sentences": {str(number): text for number, text in told.sentences.items()},
+        "prices": None if told.prices is None else prices_of(told.prices, study.fleet),
     }
 
 
@@ -178,6 +194,16 @@ def accounts_of(
         budget = of_budget(float(first["budget"]), changes, here) if whole[own].any() else None
         renews = bool(first.reindex(["window_s", "calendar"]).notna().any())
         found.append({"name": account, "unit": str(first["unit"]), "renews": renews, "budget": budget, "spent": changes})
+    return found
+
+
+def prices_of(prices: pd.DataFrame, fleet: pd.DataFrame) -> list[dict[str, list[float]]]:
+    """Return the changes of each deployment's price; a price that is not known is left out."""
+    found = []
+    for name in fleet["deployment"]:
+        rows = prices[(prices["deployment"] == name) & np.isfinite(prices["price"])].sort_values("at_s", kind="stable")
+        last = ~rows["at_s"].duplicated(keep="last")
+        found.append({"t": rows.loc[last, "at_s"].round(6).tolist(), "price": rows.loc[last, "price"].tolist()})
     return found
 
 

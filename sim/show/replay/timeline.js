@@ -16,7 +16,14 @@ function drawTimeline(context, runs, colours, time, length, width, height, inset
   for (const event of marked.values()) {
     const until = event.until === null ? length : event.until;
     context.fillStyle = "rgba(74, 83, 97, 0.18)";
-    context.fillRect(x(event.from), top, Math.max(2, x(until) - x(event.from)), bottom - top);
+    const span = Math.max(2, x(until) - x(event.from));
+    context.fillRect(x(event.from), top, span, bottom - top);
+    const words = `${event.at === null ? "" : `${runs[0].fleet[event.at].name} `}${event.what}`;
+    context.font = `14px ${FONT}`;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    context.fillStyle = SOFT;
+    context.fillText(cutTo(context, words, Math.max(span, 160)), x(event.from) + 4, top + 12);
   }
   context.font = `16px ${FONT}`;
   context.textBaseline = "middle";
