@@ -84,7 +84,10 @@ def test_without_more_words_two_policies_are_shown_and_the_page_is_in_their_dire
     assert main(["replay", str(outputs / "2"), "replication=1"]) == 0
     record = embedded(outputs / "2" / "replay.html")
     assert record["policies"] == ["greedy_perf", "greedy_cost"]
-    assert record["settings"][0]["runs"][0]["overall"]["quality"][-1] == summary(outputs / "2", "greedy_perf", 1)["quality"]
+    assert (
+        record["settings"][0]["runs"][0]["overall"]["quality"][-1]
+        == summary(outputs / "2", "greedy_perf", 1)["quality"]
+    )
     assert "replay.html" in json.loads((outputs / "2" / "manifest.json").read_text())["outputs"]
 
 
@@ -105,12 +108,15 @@ def test_text_of_users_is_no_markup() -> None:
     [
         (["replay"], "no directory is given; give one or more of run or compare"),
         (["replay", "nowhere"], "nowhere does not exist; give the directory that a verb wrote"),
-        (["replay", "other"], "other is of sweep and has no requests.parquet, so there is nothing to replay; run the points"),
+        (
+            ["replay", "other"],
+            "other is of sweep and has no requests.parquet, so there is nothing to replay; run the points",
+        ),
         (["replay", "2", "policies=[greedy_pref]"], "unknown policy 'greedy_pref'; did you mean 'greedy_perf'"),
         (["replay", "2", "policies=[]"], "policies is []; it must name one or more"),
         (["replay", "2", "replication=2"], "replication is 2; the record in 2 has 0 to 1"),
         (["replay", "2", "queries=0"], "queries is 0; it must be at least 1"),
-        (["replay", "2", "out=2"], "out is 2, a directory; give the name of a file"),
+        (["replay", "2", "out=./2"], "out is 2, a directory; give the name of a file"),
         (["replay", "2", "out=2/summary.csv"], "2/summary.csv exists and is no replay"),
         (["replay", "2", "seed=1"], "unknown key 'seed'"),
         (["replay", "2", "--no-report"], "--no-report is for studies and not for replay"),
@@ -178,8 +184,19 @@ def opened(chromium: Any, path: Path, **options: Any) -> tuple[Any, list[str]]:
     return shown, errors
 
 
+def wait(shown: Any, condition: str) -> None:
+    """Wait until something holds on the page, whose policy of content forbids it to watch for a text itself."""
+    for _ in range(500):
+        if shown.evaluate(condition):
+            return
+        shown.wait_for_timeout(20)
+    raise AssertionError(f"{condition} never held")
+
+
 def figures(shown: Any, name: str) -> list[float]:
-    found: list[float] = shown.eval_on_selector_all(f"[data-stat={name}]", "all => all.map(e => Number(e.dataset.value))")
+    found: list[float] = shown.eval_on_selector_all(
+        f"[data-stat={name}]", "all => all.map(e => Number(e.dataset.value))"
+    )
     return found
 
 
@@ -189,7 +206,7 @@ def test_in_a_browser_it_plays_steps_scrubs_and_ends_with_the_totals_of_the_summ
     shown, errors = opened(chromium, page)
     assert figures(shown, "quality") == [0, 0]
     shown.keyboard.press("Space")
-    shown.wait_for_function("state.time > 0.1")
+    wait(shown, "state.time > 0.1")
     shown.keyboard.press("Space")
     assert shown.inner_text("#play") == "Play"
     before = shown.evaluate("state.time")
@@ -204,7 +221,7 @@ def test_in_a_browser_it_plays_steps_scrubs_and_ends_with_the_totals_of_the_summ
         shown.fill("#setting", str(number))
         shown.keyboard.press("Tab")
         shown.click("#end")
-        shown.wait_for_function("state.settled === Infinity && document.querySelector('#said').textContent.length > 0")
+        wait(shown, "state.settled === Infinity && document.querySelector('#said').textContent.length > 0")
         for name in ("quality", "cost_usd"):
             totals = [summary(outputs / label, policy)[name] for policy in ("greedy_perf", "greedy_cost")]
             assert figures(shown, name) == pytest.approx(totals)
@@ -216,7 +233,7 @@ def test_in_a_browser_it_plays_steps_scrubs_and_ends_with_the_totals_of_the_summ
 def test_in_a_browser_a_query_is_explained_by_a_click_and_by_keys(chromium: Any, page: Path) -> None:
     shown, errors = opened(chromium, page)
     shown.fill("#time", str(embedded(page)["settings"][0]["runs"][1]["end_s"] / 2))
-    shown.wait_for_function("panes[1].drawn.length > 0")
+    wait(shown, "panes[1].drawn.length > 0")
     shown.evaluate("panes[1].canvas.scrollIntoView({ block: 'center' })")
     x, y, place = shown.evaluate("panes[1].drawn[0]")
     shown.locator(".pane canvas").nth(1).click(position={"x": x, "y": y})
@@ -235,7 +252,7 @@ def test_in_a_browser_that_asks_for_less_motion_nothing_travels_and_the_page_say
     shown, errors = opened(chromium, page, reduced_motion="reduce")
     assert "motion is reduced" in shown.inner_text("#notice")
     shown.click("#play")
-    shown.wait_for_function("state.time > 0")
+    wait(shown, "state.time > 0")
     assert shown.evaluate("state.settled === Infinity")
     assert errors == []
     shown.close()
@@ -246,7 +263,9 @@ def test_in_a_browser_sentences_and_prices_are_shown_where_somebody_tells_them(
 ) -> None:
     study = read_study(outputs / "2", 0)
     name = str(study.fleet["deployment"][0])
-    told = Told({0: "It went there for a reason."}, pd.DataFrame({"at_s": [0.0], "deployment": [name], "price": [123.0]}))
+    told = Told(
+        {0: "It went there for a reason."}, pd.DataFrame({"at_s": [0.0], "deployment": [name], "price": [123.0]})
+    )
     path = tmp_path / "told.html"
     path.write_text(replay_page([study], ["greedy_perf"], 4, lambda study, policy: told))
     shown, errors = opened(chromium, path)

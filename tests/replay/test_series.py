@@ -10,11 +10,13 @@ from sim.show.replay import series
 from sim.show.replay.record import prices_of, sampled
 from sim.show.replay.series import changes, of_accounts, of_budget, of_deployments, of_run
 
-FLEET = pd.DataFrame({"deployment": ["a", "b"], "account": ["a", "b"], "unit": ["usd", "tokens"], "budget": [3.0, math.inf]})
+FLEET = pd.DataFrame(
+    {"deployment": ["a", "b"], "account": ["a", "b"], "unit": ["usd", "tokens"], "budget": [3.0, math.inf]}
+)
 
 
 def record() -> pd.DataFrame:
-    """Two queries served one after the other at a, one that b serves, one declined and one that leaves the queue of a."""
+    """Two queries that a serves one after the other, one that b serves, one declined, one that leaves a's queue."""
     nan = math.nan
     return pd.DataFrame(
         {

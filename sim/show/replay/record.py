@@ -109,7 +109,7 @@ def chosen(studies: list[Study], policies: list[str] | None) -> list[str]:
         ]
         if not common:
             raise ValueError(
-                f"{studies[0].folder} has no policy that every other directory has; give policies=[NAME] of runs that share one"
+                f"{studies[0].folder} has no policy that every other directory has; give directories that share one"
             )
         return common[:DEFAULT_POLICIES]
     if not policies:
@@ -193,7 +193,9 @@ def accounts_of(
         here = events[events["deployment"].isin(fleet.loc[own, "deployment"])]
         budget = of_budget(float(first["budget"]), changes, here) if whole[own].any() else None
         renews = bool(first.reindex(["window_s", "calendar"]).notna().any())
-        found.append({"name": account, "unit": str(first["unit"]), "renews": renews, "budget": budget, "spent": changes})
+        found.append(
+            {"name": account, "unit": str(first["unit"]), "renews": renews, "budget": budget, "spent": changes}
+        )
     return found
 
 
@@ -233,7 +235,9 @@ def queries(drawn: pd.DataFrame, study: Study) -> dict[str, Any]:
         "fates": fates,
         "deployment": where.tolist(),
         "input_tokens": drawn["input_tokens"].tolist(),
-        "output_tokens": [plain(value) for value in drawn["output_tokens"].astype("Float64").to_numpy(np.float64, na_value=np.nan)],
+        "output_tokens": [
+            plain(value) for value in drawn["output_tokens"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        ],
         "quality": drawn["quality"].round(6).tolist(),
         "cost_usd": drawn["cost_usd"].round(9).tolist(),
         "attempts": drawn["attempts"].tolist(),

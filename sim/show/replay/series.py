@@ -96,7 +96,9 @@ def of_deployments(work: pd.DataFrame, where: IntArray, n_deployments: int) -> l
             changes(
                 np.concatenate(times),
                 {
-                    name: np.concatenate([np.full(len(at_s), float(sign)) for at_s, sign in zip(times, signs, strict=True)])
+                    name: np.concatenate(
+                        [np.full(len(at_s), float(sign)) for at_s, sign in zip(times, signs, strict=True)]
+                    )
                     for name, signs in steps.items()
                 },
             )
@@ -109,9 +111,11 @@ def of_accounts(work: pd.DataFrame, where: IntArray, fleet: pd.DataFrame, accoun
     is_served = (work["fate"] == "served").to_numpy(dtype=np.bool_) & (where >= 0)
     rows = work[is_served]
     unit = fleet["unit"].astype(str).to_numpy()[where[is_served]]
-    tokens = rows["input_tokens"].to_numpy(dtype=np.float64) + rows["output_tokens"].fillna(0).to_numpy(dtype=np.float64)
+    tokens = rows["input_tokens"].to_numpy(dtype=np.float64) + rows["output_tokens"].fillna(0).to_numpy(
+        dtype=np.float64
+    )
     spent = np.where(unit == "tokens", tokens, numbers(rows, "cost_usd"))
-    account, at_s = pd.Index(accounts).get_indexer(fleet["account"])[where[is_served]], ended_at_s(rows)
+    account, at_s = pd.Index(accounts).get_indexer(pd.Index(fleet["account"]))[where[is_served]], ended_at_s(rows)
     return [changes(at_s[account == k], {"spent": spent[account == k]}) for k in range(len(accounts))]
 
 

@@ -18,7 +18,9 @@ FILE = "replay.html"
 def replay(verb: str, config: DictConfig) -> int:
     """Carry out the verb: write the page, into the first directory unless ``out`` says where; return 0."""
     if not config.directories:
-        raise ValueError("no directory is given; give one or more of run or compare, as in: switchyard replay outputs/demo")
+        raise ValueError(
+            "no directory is given; give one or more of run or compare, as in: switchyard replay outputs/demo"
+        )
     if config.queries < 1:
         raise ValueError(f"queries is {config.queries}; it must be at least 1, the queries that are drawn one by one")
     folders = [Path(directory) for directory in config.directories]
