@@ -107,7 +107,8 @@ function drawFleet(context, run, now, at, colour, currency) {
   context.textAlign = "right";
   context.fillText("answered", x.answered, HEAD / 2);
   context.textAlign = "left";
-  context.fillText(hasBudget ? "budget left" : "spent", x.money, HEAD / 2);
+  const units = new Set(run.accounts.map((account) => (account.unit === "tokens" ? "tokens" : currency)));
+  context.fillText(hasBudget ? "budget left" : units.size > 1 ? "spent" : `spent, ${[...units][0]}`, x.money, HEAD / 2);
   if (run.prices) {
     context.textAlign = "right";
     context.fillText("price", x.price - 6, HEAD / 2);
@@ -165,7 +166,7 @@ function drawLane(context, run, deployment, y, at, colour, currency) {
   const { money, account } = deployment;
   if (money.budget === null) {
     context.font = `${font}px ${FONT}`;
-    context.fillText(cutTo(context, `${short(money.spent, 3)} ${account.unit === "tokens" ? "tokens" : currency}`, (run.prices ? x.share : at.width) - x.money), x.money, rowY);
+    context.fillText(cutTo(context, run.accounts.every((one) => one.budget === null) ? short(money.spent, 3) : `${short(money.spent, 3)} ${account.unit === "tokens" ? "tokens" : currency}`, (run.prices ? x.share : at.width) - x.money), x.money, rowY);
     return;
   }
   const height = Math.min(24, lane * (at.isTall ? 0.3 : 0.44));

@@ -241,6 +241,8 @@ def queries(drawn: pd.DataFrame, study: Study) -> dict[str, Any]:
         "quality": drawn["quality"].round(6).tolist(),
         "cost_usd": drawn["cost_usd"].round(9).tolist(),
         "attempts": drawn["attempts"].tolist(),
+        "task": [plain(value) for value in numbers(drawn, "task")],
+        "step": [plain(value) for value in numbers(drawn, "step")],
         "explored": drawn["explored"].astype(int).tolist(),
         "source": [names.index(name) for name in sources],
         "sources": names,

@@ -1,6 +1,7 @@
 // Draws quality so far over the whole run, a line for each policy, with the time that is shown. It reads no input.
 
-const DASHES = [[], [10, 5], [3, 4], [14, 4, 3, 4]];
+const DASHES = [[], [10, 5]];
+const MOST_NAMED = 6; // events, beyond which their names would hide the lines
 
 /** Draw the lines of runs from 0 to a length, and where a time is. */
 function drawTimeline(context, runs, colours, time, length, width, height, inset) {
@@ -13,17 +14,14 @@ function drawTimeline(context, runs, colours, time, length, width, height, inset
   context.fillStyle = WASH;
   context.fillRect(left, top, right - left, bottom - top);
   const marked = new Map(runs.flatMap((run) => run.events).map((event) => [`${event.from} ${event.until} ${event.what}`, event]));
+  const names = [];
   for (const event of marked.values()) {
     const until = event.until === null ? length : event.until;
     context.fillStyle = "rgba(74, 83, 97, 0.18)";
     const span = Math.max(2, x(until) - x(event.from));
     context.fillRect(x(event.from), top, span, bottom - top);
-    const words = `${event.at === null ? "" : `${runs[0].fleet[event.at].name} `}${event.what}`;
-    context.font = `14px ${FONT}`;
-    context.textAlign = "left";
-    context.textBaseline = "middle";
-    context.fillStyle = SOFT;
-    context.fillText(cutTo(context, words, Math.max(span, 160)), x(event.from) + 4, top + 12);
+    const words = `${event.at === null ? "" : `${runs[0].fleet[event.at].name}: `}${event.what}`;
+    names.push([words, Math.min(x(event.from) + 5, right - 260)]);
   }
   context.font = `16px ${FONT}`;
   context.textBaseline = "middle";
@@ -46,11 +44,13 @@ function drawTimeline(context, runs, colours, time, length, width, height, inset
     context.beginPath();
     context.moveTo(x(0), y(0));
     const { t, quality } = run.overall;
-    let drawnX = -1;
+    let drawnX = x(0);
     for (let place = 0; place < t.length; place++) {
       const here = x(t[place]);
       if (here - drawnX < 0.5 && place < t.length - 1) continue; // as fine as the screen
-      context.lineTo(here, y(place > 0 ? quality[place - 1] : 0));
+      const before = y(place > 0 ? quality[place - 1] : 0);
+      context.lineTo(drawnX, before);
+      context.lineTo(here, before);
       context.lineTo(here, y(quality[place]));
       drawnX = here;
     }
@@ -58,6 +58,16 @@ function drawTimeline(context, runs, colours, time, length, width, height, inset
     context.stroke();
   });
   context.setLineDash([]);
+  context.font = `14px ${FONT}`;
+  context.strokeStyle = PAPER;
+  context.fillStyle = INK;
+  context.lineWidth = 4;
+  names.slice(0, MOST_NAMED).forEach(([words, at], number) => {
+    const text = cutTo(context, words, right - at);
+    const line = top + 12 + 17 * (number % 3);
+    context.strokeText(text, at, line); // a halo, as it stands on lines
+    context.fillText(text, at, line);
+  });
   context.strokeStyle = INK;
   context.lineWidth = 2;
   context.beginPath();

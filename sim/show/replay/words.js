@@ -51,11 +51,12 @@ function explained(run, place, currency) {
   const named = (deployment) => (deployment < 0 ? "no deployment" : fleet[deployment].name);
   const said = run.sentences[String(id)];
   const to = queries.deployment[place] < 0 ? "" : ` ${fate === "served" ? "by" : "It had been sent to"} ${named(queries.deployment[place])}`;
+  const isStep = queries.task[place] !== null; // of a task, whose quality stands at its last step
   const sentence = said || (fate === "served"
-    ? `It ${FATES.served}${to}, with quality ${short(queries.quality[place], 3)} for ${short(queries.cost_usd[place], 3)} ${currency}.`
+    ? `It ${FATES.served}${to}${isStep ? "" : `, with quality ${short(queries.quality[place], 3)}`} for ${short(queries.cost_usd[place], 3)} ${currency}.`
     : `It ${FATES[fate]}.${to ? `${to}.` : ""}`);
   const source = queries.sources[queries.source[place]];
-  const steps = [[queries.arrived[place], `arrived${source ? ` from ${source}` : ""}, ${queries.input_tokens[place].toLocaleString("en")} input tokens`]];
+  const steps = [[queries.arrived[place], `arrived${isStep ? ` as step ${queries.step[place]} of task ${queries.task[place]}` : ""}${source ? ` from ${source}` : ""}, ${queries.input_tokens[place].toLocaleString("en")} input tokens`]];
   for (const call of run.callsOf[place]) {
     const word = queries.fates[calls.fate[call]];
     const where = calls.deployment[call];
@@ -74,7 +75,7 @@ function explained(run, place, currency) {
   }
   steps.sort((a, b) => a[0] - b[0]);
   const words = queries.output_tokens[place];
-  const last = [`quality ${short(queries.quality[place], 3)}`, `${short(queries.cost_usd[place], 3)} ${currency}`];
+  const last = [...(isStep && !queries.quality[place] ? [] : [`quality ${short(queries.quality[place], 3)}${isStep ? " of the task" : ""}`]), `${short(queries.cost_usd[place], 3)} ${currency}`];
   if (words !== null) last.push(`${words.toLocaleString("en")} output tokens`);
   if (queries.attempts[place] > 1) last.push(`${queries.attempts[place]} tries`);
   let hindsight = null;
