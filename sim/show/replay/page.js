@@ -296,7 +296,7 @@ function listen() {
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const focus = document.activeElement;
-  const isField = focus.matches("input, select");
+  const isField = focus.matches(event.key === " " ? "input:not([type=range]), select" : "input, select");
   const keys = {
     " ": () => play(!state.isPlaying), ArrowRight: () => step(true), ArrowLeft: () => step(false),
     Home: () => goTo(0), End: () => goTo(length()), n: () => neighbour(1), p: () => neighbour(-1),
