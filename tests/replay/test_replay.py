@@ -144,13 +144,17 @@ def test_the_scripts_read_the_same_totals_and_say_what_happened(page: Path, tmp_
     lines += ["const fleet = fleetAt(run, run.end_s).map((one) => [one.queue, one.service]);"]
     lines += ["const words = run.queries.id.map((_, place) => explained(run, place, 'USD'));"]
     lines += ["let time = -1, steps = 0; while ((time = nextMoment([run], time, true)) !== null) steps++;"]
-    lines += ["console.log(JSON.stringify({ all, fleet, words, steps, moments: run.moments.length }));"]
+    lines += ["const spans = [{ at: 0, what: 'down', from: 1, until: 2 }, { at: 1, what: 'down', from: 1, until: 2 },"]
+    lines += ["  { at: 2, what: 'down', from: 1, until: 2 }, { at: null, what: 'crowd', from: 3, until: null }];"]
+    lines += ["const marks = marksOf({ ...run, events: spans }).map((one) => one.name);"]
+    lines += ["console.log(JSON.stringify({ marks, all, fleet, words, steps, moments: run.moments.length }));"]
     script = tmp_path / "script.js"
     script.write_text("\n".join(lines))
     done = subprocess.run([NODE, str(script)], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found["all"]["quality"] == run["totals"]["quality"]
     assert found["all"]["lost"] == run["totals"]["arrived"] - run["totals"]["served"]
+    assert found["marks"] == ["all: down", "crowd"]
     assert found["fleet"] == [[0, 0]] * 3
     assert found["steps"] == found["moments"]
     lost = run["queries"]["fates"].index("exhausted")

@@ -303,7 +303,7 @@ function drawQueries(context, run, time, at, colour, flight_s, settled_s, select
     const y = at.y(k);
     const isRefused = calls.started[call] === null && word !== "served" && ended <= calls.offered[call];
     if (age < 1) {
-      put(place, ...onTheWay(at, y, age, isRefused ? at.x.name - 10 : at.x.service - 16), 1, false);
+      put(place, ...onTheWay(at, y, age, isRefused ? at.x.name - 10 : at.x.service - 16), 1, false, at.isTall ? 1 : 0.7); // names show through
     } else if (isRefused) {
       if (age < 2) put(place, at.x.name - 10, y, 1, true, 2 - age);
     } else if (ended > time && (calls.started[call] === null || calls.started[call] > time)) {

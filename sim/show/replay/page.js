@@ -7,8 +7,9 @@ const COLOURS = ["#0b5cad", "#b34700"];
 const FLIGHT = 0.6; // seconds on the wall that a dot travels
 const LENGTHS = [[10, "10 s"], [30, "30 s"], [60, "1 minute"], [120, "2 minutes"], [300, "5 minutes"], [1200, "20 minutes"]];
 const INSET = 8; // of the timeline, so that its time stands above the slider's thumb
-const state = { setting: 0, shown: [], time: 0, isPlaying: false, settled: Infinity, lasts: 60, selected: null, last: null, drawnAt: 0 };
+const state = { setting: 0, shown: [], time: 0, isPlaying: false, settled: Infinity, lasts: 60, selected: null, last: null, drawnAt: 0, lines: "" };
 const panes = [];
+const linesCanvas = document.createElement("canvas");
 
 /** Make an element with attributes and children. */
 function make(tag, attributes = {}, ...children) {
@@ -174,7 +175,12 @@ function draw(now) {
   byId("time").setAttribute("aria-valuetext", `${seconds(state.time, total)} of ${seconds(total, total)}`);
   const canvas = byId("timeline");
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  drawTimeline(fitted(canvas, width, height), shown, COLOURS, state.time, total, width, height, INSET);
+  const lines = [width, height, window.devicePixelRatio, state.setting, ...state.shown].join(" ");
+  if (state.lines !== lines) { // they are long, and change with what is shown only
+    state.lines = lines;
+    drawLines(fitted(linesCanvas, width, height), shown, COLOURS, total, width, height, INSET);
+  }
+  drawTimeline(fitted(canvas, width, height), linesCanvas, total > 0 ? state.time / total : 0, width, height, INSET);
   panes.forEach((pane, number) => drawPane(pane, shown[number], number));
   const isDue = !state.isPlaying || now - state.drawnAt > 1000;
   if (isDue) {

@@ -1,27 +1,25 @@
-// Draws quality so far over the whole run, a line for each policy, with the time that is shown. It reads no input.
+// Draws quality so far over the whole run, a line for each policy, and the time that is shown. It reads no input.
 
 const DASHES = [[], [10, 5]];
 const MOST_NAMED = 6; // events, beyond which their names would hide the lines
 
-/** Draw the lines of runs from 0 to a length, and where a time is. */
-function drawTimeline(context, runs, colours, time, length, width, height, inset) {
+const TOP = 26; // below the names of lines, in pixels
+
+/** Draw the lines of runs from 0 to a length. */
+function drawLines(context, runs, colours, length, width, height, inset) {
   context.clearRect(0, 0, width, height);
-  const [top, bottom] = [26, height - 6];
+  const [top, bottom] = [TOP, height - 6];
   const [left, right] = [inset, width - inset];
   const most = Math.max(...runs.map((run) => run.overall.quality[run.overall.quality.length - 1] || 0), 1e-9);
   const x = (at) => left + (right - left) * (length > 0 ? at / length : 0);
   const y = (quality) => bottom - (bottom - top) * (quality / most);
   context.fillStyle = WASH;
   context.fillRect(left, top, right - left, bottom - top);
-  const marked = new Map(runs.flatMap((run) => run.events).map((event) => [`${event.from} ${event.until} ${event.what}`, event]));
   const names = [];
-  for (const event of marked.values()) {
-    const until = event.until === null ? length : event.until;
+  for (const { from, until, name } of marksOf(runs[0])) {
     context.fillStyle = "rgba(74, 83, 97, 0.18)";
-    const span = Math.max(2, x(until) - x(event.from));
-    context.fillRect(x(event.from), top, span, bottom - top);
-    const words = `${event.at === null ? "" : `${runs[0].fleet[event.at].name}: `}${event.what}`;
-    names.push([words, Math.min(x(event.from) + 5, right - 260)]);
+    context.fillRect(x(from), top, Math.max(2, x(until === null ? length : until) - x(from)), bottom - top);
+    names.push([name, Math.min(x(from) + 5, right - 260)]);
   }
   context.font = `16px ${FONT}`;
   context.textBaseline = "middle";
@@ -68,10 +66,17 @@ function drawTimeline(context, runs, colours, time, length, width, height, inset
     context.strokeText(text, at, line); // a halo, as it stands on lines
     context.fillText(text, at, line);
   });
+}
+
+/** Draw the lines, which are there as a picture, and where a time is, as a share of the length. */
+function drawTimeline(context, lines, share, width, height, inset) {
+  context.clearRect(0, 0, width, height);
+  context.drawImage(lines, 0, 0, width, height);
+  const x = inset + (width - 2 * inset) * share;
   context.strokeStyle = INK;
   context.lineWidth = 2;
   context.beginPath();
-  context.moveTo(x(time), top - 4);
-  context.lineTo(x(time), height);
+  context.moveTo(x, TOP - 4);
+  context.lineTo(x, height);
   context.stroke();
 }

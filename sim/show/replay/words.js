@@ -88,6 +88,20 @@ function explained(run, place, currency) {
   return { id, sentence, isRecorded: Boolean(said), steps, outcome: last.join(", "), hindsight };
 }
 
+/** Return the spans in which something happened, with a name each; what happens at several deployments at once is one. */
+function marksOf(run) {
+  const found = new Map();
+  for (const { at, what, from, until } of run.events) {
+    const key = `${from} ${until} ${what}`;
+    if (!found.has(key)) found.set(key, { from, until, what, places: [] });
+    if (at !== null) found.get(key).places.push(run.fleet[at].name);
+  }
+  return [...found.values()].map(({ from, until, what, places }) => {
+    const where = places.length === run.fleet.length && places.length > 1 ? "all" : places.length > 2 ? `${places.length} deployments` : places.join(" and ");
+    return { from, until, name: where ? `${where}: ${what}` : what };
+  });
+}
+
 /** Return what happens in a run at one moment, a few phrases at most. */
 function happenings(run, time) {
   const { queries, calls, fleet } = run;
