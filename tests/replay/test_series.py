@@ -93,8 +93,12 @@ def test_the_queries_that_are_drawn_are_spread_over_all_of_them() -> None:
     assert sampled(4, 5).tolist() == [0, 1, 2, 3]
 
 
-def test_the_last_of_several_prices_of_one_time_holds_and_unknown_ones_are_left_out() -> None:
+def test_the_last_of_several_prices_of_one_time_holds_and_unknown_or_unchanged_ones_are_left_out() -> None:
     prices = pd.DataFrame(
-        {"at_s": [0.0, 2.0, 2.0, 1.0], "deployment": ["a", "a", "a", "b"], "price": [1.0, 2.0, 3.0, math.nan]}
+        {
+            "at_s": [0.0, 1.0, 2.0, 2.0, 1.0],
+            "deployment": ["a", "a", "a", "a", "b"],
+            "price": [1.0, 1.0, 2.0, 3.0, math.nan],
+        }
     )
     assert prices_of(prices, FLEET) == [{"t": [0.0, 2.0], "price": [1.0, 3.0]}, {"t": [], "price": []}]

@@ -18,7 +18,7 @@ import pandas as pd
 from sim.errors import unknown
 from sim.interface import IntArray
 from sim.show.answers.events import read_events
-from sim.show.replay.series import of_accounts, of_budget, of_deployments, of_run
+from sim.show.replay.series import of_accounts, of_budget, of_deployments, of_run, thinned
 from sim.show.timelines.spending import has_budget
 from sim.study.metrics.counting import FATES, ended_at_s, numbers, offered_at_s
 from sim.study.oracles import APPROXIMATE, BINARY, OPTIMUM
@@ -200,12 +200,13 @@ def accounts_of(
 
 
 def prices_of(prices: pd.DataFrame, fleet: pd.DataFrame) -> list[dict[str, list[float]]]:
-    """Return the changes of each deployment's price; a price that is not known is left out."""
+    """Return the changes of each deployment's price; a price that is not known, or stays as it was, is left out."""
     found = []
     for name in fleet["deployment"]:
         rows = prices[(prices["deployment"] == name) & np.isfinite(prices["price"])].sort_values("at_s", kind="stable")
-        last = ~rows["at_s"].duplicated(keep="last")
-        found.append({"t": rows.loc[last, "at_s"].round(6).tolist(), "price": rows.loc[last, "price"].tolist()})
+        rows = rows[~rows["at_s"].duplicated(keep="last")]
+        places = thinned(np.flatnonzero(rows["price"] != rows["price"].shift()))
+        found.append({"t": rows["at_s"].iloc[places].round(6).tolist(), "price": rows["price"].iloc[places].tolist()})
     return found
 
 
