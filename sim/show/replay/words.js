@@ -64,7 +64,7 @@ function explained(run, place, currency) {
       steps.push([calls.asked[call], word === "cached" ? "found in the cache" : "declined: sent nowhere"]);
       continue;
     }
-    steps.push([calls.asked[call], `sent to ${named(where)}${queries.explored[place] ? ", to learn about it" : ""}`]);
+    steps.push([calls.asked[call], `went to ${named(where)}${queries.explored[place] ? ", to learn about it" : ""}`]);
     if (calls.offered[call] > calls.asked[call]) steps.push([calls.offered[call], "tried for the last time"]);
     if (calls.started[call] !== null) {
       const wait = calls.started[call] - calls.offered[call];
