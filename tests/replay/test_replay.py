@@ -188,6 +188,9 @@ def opened(chromium: Any, path: Path, **options: Any) -> tuple[Any, list[str]]:
     return shown, errors
 
 
+DRAWN = "!isRequested && state.settled === Infinity"  # no frame is to come
+
+
 def wait(shown: Any, condition: str) -> None:
     """Wait until something holds on the page, whose policy of content forbids it to watch for a text itself."""
     for _ in range(500):
@@ -225,7 +228,8 @@ def test_in_a_browser_it_plays_steps_scrubs_and_ends_with_the_totals_of_the_summ
         shown.fill("#setting", str(number))
         shown.keyboard.press("Tab")
         shown.click("#end")
-        wait(shown, "state.settled === Infinity && document.querySelector('#said').textContent.length > 0")
+        said = "byId('said').textContent.startsWith(`At ${seconds(length(), length())}`)"
+        wait(shown, f"{DRAWN} && state.setting === {number} && {said}")
         for name in ("quality", "cost_usd"):
             totals = [summary(outputs / label, policy)[name] for policy in ("greedy_perf", "greedy_cost")]
             assert figures(shown, name) == pytest.approx(totals)
@@ -237,7 +241,7 @@ def test_in_a_browser_it_plays_steps_scrubs_and_ends_with_the_totals_of_the_summ
 def test_in_a_browser_a_query_is_explained_by_a_click_and_by_keys(chromium: Any, page: Path) -> None:
     shown, errors = opened(chromium, page)
     shown.fill("#time", str(embedded(page)["settings"][0]["runs"][1]["end_s"] / 2))
-    wait(shown, "panes[1].drawn.length > 0")
+    wait(shown, f"{DRAWN} && state.time > 0 && panes[1].drawn.length > 0")
     shown.evaluate("panes[1].canvas.scrollIntoView({ block: 'center' })")
     x, y, place = shown.evaluate("panes[1].drawn[0]")
     shown.locator(".pane canvas").nth(1).click(position={"x": x, "y": y})
@@ -278,6 +282,6 @@ def test_in_a_browser_sentences_and_prices_are_shown_where_somebody_tells_them(
     shown.keyboard.press("n")
     assert "It went there for a reason." in shown.inner_text("#answers")
     shown.click("#tables summary")
-    assert "123" in shown.inner_text("#table-room")
+    wait(shown, "byId('table-room').textContent.includes('123')")
     assert errors == []
     shown.close()
