@@ -28,6 +28,7 @@ from sim.errors import UnreadableError, notes_to
 # The key of words without KEY=, by verb.
 TAKE_WORDS = {
     "report": "directories",
+    "replay": "directories",
     "diff": "directories",
     "data": "tables",
     "import": "files",
@@ -46,7 +47,7 @@ FLAGS = (
     "--traceback",
     "--version",
 )
-WITHOUT_REPORT = ("check", "data", "import", "new", "report", "story")
+WITHOUT_REPORT = ("check", "data", "import", "new", "replay", "report", "story")
 
 
 class MisunderstoodError(Exception):

@@ -78,6 +78,9 @@ class Settings:
     quick_customers: int
     batches: int
     directories: Sequence[str]
+    policies: Sequence[str] | None
+    replication: int
+    queries: int
     metrics: Sequence[str] | None
     margin: float
     command: Sequence[str]

@@ -68,6 +68,11 @@ VERBS = {
         "diff outputs/before outputs/after out=outputs/difference",
     ),
     "report": Verb("report.html of output directories anew, from their files", "report:report", "report outputs/demo"),
+    "replay": Verb(
+        "one page that plays what happened in a run, or in two policies side by side",
+        "files.replay:replay",
+        "replay outputs/demo 'policies=[greedy_perf,steward]'",
+    ),
     "validate": Verb(
         "closed forms of queueing theory beside simulated figures", "validate:validate", "validate quick=true"
     ),
