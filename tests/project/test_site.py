@@ -1,5 +1,6 @@
-"""The documentation's site: what is checked of it, and that every command and number on its own pages is what comes out."""
+"""The documentation's site: its links, and that every command and number on its own pages is what comes out."""
 
+import doctest
 import importlib.util
 import re
 from pathlib import Path
@@ -7,6 +8,8 @@ from types import ModuleType
 
 import pytest
 import yaml
+
+from sim.cli.api import compare, contract
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,3 +47,52 @@ def test_the_navigation_names_pages_that_are_there() -> None:
     named = [page for section in settings["nav"] for pages in section.values() for page in pages]
     assert [page for page in named if not (ROOT / "docs" / page).is_file()] == []
     assert len(set(named)) == len(named)
+
+
+CONCEPTS = sorted(page for page in (ROOT / "docs" / "concepts").glob("*.md") if page.stem != "index")
+
+
+@pytest.mark.parametrize("page", CONCEPTS, ids=lambda page: page.stem)
+def test_what_a_concept_page_computes_is_what_it_says(page: Path) -> None:
+    done = doctest.testfile(str(page), module_relative=False, verbose=False)
+    assert done.attempted > 0
+    assert done.failed == 0
+    assert f"pictures/{page.stem}.svg" in page.read_text()
+
+
+@pytest.mark.slow  # make examples runs it
+def test_the_pictures_are_those_that_are_drawn(tmp_path: Path) -> None:
+    of_the_site("pictures").draw(tmp_path)
+    kept = ROOT / "docs" / "concepts" / "pictures"
+    assert sorted(path.name for path in kept.iterdir()) == sorted(path.name for path in tmp_path.iterdir())
+    for path in kept.iterdir():
+        words, drawn = (
+            re.findall(r"<text[^>]*>([^<]*)</text>", (folder / path.name).read_text()) for folder in (kept, tmp_path)
+        )
+        assert words == drawn, path.name
+
+
+TUTORIAL = (ROOT / "docs" / "tutorial" / "index.md").read_text()
+STEPS = re.findall(r"```python\n(.*?)```", TUTORIAL, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_each_step_of_the_tutorial_earns_what_its_table_says(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(STEPS[step - 1])
+    command = re.search(r"^switchyard compare (.*)$", TUTORIAL, flags=re.MULTILINE)
+    assert command is not None
+    words = [word for word in command.group(1).split() if step > 1 or not word.startswith("estimator=")]
+    summary = compare(*words, "oracle.names=[]")
+    figures = summary[["quality", "served", "declined", "exhausted"]].mean()
+    row = re.search(rf"^\| {step}: [a-z ]*\|(.*)\|$", TUTORIAL, flags=re.MULTILINE)
+    assert row is not None
+    assert [cell.strip() for cell in row.group(1).split("|")] == [f"{figure:.0f}" for figure in figures]
+
+
+def test_the_last_step_of_the_tutorial_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(STEPS[-1])
+    assert contract("policy=[./mine.py:Mine]", "estimator=exact") == []
