@@ -40,7 +40,7 @@ def faults(site: Path) -> list[str]:
             continue
         pages[path] = Page()
         pages[path].feed(path.read_text())
-    found = []
+    found: list[str] = []
     for path, page in pages.items():
         here = path.relative_to(site.resolve())
         found.extend(f"{here} loads {part}" for part in page.loaded if urlsplit(part).netloc)

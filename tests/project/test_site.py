@@ -3,6 +3,7 @@
 import doctest
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from sim.cli.api import compare, contract
+from sim.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,7 +94,31 @@ def test_each_step_of_the_tutorial_earns_what_its_table_says(
     assert [cell.strip() for cell in row.group(1).split("|")] == [f"{figure:.0f}" for figure in figures]
 
 
+@pytest.mark.slow  # make examples runs it
 def test_the_last_step_of_the_tutorial_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(STEPS[-1])
     assert contract("policy=[./mine.py:Mine]", "estimator=exact") == []
+
+
+HOW_TO = sorted(page for page in (ROOT / "docs" / "how_to").glob("*.md") if page.stem != "index")
+
+
+def how_to(page: Path) -> object:
+    """Mark as slow, for make examples, the pages whose commands take longer."""
+    return pytest.param(page, id=page.stem, marks=pytest.mark.slow if page.stem in ("policy", "cluster") else ())
+
+
+@pytest.mark.parametrize("page", [how_to(page) for page in HOW_TO])
+def test_what_a_how_to_page_says_to_type_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line)
+            if words[0] == "printf":
+                assert words[2] in (">", ">>")
+                with (tmp_path / words[3]).open("a") as file:
+                    file.write(words[1].replace("\\n", "\n"))
+            else:
+                quiet = ["--no-report"] if words[1] in ("run", "compare") else []
+                assert main([*words[1:], *quiet]) == 0, line
