@@ -26,7 +26,7 @@ OF_ROOT = {
     "scenarios/shipped/README.md": "project/shipped_files.md",
 }
 SECTIONS = {"guide": "How to", "how_to": "How to", "reference": "Reference", "evidence": "Validation", "": "Start"}
-LINK = re.compile(r"(\]\(\s*)([^)\s#]+)(#[^)\s]*)?(\s*\))")
+LINK = re.compile(r"\[([^\[\]]*)\]\(\s*([^)\s#]+)(#[^)\s]*)?\s*\)")
 
 
 def notebooks() -> dict[str, str]:
@@ -54,6 +54,8 @@ def text_of(notebook: Path) -> str:
     parts = [f"*This page is the notebook `{notebook.relative_to(ROOT)}`.*"]
     for cell in json.loads(notebook.read_text())["cells"]:
         text = "".join(cell["source"])
+        if "pip" in text and cell["cell_type"] == "code":
+            continue  # it installs Switchyard, which says nothing to a reader of the page
         parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
     parts[0], parts[1] = parts[1], parts[0]  # the title comes first
     return "\n\n".join(parts)
@@ -105,18 +107,18 @@ def place_on_site(path: str) -> str | None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to the page of the site; a link to a file that is no page becomes its name."""
+    """Lead links to the page of the site; a link to another file of the repository becomes its words."""
     source = place_in_repository(page.file.src_uri)
 
     def led(link: re.Match[str]) -> str:
-        opening, target, anchor, closing = link.groups()
-        if "://" in target:
-            return link.group(0)
+        words, target, anchor = link.groups()
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
         there = place_on_site(path)
+        if "://" in target or (there is None and not (ROOT / path).exists()):
+            return link.group(0)  # which MkDocs judges
         if there is None:
-            raise ValueError(f"{source} links to {path}, which is no page of the site")
-        return f"{opening}{posixpath.relpath(there, posixpath.dirname(page.file.src_uri))}{anchor or ''}{closing}"
+            return words
+        return f"[{words}]({posixpath.relpath(there, posixpath.dirname(page.file.src_uri))}{anchor or ''})"
 
     return LINK.sub(led, markdown)
 
