@@ -102,7 +102,7 @@ def test_a_policy_of_ones_own_is_set_beside_frozen_ones_that_have_every_task() -
 def test_a_policy_in_a_file_is_ranked_among_all_shipped_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rule = tmp_path / "mine.py"
+    rule = tmp_path / "ranked_rule.py"
     rule.write_text(
         "from sim.interface import Decision, Policy\n\n\n"
         "class Mine(Policy):\n    def decide(self, query, state):\n        return Decision(0)\n"
