@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from sim.study.leaderboard import WORDS
+
 TASK = ["table", "order", "seeds"]
 
 
@@ -66,8 +68,8 @@ def gaps(ranked: pd.DataFrame, policies: Sequence[str]) -> pd.DataFrame:
                     "share": one["optimum_ratio"],
                     "best_other": other["policy"],
                     "share_of_other": other["optimum_ratio"],
-                    "gap": gap,
-                    "gap_half_width": half_width,
+                    "gap": float(WORDS % gap),
+                    "gap_half_width": float(WORDS % half_width),
                     "verdict": verdict,
                 }
             )
