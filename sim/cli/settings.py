@@ -81,6 +81,7 @@ class Settings:
     policies: Sequence[str] | None
     replication: int
     queries: int
+    reasons: bool
     metrics: Sequence[str] | None
     margin: float
     command: Sequence[str]

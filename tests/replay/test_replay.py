@@ -99,6 +99,32 @@ def test_a_run_that_is_too_large_is_sampled_and_counts_stay_whole(outputs: Path,
     assert run["overall"]["arrived"][-1] == 40
 
 
+def test_reasons_and_prices_come_from_the_same_run_made_again(outputs: Path, tmp_path: Path) -> None:
+    words = ["replay", str(outputs / "2"), "policies=[greedy_perf,optimum]", f"out={tmp_path / 'page.html'}"]
+    assert main(words) == 0
+    greedy, optimum = embedded(tmp_path / "page.html")["settings"][0]["runs"]
+    assert len(greedy["sentences"]) == 40
+    assert greedy["sentences"]["0"].startswith("greedy_perf sends query 0 to ")
+    assert (greedy["prices"], optimum["sentences"]) == (None, {})
+    assert main([*words, "reasons=false"]) == 0
+    assert embedded(tmp_path / "page.html")["settings"][0]["runs"][0]["sentences"] == {}
+
+
+def test_a_study_that_cannot_be_made_again_is_played_without_reasons(
+    outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "of_another_seed"
+    shutil.copytree(outputs / "2", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["config"]["seed"] += 1
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["replay", str(folder)]) == 0
+    assert (
+        "no reasons and no prices, as the study cannot be run again: greedy_perf no longer" in capsys.readouterr().err
+    )
+    assert embedded(folder / "replay.html")["settings"][0]["runs"][0]["sentences"] == {}
+
+
 def test_text_of_users_is_no_markup() -> None:
     assert "</script><b>" not in written({"policies": ["</script><b>"], "settings": []})
 

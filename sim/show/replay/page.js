@@ -248,8 +248,9 @@ function explain(id) {
       card.append(make("p", { class: "why" }, why));
       return card;
     }
-    const { sentence, steps, outcome, hindsight } = explained(run, place, record.currency);
-    card.append(make("p", { class: "why" }, sentence));
+    const { reason, sentence, steps, outcome, hindsight } = explained(run, place, record.currency);
+    if (reason) card.append(make("p", { class: "why" }, reason));
+    card.append(make("p", { class: reason ? "" : "why" }, sentence));
     const list = make("ol");
     for (const [at, text] of steps) list.append(make("li", {}, make("span", {}, seconds(at, length())), make("span", {}, text)));
     card.append(list, make("p", {}, `In all: ${outcome}.${hindsight ? ` ${hindsight}` : ""}`));

@@ -43,18 +43,18 @@ function moneyWords(account, money, currency) {
   return money.left < 0.01 ? "under 1% left" : `${Math.floor(money.left * 100 + 1e-9)}% left`;
 }
 
-/** Return the words for one query at a place: a sentence, what happened when, and what hindsight would have done. */
+/** Return the words for one query at a place: why it went there, what became of it, when, and what hindsight would have done. */
 function explained(run, place, currency) {
   const { queries, calls, fleet } = run;
   const id = queries.id[place];
   const fate = queries.fates[queries.fate[place]];
   const named = (deployment) => (deployment < 0 ? "no deployment" : fleet[deployment].name);
-  const said = run.sentences[String(id)];
+  const reason = run.sentences[String(id)] || null;
   const to = queries.deployment[place] < 0 ? "" : ` ${fate === "served" ? "by" : "It had been sent to"} ${named(queries.deployment[place])}`;
   const isStep = queries.task[place] !== null; // of a task, whose quality stands at its last step
-  const sentence = said || (fate === "served"
+  const sentence = fate === "served"
     ? `It ${FATES.served}${to}${isStep ? "" : `, with quality ${short(queries.quality[place], 3)}`} for ${short(queries.cost_usd[place], 3)} ${currency}.`
-    : `It ${FATES[fate]}.${to ? `${to}.` : ""}`);
+    : `It ${FATES[fate]}.${to ? `${to}.` : ""}`;
   const source = queries.sources[queries.source[place]];
   const steps = [[queries.arrived[place], `arrived${isStep ? ` as step ${queries.step[place]} of task ${queries.task[place]}` : ""}${source ? ` from ${source}` : ""}, ${queries.input_tokens[place].toLocaleString("en")} input tokens`]];
   for (const call of run.callsOf[place]) {
@@ -85,7 +85,7 @@ function explained(run, place, currency) {
       ? "With hindsight it is best not to serve it."
       : `With hindsight it goes to ${named(deployment[place])}, with quality ${short(quality[place], 3)} for ${short(cost[place], 3)} ${currency}.`;
   }
-  return { id, sentence, isRecorded: Boolean(said), steps, outcome: last.join(", "), hindsight };
+  return { id, reason, sentence, steps, outcome: last.join(", "), hindsight };
 }
 
 /** Return the spans in which something happened, with a name each; what happens at several deployments at once is one. */

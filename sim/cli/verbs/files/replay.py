@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from sim.show.replay.page import MARK, replay_page
-from sim.show.replay.record import read_study
+from sim.errors import Note
+from sim.show.replay.page import MARK, nothing, replay_page
+from sim.show.replay.record import Study, Told, chosen, read_study
 from sim.study.output.directory import replace_file
 
 FILE = "replay.html"
@@ -28,7 +31,8 @@ def replay(verb: str, config: DictConfig) -> int:
     studies = [read_study(folder, config.replication) for folder in folders]
     check_replaceable(path, bool(config.get("overwrite")))
     try:
-        text = replay_page(studies, None if config.policies is None else list(config.policies), config.queries)
+        policies = chosen(studies, None if config.policies is None else list(config.policies))
+        text = replay_page(studies, policies, config.queries, telling(config, studies, policies))
     except KeyError as error:
         raise ValueError(f"a table of {folders[0]} lacks {error}; it must be as its verb wrote it") from error
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +40,21 @@ def replay(verb: str, config: DictConfig) -> int:
     name_output(path)
     sys.stdout.write(f"written to {path}\n")
     return 0
+
+
+def telling(config: DictConfig, studies: list[Study], policies: list[str]) -> Callable[[Study, str], Told]:
+    """Return what tells reasons and prices: nothing where they are not wanted, or the studies cannot be run again."""
+    if not config.reasons:
+        return nothing
+    from sim.cli.verbs.telling.reasons import reasons_of  # which imports all that runs a study
+
+    try:
+        return reasons_of(studies, policies, config.queries)
+    except (ValueError, OSError) as error:
+        warnings.warn(
+            Note(f"the page has no reasons and no prices, as the study cannot be run again: {error}"), stacklevel=2
+        )
+        return nothing
 
 
 def check_replaceable(path: Path, overwrites: bool) -> None:
