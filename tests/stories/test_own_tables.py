@@ -47,6 +47,31 @@ def test_a_table_with_a_history_keeps_it(tmp_path: Path) -> None:
     assert made.test.quality_hat.tolist() == [[0.5, 0.8], [0.2, 0.9]]
 
 
+def test_a_table_of_tasks_needs_no_history_either(tmp_path: Path) -> None:
+    steps = ["task,step", "a,1", "a,2", "b,1"]
+    lines = [f"{step},{line}" for step, line in zip(steps, THREE.splitlines(), strict=True)]
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    made = table(str(tmp_path / "mine.csv"))
+    assert made.history.steps is not None
+    assert made.history.steps.step.tolist() == [1, 2]  # a task has 1.5 steps on average, rounded
+    assert made.history.quality == pytest.approx(np.array([[0.5, 2.6 / 3]] * 2))
+
+
+def test_events_of_a_task_say_which_step_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        f"{step},{line}" for step, line in zip(["task,step", "a,1", "a,2", "b,1"], THREE.splitlines(), strict=True)
+    ]
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    monkeypatch.setenv("COLUMNS", "200")
+    words = ["workload=table", f"workload.path={tmp_path / 'mine.csv'}", *PLAIN[:4], "policy=greedy_perf"]
+    assert main(["run", *words, "trace=events", "--no-report", "budget=unlimited", f"out={tmp_path / 'out'}"]) == 0
+    printed = capsys.readouterr().out
+    assert "ends step 1 of task 0, for 3 USD" in printed
+    assert "ends the last step of task 0, which earns 0.9, for 3 USD" in printed  # the product, 1.0 x 0.9
+
+
 def test_a_policy_decides_by_the_estimates_that_were_typed(mine: list[str]) -> None:
     requests = api.run(*mine, "policy=knn_threshold", "policy.knn_threshold.threshold=0.6").sort_values("id")
     assert requests["deployment"].tolist() == ["small", "large", "large"]  # by 0.8, 0.8 and 0.9

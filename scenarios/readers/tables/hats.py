@@ -6,6 +6,7 @@ Policies then see these numbers as their estimates, and no estimator is fitted. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from scenarios.readers.cells import numbers, of
 from scenarios.readers.columns import HATS
 from sim.interface import Estimates
 from sim.workload import Rows
+from sim.workload.tasks import Steps
 
 
 def brings_estimates(frame: pd.DataFrame, names: Sequence[str]) -> bool:
@@ -50,7 +52,7 @@ def read_hats(frame: pd.DataFrame, names: Sequence[str]) -> Estimates | None:
 
 
 def as_history(rows: Rows) -> Rows:
-    """Return the history of a table that has none: one row, of which the mean of all estimates is known.
+    """Return the history of a table that has none: one query, or one task of a typical length, with mean estimates.
 
     Whoever can type an estimate for each query knows that much beforehand. Rules that ask the history for means, such
     as the size of a cost, find them there.
@@ -59,10 +61,24 @@ def as_history(rows: Rows) -> Rows:
     assert rows.cost_hat_usd is not None
     quality = np.clip(rows.quality_hat.mean(axis=0, keepdims=True), 0.0, 1.0)
     tokens = None if rows.output_tokens is None else np.rint(rows.output_tokens.mean(axis=0, keepdims=True))
-    return Rows(
+    steps = None if rows.steps is None else typical_task(rows.steps)
+    one = Rows(
         embeddings=np.zeros((1, rows.embeddings.shape[1]), dtype=rows.embeddings.dtype),
         input_tokens=np.rint(rows.input_tokens.mean(keepdims=True)).astype(np.int64),
         quality=quality,
         cost_usd=rows.cost_hat_usd.mean(axis=0, keepdims=True),
         output_tokens=None if tokens is None else tokens.astype(np.int64),
+    )
+    return one if steps is None else replace(one.take(np.zeros(len(steps.step), dtype=np.int64)), steps=steps)
+
+
+def typical_task(steps: Steps) -> Steps:
+    """Return a task with the mean number of steps, of which nothing is cached."""
+    n = round(len(steps.step) / len(np.unique(steps.task.astype(str))))
+    mean_tool_s = float(steps.tool_s[steps.step > 1].mean()) if (steps.step > 1).any() else 0.0
+    return Steps(
+        task=np.full(n, "typical", dtype=object),
+        step=np.arange(1, n + 1),
+        tool_s=np.full(n, mean_tool_s),
+        cached_tokens=np.zeros(n, dtype=np.int64),
     )

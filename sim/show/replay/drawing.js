@@ -5,7 +5,7 @@ const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif
 const HEAD = 34; // of the names of columns, in pixels
 const MOST_BOXES = 24; // slots drawn one by one
 const COLUMNS = { source: 0, router: 0.12, name: 0.205, queue: 0.42, service: 0.55, answered: 0.79, money: 0.815, share: 0.915 };
-const WITH_PRICES = { ...COLUMNS, queue: 0.4, service: 0.51, answered: 0.72, money: 0.74, share: 0.82, price: 1 };
+const WITH_PRICES = { ...COLUMNS, router: 0.1, name: 0.175, queue: 0.385, service: 0.49, answered: 0.72, money: 0.74, share: 0.82, price: 1 };
 const ROUTER = { width: 60, height: 34 };
 
 /** Return where everything is on a canvas of a width, for a run. */

@@ -104,6 +104,12 @@ def why(run: Run, notes: dict[int, Note], step: Step) -> str:
 def earned(run: Run, step: Step) -> str:
     """Return what an answer earned and cost; of a call that was not kept, what it cost for nothing."""
     one = run.requests.iloc[step.query]
+    if run.tasks is not None:
+        of_task = run.requests["task"] == one["task"]
+        goes_on = bool((of_task & (run.requests["step"] > one["step"])).any())
+        ends = f"step {one['step']} of task {one['task']}" if goes_on else f"the last step of task {one['task']}"
+        worth = "" if goes_on else f", which earns {number(one['quality'])}"
+        return f"ends {ends}{worth}, for {number(one['cost_usd'])} USD"
     if step.call is None or run.calls is None:
         return f"earns {number(one['quality'])} for {number(one['cost_usd'])} USD"
     call = run.calls.iloc[step.call]
