@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from sim.interface import Policy
 from sim.scenario import Scenario
 from sim.show.words import left_out
 from sim.study.applicable import lacking
-from sim.study.experiment import Study
+from sim.study.experiment import Run, Study, check_draws
 from sim.study.metrics import Metric
 from sim.study.metrics.groups.classes import CLASS, SUFFIX, of_each_class
 from sim.study.oracles import Oracle
@@ -189,6 +189,14 @@ def settle_order(scenario: Scenario, policies: Mapping[str, Policy], seed: int) 
     with progress(search.evaluations) as advance:
         worst = find_worst(scenario, name, policies[name], search, seed, advance)
     return replace(scenario, order=worst.order), worst
+
+
+def configured_runs(config: DictConfig, scenario: Scenario, policies: Mapping[str, Policy]) -> Iterator[Run]:
+    """Run policies on a scenario with the seed, replications, oracles, metrics and warm-up of a configuration."""
+    check_draws(config.seed, config.replications)
+    study = configured_study(config, {"": scenario}, policies)
+    for replication in range(config.replications):
+        yield from study.replication(replication)
 
 
 def by_order(config: DictConfig, scenario: Scenario) -> dict[str, Scenario]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 
 import pandas as pd
 
@@ -55,10 +55,10 @@ ALWAYS = (
 
 
 @dataclass(frozen=True)
-class Run:
-    """One policy's replication: its requests, its row of the summary, its instance and its fleet's table.
+class Record:
+    """One policy's replication: its requests, its row of the summary, which rows arrived, and its fleet's table.
 
-    ``instance`` is None where the run was made in another process, as it has the tables of all queries.
+    ``rows`` (n_queries,) are test rows in order of arrival.
     ``calls`` is the call table, None where each query took one call; ``tasks`` the task table, None without tasks.
     ``events`` are the spans of time in which something happened to deployments or arrivals, none in most runs.
     ``limits`` are the periods of limits and the alerts, None where there are no limits.
@@ -72,7 +72,7 @@ class Run:
     replication: int
     requests: pd.DataFrame
     summary: dict[str, float | int | str]
-    instance: Instance | None
+    rows: IntArray
     fleet: pd.DataFrame
     calls: pd.DataFrame | None = None
     tasks: pd.DataFrame | None = None
@@ -81,6 +81,18 @@ class Run:
     events: pd.DataFrame = field(default_factory=no_events)
     replicas: pd.DataFrame | None = None
     hours: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Run(Record):
+    """A record with the instance that it is of, which has the tables of all queries."""
+
+    instance: Instance = field(kw_only=True)
+
+    @property
+    def record(self) -> Record:
+        """The record alone."""
+        return Record(**{each.name: getattr(self, each.name) for each in fields(Record)})
 
 
 def compare(
@@ -175,18 +187,16 @@ class Study:
             if self.roundings:
                 span = (float("nan"), float("nan"))
                 if number == 0 and run.policy in self.policies:
-                    assert run.instance is not None
                     policy, quality = self.policies[run.policy], float(run.summary["quality"])
                     predicted = self.estimates.get(policy.estimator, run.instance)
                     span = quality_range(run.policy, policy, run.instance, predicted, quality, self.roundings)
                 run.summary.update(zip(ROUNDED, span, strict=True))
             yield run
 
-    def records(self, number: int) -> Iterator[tuple[Run, IntArray]]:
-        """Yield the runs of one replication without their instance, each with the rows that arrived."""
+    def records(self, number: int) -> Iterator[Record]:
+        """Yield the records of one replication."""
         for run in self.replication(number):
-            assert run.instance is not None
-            yield replace(run, instance=None), run.instance.rows
+            yield run.record
 
 
 def replicate(
@@ -266,9 +276,10 @@ def replicate(
             "wall_s": wall_s,
         }
         yield Run(
-            *(name, replication, requests, summary, instance, fleet, calls, tasks),
+            *(name, replication, requests, summary, instance.rows, fleet, calls, tasks),
             *(table.beyond, limits, event_frame(table, instance)),
             *capacity(table, instance, requests, fleet, calls),
+            instance=instance,
         )
 
 

@@ -24,7 +24,7 @@ from sim.cli.working.team import Team
 from sim.cli.working.worth import of_explanations, of_ratios, of_runs
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.study.experiment import Run, check_draws
+from sim.study.experiment import Record, check_draws
 
 Policies = Mapping[str, Policy]
 
@@ -206,10 +206,9 @@ def made(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[t
         yield config, build_policies(config) | dict(others or {})
 
 
-def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Run]:
+def done_runs(verb: str, words: Sequence[str], others: Policies | None) -> Iterator[Record]:
     """Carry out the runs of a verb."""
     with made(verb, words, others) as (config, chosen), Team(config, of_runs(config), bool(others)) as team:
         study = team.share_one(configured_study, build_settled(config, chosen))
         check_draws(config.seed, config.replications)
-        for run, _ in team.each(study.records, range(config.replications)):
-            yield run
+        yield from team.each(study.records, range(config.replications))

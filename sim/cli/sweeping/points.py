@@ -72,8 +72,7 @@ def point_rows(config: DictConfig, store: Store | None = None, folder: Path | No
             bounds=bounds,
         ):
             summary.append(run.summary)
-            assert run.instance is not None
-            rows[replication] = run.instance.rows
+            rows[replication] = run.rows
     if worst is not None and folder is not None:
         folder.mkdir(exist_ok=True)
         write_worst(folder, worst, rows)

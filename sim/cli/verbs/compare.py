@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pandas as pd
 from omegaconf import DictConfig, ListConfig
 
 from sim.cli.building import build_policies, build_settled, configured_study
 from sim.cli.output import Output
 from sim.cli.progress import progress
+from sim.cli.trace_words import EVENTS
+from sim.cli.verbs.telling.steps import Told
 from sim.cli.working.team import Team
 from sim.cli.working.worth import of_runs
-from sim.errors import check_one_of
+from sim.errors import check_one_of, note
 from sim.show.answers.fates import behind_percentiles
 from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.by_hour import hours_table
 from sim.show.tables.runs import by_rounding, comparison, limits_table, worst_order
-from sim.study.experiment import check_draws
+from sim.study.experiment import Run, check_draws
 from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
 from sim.study.suggestion import GOALS, suggest
@@ -26,17 +31,25 @@ def compare(verb: str, config: DictConfig) -> int:
     """Run the policies, write records and summary, print the table; return 0."""
     output = Output(verb, config)
     check_suggestion(config)
-    with output.whole() as folder, Team(config, of_runs(config)) as team:
+    with output.whole() as folder, Team(config, of_runs(config), config.trace == EVENTS) as team:
         settled = build_settled(config, build_policies(config))
         policies, worst = settled.policies, settled.worst
+        told = None
+        if config.trace == EVENTS:
+            if Path(EVENTS).is_file():
+                note("trace=events prints what happens step by step; the file of that name is trace=./events")
+            told = Told(policies)
+            policies = told.policies
         output.note(**settled.noted())
         rows = {}
         check_draws(config.seed, config.replications)
-        study = team.share_one(configured_study, settled)
+        study = team.share_one(configured_study, replace(settled, policies=policies))
         with Archive(folder) as archive, progress(config.replications * (len(policies) + n_oracles(config))) as advance:
-            for run, rows_of_run in team.each(study.records, range(config.replications)):
+            for run in team.each(study.records if told is None else study.replication, range(config.replications)):
                 archive.add(run)
-                rows[run.replication] = rows_of_run
+                if told is not None and isinstance(run, Run):
+                    told.add(run)
+                rows[run.replication] = run.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
         limits, hours, suggestion = limits_table(folder), hours_table(folder), suggested(config, summary)
@@ -47,7 +60,14 @@ def compare(verb: str, config: DictConfig) -> int:
     found = None if worst is None else worst_order(worst)
     tables = (comparison(summary, time is not None), by_class(summary), limits, hours)
     output.say(
-        settled.fleet, *tables, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
+        settled.fleet,
+        *(() if told is None else told.shown()),
+        *tables,
+        *by_rounding(summary),
+        fates,
+        of_made_up(output.config, summary),
+        found,
+        suggestion,
     )
     return 0
 

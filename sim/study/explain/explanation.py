@@ -104,7 +104,6 @@ class Explaining:
         caches = {"estimates": self.estimates, "bounds": bounds}
         for run in replicate(self.scenario, watched, self.seed, number, Oracle(()), {}, **caches):  # type: ignore[arg-type]
             instance, requests = run.instance, run.requests
-            assert instance is not None
             if run.beyond is not None:
                 raise ValueError(
                     f"policy {run.policy!r} {run.beyond}, so the optimum of whole single answers does not bound it and "

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.study.experiment import Run
+from sim.study.experiment import Record
 from sim.study.metrics.sources import by_source
 from sim.world.record import COLUMNS
 from sim.world.record.calls import CALL_COLUMNS
@@ -60,7 +60,7 @@ class Archive:
         self._requests = pq.ParquetWriter(self._folder / "requests.parquet", SCHEMA)
         return self
 
-    def add(self, run: Run) -> None:
+    def add(self, run: Record) -> None:
         """Write a run's requests and note its row of the summary."""
         self._requests.write_table(rows(run, run.requests, SCHEMA))
         for name, table, of in ((CALLS, run.calls, CALL_SCHEMA), (TASKS, run.tasks, TASK_SCHEMA)):
@@ -102,7 +102,7 @@ class Archive:
             file.close()
 
 
-def rows(run: Run, table: pd.DataFrame, of: pa.Schema) -> pa.Table:
+def rows(run: Record, table: pd.DataFrame, of: pa.Schema) -> pa.Table:
     """Return a table of one run as rows of the table of all runs."""
     named = table.assign(policy=run.policy, replication=run.replication)
     return pa.Table.from_pandas(named, schema=of, preserve_index=False)

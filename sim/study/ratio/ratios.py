@@ -152,7 +152,6 @@ class Ratios:
                 "and there is no ratio; choose policies that keep one whole answer"
             )
         instance = run.instance
-        assert instance is not None
         optimum = self.bounds.get(OPTIMUM, instance, self.estimates.get(self.estimator, instance)).value
         if not optimum > 0:
             raise ValueError(f"the optimum of {n_queries} queries is 0, so it has no ratio: raise the budgets")
