@@ -54,7 +54,7 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.port_price
 	$(BIN)/python -m benchmarks.optimum
 	$(BIN)/python -m benchmarks.sweep
-	$(BIN)/python -m benchmarks.workers
+	$(BIN)/python -m benchmarks.processes.workers
 	$(BIN)/python -m benchmarks.plan
 	$(BIN)/python -m benchmarks.steward 2 1
 

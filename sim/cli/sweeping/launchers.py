@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from sim.errors import check_number
+
 
 @dataclass(frozen=True)
 class Job:
@@ -116,14 +118,19 @@ class Ray:
         Of the cluster, such as ``auto`` or ``HOST:6379``; None to start one on this machine.
     cpus_per_point : float
         What a point takes of a machine's cores.
+    retries : int
+        How often a point is run again whose machine or process was lost; -1 for as often as it takes.
     """
 
     address: str | None = None
     cpus_per_point: float = 1
+    retries: int = 3
 
     def __post_init__(self) -> None:
-        """Check the package."""
+        """Check the package and the numbers."""
         need("ray", "ray", "ray")
+        check_number("launcher.cpus_per_point", self.cpus_per_point, above=0)
+        check_number("launcher.retries", self.retries, least=-1)
 
     @property
     def workers(self) -> int:
@@ -141,7 +148,7 @@ class Ray:
         if is_ours:
             ray.init(address=self.address, log_to_driver=False)
         try:
-            task = ray.remote(num_cpus=self.cpus_per_point)(function)
+            task = ray.remote(num_cpus=self.cpus_per_point, max_retries=self.retries)(function)
             running = {task.remote(job): job for job in jobs}
             while running:
                 [done], _ = ray.wait(list(running), num_returns=1)

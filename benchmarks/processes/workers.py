@@ -1,6 +1,6 @@
 """The default study with 10 replications, whole commands, in one process and in two, with the report and without.
 
-python -m benchmarks.workers [rounds: 3 by default, of which the fastest counts] [words, such as ratio replications=null]
+python -m benchmarks.processes.workers [rounds: 3 by default, of which the fastest counts] [words, such as ratio]
 """
 
 from __future__ import annotations

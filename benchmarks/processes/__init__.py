@@ -1,0 +1,1 @@
+"""Studies in several processes, and on several machines."""
