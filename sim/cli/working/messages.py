@@ -9,11 +9,9 @@ import io
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from sim.scenario import Scenario
-
-SIZE = 8  # bytes before each message, its length
 
 
 @dataclass(frozen=True)
@@ -80,18 +78,3 @@ def unpacked(message: bytes, shared: Sequence[object] = ()) -> Any:
 def shared_by(study: object, scenarios: Mapping[str, Scenario]) -> tuple[object, ...]:
     """Return what all processes have, which no message brings along: the study and the tables of its workload."""
     return study, next(iter(scenarios.values())).workload
-
-
-def send(stream: IO[bytes], message: bytes) -> None:
-    """Write a message."""
-    stream.write(len(message).to_bytes(SIZE, "big"))
-    stream.write(message)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> bytes | None:
-    """Return the next message; None if the stream ends."""
-    size = stream.read(SIZE)
-    length = int.from_bytes(size, "big")
-    message = stream.read(length) if len(size) == SIZE else b""
-    return message if len(size) == SIZE and len(message) == length else None
