@@ -14,10 +14,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sim.interface import FloatArray
 from sim.show.answers.events import read_events
-from sim.show.figures import colours, legend_at_right, look, panels
+from sim.show.answers.findings import of_latency
+from sim.show.figures import colours, headline, legend_at_right, look, panels
 from sim.show.timelines.maps import over_time as drawn
 from sim.show.timelines.marks import marks
-from sim.study.metrics.latency import first_token_s, latency_s, lookup_s
+from sim.study.metrics.latency import first_token_s, latency_s, lookup_s, percentile
+from sim.study.oracles import ORACLES
 from sim.study.output.records import read_requests, work_by_policy
 from sim.study.record.series import even_edges, over_time
 
@@ -117,9 +119,12 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
     if len(runs) > 1:
         legend_at_right(figure, grid[0])
     of = f"{next(iter(runs))}, " if len(runs) == 1 else ""
-    figure.suptitle(
+    figure.supxlabel(
         f"{of}replication 0; dotted lines: the 50th, 90th, 95th and 99th percentile of all arrivals", fontsize="small"
     )
+    medians_s = {policy: percentile(times, 50, len(runs[policy]) - len(times)) for policy, times in values.items()}
+    medians_s = {policy: time_s for policy, time_s in medians_s.items() if policy not in ORACLES} or medians_s
+    headline(figure, of_latency(medians_s))
     return figure
 
 

@@ -22,9 +22,18 @@ OUTSIDE = 5  # so many hidden names is a name beyond the axes worth
 
 
 def write_names(
-    figure: Figure, axes: Axes, names: Sequence[str], points: FloatArray, others: FloatArray, **look: Any
-) -> None:
+    figure: Figure,
+    axes: Axes,
+    names: Sequence[str],
+    points: FloatArray,
+    others: FloatArray,
+    *,
+    needed: int | None = None,
+    **look: Any,
+) -> int:
     """Write a name near each point, where it hides as few names and points as can be; the layout is settled by that.
+
+    Return how many are left out.
 
     Parameters
     ----------
@@ -36,6 +45,8 @@ def write_names(
         In the units of the axes.
     others : array (n, 2)
         Points without a name that should stay visible too.
+    needed : int or None
+        So many names, the first, are written in any case, the others if they hide nothing; None for all.
     **look
         Of the letters, as Matplotlib has it.
     """
@@ -45,7 +56,8 @@ def write_names(
     inside = axes.get_window_extent()
     dots = axes.transData.transform(np.concatenate([points, others]))
     taken = [Bbox.from_bounds(x - DOT * scale, y - DOT * scale, 2 * DOT * scale, 2 * DOT * scale) for x, y in dots]
-    for name, point in zip(names, points, strict=True):
+    left_out = 0
+    for number, (name, point) in enumerate(zip(names, points, strict=True)):
         text = axes.annotate(
             name,
             (float(point[0]), float(point[1])),
@@ -74,5 +86,10 @@ def write_names(
             if best is not None and best[0] == 0:
                 break
         assert best is not None
+        if best[0] and needed is not None and number >= needed:
+            text.remove()
+            left_out += 1
+            continue
         text.set_position(best[1:3])
         taken.append(best[3])
+    return left_out
