@@ -12,14 +12,14 @@ import pandas as pd
 from rich.table import Table
 
 from sim.show.answers.events import read_events
-from sim.show.drawings.explain import in_words, occurring, per, price_figures, stacked
+from sim.show.choices.figures import choice_figures
+from sim.show.drawings.explain import LUCK, in_words, occurring, per, price_figures, stacked
 from sim.show.page import Check, Report, Shown
 from sim.show.timelines.marks import marks
 from sim.show.words import listed, plus_minus, scenario, searched, several
 from sim.study.statistics import mean_interval
 
 TOLERANCE = 1e-6  # relative to the optimum
-LUCK = "luck_of_outcomes"
 
 
 def quality_table(quality: pd.DataFrame) -> Table:
@@ -118,6 +118,7 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     shown = marks(read_events(folder), prices["deployment"].nunique())
     for name, drawing in price_figures(prices, shown):
         figures.append(Shown(name, "Shadow prices over time; dashed: in hindsight.", drawing))
+    figures += choice_figures(folder)
     return Report(
         f"Where did the quality of {listed(policies)} go, and what would more budget be worth?",
         scenario(manifest["config"], manifest.get("fleet")),

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from sim.study.oracles import ORACLES
 
@@ -137,6 +138,6 @@ def wrapped(words: str, width_in: float) -> str:
     return textwrap.fill(words, max(20, int(width_in * LETTERS_PER_INCH)))
 
 
-def legend_at_right(figure: Figure, axes: Axes) -> None:
-    """Put the legend of one panel beside all of them."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False, handlelength=3.5)
+def legend_at_right(figure: Figure, axes: Axes) -> Legend:
+    """Put the legend of one panel beside all of them, and return it."""
+    return figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False, handlelength=3.5)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
@@ -50,8 +51,9 @@ def write_names(
     **look
         Of the letters, as Matplotlib has it.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # so that what is measured here stays
+    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):  # which other names have left here
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # so that what is measured here stays
     scale = figure.dpi / POINTS_PER_INCH
     inside = axes.get_window_extent()
     dots = axes.transData.transform(np.concatenate([points, others]))
