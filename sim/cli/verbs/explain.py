@@ -14,10 +14,10 @@ from sim.cli.progress import progress
 from sim.instance import realise
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.show.explain import price_table, quality_table
+from sim.show.explain import by_achieved, price_table, quality_table
 from sim.show.tables.runs import worst_order
 from sim.study.explain.explanation import Explanation, explanations
-from sim.study.output.archive import CANDIDATES, CHOICES, EVENTS
+from sim.study.output.archive import CHOICES, EVENTS, ONE_QUERY
 from sim.study.ratio.worst_order import write as write_worst
 
 
@@ -42,6 +42,7 @@ def explain(verb: str, config: DictConfig) -> int:
         if worst is not None:
             rows = {number: realise(scenario, config.seed, number).rows for number in range(config.replications)}
             write_worst(folder, worst, rows)
+    quality, prices = by_achieved(quality, prices)
     output.say(quality_table(quality), price_table(prices), None if worst is None else worst_order(worst))
     return 0
 
@@ -80,7 +81,7 @@ def write_choices(folder: Path, found: Sequence[Explanation]) -> None:
     named.to_parquet(folder / CHOICES, index=False)
     for one in found:
         if one.candidates is not None:
-            one.candidates.to_csv(folder / CANDIDATES, index=False)
+            one.candidates.to_csv(folder / ONE_QUERY, index=False)
 
 
 def tables(found: Sequence[Explanation]) -> tuple[pd.DataFrame, pd.DataFrame]:

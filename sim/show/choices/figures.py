@@ -13,7 +13,7 @@ from sim.show.choices.served_by import served_by
 from sim.show.page import Shown
 from sim.show.timelines.tellers import broke_after, tellers
 from sim.study.explain.choices import HINDSIGHT
-from sim.study.output.archive import CANDIDATES, CHOICES
+from sim.study.output.archive import CHOICES, ONE_QUERY
 
 OF_PLANE = (
     "What quality costs at the prices of the plan in hindsight, replication 0. Grey lines join what is worth the same, "
@@ -21,7 +21,7 @@ OF_PLANE = (
     "that arrive, a twelfth of the run after the other; dotted: what the budgets allow per query; dashed: the worth "
     "that hindsight gets of it."
 )
-OF_CANDIDATES = "First, one query at every deployment: the dashed line is the best that it can get. "
+OF_ONE = "First, one query at every deployment: the dashed line is the best that it can get. "
 OF_SERVED = "Share of the queries that are served, by quarters of difficulty (mean quality over all models) and cost."
 OF_ATLAS = (
     "Where queries go, on the two axes along which their embeddings differ most: each mark is the most frequent end of "
@@ -39,10 +39,10 @@ def choice_figures(folder: Path) -> Iterator[Shown]:
     means = {policy: float(rows["quality"].mean()) for policy, rows in runs.items()}
     means = dict(sorted(means.items(), key=lambda each: -round(each[1], 9)))
     shown = {policy: runs[policy] for policy in tellers(means, {name: broke_after(run) for name, run in runs.items()})}
-    path = folder / CANDIDATES
+    path = folder / ONE_QUERY
     if (hindsight["priced_cost"] > 0).any():
         candidates = pd.read_csv(path) if path.is_file() else None
-        caption = OF_PLANE.format("" if candidates is None else OF_CANDIDATES)
+        caption = OF_PLANE.format("" if candidates is None else OF_ONE)
         yield Shown("iso_prices", caption, plane(candidates, hindsight, shown))
     yield Shown("served_by", OF_SERVED, served_by(hindsight, shown))
     if hindsight["map_x"].any():

@@ -29,13 +29,14 @@ def served_by(hindsight: pd.DataFrame, runs: Mapping[str, pd.DataFrame]) -> Figu
         The same of policies.
     """
     shares = {name: shares_of(run) for name, run in {HINDSIGHT: hindsight, **runs}.items()}
-    figure, grid = panels(len(shares), 3.6, 2.6, columns=2, margin_in=(1.4, 1.2))
+    figure, grid = panels(len(shares), 3.6, 2.6, columns=2, margin_in=(1.4, 1.2), layout=None)
     for (name, share), axes in zip(shares.items(), grid, strict=True):
         notes = share.map(lambda value: "" if np.isnan(value) else f"{value:.0f}%")
         heat_map(share, notes, axes, ends=(0.0, 100.0))
         axes.set_title(name, fontsize="medium")
         plt.setp(axes.get_yticklabels(), rotation=0)
         axes.tick_params(labelsize="small")
+    figure.set_layout_engine("constrained")  # not before, as every heat map is drawn once to see if its labels overlap
     figure.supxlabel("queries by cost (mean of all deployments, USD), in quarters", fontsize="medium")
     for axes in grid[::2]:
         axes.set_ylabel("by difficulty, in quarters")

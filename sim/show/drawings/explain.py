@@ -87,7 +87,7 @@ def of_terms(means: pd.DataFrame) -> str:
     """
     causes = means.drop(columns=[term for term in ("optimum", "achieved", LUCK) if term in means]).fillna(0.0)
     by_quality = means["achieved"].round(9).sort_values(ascending=False, kind="stable").index
-    words = []
+    words: list[str] = []
     for policy in dict.fromkeys((by_quality[0], by_quality[-1])):
         optimum = float(means["optimum"][policy])
         if not optimum > 0:
@@ -143,11 +143,11 @@ def worth(prices: pd.DataFrame, column: str) -> pd.DataFrame:
 def over_time(prices: pd.DataFrame, title: str, same_scale: bool, marks: Sequence[Mark] = ()) -> Figure:
     """Draw ``price`` over ``moment_s``, a panel per deployment and a line per policy; hindsight is dashed black."""
     deployments, policies = prices["deployment"].unique().tolist(), prices["policy"].unique().tolist()
-    figure, grid = panels(len(deployments), 3.0, 2.2, margin_in=(2.0, 0.8), sharey=same_scale)
+    figure, grid = panels(len(deployments), 2.7, 2.1, columns=3, margin_in=(1.8, 0.8), sharey=same_scale)
     colour = colours(policies)
     for deployment, axes in zip(deployments, grid, strict=True):
         rows = prices[prices["deployment"] == deployment]
-        for number, policy in enumerate(policies):
+        for place, policy in enumerate(policies):
             line = rows[rows["policy"] == policy]
             if policy in HINDSIGHT:
                 axes.step(
@@ -161,7 +161,7 @@ def over_time(prices: pd.DataFrame, title: str, same_scale: bool, marks: Sequenc
                 color=colour[policy],
                 markersize=4,
                 markevery=3,
-                **look(number),
+                **look(place),
             )
         unit = {"usd": "USD", "tokens": "million tokens"}.get(rows["unit"].iloc[0], rows["unit"].iloc[0])
         axes.set_title(deployment, fontsize="medium")
