@@ -71,6 +71,8 @@ def of_money(best: list[str], n_policies: int) -> str:
     >>> of_money(["d", "c", "b", "a"], 5)
     'None of 5 policies beats d, c, b and 1 more for the same money or less'
     """
+    if len(best) == n_policies:
+        return f"Each of {several(n_policies, 'policy', 'policies')} is the best for its money"
     shown = best[:NAMED]
     names = listed([*shown, f"{rest} more"] if (rest := len(best) - len(shown)) else shown)
     return f"None of {n_policies} policies beats {names} for the same money or less"

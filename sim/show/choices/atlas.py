@@ -31,13 +31,13 @@ def atlas(hindsight: pd.DataFrame, runs: Mapping[str, pd.DataFrame]) -> Figure:
     """
     every = {HINDSIGHT: hindsight, **runs}
     cells = {name: most_frequent(run) for name, run in every.items()}
-    used = pd.concat(cells.values())["end"].unique()
+    used = set(pd.concat(cells.values())["end"])
     names = [name for name in hindsight["deployment"].cat.categories if name in used]
     colour = colours(names)
     figure, grid = panels(len(every), 3.4, 3.0, columns=2, margin_in=(2.3, 0.9))
     largest = max(int(table["n"].max()) for table in cells.values())
     for (name, table), axes in zip(cells.items(), grid, strict=True):
-        for place, end in enumerate([*names, UNSERVED]):
+        for place, end in enumerate([*names, UNSERVED] if UNSERVED in used else names):
             rows = table[table["end"] == end]
             look: dict[str, Any] = {"marker": MARKERS[place % len(MARKERS)], "edgecolor": "black", "linewidth": 0.5}
             if end == UNSERVED:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sim.show.choices.atlas import atlas
 from sim.show.choices.plane import plane
-from sim.show.choices.served_by import served_by
+from sim.show.choices.served_by import is_served, served_by
 from sim.show.page import Shown
 from sim.show.timelines.tellers import broke_after, tellers
 from sim.study.explain.choices import HINDSIGHT
@@ -44,6 +44,7 @@ def choice_figures(folder: Path) -> Iterator[Shown]:
         candidates = pd.read_csv(path) if path.is_file() else None
         caption = OF_PLANE.format("" if candidates is None else OF_ONE)
         yield Shown("iso_prices", caption, plane(candidates, hindsight, shown))
-    yield Shown("served_by", OF_SERVED, served_by(hindsight, shown))
+    if not all(is_served(run).all() for run in (hindsight, *shown.values())):
+        yield Shown("served_by", OF_SERVED, served_by(hindsight, shown))
     if hindsight["map_x"].any():
         yield Shown("decision_map", OF_ATLAS, atlas(hindsight, shown))
