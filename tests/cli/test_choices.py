@@ -22,7 +22,7 @@ VERBS = {
     "frontier": ["replications=1", "policy=[knn_threshold]", "knobs.knn_threshold.threshold=[0,1]"],
     "check": ["policy=[greedy_cost]"],
 }
-WITHOUT_GROUPS = ("validate", "fit", "report", "diff")
+WITHOUT_GROUPS = ("validate", "fit", "report", "diff", "replay")
 FIRST = "WizardLM-13B-V1.2"
 NEEDS = {
     ("workload", "table"): ["workload.path=absent.csv"],
