@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
+from sim.show.words import shortened
 from sim.study.oracles import ORACLES
 
 MARKERS = "osD^vP*Xp<>h"
@@ -140,4 +141,6 @@ def wrapped(words: str, width_in: float) -> str:
 
 def legend_at_right(figure: Figure, axes: Axes) -> Legend:
     """Put the legend of one panel beside all of them, and return it."""
-    return figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False, handlelength=3.5)
+    handles, labels = axes.get_legend_handles_labels()
+    names = [shortened(label) for label in labels]
+    return figure.legend(handles, names, loc="outside right center", frameon=False, handlelength=3.5)

@@ -69,13 +69,14 @@ def of_money(best: list[str], n_policies: int) -> str:
     """Return which policies nobody beats for the same money or less, the dearest first.
 
     >>> of_money(["d", "c", "b", "a"], 5)
-    'None of 5 policies beats d, c, b and 1 more for the same money or less'
+    'd, c, b and 1 more are each the best of 5 policies for their money'
     """
     if len(best) == n_policies:
         return f"Each of {several(n_policies, 'policy', 'policies')} is the best for its money"
-    shown = best[:NAMED]
-    names = listed([*shown, f"{rest} more"] if (rest := len(best) - len(shown)) else shown)
-    return f"None of {n_policies} policies beats {names} for the same money or less"
+    rest = len(best) - NAMED
+    names = listed([*best[:NAMED], f"{rest} more"] if rest > 0 else best)
+    are, their = ("is", "its") if len(best) == 1 else ("are each", "their")
+    return f"{names} {are} the best of {n_policies} policies for {their} money"
 
 
 def of_fates(summary: pd.DataFrame) -> str:

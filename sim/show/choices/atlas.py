@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sim.show.figures import MARKERS, colours, headline, legend_at_right, panels
-from sim.show.words import listed
+from sim.show.words import above_a_panel, listed
 from sim.study.explain.choices import HINDSIGHT
 
 A_CELL, MOST_CELLS = 10, 16  # queries in one on average; how many there are across
@@ -44,7 +44,7 @@ def atlas(hindsight: pd.DataFrame, runs: Mapping[str, pd.DataFrame]) -> Figure:
                 look = {"marker": "x", "linewidth": 0.9}
             size = 16 + 60 * rows["n"] / largest
             axes.scatter(rows["x"], rows["y"], size, color=colour.get(end, "0.45"), label=end, **look)
-        axes.set_title(name, fontsize="medium")
+        axes.set_title(above_a_panel(name), fontsize="medium")
         axes.grid(visible=False)
         axes.xaxis.set_major_locator(MaxNLocator(4))
     figure.supxlabel("first principal component of the embeddings", fontsize="medium")

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from sim.interface import FloatArray
 from sim.show.drawings.names import write_names
 from sim.show.figures import headline, panels
+from sim.show.words import above_a_panel
 
 PARTS = 12  # of a run
 MOST_NAMES = 16
@@ -45,7 +46,7 @@ def plane(candidates: pd.DataFrame | None, hindsight: pd.DataFrame, runs: Mappin
         axes.plot(*steps.T, "-o", color=BLUE, markeredgecolor="black", markersize=5, linewidth=1.2, zorder=3)
         axes.plot(*best, "D", color="0.6", markeredgecolor="black", markersize=8, zorder=4)
         axes.set(xlim=(0, most[0]), ylim=(0, most[1]))
-        axes.set_title(policy, fontsize="medium")
+        axes.set_title(above_a_panel(policy), fontsize="medium")
     for axes in grid[-2:]:
         axes.set_xlabel("priced cost per arriving query (quality)")
     for axes in grid[::2]:

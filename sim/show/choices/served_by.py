@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from sim.interface import IntArray
 from sim.show.figures import headline, heat_map, panels
-from sim.show.words import listed
+from sim.show.words import above_a_panel, listed
 from sim.study.explain.choices import HINDSIGHT
 
 DIFFICULTY = ("easiest", "easier", "harder", "hardest")
@@ -33,7 +33,7 @@ def served_by(hindsight: pd.DataFrame, runs: Mapping[str, pd.DataFrame]) -> Figu
     for (name, share), axes in zip(shares.items(), grid, strict=True):
         notes = share.map(lambda value: "" if np.isnan(value) else f"{value:.0f}%")
         heat_map(share, notes, axes, ends=(0.0, 100.0))
-        axes.set_title(name, fontsize="medium")
+        axes.set_title(above_a_panel(name), fontsize="medium")
         plt.setp(axes.get_yticklabels(), rotation=0)
         axes.tick_params(labelsize="small")
     figure.set_layout_engine("constrained")  # not before, as every heat map is drawn once to see if its labels overlap

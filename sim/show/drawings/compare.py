@@ -14,7 +14,7 @@ from sim.interface import FloatArray
 from sim.show.answers.findings import of_fates, of_money, of_quality
 from sim.show.drawings.names import write_names
 from sim.show.figures import bars_height_in, headline
-from sim.show.words import several, total_cost
+from sim.show.words import several, shortened, total_cost
 from sim.study.metrics import FATES
 from sim.study.oracles import ORACLES
 from sim.study.statistics import mean_interval
@@ -59,6 +59,7 @@ def quality(summary: pd.DataFrame) -> Figure:
         ylabel="",
     )
     axes.margins(x=0.08)
+    axes.set_yticks(range(len(policies)), map(shortened, policies))
     headline(figure, of_quality(summary))
     return figure
 
@@ -130,6 +131,7 @@ def served(summary: pd.DataFrame) -> Figure:
             axes.barh(shares.index, shares[fate], left=left, color=colour, hatch=hatch, edgecolor="white", label=fate)
         left += shares[fate].to_numpy()
     axes.set_ylim(len(means) - 0.4, -0.6)
+    axes.set_yticks(range(len(means)), map(shortened, shares.index))
     axes.grid(visible=False, axis="y")
     has_tasks = "tasks" in summary and bool(summary["tasks"].any())  # whose number of steps depends on the policy
     of = "the steps that arrived" if has_tasks else f"{means['arrived'].mean():.0f} arrivals"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from sim.show.figures import bars_height_in, colours, headline, legend_at_right, look, panels, wrapped
 from sim.show.timelines.marks import Mark, name_marks, shade
-from sim.show.words import number, several
+from sim.show.words import number, several, shortened
 
 MILLION = 1e6
 LUCK = "luck_of_outcomes"
@@ -65,6 +65,7 @@ def stacked(quality: pd.DataFrame) -> Figure:
     axes.axvline(widest, color="black", linestyle="--", linewidth=1.2, label="optimum")
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_ylim(len(means) - 0.4, -0.6)
+    axes.set_yticks(range(len(means)), map(shortened, means.index))
     axes.grid(visible=False, axis="y")
     lower = "; left of 0: negative terms" if (left < 0).any() else ""
     of = several(quality["replication"].nunique(), "replication")

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import BboxBase
 
-from sim.interface import FloatArray
+from sim.interface import BoolArray, FloatArray
+from sim.show.words import shortened
 
 POINTS_PER_INCH = 72
 AROUND = ((1, 0.35), (-1, 0.35), (1, -0.6), (-1, -0.6), (0, 1), (0, -1), (1, 1.4), (-1, 1.4), (1, -1.6), (-1, -1.6))
@@ -57,11 +58,12 @@ def write_names(
     scale = figure.dpi / POINTS_PER_INCH
     inside = axes.get_window_extent()
     dots = axes.transData.transform(np.concatenate([points, others]))
-    taken = [Bbox.from_bounds(x - DOT * scale, y - DOT * scale, 2 * DOT * scale, 2 * DOT * scale) for x, y in dots]
+    taken = np.concatenate([dots - DOT * scale, dots + DOT * scale], axis=1)  # left, bottom, right and top of each
+    places = np.array([(right, up, reach) for reach in REACH for right, up in AROUND])
     left_out = 0
     for number, (name, point) in enumerate(zip(names, points, strict=True)):
         text = axes.annotate(
-            name,
+            shortened(name),
             (float(point[0]), float(point[1])),
             xytext=(0, 0),
             textcoords="offset points",
@@ -72,26 +74,31 @@ def write_names(
             arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
             **{"fontsize": 7, **look},
         )
-        x, y = axes.transData.transform(point)
         extent = Text.get_window_extent(text)  # without the line to the point
-        width, height = extent.width / scale, extent.height / scale
-        best: tuple[int, float, float, Bbox] | None = None
-        for reach in REACH:
-            for right, up in AROUND:
-                across, above = right * (reach + width / 2), up * reach
-                left, low = x + (across - width / 2) * scale, y + (above - height / 2) * scale
-                box = Bbox.from_bounds(left, low, width * scale, height * scale)
-                hits = sum(box.overlaps(other) for other in taken)
-                hits += OUTSIDE * (not (inside.contains(box.x0, box.y0) and inside.contains(box.x1, box.y1)))
-                if best is None or hits < best[0]:
-                    best = hits, across, above, box
-            if best is not None and best[0] == 0:
-                break
-        assert best is not None
-        if best[0] and needed is not None and number >= needed:
+        size = np.array([extent.width, extent.height]) / scale
+        centres = places[:, :2] * places[:, 2:] + places[:, :1] * [size[0] / 2, 0.0]  # from the point, in points
+        middles = axes.transData.transform(point) + centres * scale
+        boxes = np.concatenate([middles - size / 2 * scale, middles + size / 2 * scale], axis=1)
+        hits = overlapping(boxes, taken).sum(axis=1) + OUTSIDE * ~within(boxes, inside)
+        best = int(hits.argmin())  # the nearest of those that hide fewest
+        if hits[best] and needed is not None and number >= needed:
             text.remove()
             left_out += 1
             continue
-        text.set_position(best[1:3])
-        taken.append(best[3])
+        text.set_position(tuple(centres[best]))
+        taken = np.concatenate([taken, boxes[best : best + 1]])
     return left_out
+
+
+def overlapping(boxes: FloatArray, others: FloatArray) -> BoolArray:
+    """Return which of some boxes (n, 4), left, bottom, right and top, touch which others (n_others, 4)."""
+    ours, theirs = boxes[:, None, :], others[None, :, :]
+    both = np.concatenate([ours[..., :2] <= theirs[..., 2:], theirs[..., :2] <= ours[..., 2:]], axis=2)
+    found: BoolArray = np.asarray(both.all(axis=2))
+    return found
+
+
+def within(boxes: FloatArray, frame: BboxBase) -> BoolArray:
+    """Return which boxes (n, 4) are in a frame."""
+    found: BoolArray = np.asarray(((boxes[:, :2] >= frame.min) & (boxes[:, 2:] <= frame.max)).all(axis=1))
+    return found

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from sim.interface import FloatArray
 from sim.show.figures import DASHES, colours, headline, legend_at_right, panels, wrapped
 from sim.show.timelines.marks import Mark, name_marks, shade
+from sim.show.words import above_a_panel
 
 MOST_LINES = 4  # deployments, beyond which lines hide each other
 FEW = 0.1  # of a logarithmic scale, below which a number counts as none
@@ -97,7 +98,7 @@ def lines(
             axes.stairs(row, edges_s, baseline=None, color=colour[deployment], label=words((deployment, kind)), **look)
         shade(axes, marks.get(policy, ()), edges_s[0], edges_s[-1])
         if len(numbers) > 1:
-            axes.set_title(policy, fontsize="medium")
+            axes.set_title(above_a_panel(policy), fontsize="medium")
         axes.xaxis.set_major_locator(ticks(len(numbers)))
     grid[0].set(ylabel=label, ylim=(0, 1.04 * top), xlim=(edges_s[0], edges_s[-1]))
     if len(rows) > 1:
@@ -126,7 +127,7 @@ def maps(
         image = axes.pcolormesh(edges_s, np.arange(len(rows) + 1), values, cmap="viridis", norm=scale, rasterized=True)
         shade(axes, marks.get(policy, ()), edges_s[0], edges_s[-1], is_map=True)
         if len(numbers) > 1:
-            axes.set_title(policy, fontsize="medium", pad=6 + 9 * n_marks)
+            axes.set_title(above_a_panel(policy), fontsize="medium", pad=6 + 9 * n_marks)
         axes.grid(visible=False)
         axes.xaxis.set_major_locator(ticks(len(numbers)))
         axes.tick_params(axis="y", labelsize=8)
