@@ -45,8 +45,9 @@ def of_quality(summary: pd.DataFrame) -> str:
         parts.append(f"{ahead(quality, float(means[bounds[0]]))} than {bounds[0]}")
     words = f"{best} gets a quality of {number(quality)}"
     words += "".join(f", {part}" for part in parts)
-    if OPTIMUM in means and means[OPTIMUM] > 0:
-        words += f": {quality / float(means[OPTIMUM]):.0%} of the hindsight optimum"
+    ratio = summary.loc[summary["policy"] == best, "optimum_ratio"].mean() if "optimum_ratio" in summary else math.nan
+    if math.isfinite(ratio):
+        words += f": {ratio:.0%} of the hindsight optimum"
     return words
 
 

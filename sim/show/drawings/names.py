@@ -20,6 +20,7 @@ POINTS_PER_INCH = 72
 AROUND = ((1, 0.35), (-1, 0.35), (1, -0.6), (-1, -0.6), (0, 1), (0, -1), (1, 1.4), (-1, 1.4), (1, -1.6), (-1, -1.6))
 REACH = (7.0, 11.0, 19.0, 29.0, 42.0, 60.0, 85.0, 115.0)  # from a point to its name, in printers' points
 DOT = 3.5  # half the width of a point, likewise
+ALONG = (0.3, 0.5, 0.7)  # the line from a point to its name, where it should cross nothing
 OUTSIDE = 5  # so many hidden names is a name beyond the axes worth
 
 
@@ -77,16 +78,19 @@ def write_names(
         extent = Text.get_window_extent(text)  # without the line to the point
         size = np.array([extent.width, extent.height]) / scale
         centres = places[:, :2] * places[:, 2:] + places[:, :1] * [size[0] / 2, 0.0]  # from the point, in points
-        middles = axes.transData.transform(point) + centres * scale
+        here = axes.transData.transform(point)
+        middles = here + centres * scale
         boxes = np.concatenate([middles - size / 2 * scale, middles + size / 2 * scale], axis=1)
-        hits = overlapping(boxes, taken).sum(axis=1) + OUTSIDE * ~within(boxes, inside)
+        lines = np.stack([here + share * (middles - here) for share in ALONG], axis=1)  # (n_places, 3, 2)
+        of_lines = overlapping(np.tile(lines.reshape(-1, 2), 2), taken[len(dots) :]).any(axis=1).reshape(-1, len(ALONG))
+        hits = overlapping(boxes, taken).sum(axis=1) + of_lines.sum(axis=1) + OUTSIDE * ~within(boxes, inside)
         best = int(hits.argmin())  # the nearest of those that hide fewest
         if hits[best] and needed is not None and number >= needed:
             text.remove()
             left_out += 1
             continue
         text.set_position(tuple(centres[best]))
-        taken = np.concatenate([taken, boxes[best : best + 1]])
+        taken = np.concatenate([taken, boxes[best : best + 1], np.tile(lines[best], 2)])
     return left_out
 
 
