@@ -44,11 +44,11 @@ CAPTIONS = {
 def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what a comparison says: the policy of the highest quality, its lead, and what became of the queries."""
     summary = pd.read_csv(folder / SUMMARY)
+    n_replications = summary["replication"].nunique()
     time = latency_column(manifest["config"], summary)
     summary = ranked(summary, standing(summary, time))
     policies = summary[~summary["policy"].isin(ORACLES)]
     names = policies["policy"].unique().tolist()
-    n_replications = summary["replication"].nunique()
     n, what = arrivals(summary)
     question = (
         f"{asked(names, time)} {'from' if time is None else 'of'} {n:,.0f} {what} "

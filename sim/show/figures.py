@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
@@ -123,8 +124,10 @@ def heat_map(
 
 
 def in_contrast(axes: Axes) -> None:
-    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell."""
-    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=False):
+    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell; some have none."""
+    mesh = axes.collections[0]
+    has_number = ~np.ma.getmaskarray(np.ma.asarray(mesh.get_array())).ravel()
+    for text, colour in zip(axes.texts, np.asarray(mesh.get_facecolor())[has_number], strict=False):
         text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
 
 

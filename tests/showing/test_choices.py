@@ -54,6 +54,7 @@ def test_the_axes_of_a_map_are_where_embeddings_differ_most() -> None:
     found = two_axes(np.array([[0, 0, 3.0], [0, 1.0, 0], [0, -1.0, 0], [0, 0, -3.0]]))
     assert np.abs(found).tolist() == pytest.approx(np.array([[3, 0], [0, 1], [0, 1], [3, 0]]), abs=1e-12)
     assert found[0, 0] == pytest.approx(3)  # the largest weight of an axis is positive
+    assert two_axes(np.zeros((1, 0))).tolist() == [[0.0, 0.0]]  # a table of one's own may have no embeddings
     assert two_axes(np.array([[1.0], [3.0]])).tolist() == [[-1.0, 0.0], [1.0, 0.0]]
 
 
@@ -110,3 +111,11 @@ def test_figures_of_choices_have_a_panel_for_hindsight_or_one_query_and_one_for_
         assert figure.get_suptitle()
         plt.close(figure)
     assert drawn[0].axes[0].get_title() == "query 0: a is worth 0.40,\nb, the best answer, 0.30"
+
+
+def test_numbers_on_a_map_with_empty_cells_can_be_read_on_their_own() -> None:
+    figure = served_by(run_of("ssss"), {"greedy": run_of("ssse")})  # three quarters of the cells have no queries
+    for axes in figure.axes:
+        for text in axes.texts:
+            assert text.get_color() == ("black" if text.get_text() == "100%" else "white")
+    plt.close(figure)

@@ -22,7 +22,7 @@ def standing(summary: pd.DataFrame, time: str | None = None) -> list[str]:
     >>> standing(pd.DataFrame({"policy": ["a", "b", "b"], "quality": [1.0, 1.0, 4.0]}))
     ['b', 'a']
     """
-    means = summary.groupby("policy", sort=False, observed=True)[time or "quality"].mean().round(ALIKE)
+    means = summary[time or "quality"].groupby(summary["policy"], sort=False, observed=True).mean().round(ALIKE)
     return [str(name) for name in means.sort_values(ascending=time is not None, kind="stable").index]
 
 

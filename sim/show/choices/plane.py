@@ -43,7 +43,9 @@ def plane(candidates: pd.DataFrame | None, hindsight: pd.DataFrame, runs: Mappin
         axes.plot([0, most[0]], [best[1] - best[0], best[1] - best[0] + most[0]], "--", color="black", linewidth=1)
         axes.axvline(best[0], color="black", linewidth=1, linestyle=(0, (1, 2)))
         axes.text(best[0] + 0.01 * most[0], 0.02 * most[1], "budget", fontsize=8)
-        axes.plot(*steps.T, "-o", color=BLUE, markeredgecolor="black", markersize=5, linewidth=1.2, zorder=3)
+        axes.plot(
+            *steps.T, "-o", color=BLUE, markeredgecolor="black", markersize=5, linewidth=1.2, zorder=3, clip_on=False
+        )
         axes.plot(*best, "D", color="0.6", markeredgecolor="black", markersize=8, zorder=4)
         axes.set(xlim=(0, most[0]), ylim=(0, most[1]))
         axes.set_title(above_a_panel(policy), fontsize="medium")
@@ -95,8 +97,8 @@ def one_query(axes: Axes, candidates: pd.DataFrame, at: FloatArray) -> None:
     most = np.maximum(at.max(axis=0) * [1.15, 1.15], 1e-9)
     lines(axes, most)
     axes.plot([0, most[0]], [worth[best], worth[best] + most[0]], "--", color="black", linewidth=1)
-    axes.plot(*at.T, "o", color="white", markeredgecolor="black", zorder=3)
-    axes.plot(*at[best], "o", color=BLUE, markeredgecolor="black", markersize=9, zorder=4)
+    axes.plot(*at.T, "o", color="white", markeredgecolor="black", zorder=3, clip_on=False)
+    axes.plot(*at[best], "o", color=BLUE, markeredgecolor="black", markersize=9, zorder=4, clip_on=False)
     names = candidates["deployment"].tolist()
     words = f"query {candidates['id'].iloc[0]}: {names[best]} is worth {worth[best]:.2f}"
     if highest != best:

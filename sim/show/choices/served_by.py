@@ -36,6 +36,7 @@ def served_by(hindsight: pd.DataFrame, runs: Mapping[str, pd.DataFrame]) -> Figu
         axes.set_title(above_a_panel(name), fontsize="medium")
         plt.setp(axes.get_yticklabels(), rotation=0)
         axes.tick_params(labelsize="small")
+        axes.grid(visible=False)
     figure.set_layout_engine("constrained")  # not before, as every heat map is drawn once to see if its labels overlap
     figure.supxlabel("queries by cost (mean of all deployments, USD), in quarters", fontsize="medium")
     for axes in grid[::2]:

@@ -120,10 +120,12 @@ def two_axes(embeddings: FloatArray | np.ndarray) -> FloatArray:
 
     Each axis points to where its largest weight is positive. An axis that is not there is 0.
     """
+    found = np.zeros((len(embeddings), 2))
+    if embeddings.shape[1] == 0:  # a table that brings its estimates needs none
+        return found
     centred = np.asarray(embeddings, dtype=np.float64) - embeddings.mean(axis=0, dtype=np.float64)
     _, vectors = np.linalg.eigh(centred.T @ centred)
     axes = vectors[:, ::-1][:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    found = np.zeros((len(centred), 2))
     found[:, : axes.shape[1]] = centred @ axes
     return found
