@@ -70,14 +70,13 @@ def of_money(best: list[str], n_policies: int) -> str:
     """Return which policies nobody beats for the same money or less, the dearest first.
 
     >>> of_money(["d", "c", "b", "a"], 5)
-    'd, c, b and 1 more are each the best of 5 policies for their money'
+    'No policy beats d, c, b or 1 more for the same money'
     """
     if len(best) == n_policies:
-        return f"Each of {several(n_policies, 'policy', 'policies')} is the best for its money"
+        return f"{several(n_policies, 'policy', 'policies')}, and none beats another for the same money"
     rest = len(best) - NAMED
-    names = listed([*best[:NAMED], f"{rest} more"] if rest > 0 else best)
-    are, their = ("is", "its") if len(best) == 1 else ("are each", "their")
-    return f"{names} {are} the best of {n_policies} policies for {their} money"
+    *names, last = [*best[:NAMED], f"{rest} more"] if rest > 0 else best
+    return f"No policy beats {', '.join(names) + ' or ' if names else ''}{last} for the same money"
 
 
 def of_fates(summary: pd.DataFrame) -> str:

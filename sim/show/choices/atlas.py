@@ -83,10 +83,8 @@ def finding(shares: Mapping[str, float]) -> str:
     """Return for how many queries policies do what hindsight does.
 
     >>> finding({"a": 0.5, "b": 0.25})
-    'What hindsight does with a query, a does for 50% of them and b for 25%'
+    'a decides on 50% of the queries as hindsight does, and b on 25%'
     """
-    words = [
-        f"{name}{' does' if place == 0 else ''} for {share:.0%}{' of them' if place == 0 else ''}"
-        for place, (name, share) in enumerate(shares.items())
-    ]
-    return f"What hindsight does with a query, {listed(words)}"
+    (first, share), *others = shares.items()
+    words = listed([f"{name} on {other:.0%}" for name, other in others])
+    return f"{first} decides on {share:.0%} of the queries as hindsight does{f', and {words}' if others else ''}"
