@@ -18,11 +18,12 @@ from sim.distributions import Exponential
 from sim.scenario import Scenario
 from sim.study.metrics.latency import latency_percentile_s
 from sim.study.metrics.shares import quality_per_query
-from sim.study.plan.candidates import Judge
+from sim.study.plan.candidates import Judge, Trials
 from sim.study.plan.line import Replicas
 from sim.study.plan.planner import plan
 from sim.study.plan.targets import read_targets
 from sim.study.sequential import Effort
+from sim.study.side_by_side import OneByOne
 from sim.world.services.timed import Timed
 
 REPLICATIONS = 5
@@ -48,7 +49,7 @@ def measure(n_queries: int) -> None:
     )
     targets = read_targets(["p95_latency_s<=3.5", "quality_per_query>=0.5"], list(METRICS))
     effort = Effort(REPLICATIONS, 8 * REPLICATIONS)
-    judge = Judge("least_loaded", LeastLoaded(), targets, METRICS, effort)
+    judge = Judge(Trials("least_loaded", LeastLoaded(), targets, METRICS), effort, OneByOne())
     found = plan(scenario, Replicas(1, 32), judge)
     took_s, used_s = time.perf_counter() - began_s, time.process_time() - processor_s
     runs = sum(one.replications for one in judge.tried.values())

@@ -22,12 +22,13 @@ from sim.interface import Decision, Policy, Query, Setting, State
 from sim.scenario import Scenario
 from sim.study.metrics.latency import mean_wait_s
 from sim.study.metrics.shares import quality_per_query, served_share
-from sim.study.plan.candidates import Candidate, Judge, Judged
+from sim.study.plan.candidates import Candidate, Judge, Judged, Trials
 from sim.study.plan.line import Replicas
 from sim.study.plan.mix import Mix
 from sim.study.plan.planner import Plan, plan
 from sim.study.plan.targets import MEETS, read_targets
 from sim.study.sequential import Effort
+from sim.study.side_by_side import OneByOne
 from sim.world.services.hosted import Api
 from sim.world.services.slots import Slots
 from tests.conftest import Beside
@@ -69,7 +70,9 @@ def world(usd_per_million: float = 20.0, rate_per_s: float = 6.0, per_minute: in
 
 def judge(*targets: str, policy: Policy | None = None) -> Judge:
     """A judge of these targets, with two runs of each candidate."""
-    return Judge("policy", policy or RentedFirst(), read_targets(targets, list(METRICS)), METRICS, ONCE)
+    return Judge(
+        Trials("policy", policy or RentedFirst(), read_targets(targets, list(METRICS)), METRICS), ONCE, OneByOne()
+    )
 
 
 def planned(scenario: Scenario, search: Mix | Replicas, *targets: str) -> Plan:

@@ -29,13 +29,14 @@ from sim.study.metrics.shares import (
     total_cost_per_1000_arrivals_usd,
     waited_share,
 )
-from sim.study.plan.candidates import Candidate, Judge
+from sim.study.plan.candidates import Candidate, Judge, Trials
 from sim.study.plan.line import Budget, Line, Rate, Replicas
 from sim.study.plan.mix import Mix
 from sim.study.plan.planner import ALL_ALIKE, Plan, Search, plan
 from sim.study.plan.targets import FAILS, MEETS, TIE, measure, read_targets
 from sim.study.ratio.ratios import Scaled
 from sim.study.sequential import Effort
+from sim.study.side_by_side import OneByOne
 from sim.study.theory.markovian import erlang_b, erlang_c, mmc_mean_wait_s
 from sim.world.services.timed import Timed
 from tests.conftest import Beside
@@ -62,7 +63,9 @@ class First(Policy):
 
 def judge(*targets: str, policy: Policy | None = None, effort: Effort = QUICK) -> Judge:
     """A judge of these targets; the policy sends queries to the least loaded deployment."""
-    return Judge("policy", policy or LeastLoaded(), read_targets(targets, list(METRICS)), METRICS, effort)
+    return Judge(
+        Trials("policy", policy or LeastLoaded(), read_targets(targets, list(METRICS)), METRICS), effort, OneByOne()
+    )
 
 
 def planned(scenario: Scenario, search: Search, *targets: str, policy: Policy | None = None) -> Plan:
@@ -272,6 +275,7 @@ def test_what_a_candidate_gets_does_not_depend_on_what_was_tried_before() -> Non
     assert alone.figures == pytest.approx(one_of_many.figures)
 
 
+@pytest.mark.lengthy
 def test_the_largest_load_of_a_queue_is_what_erlang_c_says(beside: Beside) -> None:
     rates = np.arange(1.0, 4.0, 0.4)
     for target, theory in (
@@ -338,7 +342,7 @@ def test_searches_that_cannot_be_are_refused() -> None:
     "targets",
     [
         ("mean_wait_s<=0.02",),
-        ("mean_wait_s<=0.02", "quality_per_query>=0.4"),
+        pytest.param(("mean_wait_s<=0.02", "quality_per_query>=0.4"), marks=pytest.mark.lengthy),
         pytest.param(("quality_per_query>=0.7", "mean_wait_s<=1"), marks=pytest.mark.slow),
         pytest.param(("quality_per_query>=0.85", "mean_wait_s<=1"), marks=pytest.mark.slow),
     ],
