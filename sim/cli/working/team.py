@@ -64,6 +64,7 @@ class Team:
         self._config, self._amount, self._is_alone = config, amount, is_alone
         self._helpers: list[Helper] = []
         self._shared: Sequence[object] = ()
+        self._batch: Batch | None = None
         self._start(queries_named(config))
 
     def __enter__(self) -> Team:
@@ -74,6 +75,8 @@ class Team:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the helpers, whatever they are at."""
+        if self._batch is not None:
+            self._batch.stop()
         for helper in self._helpers:
             helper.end()
 
@@ -136,7 +139,7 @@ class Team:
             for task in tasks:
                 yield from work(task)
             return
-        batch = Batch(work, tasks, AHEAD * self.workers)
+        self._batch = batch = Batch(work, tasks, AHEAD * self.workers)
         for helper in self._helpers:
             helper.join(batch, self._shared)
         with threadpool_limits(1):  # as helpers have, since the last bit of a product may depend on it
@@ -301,6 +304,8 @@ class Helper:
             with contextlib.suppress(BrokenPipeError):
                 send(self._hears, message)
             batch.put(number, self._answer())
+            if self._process.poll() is not None:
+                return
 
     def _answer(self) -> Done:
         message = receive(self._says)
