@@ -18,10 +18,9 @@ test: $(VENV)/.tested
 	$(BIN)/mypy
 	$(PYTEST)
 
-# The examples of README and docs that take a while, reports in a browser, sweeps in several processes.
+# What takes several seconds a test: the examples of README and docs, reports in a browser, sweeps in several processes, the course.
 examples: $(VENV)/.tested
-	$(PYTEST) -m slow tests/project/test_readme.py tests/project/test_docs.py tests/project/test_course.py tests/project/test_site.py tests/cli/own/test_project.py \
-		tests/cli/test_report.py tests/cli/test_sweep.py tests/cli/working
+	$(PYTEST) -m lengthy
 
 # The tests that a processor's kernels could break, under several of them.
 kernels: $(VENV)/.tested

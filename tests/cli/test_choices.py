@@ -100,6 +100,7 @@ def sample() -> Iterator[list[str]]:
         yield words(verb, chosen)
 
 
+@pytest.mark.lengthy
 def test_every_option_is_carried_out_or_refused_in_one_line_beside_options_of_all_other_groups(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

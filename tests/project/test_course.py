@@ -37,7 +37,7 @@ def test_all_begin_with_the_same_installation() -> None:
 
 def parameter(path: Path) -> object:
     name = f"{path.parent.name}-{path.stem}"
-    return pytest.param(path, id=name, marks=() if path.stem in QUICK else pytest.mark.slow)
+    return pytest.param(path, id=name, marks=() if path.stem in QUICK else pytest.mark.lengthy)
 
 
 @pytest.mark.parametrize("path", [parameter(path) for path in [*NOTEBOOKS, *SOLUTIONS]])

@@ -62,7 +62,7 @@ def test_what_a_concept_page_computes_is_what_it_says(page: Path) -> None:
     assert f"pictures/{page.stem}.svg" in page.read_text()
 
 
-@pytest.mark.slow  # make examples runs it
+@pytest.mark.lengthy
 def test_the_pictures_are_those_that_are_drawn(tmp_path: Path) -> None:
     of_the_site("pictures").draw(tmp_path)
     kept = ROOT / "docs" / "concepts" / "pictures"
@@ -95,7 +95,7 @@ def test_each_step_of_the_tutorial_earns_what_its_table_says(
     assert [cell.strip() for cell in row.group(1).split("|")] == [f"{figure:.0f}" for figure in figures]
 
 
-@pytest.mark.slow  # make examples runs it
+@pytest.mark.lengthy
 def test_the_last_step_of_the_tutorial_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "grown.py").write_text(STEPS[-1])
@@ -106,8 +106,8 @@ HOW_TO = sorted(page for page in (ROOT / "docs" / "how_to").glob("*.md") if page
 
 
 def how_to(page: Path) -> object:
-    """Mark as slow, for make examples, the pages whose commands take longer."""
-    return pytest.param(page, id=page.stem, marks=pytest.mark.slow if page.stem in ("policy", "cluster") else ())
+    """Mark as lengthy the pages whose commands take longer."""
+    return pytest.param(page, id=page.stem, marks=pytest.mark.lengthy if page.stem in ("policy", "cluster") else ())
 
 
 @pytest.mark.parametrize("page", [how_to(page) for page in HOW_TO])

@@ -17,6 +17,7 @@ from sim.cli.working.team import Team
 from sim.cli.working.worth import of_runs
 from sim.errors import check_one_of, note
 from sim.show.answers.fates import behind_percentiles
+from sim.show.answers.standing import ranked, standing
 from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.by_hour import hours_table
@@ -54,6 +55,7 @@ def compare(verb: str, config: DictConfig) -> int:
             summary = archive.finish()
         limits, hours, suggestion = limits_table(folder), hours_table(folder), suggested(config, summary)
         time = latency_column(output.config, summary)
+        summary = ranked(summary, standing(summary, time))
         fates = behind_percentiles(folder, summary, time is not None)
         if worst is not None:
             write_worst(folder, worst, rows)

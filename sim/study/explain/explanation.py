@@ -13,6 +13,7 @@ from sim.instance import Instance
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import check_draws, replicate
+from sim.study.explain.choices import HINDSIGHT, Beside
 from sim.study.explain.decomposition import bayes_quality, decompose
 from sim.study.explain.shadow import beginnings_s, budget_prices, slot_prices
 from sim.study.fleet import unbounded
@@ -40,6 +41,11 @@ class Explanation:
         policy of a replication brings the rows of ``optimum`` and, where slots have prices, ``optimum_with_slots``.
     events : DataFrame
         The spans of time in which something happened, see ``sim.world.record.happenings``.
+    choices : DataFrame or None
+        What became of its queries, in the first replication only, see ``sim.study.explain.choices``. The first policy
+        brings the rows of ``hindsight``.
+    candidates : DataFrame or None
+        All that one query could have got, with the first policy of the first replication only.
     """
 
     policy: str
@@ -47,6 +53,8 @@ class Explanation:
     quality: pd.DataFrame
     prices: pd.DataFrame
     events: pd.DataFrame
+    choices: pd.DataFrame | None = None
+    candidates: pd.DataFrame | None = None
 
 
 def explanations(
@@ -92,7 +100,7 @@ class Explaining:
         if reason is not None:
             raise ValueError(f"nothing bounds what a policy can achieve, as {reason}")
         check_number("moments", self.moments, least=1)
-        for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
+        for name in (OPTIMUM, OPTIMUM_WITH_SLOTS, HINDSIGHT):
             if name in self.policies:
                 raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")
 
@@ -101,6 +109,7 @@ class Explaining:
         watched = {name: Watched(policy, asks=True) for name, policy in self.policies.items()}
         bounds = BoundCache()
         known: Common | None = None
+        beside: Beside | None = None
         caches = {"estimates": self.estimates, "bounds": bounds}
         for run in replicate(self.scenario, watched, self.seed, number, Oracle(()), {}, **caches):  # type: ignore[arg-type]
             instance, requests = run.instance, run.requests
@@ -111,6 +120,7 @@ class Explaining:
                 )
             at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), self.moments)
             prices = []
+            choices, candidates = [], None
             if known is None:
                 known = Common(
                     bounds.get(OPTIMUM, instance, self.estimates.get(None, instance)).value,
@@ -121,6 +131,12 @@ class Explaining:
                 slots = slot_prices(instance, at_s)
                 if slots is not None:
                     prices.append(table(OPTIMUM_WITH_SLOTS, instance, at_s, *slots))
+                if number == 0:
+                    beside = Beside(instance)
+                    choices.append(beside.hindsight(requests))
+                    candidates = beside.candidates(requests)
+            if beside is not None:
+                choices.append(beside.choices(run.policy, requests))
             of_budget = np.vstack([known.first, budget_prices(requests, instance, at_s[1:], run.calls)])
             prices.append(table(run.policy, instance, at_s, of_budget))
             achieved = float(requests["quality"].sum())
@@ -129,7 +145,15 @@ class Explaining:
             quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
             quality.insert(0, "policy", run.policy)
             quality.insert(1, "replication", number)
-            yield Explanation(run.policy, number, quality, pd.concat(prices, ignore_index=True), run.events)
+            yield Explanation(
+                run.policy,
+                number,
+                quality,
+                pd.concat(prices, ignore_index=True),
+                run.events,
+                pd.concat(choices, ignore_index=True) if choices else None,
+                candidates,
+            )
 
 
 @dataclass(frozen=True)

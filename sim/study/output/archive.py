@@ -23,6 +23,7 @@ ROW_GROUP = 1024 * 1024  # rows, what Parquet's writer takes by itself
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
 LIMITS, ALERTS, EVENTS = "limits.csv", "alerts.csv", "events.csv"
+CHOICES, ONE_QUERY = "choices.parquet", "one_query.csv"
 REPLICAS, HOURS = "replicas.csv", "hours.csv"
 
 

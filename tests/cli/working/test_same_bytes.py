@@ -96,7 +96,7 @@ def test_two_processes_write_the_bytes_of_one_with_a_policy_of_ones_own(rules: s
     assert written(words, 1) == written(words, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_writes_the_same_bytes_in_two_processes(rules: str, verb: str) -> None:
     words = [verb, *VERBS[verb], f"policy={rules}:Drawing" if verb == "plan" else f"policy=[random,{rules}:Drawing]"]
@@ -138,7 +138,7 @@ def write_no_more_than(most: int, words: list[str]) -> None:
                     raise OSError("no space is left")
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 def test_the_interrupt_key_ends_all_processes_and_leaves_nothing(rules: str) -> None:
     words = ["run", *SMALL, f"policy={rules}:Drawing", "replications=100000", "workers=2", "out=stopped"]
     command = subprocess.Popen([sys.executable, "-m", "sim", *words], stderr=subprocess.PIPE, text=True)
