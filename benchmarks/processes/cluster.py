@@ -15,8 +15,8 @@ import pandas as pd
 
 POINTS = 2_000
 STORE_BYTES = 100_000_000
-SMALL = ("workload.n_queries=200", "workload.n_history=50", "workload.n_models=4", "workload.dim=8")
-WORDS = (*SMALL, "policy=[greedy_cost,greedy_perf]", "replications=2", "oracle.names=[]", "store=null", "--no-report")
+SMALL = ("workload.n_queries=50", "workload.n_history=20", "workload.n_models=2", "workload.dim=4")
+WORDS = (*SMALL, "policy=random", "replications=2", "oracle.names=[]", "store=null", "--no-report")
 
 
 def main(n_points: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Protocol
 
 import numpy as np
@@ -70,7 +70,9 @@ class OpenLoop:
 
 def arriving(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, Query]]:
     """Yield each query in order of arrival, with the time since the one before."""
-    return zip(instance.gaps_s.tolist(), made(instance, estimates, np.cumsum(instance.gaps_s)), strict=True)
+    gaps_s = instance.gaps_s
+    blocks = (gaps_s[start : start + BLOCK].tolist() for start in range(0, len(gaps_s), BLOCK))
+    return zip(chain.from_iterable(blocks), made(instance, estimates, np.cumsum(instance.gaps_s)), strict=True)
 
 
 def made(instance: Instance, estimates: Estimates, times_s: FloatArray) -> Iterator[Query]:

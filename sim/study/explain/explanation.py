@@ -109,6 +109,7 @@ class Explaining:
         watched = {name: Watched(policy, asks=True) for name, policy in self.policies.items()}
         bounds = BoundCache()
         known: Common | None = None
+        beside: Beside | None = None
         caches = {"estimates": self.estimates, "bounds": bounds}
         for run in replicate(self.scenario, watched, self.seed, number, Oracle(()), {}, **caches):  # type: ignore[arg-type]
             instance, requests = run.instance, run.requests
@@ -118,7 +119,8 @@ class Explaining:
                     "there is nothing to explain; explain policies that keep one whole answer"
                 )
             at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), self.moments)
-            prices, choices, candidates = [], [], None
+            prices = []
+            choices, candidates = [], None
             if known is None:
                 known = Common(
                     bounds.get(OPTIMUM, instance, self.estimates.get(None, instance)).value,
@@ -133,7 +135,7 @@ class Explaining:
                     beside = Beside(instance)
                     choices.append(beside.hindsight(requests))
                     candidates = beside.candidates(requests)
-            if number == 0:
+            if beside is not None:
                 choices.append(beside.choices(run.policy, requests))
             of_budget = np.vstack([known.first, budget_prices(requests, instance, at_s[1:], run.calls)])
             prices.append(table(run.policy, instance, at_s, of_budget))

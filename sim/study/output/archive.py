@@ -19,6 +19,7 @@ from sim.world.record.calls import CALL_COLUMNS
 from sim.world.record.tasks import TASK_COLUMNS
 
 SOURCES = "sources.csv"
+ROW_GROUP = 1024 * 1024  # rows, what Parquet's writer takes by itself
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
 LIMITS, ALERTS, EVENTS = "limits.csv", "alerts.csv", "events.csv"
@@ -63,12 +64,12 @@ class Archive:
 
     def add(self, run: Record) -> None:
         """Write a run's requests and note its row of the summary."""
-        self._requests.write_table(rows(run, run.requests, SCHEMA))
+        write(self._requests, run, run.requests, SCHEMA)
         for name, table, of in ((CALLS, run.calls, CALL_SCHEMA), (TASKS, run.tasks, TASK_SCHEMA)):
             if table is not None:
                 if name not in self._others:
                     self._others[name] = pq.ParquetWriter(self._folder / name, of)
-                self._others[name].write_table(rows(run, table, of))
+                write(self._others[name], run, table, of)
         self._summary.append(run.summary)
         events = None if run.events.empty else run.events
         found = (*(run.limits or (None, None)), events, run.replicas, run.hours)
@@ -101,6 +102,12 @@ class Archive:
         """Close the files of requests, calls and tasks."""
         for file in (self._requests, *self._others.values()):
             file.close()
+
+
+def write(file: pq.ParquetWriter, run: Record, table: pd.DataFrame, of: pa.Schema) -> None:
+    """Write a table of one run, a row group at a time, so that no second one of its size is in memory."""
+    for start in range(0, max(len(table), 1), ROW_GROUP):
+        file.write_table(rows(run, table.iloc[start : start + ROW_GROUP], of), row_group_size=ROW_GROUP)
 
 
 def rows(run: Record, table: pd.DataFrame, of: pa.Schema) -> pa.Table:

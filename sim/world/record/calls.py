@@ -63,14 +63,14 @@ class CallTable(RequestTable):
         How many rows count; the rest is room.
     query, round, place : int arrays
         The query that each call is for; its round, from 0; its place in the round, from 0.
-    row : list of int
+    row : int array
         The test row of each call so far.
     kept : int array
         1 where the answer was handed to the user, alone or in a combination.
     """
 
     def __init__(self, room: int) -> None:
-        super().__init__(np.full(room, np.nan), [])
+        super().__init__(np.full(room, np.nan), np.array([], dtype=np.int64))
         self.size = 0
         self.query = array("q", [0]) * room
         self.round = array("i", [0]) * room

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.instance import Instance
-from sim.interface import FloatArray
+from sim.interface import FloatArray, IntArray
 from sim.world.record.happenings import Change
 from sim.world.record.limits import LimitTable
 from sim.world.record.replicas import ReplicaLog
@@ -84,7 +84,7 @@ class RequestTable:
     Parameters
     ----------
     arrived_at_s : array (n_queries,)
-    rows : list of int
+    rows : array (n_so_far,)
         See ``row``.
 
     Attributes
@@ -99,7 +99,7 @@ class RequestTable:
         When a query that was taken on and lost was lost in its last try; NaN for every other.
     attempts : int array
         How often the query was tried, less those tries that only waited for a budget.
-    row : list of int
+    row : int array
         The test row of each query so far.
     cached_tokens : int array
         Of its input, what the deployment of its last try held: of the step before, or in its prefix cache.
@@ -139,7 +139,7 @@ class RequestTable:
     """
 
     # Standard-library arrays: as compact as NumPy's, and several times faster to write one element at a time.
-    def __init__(self, arrived_at_s: FloatArray, rows: list[int]) -> None:
+    def __init__(self, arrived_at_s: FloatArray, rows: IntArray) -> None:
         n_queries = len(arrived_at_s)
         blank = array("d", [np.nan]) * n_queries
         self.arrived_at_s = array("d", arrived_at_s)
@@ -150,7 +150,7 @@ class RequestTable:
         self.finished_at_s = blank[:]
         self.ended_at_s = blank
         self.attempts = array("i", [1]) * n_queries
-        self.row = rows
+        self.row = array("q", rows.astype(np.int64).tobytes())
         self.cached_tokens = array("q", [0]) * n_queries
         self.cost_usd = blank[:]
         self.deployment = array("i", [NOWHERE]) * n_queries
@@ -180,8 +180,8 @@ class RequestTable:
 def open_table(instance: Instance) -> RequestTable:
     """Return the table of a run that has not begun."""
     if instance.tasks is None:
-        return RequestTable(np.cumsum(instance.gaps_s), instance.rows.tolist())
-    table = RequestTable(np.full(len(instance.rows), np.nan), [])
+        return RequestTable(np.cumsum(instance.gaps_s), instance.rows)
+    table = RequestTable(np.full(len(instance.rows), np.nan), np.array([], dtype=np.int64))
     table.tasks = TaskTable(len(instance.tasks))
     return table
 

@@ -11,7 +11,12 @@ import pandas as pd
 import pytest
 
 from sim.cli import api
+from sim.cli.building import build_policies, build_settled, configured_study
+from sim.cli.configuration import configure
 from sim.cli.main import main
+from sim.cli.project import opened
+from sim.cli.working.team import Team
+from sim.cli.working.worth import of_runs
 from sim.interface import Decision, Policy, Query, State
 
 SMALL = ["workload.n_queries=60", "workload.n_history=40", "workload.n_models=3", "workload.dim=4"]
@@ -91,7 +96,7 @@ def test_two_processes_write_the_bytes_of_one_with_a_policy_of_ones_own(rules: s
     assert written(words, 1) == written(words, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_writes_the_same_bytes_in_two_processes(rules: str, verb: str) -> None:
     words = [verb, *VERBS[verb], f"policy={rules}:Drawing" if verb == "plan" else f"policy=[random,{rules}:Drawing]"]
@@ -116,7 +121,24 @@ def test_a_process_that_dies_is_an_error_that_says_what_to_do(rules: str, capsys
     assert capsys.readouterr().err == line
 
 
-@pytest.mark.slow
+def test_an_error_in_what_uses_the_results_ends_all_processes(rules: str) -> None:
+    words = [*SMALL, f"policy={rules}:Drawing", "replications=100", "workers=2"]
+    with pytest.raises(OSError, match="no space is left"):
+        write_no_more_than(20, words)
+
+
+def write_no_more_than(most: int, words: list[str]) -> None:
+    """Run policies, and raise as where a disk is full."""
+    with opened(words=words):
+        config = configure("run", words)
+        with Team(config, of_runs(config)) as team:
+            study = team.share_one(configured_study, build_settled(config, build_policies(config)))
+            for record in team.each(study.records, range(100)):
+                if record.replication == most:
+                    raise OSError("no space is left")
+
+
+@pytest.mark.lengthy
 def test_the_interrupt_key_ends_all_processes_and_leaves_nothing(rules: str) -> None:
     words = ["run", *SMALL, f"policy={rules}:Drawing", "replications=100000", "workers=2", "out=stopped"]
     command = subprocess.Popen([sys.executable, "-m", "sim", *words], stderr=subprocess.PIPE, text=True)
