@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from sim.errors import check_number
 from sim.scenario import Scenario
 
-# Decisions from which on further processes pay, measured on two cores: one takes about two seconds to start, in which
-# this one makes 80,000.
+# Decisions from which on processes beside this one pay, measured on two cores: one takes about two seconds to start, in
+# which this one makes 80,000.
 WORTH_IT = 200_000
 # Rows that one replication may have if several are to be in memory at one time.
 TOO_MANY = 5_000_000
