@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from policies.parts.batch import check_batch, decisions, estimates
-from sim.assignment.program import solve_binary
+from sim.assignment.rounded import solve_rounded
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Gate, Policy, Query, Setting, State
 
@@ -87,7 +87,7 @@ class PacedBatch(Policy):
         quality, cost = estimates(queries)
         budgets = state.remaining * (len(queries) / max(self._left, len(queries)))
         self._left -= len(queries)
-        plan = solve_binary(self._lower(quality), cost, budgets, self._gap, accounts=self._accounts).plan
+        plan = solve_rounded(self._lower(quality), cost, budgets, self._gap, accounts=self._accounts).plan
         return decisions(plan)
 
     def _lower(self, quality: FloatArray) -> FloatArray:

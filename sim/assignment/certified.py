@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.assignment.prices import Minimum, chunks, minimum
+from sim.assignment.choices import NEGLIGIBLE, Choices, choices, least_clear
+from sim.assignment.prices import minimum
 from sim.assignment.program import DECLINE, Bound, linear_program
-from sim.assignment.rows import account_of, pooled
+from sim.assignment.rows import pooled
 from sim.interface import BoolArray, FloatArray, IntArray
 
 GAP = 1e-4
-SHARE_OF_GAP = 0.03  # the prices' part: nearer prices leave fewer queries to the small program
 FEW = 200
-GOLDEN = (5**0.5 - 1) / 2  # the fractional parts of its multiples: any stretch of them is spread evenly over [0, 1)
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,14 @@ def certified(
     RuntimeError
         If HiGHS fails.
     """
-    found = minimum(quality, cost, budgets, GAP * SHARE_OF_GAP, accounts=accounts)
+    # Nearer than the gap: nearer prices leave fewer queries to the small program.
+    found = minimum(quality, cost, budgets, NEGLIGIBLE, accounts=accounts)
     prices, upper = found.prices, found.value
     chosen = choices(quality, cost, found)
     room = 1.0
     while room * FEW < len(quality):
-        is_open, margin = least_clear(quality, cost, budgets, accounts, found, chosen, room)
+        n_least = int(room * (FEW + 20 * len(budgets)))
+        is_open, margin = least_clear(quality, cost, budgets, accounts, prices, upper, chosen, n_least, room)
         whole = complete(quality, cost, budgets, accounts, prices, chosen, is_open, margin)
         if upper - whole.value <= GAP * upper:
             return Certified(upper, min(whole.value, upper), prices, Bound(upper, whole.plan, prices))  # rounding
@@ -73,93 +74,6 @@ def certified(
     whole = linear_program(quality, cost, budgets, accounts=accounts)  # exact, whatever the prices
     exact = min(whole.value, upper)
     return Certified(exact, exact, prices, Bound(exact, whole.plan, prices))
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What queries choose, all together within the budgets but for rounding.
-
-    Parameters
-    ----------
-    deployment : array (n,)
-        ``DECLINE`` for none.
-    surplus : array (n,)
-        Of the choice, at the prices of the minimum; 0 for none.
-    clearness : array (n,)
-        By how much the choice beats the best other there, declining included; less than 0 if it does not.
-    """
-
-    deployment: IntArray
-    surplus: FloatArray
-    clearness: FloatArray
-
-
-def choices(quality: FloatArray, cost: FloatArray, found: Minimum) -> Choices:
-    """Let each query choose at one of the prices that were tried, so many of them at each as its share says.
-
-    Where many queries have several best choices at the prices of the minimum, as where budgets are ample, their shares
-    tell how many of them go where.
-    """
-    n = len(quality)
-    deployment, best, clearness = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n)
-    at = np.searchsorted(found.shares.cumsum()[:-1], np.arange(n) * GOLDEN % 1.0, side="right")
-    for part in chunks(n):
-        costs = cost[part]
-        tried = quality[part] - costs * found.tried[at[part]]
-        rows, first = np.arange(len(tried)), tried.argmax(axis=1)
-        buys = tried[rows, first] > 0
-        surplus = quality[part] - costs * found.prices
-        own = np.where(buys, surplus[rows, first], 0.0)
-        surplus[rows[buys], first[buys]] = 0.0  # declining is the best other unless another is better
-        deployment[part] = np.where(buys, first, DECLINE)
-        best[part] = own
-        clearness[part] = own - surplus.max(axis=1)
-    return Choices(deployment, best, clearness)
-
-
-def least_clear(
-    quality: FloatArray,
-    cost: FloatArray,
-    budgets: FloatArray,
-    accounts: IntArray | None,
-    found: Minimum,
-    chosen: Choices,
-    room: float,
-) -> tuple[BoolArray, float]:
-    """Return which queries to leave open (n,), and how much surplus one of them may have to give up.
-
-    They are those of the smallest clearness, and for each budget that does not come out even the buyers (or, if money
-    is left that has a price, the others) who would give up least, ``room`` times as much as would even it out.
-    """
-    n, negligible = len(quality), GAP * SHARE_OF_GAP * found.value
-    # What every query could give up: such losses are alike, else rounding, and not the row, would order those of 0.
-    alike = negligible / n or 1.0
-
-    def least_first(loss: FloatArray) -> IntArray:
-        # Stable, as many are alike: a partition takes other ones of these on another processor.
-        return np.argsort(np.floor(loss / alike), kind="stable")
-
-    is_open = np.zeros(n, dtype=np.bool_)
-    is_open[least_first(chosen.clearness)[: int(room * (FEW + 20 * len(budgets)))]] = True
-    margin = float(chosen.clearness[is_open].max())
-    account, first = account_of(len(budgets), accounts)
-    for number in np.flatnonzero(np.isfinite(budgets[first])):
-        members, price = np.flatnonzero(account == number), found.prices[first[number]]
-        buys = np.isin(chosen.deployment, members)
-        paid = cost[buys, chosen.deployment[buys]].sum()
-        excess = paid - budgets[first[number]]
-        if excess <= 0 and price * -excess <= negligible:
-            continue
-        movable = np.flatnonzero(buys if excess > 0 else ~buys)
-        surplus = quality[:, members] - cost[:, members] * price
-        best = members[surplus.argmax(axis=1)]  # where a query would buy
-        loss = chosen.clearness if excess > 0 else chosen.surplus - surplus.max(axis=1)
-        order = movable[least_first(loss[movable])]
-        at = chosen.deployment if excess > 0 else best
-        n_even = 1 + int(np.searchsorted(np.cumsum(cost[order, at[order]]), 2 * room * abs(excess)))
-        is_open[order[:n_even]] = True
-        margin = max(margin, float(loss[order[:n_even]].max(initial=0.0)))
-    return is_open, margin
 
 
 def complete(
