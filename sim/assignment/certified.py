@@ -7,18 +7,20 @@ and a small program assigns the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sim.assignment.choices import NEGLIGIBLE, Choices, choices, least_clear
-from sim.assignment.prices import minimum
+from sim.assignment.prices import Minimum, minimum
 from sim.assignment.program import DECLINE, Bound, linear_program
 from sim.assignment.rows import pooled
 from sim.interface import BoolArray, FloatArray, IntArray
 
 GAP = 1e-4
 FEW = 200
+MOST = 10  # times what is open at least: with more the small program takes seconds
+SMALL = 50_000  # pairs, of which the whole program is no matter
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,48 @@ def certified(
     RuntimeError
         If HiGHS fails.
     """
+    program = quality, cost, budgets, accounts
     # Nearer than the gap: nearer prices leave fewer queries to the small program.
     found = minimum(quality, cost, budgets, NEGLIGIBLE, accounts=accounts)
+    best = replace(found, tried=found.prices[None, :], shares=np.ones(1))
+    certificate = evened_out(*program, best, 0.0)
+    if certificate is None and quality.size > SMALL:
+        shared = minimum(quality, cost, budgets, NEGLIGIBLE, accounts=accounts, beyond=2.0)
+        certificate = evened_out(*program, shared, NEGLIGIBLE)
+    if certificate is None:
+        whole = linear_program(quality, cost, budgets, accounts=accounts)  # exact, whatever the prices
+        exact = min(whole.value, found.value)
+        certificate = Certified(exact, exact, found.prices, Bound(exact, whole.plan, found.prices))
+    return certificate
+
+
+def evened_out(
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    accounts: IntArray | None,
+    found: Minimum,
+    negligible: float,
+) -> Certified | None:
+    """Let queries choose and a small program even out what they spend; None if it would be large.
+
+    Where nearly every query has one best choice, that at the prices of the minimum will do. Where budgets are ample,
+    most have several, and the shares of the prices tried tell how many of them go where.
+    """
     prices, upper = found.prices, found.value
     chosen = choices(quality, cost, found)
-    room = 1.0
+    n_least = FEW + 20 * len(budgets)
+    room = 1
     while room * FEW < len(quality):
-        n_least = int(room * (FEW + 20 * len(budgets)))
-        is_open, margin = least_clear(quality, cost, budgets, accounts, prices, upper, chosen, n_least, room)
+        evening = budgets, accounts, prices, negligible * upper, chosen, room * n_least, room
+        is_open, margin = least_clear(quality, cost, *evening)
+        if is_open.sum() > MOST * n_least:
+            return None
         whole = complete(quality, cost, budgets, accounts, prices, chosen, is_open, margin)
         if upper - whole.value <= GAP * upper:
             return Certified(upper, min(whole.value, upper), prices, Bound(upper, whole.plan, prices))  # rounding
         room *= 2  # no more: the small program takes longer than in proportion
-    whole = linear_program(quality, cost, budgets, accounts=accounts)  # exact, whatever the prices
-    exact = min(whole.value, upper)
-    return Certified(exact, exact, prices, Bound(exact, whole.plan, prices))
+    return None
 
 
 def complete(

@@ -66,7 +66,7 @@ def least_clear(
     budgets: FloatArray,
     accounts: IntArray | None,
     prices: FloatArray,
-    value: float,
+    negligible: float,
     chosen: Choices,
     n_least: int,
     room: float,
@@ -84,22 +84,22 @@ def least_clear(
     accounts : array (n_deployments,) or None
         Number of the account that each deployment pays from; None where each has its own.
     prices : array (n_deployments,)
-    value : float
-        About what all queries gain.
+    negligible : float
+        What all queries together may give up: losses that come to less are alike.
     chosen : Choices
     n_least : int
     room : float
     counts : array (n,) or None
         How many queries there are of each kind; None for one.
     """
-    n, negligible = len(quality), NEGLIGIBLE * value
-    # What every query could give up: such losses are alike, else rounding, and not the row, would order those of 0.
-    alike = negligible / n or 1.0
+    n = len(quality)
+    alike = negligible / n
     many = np.ones(n) if counts is None else counts
 
     def least_first(loss: FloatArray) -> IntArray:
         # Stable, as many are alike: a partition takes other ones of these on another processor.
-        return np.argsort(np.floor(loss / alike), kind="stable")
+        # Else rounding, and not the row, would order losses of 0.
+        return np.argsort(np.floor(loss / alike) if alike else loss, kind="stable")
 
     is_open = np.zeros(n, dtype=np.bool_)
     is_open[least_first(chosen.clearness)[:n_least]] = True

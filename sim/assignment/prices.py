@@ -42,7 +42,7 @@ class Minimum:
     shares : array (n_tried,)
         They add up to 1. If each query does as it would at ``tried[k]`` to the share ``shares[k]``, all stay within the
         budgets and what they gain is as near to ``value`` as was asked: Dantzig and Wolfe's solution, the dual of
-        Kelley's.
+        Kelley's. It needs prices ``beyond`` those at which nobody buys.
     """
 
     prices: FloatArray
@@ -71,6 +71,7 @@ def minimum(
     gap: float = 1e-5,
     *,
     accounts: IntArray | None = None,
+    beyond: float = 1.0,
 ) -> Minimum:
     """Look for the minimum of F.
 
@@ -86,6 +87,9 @@ def minimum(
         Number of the account that each deployment pays from; None where each has its own.
     gap : float
         How far F may be above its minimum, relative to F.
+    beyond : float
+        How many times the prices at which nobody buys prices may be. Shares are a solution only if it is above 1: then
+        the slope of F ends the search everywhere, and not this bound.
 
     Raises
     ------
@@ -101,8 +105,7 @@ def minimum(
     highest = np.where(is_limited, unit * refused, 0.0)
     spendable = np.where(is_limited, budgets[first], 0.0) / unit
     lowest = np.where(is_limited & (spendable <= NOTHING), highest, 0.0)
-    # Above what is asked for, so that not the bound but the slope of F ends the search, and the shares are of choices.
-    highest = np.where(lowest < highest, 2.0 * highest, highest)
+    highest = np.where(lowest < highest, beyond * highest, highest)
     few = slice(None, None, max(1, len(quality) // FEW))
     centre, radius = lowest, typical(quality[few], cost[few] / unit[account])
 

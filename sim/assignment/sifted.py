@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.assignment.choices import choices, least_clear
+from sim.assignment.choices import NEGLIGIBLE, choices, least_clear
 from sim.assignment.prices import Minimum
 from sim.assignment.program import DECLINE, Solution, solve_linear
 from sim.assignment.rows import account_of, pooled
@@ -104,7 +104,7 @@ def first_allowed(
     chosen = choices(quality, cost, Minimum(near, 0.0, near[None, :], np.ones(1)))
     _, first = account_of(m, accounts)
     value = float((many * chosen.surplus).sum() + (near * np.where(np.isfinite(budgets), budgets, 0.0))[first].sum())
-    is_open, margin = least_clear(quality, cost, budgets, accounts, near, value, chosen, few, 1.0, many)
+    is_open, margin = least_clear(quality, cost, budgets, accounts, near, NEGLIGIBLE * value, chosen, few, 1.0, many)
     allowed = np.zeros((n, m + 1), dtype=np.bool_)
     allowed[np.arange(n), np.where(chosen.deployment == DECLINE, m, chosen.deployment)] = True
     surplus = quality[is_open] - cost[is_open] * near

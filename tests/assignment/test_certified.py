@@ -74,7 +74,7 @@ def test_shares_of_the_prices_tried_are_a_solution_within_the_budgets(n: int, m:
     rng = np.random.default_rng(seed)
     quality, cost = rng.integers(0, 2, (n, m)).astype(float), rng.lognormal(0, 1, (n, m))
     budgets = times * rng.random(m) * cost.sum(axis=0) / m
-    found = minimum(quality, cost, budgets)
+    found = minimum(quality, cost, budgets, beyond=2.0)
     gained, spent = 0.0, np.zeros(m)
     for prices, share in zip(found.tried, found.shares, strict=True):
         surplus = quality - cost * prices
