@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from sim.assignment.choices import NEGLIGIBLE, choices, least_clear
-from sim.assignment.prices import Minimum
+from sim.assignment.prices import Minimum, minimise
 from sim.assignment.program import DECLINE, Solution, solve_linear
 from sim.assignment.rows import account_of, pooled
 from sim.interface import BoolArray, FloatArray, IntArray
 
 FEW, FEW_EACH = 30, 6  # queries that HiGHS solves at once, and for each deployment
 SAMPLED = 4  # one in so many says near which prices to begin
+MANY = 10_000  # of which a sample's prices leave thousands open, and those of the dual few
 TOLERANCE = 1e-9  # of the highest quality: what HiGHS may leave
 
 
@@ -43,7 +44,7 @@ def solve_sifted(
     counts : array (n,) or None
         How many queries there are of each kind; None for one.
     near : array (n_deployments,) or None
-        Prices to begin with; None for those of a sample. They change nothing but the time.
+        Prices to begin with; None for those of a sample or of the dual. They change nothing but the time.
 
     Raises
     ------
@@ -55,12 +56,13 @@ def solve_sifted(
     if n <= few:
         return solve_linear(quality, cost, budgets, accounts=accounts, counts=counts, allowed=quality > 0)
     many = np.ones(n) if counts is None else counts
-    if near is None:
+    if near is None and n > MANY:
+        near, _ = minimise(quality * many[:, None], cost * many[:, None], budgets, accounts=accounts)
+    elif near is None:
         sample = slice(None, None, SAMPLED)
         share = many[sample].sum() / many.sum()
-        near = solve_sifted(
-            quality[sample], cost[sample], budgets * share, accounts=accounts, counts=many[sample]
-        ).prices
+        part = quality[sample], cost[sample], budgets * share
+        near = solve_sifted(*part, accounts=accounts, counts=many[sample]).prices
     tolerance = TOLERANCE * float(quality.max(initial=0.0))
     allowed = first_allowed(quality, cost, budgets, accounts, many, near, few)
     while True:
