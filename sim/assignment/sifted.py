@@ -17,7 +17,7 @@ from sim.interface import BoolArray, FloatArray, IntArray
 
 FEW, FEW_EACH = 30, 6  # queries that HiGHS solves at once, and for each deployment
 SAMPLED = 4  # one in so many says near which prices to begin
-MANY = 10_000  # of which a sample's prices leave thousands open, and those of the dual few
+MANY = 1000  # to be solved at once: the dual's prices, which take longer to find, leave fewer
 TOLERANCE = 1e-9  # of the highest quality: what HiGHS may leave
 
 
@@ -44,7 +44,7 @@ def solve_sifted(
     counts : array (n,) or None
         How many queries there are of each kind; None for one.
     near : array (n_deployments,) or None
-        Prices to begin with; None for those of a sample or of the dual. They change nothing but the time.
+        Prices to begin with; None for those of a sample. They change nothing but the time.
 
     Raises
     ------
@@ -56,18 +56,21 @@ def solve_sifted(
     if n <= few:
         return solve_linear(quality, cost, budgets, accounts=accounts, counts=counts, allowed=quality > 0)
     many = np.ones(n) if counts is None else counts
-    if near is None and n > MANY:
-        near, _ = minimise(quality * many[:, None], cost * many[:, None], budgets, accounts=accounts)
-    elif near is None:
+    if near is None:
         sample = slice(None, None, SAMPLED)
         share = many[sample].sum() / many.sum()
         part = quality[sample], cost[sample], budgets * share
         near = solve_sifted(*part, accounts=accounts, counts=many[sample]).prices
-    tolerance = TOLERANCE * float(quality.max(initial=0.0))
     allowed = first_allowed(quality, cost, budgets, accounts, many, near, few)
+    tolerance = TOLERANCE * float(quality.max(initial=0.0))
+    is_nearest = False
     while True:
         # The last column stands for declining.
         is_fixed = allowed.sum(axis=1) == 1
+        if not is_nearest and n - is_fixed.sum() > MANY:
+            near, _ = minimise(quality * many[:, None], cost * many[:, None], budgets, accounts=accounts)
+            allowed, is_nearest = first_allowed(quality, cost, budgets, accounts, many, near, few), True
+            continue
         fixed = np.flatnonzero(is_fixed & ~allowed[:, m])
         kept, is_open = allowed[fixed].argmax(axis=1), ~is_fixed
         spent = np.bincount(kept, weights=many[fixed] * cost[fixed, kept], minlength=m)
