@@ -102,6 +102,7 @@ class BatchingServer:
 
     def __init__(self, service: Batching, env: Clock, finish: Finish) -> None:
         self._env = env
+        self._call = env.call
         self._finish = finish
         self._slots = float("inf") if service.slots is None else service.slots
         self._kv_tokens = service.kv_tokens
@@ -218,10 +219,12 @@ class BatchingServer:
             return
         wait_s = (self._batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
         if now_s + wait_s < self._armed_s:  # else the pending event comes too early, and sets the next
-            wait_s = max(wait_s, 0.0)  # by rounding
-            self._armed_s = now_s + wait_s
-            self._armed = number = self._armed + 1
-            self._env.call(wait_s, COMPLETIONS, self._leave, number)
+            self._arm(now_s, wait_s if wait_s > 0.0 else 0.0)  # by rounding
+
+    def _arm(self, now_s: float, wait_s: float) -> None:
+        self._armed_s = now_s + wait_s
+        self._armed = number = self._armed + 1
+        self._call(wait_s, COMPLETIONS, self._leave, number)
 
     def _leave(self, number: int) -> None:
         """Let every request go whose target is reached."""
@@ -234,7 +237,7 @@ class BatchingServer:
         self._advance(now_s)
         left_s = (batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
         if now_s + left_s > now_s:  # others have joined since, and slowed it down
-            self._expect(now_s)
+            self._arm(now_s, left_s)
             return
         clock, _, job = heappop(batch)
         self._clock = clock  # exactly: no rounding is carried on
