@@ -15,6 +15,7 @@ import simpy
 from simpy.events import Timeout
 
 from sim.interface import Query
+from sim.world.moment import Clock
 from sim.world.services.batching import TIE_TOKENS, Batching
 from sim.world.services.job import Job
 
@@ -36,7 +37,7 @@ def jobs_of(times_s: Sequence[float], inputs: Sequence[int], outputs: Sequence[f
 
 def serve(service: Batching, jobs: Sequence[Job]) -> None:
     """Serve jobs behind a first-come queue."""
-    env = simpy.Environment()
+    env = Clock()
     waiting: deque[Job] = deque()
 
     def finish(_: Job, now_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The certified hindsight optimum over scipy's HiGHS on the whole program, and alone at a million queries.
+"""The certified hindsight optimum over scipy's HiGHS on the whole program, and alone with ample budgets or a million.
 
 python -m benchmarks.optimum
 """
@@ -40,13 +40,16 @@ def least_s(solve: Callable[[], Solved], repeats: int) -> tuple[Solved, float, f
 
 
 def main() -> None:
-    """Print one line per size."""
-    for n_queries, n_models, repeats in ((10_000, 11, 5), (1_000_000, 16, 1)):
-        arguments = program(n_queries, n_models)
+    """Print one line per size and budgets, in multiples of the weighted ones: at 4, most of them do not bind."""
+    whole = [(10_000, 11, 1.0, 5)]
+    ample = [(50_000, 16, times, 1) for times in (0.25, 1.0, 2.0, 4.0, 8.0)]
+    for n_queries, n_models, times, repeats in (*whole, *ample, (1_000_000, 16, 1.0, 1)):
+        quality, cost, budgets = program(n_queries, n_models)
+        arguments = quality, cost, times * budgets
         found, wall_s, processor_s = least_s(partial(certified, *arguments), repeats)
         gap = (found.upper - found.lower) / found.upper
         peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        line = f"{n_queries:9,} x {n_models}: {wall_s:6.2f} s, {processor_s:6.2f} s of processor"
+        line = f"{n_queries:9,} x {n_models}, budgets x {times:<4g}: {wall_s:6.2f} s, {processor_s:6.2f} s of processor"
         line += f", gap {gap:.1e}, peak {peak_gb:.1f} GB"
         if n_queries <= 10_000:
             exact, whole_wall_s, whole_processor_s = least_s(partial(linear_program, *arguments), 3)

@@ -10,6 +10,7 @@ import simpy
 
 from sim.deployment import Service
 from sim.interface import Query
+from sim.world.moment import Clock
 from sim.world.services.job import Job
 from sim.world.stations.replica import Replica
 
@@ -36,7 +37,7 @@ Action = Callable[[Replica, list[Job], float], None]
 
 def serve(service: Service, requests: Sequence[Request], actions: Sequence[tuple[float, Action]] = ()) -> list[Outcome]:
     """Return what happened to each request; ``actions`` are done to the replica at given times."""
-    env = simpy.Environment()
+    env = Clock()
     outcomes = [Outcome() for _ in requests]
     embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
     jobs = [

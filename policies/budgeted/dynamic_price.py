@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from policies.parts.priced import at_prices, best_worth, if_it_fits, learning
-from sim.assignment.program import solve_linear
+from sim.assignment.sifted import solve_sifted
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Reasons, Setting, State
 
@@ -84,4 +84,4 @@ class DynamicPrice(Policy):
         reserve = self._eps * math.sqrt(self._horizon / n_seen)  # at most sqrt(eps), as n_seen >= eps x horizon
         budgets = (1 - reserve) * n_seen / self._horizon * self._budgets
         quality, cost = np.array(self._quality), np.array(self._cost)
-        self._prices = solve_linear(quality, cost, budgets, accounts=self._accounts).prices
+        self._prices = solve_sifted(quality, cost, budgets, accounts=self._accounts).prices

@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.parts.exploration import Exploration
 from policies.parts.priced import DECLINE, at_prices, best_worth, if_it_fits, learning
-from sim.assignment.program import solve_linear
+from sim.assignment.sifted import solve_sifted
 from sim.errors import check_number, check_one_of
 from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
 
@@ -77,5 +77,5 @@ class OneTimePrice(Policy):
         drawn = self._exploration.send(query)
         if self._exploration.is_over:
             quality, cost = self._exploration.estimates()
-            self._prices = solve_linear(quality, cost, self._sample_budgets, accounts=self._accounts).prices
+            self._prices = solve_sifted(quality, cost, self._sample_budgets, accounts=self._accounts).prices
         return DECLINE if self._declines else drawn

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from policies.parts.paying import can_pay
-from sim.assignment.program import solve_linear
+from sim.assignment.sifted import solve_sifted
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
 
@@ -73,6 +73,7 @@ class PrimalResolve(Policy):
         self._n_watched = math.ceil(self._eps * setting.horizon)
         self._n_arrived = 0
         self._due = 0.0  # the number of arrivals at which to solve
+        self._prices: FloatArray | None = None  # of the last solution
         self._kinds: dict[bytes, int] = {}
         self._quality: list[FloatArray] = []  # of each kind
         self._cost: list[FloatArray] = []
@@ -88,7 +89,7 @@ class PrimalResolve(Policy):
             scale = min(self._n_arrived / self._horizon, 1.0)
             quality, cost, count = np.array(self._quality), np.array(self._cost), np.array(self._count)
             budgets, accounts = scale * self._budgets, self._accounts
-            solution = solve_linear(quality, cost, budgets, accounts=accounts, counts=count, allowed=quality > 0)
+            solution = solve_sifted(quality, cost, budgets, accounts=accounts, counts=count, near=self._prices)
             self._share, self._prices = solution.share, solution.prices
         chosen = self._draw(kind, query)
         if chosen is None or not (self._refused == "wait" or can_pay(query, state)[chosen]):
@@ -111,6 +112,7 @@ class PrimalResolve(Policy):
         if kind < len(self._share):
             drawn = int(np.searchsorted(self._share[kind].cumsum(), self._rng.random(), side="right"))
             return drawn if drawn < len(self._budgets) else None
+        assert self._prices is not None  # it has been solved
         surplus = query.quality_hat - self._prices * query.cost_hat
         best = int(surplus.argmax())
         return best if surplus[best] > 0 else None

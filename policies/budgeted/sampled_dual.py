@@ -8,7 +8,7 @@ from policies.parts.exploration import Exploration
 from policies.parts.paying import can_pay, not_lost
 from policies.parts.priced import at_prices
 from policies.parts.ranked import best_first
-from sim.assignment.program import solve_linear
+from sim.assignment.sifted import solve_sifted
 from sim.errors import check_number
 from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
 
@@ -63,7 +63,7 @@ class SampledDual(Policy):
             decision = self._exploration.send(query)
             if self._exploration.is_over:
                 quality, cost = self._exploration.estimates()
-                self._gamma = solve_linear(quality, cost, self._eps * self._budgets, accounts=self._accounts).prices
+                self._gamma = solve_sifted(quality, cost, self._eps * self._budgets, accounts=self._accounts).prices
             return decision
         surplus = query.quality_hat - self._gamma * query.cost_hat
         if self._fallback:

@@ -1,23 +1,26 @@
 """The hindsight optimum of any size, from its prices: certified bounds and a plan. It works on arrays alone.
 
 The dual F(p) of ``sim.assignment.prices`` at any prices is an upper bound on the linear program; a feasible solution
-is a lower one. Queries whose best choice is clear at the prices are fixed, and a small program assigns the others.
+is a lower one. The prices that were tried on the way say what queries choose; those whose choice is clear are fixed,
+and a small program assigns the others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sim.assignment.prices import chunks, minimise
+from sim.assignment.choices import NEGLIGIBLE, Choices, choices, least_clear
+from sim.assignment.prices import Minimum, minimum
 from sim.assignment.program import DECLINE, Bound, linear_program
-from sim.assignment.rows import account_of, pooled
+from sim.assignment.rows import pooled
 from sim.interface import BoolArray, FloatArray, IntArray
 
 GAP = 1e-4
-SHARE_OF_GAP = 0.03  # the prices' part: nearer prices leave fewer queries to the small program
 FEW = 200
+MOST = 10  # times what is open at least: with more the small program takes seconds
+SMALL = 50_000  # pairs, of which the whole program is no matter
 
 
 @dataclass(frozen=True)
@@ -58,91 +61,48 @@ def certified(
     RuntimeError
         If HiGHS fails.
     """
-    prices, upper = minimise(quality, cost, budgets, GAP * SHARE_OF_GAP, accounts=accounts)
-    chosen = choices(quality, cost, prices)
-    room = 1.0
-    while room * FEW < len(quality):
-        is_open, margin = least_clear(quality, cost, budgets, accounts, prices, chosen, room)
-        found = complete(quality, cost, budgets, accounts, prices, chosen, is_open, margin)
-        if upper - found.value <= GAP * upper:
-            return Certified(upper, min(found.value, upper), prices, Bound(upper, found.plan, prices))  # rounding
-        room *= 2  # no more: the small program takes longer than in proportion
-    found = linear_program(quality, cost, budgets, accounts=accounts)  # exact, whatever the prices
-    exact = min(found.value, upper)
-    return Certified(exact, exact, prices, Bound(exact, found.plan, prices))
+    program = quality, cost, budgets, accounts
+    # Nearer than the gap: nearer prices leave fewer queries to the small program.
+    found = minimum(quality, cost, budgets, NEGLIGIBLE, accounts=accounts)
+    best = replace(found, tried=found.prices[None, :], shares=np.ones(1))
+    certificate = evened_out(*program, best, 0.0)
+    if certificate is None and quality.size > SMALL:
+        shared = minimum(quality, cost, budgets, NEGLIGIBLE, accounts=accounts, beyond=2.0)
+        certificate = evened_out(*program, shared, NEGLIGIBLE)
+    if certificate is None:
+        whole = linear_program(quality, cost, budgets, accounts=accounts)  # exact, whatever the prices
+        exact = min(whole.value, found.value)
+        certificate = Certified(exact, exact, found.prices, Bound(exact, whole.plan, found.prices))
+    return certificate
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What queries choose at prices.
-
-    Parameters
-    ----------
-    deployment : array (n,)
-        The best, ``DECLINE`` for none.
-    surplus : array (n,)
-        Of the best; 0 for none.
-    clearness : array (n,)
-        By how much the best beats the second best, declining included.
-    """
-
-    deployment: IntArray
-    surplus: FloatArray
-    clearness: FloatArray
-
-
-def choices(quality: FloatArray, cost: FloatArray, prices: FloatArray) -> Choices:
-    """Return what queries choose."""
-    n = len(quality)
-    deployment, best, clearness = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n)
-    for part in chunks(n):
-        surplus = quality[part] - cost[part] * prices
-        rows, first = np.arange(len(surplus)), surplus.argmax(axis=1)
-        highest = surplus[rows, first]
-        surplus[rows, first] = 0.0  # declining is the second best unless another is better
-        deployment[part] = np.where(highest > 0, first, DECLINE)
-        best[part] = np.maximum(highest, 0.0)
-        clearness[part] = np.where(highest > 0, highest - surplus.max(axis=1), -highest)
-    return Choices(deployment, best, clearness)
-
-
-def least_clear(
+def evened_out(
     quality: FloatArray,
     cost: FloatArray,
     budgets: FloatArray,
     accounts: IntArray | None,
-    prices: FloatArray,
-    chosen: Choices,
-    room: float,
-) -> tuple[BoolArray, float]:
-    """Return which queries to leave open (n,), and how much surplus one of them may have to give up.
+    found: Minimum,
+    negligible: float,
+) -> Certified | None:
+    """Let queries choose and a small program even out what they spend; None if it would be large.
 
-    They are those of the smallest clearness, and for each budget that does not come out even the buyers (or, if money
-    is left, the others) who would give up least, ``room`` times as much as would even it out.
+    Where nearly every query has one best choice, that at the prices of the minimum will do. Where budgets are ample,
+    most have several, and the shares of the prices tried tell how many of them go where.
     """
-    is_open = np.zeros(len(quality), dtype=np.bool_)
-    n_least = min(len(quality), int(room * (FEW + 20 * len(budgets))))
-    # Stable, as many are alike: a partition takes other ones of these on another processor.
-    is_open[np.argsort(chosen.clearness, kind="stable")[:n_least]] = True
-    margin = float(chosen.clearness[is_open].max())
-    account, first = account_of(len(budgets), accounts)
-    for number in np.flatnonzero(np.isfinite(budgets[first])):
-        members, price = np.flatnonzero(account == number), prices[first[number]]
-        buys = np.isin(chosen.deployment, members)
-        paid = cost[buys, chosen.deployment[buys]].sum()
-        excess = paid - budgets[first[number]]
-        if excess <= 0 and price == 0:
-            continue
-        movable = np.flatnonzero(buys if excess > 0 else ~buys)
-        surplus = quality[:, members] - cost[:, members] * price
-        best = members[surplus.argmax(axis=1)]  # where a query would buy
-        loss = chosen.clearness if excess > 0 else chosen.surplus - surplus.max(axis=1)
-        order = movable[np.argsort(loss[movable], kind="stable")]
-        at = chosen.deployment if excess > 0 else best
-        n_even = 1 + int(np.searchsorted(np.cumsum(cost[order, at[order]]), 2 * room * abs(excess)))
-        is_open[order[:n_even]] = True
-        margin = max(margin, float(loss[order[:n_even]].max(initial=0.0)))
-    return is_open, margin
+    prices, upper = found.prices, found.value
+    chosen = choices(quality, cost, found)
+    n_least = FEW + 20 * len(budgets)
+    room = 1
+    while room * FEW < len(quality):
+        evening = budgets, accounts, prices, negligible * upper, chosen, room * n_least, room
+        is_open, margin = least_clear(quality, cost, *evening)
+        if is_open.sum() > MOST * n_least:
+            return None
+        whole = complete(quality, cost, budgets, accounts, prices, chosen, is_open, margin)
+        if upper - whole.value <= GAP * upper:
+            return Certified(upper, min(whole.value, upper), prices, Bound(upper, whole.plan, prices))  # rounding
+        room *= 2  # no more: the small program takes longer than in proportion
+    return None
 
 
 def complete(

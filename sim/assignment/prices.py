@@ -12,6 +12,7 @@ convex and piecewise linear in few variables. F at any p is at least the program
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linprog
@@ -26,6 +27,30 @@ NOTHING = 1e-12  # of a mean query's cost: the price of a budget that pays for l
 MASTER_VALUE = 1e4  # F at the centre in the master program, because HiGHS's tolerances are absolute
 
 
+@dataclass(frozen=True)
+class Minimum:
+    """Prices near the minimum of F, and of which choices a solution near the program's is made.
+
+    Parameters
+    ----------
+    prices : array (n_deployments,)
+        Quality per unit of budget.
+    value : float
+        F there.
+    tried : array (n_tried, n_deployments)
+        Prices that were looked at.
+    shares : array (n_tried,)
+        They add up to 1. If each query does as it would at ``tried[k]`` to the share ``shares[k]``, all stay within the
+        budgets and what they gain is as near to ``value`` as was asked: Dantzig and Wolfe's solution, the dual of
+        Kelley's. It needs prices ``beyond`` those at which nobody buys.
+    """
+
+    prices: FloatArray
+    value: float
+    tried: FloatArray
+    shares: FloatArray
+
+
 def minimise(
     quality: FloatArray,
     cost: FloatArray,
@@ -34,7 +59,21 @@ def minimise(
     *,
     accounts: IntArray | None = None,
 ) -> tuple[FloatArray, float]:
-    """Return prices near the minimum of F, and F there.
+    """Return prices near the minimum of F (n_deployments,), and F there; see ``minimum``."""
+    found = minimum(quality, cost, budgets, gap, accounts=accounts)
+    return found.prices, found.value
+
+
+def minimum(
+    quality: FloatArray,
+    cost: FloatArray,
+    budgets: FloatArray,
+    gap: float = 1e-5,
+    *,
+    accounts: IntArray | None = None,
+    beyond: float = 1.0,
+) -> Minimum:
+    """Look for the minimum of F.
 
     Kelley's cutting planes, the next point the minimum of the cuts in a box around the best point so far.
 
@@ -48,12 +87,9 @@ def minimise(
         Number of the account that each deployment pays from; None where each has its own.
     gap : float
         How far F may be above its minimum, relative to F.
-
-    Returns
-    -------
-    prices : array (n_deployments,)
-        Quality per unit of budget.
-    value : float
+    beyond : float
+        How many times the prices at which nobody buys prices may be. Shares are a solution only if it is above 1: then
+        the slope of F ends the search everywhere, and not this bound.
 
     Raises
     ------
@@ -69,6 +105,7 @@ def minimise(
     highest = np.where(is_limited, unit * refused, 0.0)
     spendable = np.where(is_limited, budgets[first], 0.0) / unit
     lowest = np.where(is_limited & (spendable <= NOTHING), highest, 0.0)
+    highest = np.where(lowest < highest, beyond * highest, highest)
     few = slice(None, None, max(1, len(quality) // FEW))
     centre, radius = lowest, typical(quality[few], cost[few] / unit[account])
 
@@ -78,10 +115,10 @@ def minimise(
         return product(prices, spendable) + surplus, spendable - spent / unit
 
     best, slope = value_and_slope(centre)
+    slopes, offsets, tried, shares = [slope], [best - product(slope, centre)], [centre], np.ones(1)
     if np.array_equal(lowest, highest):
-        return (centre / unit)[account], best
+        return Minimum((centre / unit)[account], best, (np.array(tried) / unit)[:, account], shares)
     rounding = 1e-13 * best
-    slopes, offsets = [slope], [best - product(slope, centre)]
     for _ in range(MAX_CUTS):
         low, high = np.maximum(lowest, centre - radius), np.minimum(highest, centre + radius)
         scale = MASTER_VALUE / max(best, 1e8 * rounding) if best > 0 else 1.0
@@ -94,6 +131,7 @@ def minimise(
         )
         if master.x is None:
             raise RuntimeError(f"HiGHS did not solve the master program: {master.message}")
+        shares = np.maximum(-master.ineqlin.marginals, 0.0)
         prices = np.clip(master.x[:-1], low, high)
         promised = best - master.fun / scale
         at_edge = bool((((prices <= low) & (low > lowest)) | ((prices >= high) & (high < highest))).any())
@@ -104,12 +142,16 @@ def minimise(
         value, slope = value_and_slope(prices)
         slopes.append(slope)
         offsets.append(value - product(slope, prices))
+        tried.append(prices)
         if best - value >= 0.1 * promised:
             centre, best = prices, value
             radius *= 1.25 if at_edge else 1
         elif at_edge:
             radius *= 0.6
-    return (centre / unit)[account], best
+    used = np.flatnonzero(shares > NOTHING)
+    return Minimum(
+        (centre / unit)[account], best, (np.array(tried)[used] / unit)[:, account], shares[used] / shares[used].sum()
+    )
 
 
 def product(one: FloatArray, other: FloatArray) -> float:

@@ -106,7 +106,7 @@ def rows(
     query, deployment = np.divmod(pair, n_deployments)
     account, first = account_of(n_deployments, accounts)
     dearest = np.zeros(len(first))
-    np.maximum.at(dearest, account, cost.max(axis=0))
+    np.maximum.at(dearest, account, cost.max(axis=0, initial=0.0))
     unit = np.where(dearest > 0, dearest, 1.0)[account]
     limited = first[np.isfinite(budgets[first])]
     row_of_account = np.full(len(first), -1)

@@ -11,12 +11,11 @@ from itertools import chain, repeat
 from typing import Protocol
 
 import numpy as np
-import simpy
 
 from sim.instance import Instance
 from sim.interface import Estimates, FloatArray, Query
 from sim.truth import frozen
-from sim.world.moment import ARRIVALS, Moment
+from sim.world.moment import ARRIVALS, Clock
 
 BLOCK = 4096
 END = (0.0, None)
@@ -39,12 +38,12 @@ class OpenLoop:
 
     Parameters
     ----------
-    env : simpy.Environment
+    env : Clock
     upcoming : iterator of (float, Query)
         See ``arriving``.
     """
 
-    def __init__(self, env: simpy.Environment, upcoming: Iterator[tuple[float, Query]]) -> None:
+    def __init__(self, env: Clock, upcoming: Iterator[tuple[float, Query]]) -> None:
         self._env = env
         self._upcoming = upcoming
         self._following: Query | None = None
@@ -58,12 +57,12 @@ class OpenLoop:
         """Return whether the last query has not arrived."""
         return self._following is not None
 
-    def _arrive(self, _: simpy.Event | None) -> None:
+    def _arrive(self, _: object) -> None:
         """Expect the next query, then hand over the one that was expected, if this is not the beginning."""
         query = self._following
         gap_s, self._following = next(self._upcoming, END)
         if self._following is not None:
-            Moment(self._env, gap_s, ARRIVALS).callbacks.append(self._arrive)
+            self._env.call(gap_s, ARRIVALS, self._arrive)
         if query is not None:
             self._take(query)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
@@ -23,6 +24,9 @@ SNAPSHOTS = 4  # what policies see of a stale state
 RETRIES = 5
 DECISIONS = 6  # a gate closes, or a decision has taken its time
 ARRIVALS = 7
+
+CALL = 5  # parts of what is in the queue: time, priority, number, and what to call with what; an event has one less
+Calls = list[tuple[float, int, int, Callable[[Any], None], Any]]
 
 
 class Moment(Event):
@@ -40,15 +44,20 @@ class Moment(Event):
 
 
 class Clock(simpy.Environment):
-    """SimPy's environment, with a second queue for decisions of the present time that need no event.
+    """SimPy's environment, with calls in its queue beside its events.
 
-    They are numbered with the events, so that each happens in the turn that an event of priority ``DECISIONS``, planned
-    in its place, would have. An event costs several times as much.
+    A call happens in the turn that an event would have that is planned in its place, and costs a fraction of one: there
+    is nothing to wait for and to fail. A second queue is for decisions of the present time.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._calls: Calls = self._queue  # type: ignore[assignment]  # among its events, which have four parts
         self._decisions: deque[tuple[float, int, int, Callable[[Any], None], Any]] = deque()
+
+    def call(self, delay_s: float, priority: int, act: Callable[[Any], None], value: Any = None) -> None:
+        """Call ``act`` with a value after so many seconds."""
+        heappush(self._calls, (self._now + delay_s, priority, next(self._eid), act, value))
 
     def decide(self, act: Callable[[Any], None], value: Any) -> None:
         """Call ``act`` with a value at this time, in the turn of a decision that is planned now."""
@@ -59,9 +68,29 @@ class Clock(simpy.Environment):
         return self._now if self._decisions else super().peek()
 
     def step(self) -> None:
-        """Let the next event happen, and then all decisions that come before the event after it."""
-        super().step()
-        decisions, events = self._decisions, self._queue
-        while decisions and (not events or decisions[0] < events[0]):
+        """Let the next event or call happen, and then all decisions that come before the one after it."""
+        calls, decisions = self._calls, self._decisions
+        if calls and len(calls[0]) == CALL:
+            self._now, _, _, act, value = heappop(calls)
+            act(value)
+        else:
+            super().step()
+        while decisions and (not calls or decisions[0] < calls[0]):
             _, _, _, act, value = decisions.popleft()
             act(value)
+
+    def run(self, until: Any = None) -> Any:
+        """Let everything happen, until there is nothing left or, as SimPy has it, until an event or a time."""
+        if until is not None:
+            return super().run(until)
+        calls, decisions, step = self._calls, self._decisions, self.step
+        while calls:
+            if decisions or len(calls[0]) != CALL:
+                step()
+                continue
+            self._now, _, _, act, value = heappop(calls)
+            act(value)
+            while decisions and (not calls or decisions[0] < calls[0]):
+                _, _, _, act, value = decisions.popleft()
+                act(value)
+        return None

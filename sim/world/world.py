@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
-import simpy
 
 from sim.instance import Instance
 from sim.interface import Decision, Estimates, Policy, Query, State, reviews
@@ -88,8 +87,7 @@ class World:
         self._instance = instance
         self._scenario = instance.scenario
         self._rng = rng
-        clock = Clock() if in_rounds else None
-        self._env = simpy.Environment() if clock is None else clock
+        self._env = clock = Clock()
         self.table = open_table(instance)
         self._lessons = Lessons(name, policy, instance, self._env, self.table)
         purses = None if instance.tasks is None else Purses(instance)
@@ -108,7 +106,7 @@ class World:
                 instance, self._env, self._source, self.table, self._lessons.hit, end, self._lessons.quality
             )
         self._rounds: Rounds | None = None
-        if clock is not None:
+        if in_rounds:
             tell = self._lessons.tell
             store = None if self._cache is None else self._cache.store
             told = (self._see, finish, tell, end, purses, store)

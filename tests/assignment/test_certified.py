@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.certified import GAP, certified
-from sim.assignment.prices import minimise
+from sim.assignment.prices import minimise, minimum
 from sim.assignment.program import DECLINE, linear_program
 from tests.conftest import PROOF
 from tests.worlds import uneven_program
@@ -43,6 +43,46 @@ def test_it_meets_highs_on_a_larger_program(share: float) -> None:
     assert found.lower <= exact * (1 + 1e-9)
     assert exact <= found.upper * (1 + 1e-9)
     assert found.upper - found.lower <= GAP * found.upper
+
+
+# With several best choices for most queries it is the shares of the prices tried that say how many of them go where; a
+# program of all such queries takes minutes.
+
+
+@pytest.mark.parametrize("times", [0.25, 1.0, 4.0, 8.0])
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_ample_budgets_and_alike_queries_are_bounded_from_both_sides(times: float, is_flat: bool) -> None:
+    n, m = 20_000, 16
+    rows = synthetic(n_queries=n, n_history=1, n_models=m, dim=2).test
+    quality, cost = rows.quality, rows.cost_usd  # scores are 0 or 1
+    if is_flat:
+        cost = np.tile(cost.mean(axis=0), (n, 1))
+    budgets = times * cost.sum(axis=0).min() / m * np.ones(m)
+    found = certified(quality, cost, budgets)
+    assert found.upper - found.lower <= GAP * found.upper
+    plan = found.bound.plan
+    served = np.flatnonzero(plan != DECLINE)
+    assert quality[served, plan[served]].sum() >= found.lower - m
+    for i in range(m):
+        paid = np.sort(cost[plan == i, i])[::-1]
+        assert paid[m:].sum() <= budgets[i] * (1 + 1e-6)
+
+
+@settings(max_examples=200 if PROOF else 40, derandomize=True)
+@given(n=st.integers(1, 60), m=st.integers(1, 6), seed=st.integers(0, 10_000), times=st.floats(0.1, 8))
+def test_shares_of_the_prices_tried_are_a_solution_within_the_budgets(n: int, m: int, seed: int, times: float) -> None:
+    rng = np.random.default_rng(seed)
+    quality, cost = rng.integers(0, 2, (n, m)).astype(float), rng.lognormal(0, 1, (n, m))
+    budgets = times * rng.random(m) * cost.sum(axis=0) / m
+    found = minimum(quality, cost, budgets, beyond=2.0)
+    gained, spent = 0.0, np.zeros(m)
+    for prices, share in zip(found.tried, found.shares, strict=True):
+        surplus = quality - cost * prices
+        buys, best = np.flatnonzero(surplus.max(axis=1) > 0), surplus.argmax(axis=1)
+        gained += share * quality[buys, best[buys]].sum()
+        spent += share * np.bincount(best[buys], weights=cost[buys, best[buys]], minlength=m)
+    assert (spent <= budgets * (1 + 1e-6) + 1e-9).all()
+    assert gained == pytest.approx(found.value, rel=2e-5, abs=1e-9)
 
 
 def test_a_price_is_nothing_without_a_budget_and_prohibitive_with_none() -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import simpy
 
 from sim.distributions import Constant, Exponential
 from sim.interface import FloatArray, Query
 from sim.study.theory.single import Arriving, serve
+from sim.world.moment import Clock
 from sim.world.services.job import Job
 from sim.world.services.slots import Instant, Slots
 from sim.world.services.timed import Timed
@@ -80,7 +80,7 @@ def test_the_drawn_times_are_a_column_with_one_row_per_arrival() -> None:
 
 def served(durations_s: Sequence[float], *, slow_at_s: float = 99.0, factor: float = 1.0) -> list[tuple[int, float]]:
     """When jobs that begin together at 0 finish, if the server slows down at a time."""
-    env, finished = simpy.Environment(), Finished()
+    env, finished = Clock(), Finished()
     server = Timed(9, Constant(1.0)).open(env, finished)
     for number, duration_s in enumerate(durations_s):
         server.begin(job(number, duration_s), 0.0)
@@ -99,7 +99,7 @@ def test_a_factor_below_one_shrinks_what_remains() -> None:
 
 
 def test_a_slow_server_serves_slowly_whoever_begins_later_and_recovers() -> None:
-    env, finished = simpy.Environment(), Finished()
+    env, finished = Clock(), Finished()
     server = Timed(1, Constant(1.0)).open(env, finished)
     server.slow_down(3.0, 0.0)
     server.begin(job(0, 2.0), 0.0)  # 6 s at this speed
@@ -109,7 +109,7 @@ def test_a_slow_server_serves_slowly_whoever_begins_later_and_recovers() -> None
 
 
 def test_a_first_token_that_has_not_come_is_delayed_with_the_rest() -> None:
-    env, finished = simpy.Environment(), Finished()
+    env, finished = Clock(), Finished()
     server = Slots(2, 2.0, 0.5).open(env, finished)
     early, late = job(0, 0.0), job(1, 0.0)
     early.output_tokens = late.output_tokens = 4  # first token after 2 s, last after 4 s
@@ -124,7 +124,7 @@ def test_a_first_token_that_has_not_come_is_delayed_with_the_rest() -> None:
 
 
 def test_a_cancelled_job_frees_its_place_and_never_finishes() -> None:
-    env, finished = simpy.Environment(), Finished()
+    env, finished = Clock(), Finished()
     server = Timed(1, Constant(1.0)).open(env, finished)
     first, second = job(0, 5.0), job(1, 1.0)
     server.begin(first, 0.0)

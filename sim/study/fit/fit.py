@@ -18,7 +18,7 @@ from sim.deployment import Deployment, Service
 from sim.interface import FloatArray, Query
 from sim.study.fit.limits import Limits
 from sim.study.fit.measured import FIGURES, LATENCIES, Measured, figure, latencies
-from sim.world.moment import ARRIVALS, Moment
+from sim.world.moment import ARRIVALS, Clock, Moment
 from sim.world.services.job import Job
 from sim.world.services.paged import PagedBatching
 from sim.world.stations.station import Station
@@ -35,7 +35,7 @@ def simulate(service: Service, copies: int, measured: Measured) -> tuple[FloatAr
     The copies are the replicas of one deployment with its default balancer: a request joins the one with the fewest
     waiting and in service.
     """
-    env = simpy.Environment()
+    env = Clock()
     begin_s, blank = float(measured.arrival_s[0]), np.zeros(0)
     first, last = np.full(len(measured.arrival_s), np.nan), np.full(len(measured.arrival_s), np.nan)
 

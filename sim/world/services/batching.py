@@ -16,10 +16,8 @@ from collections import deque
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-import simpy
-
 from sim.errors import check_number, check_numbers
-from sim.world.moment import COMPLETIONS, Moment
+from sim.world.moment import COMPLETIONS, Clock
 from sim.world.services.job import Finish, Job, Room
 
 INFINITY = float("inf")
@@ -82,7 +80,7 @@ class Batching:
     def draw(self, n_queries: int, rng: object) -> None:
         """Return None: nothing is random."""
 
-    def open(self, env: simpy.Environment, finish: Finish) -> BatchingServer:
+    def open(self, env: Clock, finish: Finish) -> BatchingServer:
         """Return the server of one run."""
         return BatchingServer(self, env, finish)
 
@@ -102,8 +100,9 @@ class BatchingServer:
 
     on_room: Room | None = None
 
-    def __init__(self, service: Batching, env: simpy.Environment, finish: Finish) -> None:
+    def __init__(self, service: Batching, env: Clock, finish: Finish) -> None:
         self._env = env
+        self._call = env.call
         self._finish = finish
         self._slots = float("inf") if service.slots is None else service.slots
         self._kv_tokens = service.kv_tokens
@@ -122,7 +121,7 @@ class BatchingServer:
         self._stall_s = 0.0  # their sum
         self._first_tokens: deque[tuple[float, Job]] = deque()  # targets, in order
         self._armed_s = INFINITY  # when the pending event fires: not after the head of the heap is due
-        self._armed: simpy.Event | None = None
+        self._armed = 0  # its number: one with another is not waited for any more
         self._leaving = False
 
     def admits(self, job: Job) -> bool:
@@ -220,14 +219,16 @@ class BatchingServer:
             return
         wait_s = (self._batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
         if now_s + wait_s < self._armed_s:  # else the pending event comes too early, and sets the next
-            wait_s = max(wait_s, 0.0)  # by rounding
-            self._armed_s = now_s + wait_s
-            self._armed = event = Moment(self._env, wait_s, COMPLETIONS)
-            event.callbacks.append(self._leave)
+            self._arm(now_s, wait_s if wait_s > 0.0 else 0.0)  # by rounding
 
-    def _leave(self, event: simpy.Event) -> None:
+    def _arm(self, now_s: float, wait_s: float) -> None:
+        self._armed_s = now_s + wait_s
+        self._armed = number = self._armed + 1
+        self._call(wait_s, COMPLETIONS, self._leave, number)
+
+    def _leave(self, number: int) -> None:
         """Let every request go whose target is reached."""
-        if event is not self._armed:
+        if number != self._armed:
             return  # an earlier one took its place
         now_s, batch = self._env.now, self._batch
         self._armed_s = INFINITY
@@ -236,7 +237,7 @@ class BatchingServer:
         self._advance(now_s)
         left_s = (batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
         if now_s + left_s > now_s:  # others have joined since, and slowed it down
-            self._expect(now_s)
+            self._arm(now_s, left_s)
             return
         clock, _, job = heappop(batch)
         self._clock = clock  # exactly: no rounding is carried on

@@ -10,9 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 
-import simpy
-
 from sim.errors import check_number, check_numbers
+from sim.world.moment import Clock
 from sim.world.services.batching import INFINITY, Batching, BatchingServer
 from sim.world.services.job import Finish, Job, Room
 from sim.world.services.slots import SlotsServer
@@ -102,7 +101,7 @@ class Disaggregated:
     def draw(self, n_queries: int, rng: object) -> None:
         """Return None: nothing is random."""
 
-    def open(self, env: simpy.Environment, finish: Finish) -> DisaggregatedServer:
+    def open(self, env: Clock, finish: Finish) -> DisaggregatedServer:
         """Return the server of one run."""
         return DisaggregatedServer(self, env, finish)
 
@@ -119,7 +118,7 @@ class Disaggregated:
 class DisaggregatedServer:
     """The three stages of one replica; ``on_room`` is called when a prefill engine is free again."""
 
-    def __init__(self, service: Disaggregated, env: simpy.Environment, finish: Finish) -> None:
+    def __init__(self, service: Disaggregated, env: Clock, finish: Finish) -> None:
         self._env = env
         self._finish = finish
         self._place: dict[Job, SlotsServer | BatchingServer] = {}  # where a job is served; not while it waits

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import simpy
 
 from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
+from sim.world.moment import Clock
 from sim.world.services.job import Finish, Server
 from sim.world.services.slots import SlotsServer
 from sim.world.services.timed import drawn_s
@@ -50,7 +50,7 @@ class Measured:
     def draw(self, n_queries: int, rng: np.random.Generator) -> None:
         """Return None: the measured latencies stand in the place of random numbers."""
 
-    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+    def open(self, env: Clock, finish: Finish) -> Server:
         """Return the server of one run."""
         return SlotsServer(self.slots or math.inf, drawn_s, env, finish)
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import simpy
 
 from sim.errors import check_number, check_numbers
 from sim.interface import FloatArray, IntArray
+from sim.world.moment import Clock
 from sim.world.services.job import Finish, Job, Server
 from sim.world.services.slots import SlotsServer
 
@@ -157,7 +157,7 @@ class Resampled:
         """Return the hour of the day (n,) at times (n,) in seconds from the first arrival."""
         return np.floor(self.starts_at_hour + at_s / HOUR_S).astype(np.int64) % HOURS
 
-    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+    def open(self, env: Clock, finish: Finish) -> Server:
         """Return the server of one run."""
         base_s, token_s, input_s = self.base_s, self.per_output_token_s, self.per_input_token_s
         by_hour, starts = self.by_hour, self.starts_at_hour

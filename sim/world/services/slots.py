@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import simpy
 
 from sim.errors import check_number, check_numbers
 from sim.interface import FloatArray, IntArray
-from sim.world.moment import COMPLETIONS, Moment
+from sim.world.moment import COMPLETIONS, Clock
 from sim.world.services.job import Finish, Job, Room, Server
 
 
@@ -26,7 +25,7 @@ class Instant:
         """Return None: nothing is random."""
         return None
 
-    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+    def open(self, env: Clock, finish: Finish) -> Server:
         """Return the server of one replica."""
         return InstantServer(finish)
 
@@ -84,7 +83,7 @@ class Slots:
         """Return None: nothing is random."""
         return None
 
-    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+    def open(self, env: Clock, finish: Finish) -> Server:
         """Return the server of one replica."""
         first_s, token_s = self.time_to_first_token_s, self.time_per_output_token_s
 
@@ -118,14 +117,14 @@ class SlotsServer:
     on_room: Room | None = None
 
     def __init__(
-        self, slots: float, durations_s: Callable[[Job], tuple[float, float]], env: simpy.Environment, finish: Finish
+        self, slots: float, durations_s: Callable[[Job], tuple[float, float]], env: Clock, finish: Finish
     ) -> None:
         self._slots = slots
         self._durations_s = durations_s
         self._env = env
         self._finish = finish
         self._factor = 1.0
-        self._ends: dict[Job, tuple[float, simpy.Event]] = {}  # when each job in service will end, by its event
+        self._ends: dict[Job, tuple[float, Job]] = {}  # when each job in service will end, as it was planned last
 
     def admits(self, job: Job) -> bool:
         """Return whether a slot is free."""
@@ -167,12 +166,11 @@ class SlotsServer:
             self._schedule(job, now_s, (end_s - now_s) * change)
 
     def _schedule(self, job: Job, now_s: float, left_s: float) -> None:
-        event = Moment(self._env, left_s, COMPLETIONS, job)
-        event.callbacks.append(self._end)
-        self._ends[job] = (now_s + left_s, event)
+        self._ends[job] = end = (now_s + left_s, job)
+        self._env.call(left_s, COMPLETIONS, self._end, end)
 
-    def _end(self, event: simpy.Event) -> None:
-        job: Job = event.value  # type: ignore[assignment]
-        if self._ends.get(job, (0.0, None))[1] is event:  # otherwise it was cancelled or put off
+    def _end(self, end: tuple[float, Job]) -> None:
+        job = end[1]
+        if self._ends.get(job) is end:  # otherwise it was cancelled or put off
             del self._ends[job]
             self._finish(job, self._env.now)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import simpy
 
 from sim.distributions import Distribution
 from sim.errors import check_number
 from sim.interface import FloatArray, IntArray
 from sim.traits import DistributionTraits
+from sim.world.moment import Clock
 from sim.world.services.job import Finish, Job, Server
 from sim.world.services.slots import SlotsServer
 
@@ -50,7 +50,7 @@ class Timed:
         """Return one duration per arrival (n_queries, 1), s."""
         return self.duration.draw(n_queries, rng)[:, None]
 
-    def open(self, env: simpy.Environment, finish: Finish) -> Server:
+    def open(self, env: Clock, finish: Finish) -> Server:
         """Return the server of one run."""
         return SlotsServer(self.slots, drawn_s, env, finish)
 
