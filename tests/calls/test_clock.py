@@ -1,4 +1,6 @@
-"""The clock of runs in rounds: a decision without an event has the turn that an event in its place would have."""
+"""The clock: what is planned without an event has the turn that an event in its place would have."""
+
+import pytest
 
 from sim.world.moment import ARRIVALS, COMPLETIONS, DECISIONS, RETRIES, Clock, Moment
 
@@ -55,3 +57,26 @@ def test_what_a_decision_plans_for_its_own_time_comes_before_what_is_later() -> 
     noting.plan(1.5, COMPLETIONS, "later")
     noting.clock.run()
     assert noting.happened == ["review at 1.0", "completion", "next review", "later"]
+
+
+@pytest.mark.parametrize("until", [None, 2.0])
+@pytest.mark.parametrize("in_steps", [False, True])
+def test_a_call_has_the_turn_that_an_event_in_its_place_would_have(until: float | None, in_steps: bool) -> None:
+    noting = Noting()
+
+    def call(delay_s: float, priority: int, name: str) -> None:
+        noting.clock.call(delay_s, priority, noting.happened.append, name)
+
+    call(1.0, ARRIVALS, "arrival")
+    noting.plan(1.0, COMPLETIONS, "first completion")
+    call(1.0, COMPLETIONS, "second completion")
+    noting.plan(1.0, COMPLETIONS, "third completion")
+    noting.clock.call(1.0, RETRIES, lambda _: noting.decide("review"))
+    call(0.5, ARRIVALS, "earlier arrival")
+    if in_steps:
+        while noting.clock.peek() < float("inf"):
+            noting.clock.step()
+    else:
+        noting.clock.run(until)
+    completions = ["first completion", "second completion", "third completion"]
+    assert noting.happened == ["earlier arrival", *completions, "review", "arrival"]
