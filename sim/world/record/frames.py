@@ -13,7 +13,7 @@ from sim.interface import FloatArray, IntArray
 from sim.world.bill import Worth
 from sim.world.record.requests import CACHED, COLUMNS, DECLINED, FATES, SERVED, RequestTable
 
-LONG = 200000
+LONG = 200_000
 
 
 def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
