@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,10 +19,23 @@ from sim.cli.building import build_policies, build_scenarios
 from sim.cli.working.messages import Begin, Done, packed, shared_by, unpacked
 from sim.errors import notes_to
 
+LOOKS_EACH_S = 0.2
 
-def get_ready() -> None:
-    """Begin the process's life, in which what compiled solvers print is no part of what the command prints."""
+
+def get_ready(parent: int) -> None:
+    """Begin the process's life, which ends with that of its parent, however that ends.
+
+    What compiled solvers print is no part of what the command prints.
+    """
     os.dup2(2, 1)
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+
+
+def end_with(parent: int) -> None:
+    """End this process, whatever it is at, when its parent is another, which takes in those whose own has died."""
+    while os.getppid() == parent:
+        time.sleep(LOOKS_EACH_S)
+    os._exit(1)
 
 
 def carried_out(begin: bytes, message: bytes) -> Done:

@@ -31,6 +31,7 @@ from sim.study.side_by_side import Result, Task
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 Study = TypeVar("Study")
 Make = Callable[[DictConfig, Mapping[str, Scenario], Mapping[str, Policy]], Study]
+IDLE_S = 600  # after which a process ends that nobody gives anything to do; another is started when it is needed
 AHEAD = 2  # tasks that are begun or wait for their turn, per process
 
 
@@ -78,7 +79,9 @@ class Team:
         if self._pool is not None or self._is_alone or number == 1:
             return
         self.workers = number
-        self._pool = ProcessPoolExecutor(number, initializer=get_ready, env=ONE_THREAD)
+        self._pool = ProcessPoolExecutor(
+            number, timeout=IDLE_S, initializer=get_ready, initargs=(os.getpid(),), env=ONE_THREAD
+        )
         with uninterrupted():
             self._pool.submit(os.getpid)  # the first task starts all of them
 

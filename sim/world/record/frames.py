@@ -13,7 +13,7 @@ from sim.interface import FloatArray, IntArray
 from sim.world.bill import Worth
 from sim.world.record.requests import CACHED, COLUMNS, DECLINED, FATES, SERVED, RequestTable
 
-LONG = 200000
+LONG = 200_000
 
 
 def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
             "source": labels(instance.source, rows),
             "class": labels(instance.class_name, rows),
             "tenant": labels(instance.tenant, rows),
-            "due_s": np.broadcast_to(np.nan, n) if instance.due_s is None else instance.due_s[rows],
+            "due_s": np.full(n, np.nan) if instance.due_s is None else instance.due_s[rows],
             "session": whole_numbers(None if instance.session is None else instance.session[rows], n),
             "task": whole_numbers(None if table.tasks is None else table.tasks.task, n),
             "step": whole_numbers(None if table.tasks is None else np.array(table.tasks.step) + 1, n),
@@ -77,9 +77,6 @@ def held_prefixes(columns: dict[str, Any], instance: Instance, rows: IntArray) -
 def savings(table: RequestTable, columns: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that speak of answers from a cache: whose they were, and what they once cost and took."""
     n_queries = len(table.row)
-    if not table.answer_of:
-        nothing = np.broadcast_to(np.nan, n_queries)
-        return {"answer_of": whole_numbers(None, n_queries), "saved_usd": nothing, "saved_s": nothing}
     hits, queries = (
         np.fromiter(each, np.int64, len(table.answer_of)) for each in (table.answer_of, table.answer_of.values())
     )
@@ -97,9 +94,9 @@ def savings(table: RequestTable, columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_numbers(values: Sequence[int] | IntArray | None, n: int) -> pd.arrays.IntegerArray:
-    """Return whole numbers (n,) as a column; one without a value for None, which takes no memory."""
+    """Return whole numbers (n,) as a column; one without a value for None."""
     if values is None:
-        return pd.arrays.IntegerArray(np.broadcast_to(np.int64(0), n), np.broadcast_to(np.True_, n))
+        return pd.arrays.IntegerArray(np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_))
     return pd.arrays.IntegerArray(np.asarray(values, dtype=np.int64), np.zeros(n, dtype=np.bool_))
 
 
@@ -122,12 +119,9 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
     whole_energy_j, charged_usd = instance.energy_j, np.asarray(table.cost_usd)[:n]
     cost_usd, quality = outcome(instance.cost_usd), outcome(instance.quality)
-    energy_j: FloatArray = np.full(n, np.nan) if table.caps else np.broadcast_to(np.nan, n)
-    if whole_energy_j is not None:
-        energy_j = np.where(served, whole_energy_j[rows, chosen], np.nan)
-    capped_at = whole_numbers(None, n)
+    energy_j = np.where(served, np.nan if whole_energy_j is None else whole_energy_j[rows, chosen], np.nan)
+    caps = np.zeros(n, dtype=np.int64)
     if table.caps:
-        caps = np.zeros(n, dtype=np.int64)
         worth = Worth(instance)
         for number, cap in table.caps.items():
             caps[number] = cap
@@ -135,7 +129,6 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
                 row, k = int(rows[number]), int(chosen[number])
                 quality[number], energy_j[number] = worth.quality(row, k, cap), worth.energy_j(row, k, cap)
                 tokens[number] = min(tokens[number], cap)
-        capped_at = pd.arrays.IntegerArray(caps, caps == 0)
     for number, score in table.scores.items():
         quality[number] = score
     return {
@@ -154,15 +147,13 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
         "input_tokens": instance.features.input_tokens[rows],
         "cached_tokens": np.where(served, np.asarray(table.cached_tokens)[:n], 0),
         "output_tokens": tokens,
-        "max_output_tokens": capped_at,
+        "max_output_tokens": pd.arrays.IntegerArray(caps, caps == 0),
         "energy_j": energy_j,
     }
 
 
 def stopped_s(table: RequestTable, n: int) -> FloatArray:
     """Return how long each of the first n entries was stopped in service, 0 for most."""
-    if not table.preempted_s:
-        return np.broadcast_to(0.0, n)
     values = np.zeros(n)
     for number, value in table.preempted_s.items():
         values[number] = value
