@@ -9,7 +9,7 @@ from policies.estimators.neighbours import unit
 from policies.parts.forecast import Forecast, Known
 from policies.parts.held_out import held_out, is_same
 from policies.parts.ranked import best_first
-from policies.parts.residuals import Residuals
+from policies.parts.residuals import Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from sim.assignment.rows import pooled
 from sim.interface import (
@@ -38,7 +38,8 @@ class Steward(Policy):
     2. *Prices follow what is left*: solved ``solves`` times in a run, for the remaining budgets and the queries still
        expected: the history less what has arrived, and what is unlike it by the share seen so far.
     3. *Estimates follow outcomes*: settled qualities and costs correct those of queries near them
-       (``policies.parts.residuals``).
+       (``policies.parts.residuals``), and those of the queries still to come, as far as the order of arrival does not
+       explain them (``Outlook``).
     4. *A budget is a sieve.* A deployment refuses what its budget cannot pay, at no cost, so a query that it accepts
        costs E[cost | cost <= remaining]; by this, and by the chance of acceptance, small remainders are used up. Where
        a refused query is lost (``Setting.refused``), a choice is worth its surplus times that chance. Where it waits,
@@ -75,6 +76,7 @@ class Steward(Policy):
             self._studied = (history, estimates, Known(history, estimates))
         _, estimates, known = self._studied
         self._forecast = Forecast(known, setting.horizon)
+        self._outlook = Outlook(estimates, setting.horizon)
         self._residuals = Residuals(unit(history.features.embeddings).mean(axis=0), setting.horizon)
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
         self._spread = np.maximum(spread(error), 1e-3)
@@ -92,6 +94,7 @@ class Steward(Policy):
             self._solve(self._to_come(query, remaining))
         quality, cost = self.believes(query)
         self._forecast.see(query, quality, cost)
+        self._outlook.see(query)
         accepted_cost, chance = accepted(cost, remaining * (1 + TOLERANCE), self._spread)
         surplus = quality - self._prices * accepted_cost
         if self._refused == "lost":
@@ -110,14 +113,16 @@ class Steward(Policy):
         k, query = feedback.deployment, feedback.query
         if query.cost_hat[k] > 0 and feedback.cost > 0:
             typical = np.log(query.cost_hat[k]) - self._spread[k] ** 2 / 2  # the mean log of a cost with this mean
-            self._residuals.add(
-                query.embedding, feedback.quality - float(query.quality_hat[k]), float(np.log(feedback.cost) - typical)
-            )
+            self._correct(feedback, float(np.log(feedback.cost) - typical))
 
     def learn_score(self, feedback: Feedback) -> None:
         """Correct what is expected of queries like this one by a score that came late."""
-        query = feedback.query
-        self._residuals.add(query.embedding, feedback.quality - float(query.quality_hat[feedback.deployment]), np.nan)
+        self._correct(feedback, np.nan)
+
+    def _correct(self, feedback: Feedback, log_cost: float) -> None:
+        quality = feedback.quality - float(feedback.query.quality_hat[feedback.deployment])
+        self._residuals.add(feedback.query.embedding, quality, log_cost)
+        self._outlook.add(quality, log_cost)
 
     def _to_come(self, query: Query, remaining: FloatArray) -> FloatArray:
         """Return what may be spent (n_deployments,) on this query and all after it."""
@@ -127,7 +132,7 @@ class Steward(Policy):
 
     def _solve(self, remaining: FloatArray) -> None:
         """Find prices for what is left and what is still to come."""
-        rest = self._forecast.rest()
+        rest = self._forecast.rest(*self._outlook.rest().tolist())
         cost, chance = accepted(rest.cost, remaining, self._spread)
         quality, cost = rest.quality * chance, cost * chance
         self._prices = smooth_prices(quality, cost, rest.weights, remaining, self._prices, accounts=self._accounts)

@@ -1,14 +1,24 @@
-"""Corrections of a query's estimates by the outcomes of queries near it."""
+"""What outcomes say of estimates: of queries near them, and of all that are still to come.
+
+Outcomes that are worse than their estimates have two causes, which ask for opposite expectations of the rest. Estimates
+may be wrong of all queries (a model has become worse; the best of many estimates is too good): the rest will be worse
+as well. Or queries that are hard come first, which the estimates tell from others in part: the rest will be better. In
+the second case what the estimates do see is unusual too, and in the same direction; in the first it is not.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from policies.estimators.exact import whole
-from sim.interface import EmbeddingArray, FloatArray
+from sim.interface import EmbeddingArray, Estimates, FloatArray, Query
 
 MOST = 5000  # outcomes remembered; then the oldest make room
 PRIOR = 0.5  # how many outcomes of equal direction the estimates are worth
+SURPRISES = (
+    20.0  # how many outcomes of any the estimates are worth: variance of one over that of what all have in common
+)
+DOUBT = 4.0  # chi-square of arrivals, of one degree of freedom, up to which chance explains them
 
 
 class Residuals:
@@ -57,3 +67,58 @@ class Residuals:
         length = float(np.linalg.norm(embedding))
         away: EmbeddingArray = embedding / max(length, 1e-12) - self._centre
         return away / max(float(np.linalg.norm(away)), 1e-12)
+
+
+class Outlook:
+    """By how much the queries to come will differ from their estimates, in quality and in log cost.
+
+    With m the mean surprise of settled outcomes and z the mean estimate of all arrivals, less that of the history, in
+    standard errors, both of quality or both of log cost, the rest is expected to differ by
+
+        a m - (1 - a) m min(1, t / (T - t)),    a = min(1, DOUBT / z^2) if z m > 0, else 1,
+
+    after t of T queries: what chance cannot explain is an order, and an order's surprises sum to 0 at its end.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Of each history row, by a fit without it.
+    horizon : int
+        Number of queries that will arrive.
+    """
+
+    def __init__(self, estimates: Estimates, horizon: int) -> None:
+        usual = features(*estimates)
+        self._usual, self._spread = usual.mean(axis=0), np.maximum(usual.std(axis=0), 1e-9)
+        self._horizon = horizon
+        self._n_arrived = 0
+        self._arrived = np.zeros(2)
+        self._n_settled = np.zeros(2)
+        self._surprise = np.zeros(2)
+
+    def see(self, query: Query) -> None:
+        """Take note of an arrival."""
+        self._n_arrived += 1
+        self._arrived += features(query.quality_hat[None], query.cost_hat[None])[0]
+
+    def add(self, quality: float, log_cost: float) -> None:
+        """Take note of how much an outcome exceeded its estimates; NaN for what is not known."""
+        surprise = np.array([quality, log_cost])
+        self._n_settled += ~np.isnan(surprise)
+        self._surprise += np.nan_to_num(surprise)
+
+    def rest(self) -> FloatArray:
+        """Return what to add to quality and to log cost (2,) of the queries still to come."""
+        mean = self._surprise / (self._n_settled + SURPRISES)
+        n = max(self._n_arrived, 1)
+        away = (self._arrived / n - self._usual) / self._spread * np.sqrt(n)
+        lasting = np.where(away * mean > 0, np.minimum(1.0, DOUBT / np.maximum(away**2, DOUBT)), 1.0)
+        made_up = min(1.0, self._n_arrived / max(self._horizon - self._n_arrived, 1))
+        differs: FloatArray = mean * (lasting - (1 - lasting) * made_up)
+        return differs
+
+
+def features(quality: FloatArray, cost: FloatArray) -> FloatArray:
+    """Return the mean quality and the mean log cost (n, 2) over deployments of estimates (n, n_deployments)."""
+    logs = np.log(np.maximum(cost, 1e-12))
+    return np.column_stack([np.add.reduce(part, axis=1) / part.shape[1] for part in (quality, logs)])

@@ -10,7 +10,7 @@ from policies.budgeted.steward import Steward, accepted
 from policies.estimators.kernel_ridge import KernelRidge
 from policies.estimators.neighbours import ExactNeighbours
 from policies.parts.forecast import Forecast, Known
-from policies.parts.residuals import PRIOR, Residuals
+from policies.parts.residuals import PRIOR, SURPRISES, Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from scenarios.arrivals import Deterministic
 from scenarios.budgets import Weighted
@@ -138,6 +138,41 @@ def test_what_the_history_has_never_seen_is_expected_again() -> None:
     assert rest.weights.sum() == pytest.approx(10)
     is_strange = (rest.quality[:, 0] == 0.4) & (rest.cost[:, 0] == 2.0)
     assert 3.5 < rest.weights[is_strange].sum() < 6.5  # half of what has come, of the ten to come
+
+
+# --- the outlook
+
+
+def outlook(quality_hat: float, surprise: float) -> tuple[float, float]:
+    """What is expected of the rest after 40 of 100 queries that looked so good, and whose outcomes differed so much."""
+    history = Estimates(np.tile([[0.4], [0.6]], (50, 1)), np.ones((100, 1)))  # mean 0.5, standard deviation 0.1
+    seen = Outlook(history, horizon=100)
+    for number in range(40):
+        seen.see(tiny_query(number, [quality_hat], [1.0]))
+        seen.add(surprise, 0.2)
+    quality, log_cost = seen.rest()
+    return float(quality), float(log_cost)
+
+
+BELIEVED = 40 / (40 + SURPRISES)
+
+
+def test_surprises_of_queries_that_look_usual_will_last() -> None:
+    assert outlook(0.5, -0.3) == pytest.approx((-0.3 * BELIEVED, 0.2 * BELIEVED))
+    assert outlook(0.5, 0.3)[0] == pytest.approx(0.3 * BELIEVED)
+
+
+def test_surprises_of_an_order_will_be_made_up_for() -> None:
+    # Queries that look harder by 40 ** 0.5 standard errors: chance explains a tenth of their surprises.
+    assert outlook(0.4, -0.3)[0] == pytest.approx(0.3 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+    assert outlook(0.6, -0.3)[0] == pytest.approx(-0.3 * BELIEVED)  # they look easy, so no order made them hard
+    assert outlook(0.6, 0.3)[0] == pytest.approx(-0.3 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+
+
+def test_what_is_not_scored_says_nothing_of_quality() -> None:
+    seen = Outlook(Estimates(np.full((2, 1), 0.5), np.ones((2, 1))), horizon=10)
+    seen.add(float("nan"), 0.5)
+    assert seen.rest().tolist() == pytest.approx([0.0, 0.5 / (1 + SURPRISES)])
 
 
 # --- the policy
