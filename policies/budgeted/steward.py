@@ -45,7 +45,7 @@ class Steward(Policy):
        a refused query is lost (``Setting.refused``), a choice is worth its surplus times that chance. Where it waits,
        budgets renew themselves, and prices are for their share of the queries still to come, if that is more.
 
-    docs/evidence/steward.md has what was measured.
+    docs/steward.md has what was measured.
 
     Parameters
     ----------

@@ -72,12 +72,14 @@ class Residuals:
 class Outlook:
     """By how much the queries to come will differ from their estimates, in quality and in log cost.
 
-    With m the mean surprise of settled outcomes and z the mean estimate of all arrivals, less that of the history, in
-    standard errors, both of quality or both of log cost, the rest is expected to differ by
+    The rest is expected to differ from its estimates by
 
-        a m - (1 - a) m min(1, t / (T - t)),    a = min(1, DOUBT / z^2) if z m > 0, else 1,
+        a m - (1 - a) m min(1, t / (T - t)),    a = min(1, DOUBT / max(z^2, y^2)),
 
-    after t of T queries: what chance cannot explain is an order, and an order's surprises sum to 0 at its end.
+    after t of T queries, where m is the mean surprise of settled outcomes. z is by how many standard errors the mean
+    estimate of all arrivals exceeds that of the history, if it does so in the direction of m, and y by how many the
+    surprises fade (their slope over time, against the direction of m): both are signs of an order, whose surprises sum
+    to 0 in the end. What neither shows is expected to last.
 
     Parameters
     ----------
@@ -93,8 +95,7 @@ class Outlook:
         self._horizon = horizon
         self._n_arrived = 0
         self._arrived = np.zeros(2)
-        self._n_settled = np.zeros(2)
-        self._surprise = np.zeros(2)
+        self._n_settled, self._total, self._squares, self._moments = np.zeros((4, 2))
 
     def see(self, query: Query) -> None:
         """Take note of an arrival."""
@@ -105,17 +106,34 @@ class Outlook:
         """Take note of how much an outcome exceeded its estimates; NaN for what is not known."""
         surprise = np.array([quality, log_cost])
         self._n_settled += ~np.isnan(surprise)
-        self._surprise += np.nan_to_num(surprise)
+        surprise = np.nan_to_num(surprise)
+        self._total += surprise
+        self._squares += surprise**2
+        self._moments += self._n_settled * surprise
 
     def rest(self) -> FloatArray:
         """Return what to add to quality and to log cost (2,) of the queries still to come."""
-        mean = self._surprise / (self._n_settled + SURPRISES)
-        n = max(self._n_arrived, 1)
-        away = (self._arrived / n - self._usual) / self._spread * np.sqrt(n)
-        lasting = np.where(away * mean > 0, np.minimum(1.0, DOUBT / np.maximum(away**2, DOUBT)), 1.0)
+        mean = self._total / (self._n_settled + SURPRISES)
+        order = np.maximum(self._unusual(mean), self._fading(mean))
+        lasting = np.minimum(1.0, DOUBT / np.maximum(order**2, DOUBT))
         made_up = min(1.0, self._n_arrived / max(self._horizon - self._n_arrived, 1))
         differs: FloatArray = mean * (lasting - (1 - lasting) * made_up)
         return differs
+
+    def _unusual(self, mean: FloatArray) -> FloatArray:
+        """Return how unusual arrivals look in the direction of the surprises, in standard errors; at least 0."""
+        n = max(self._n_arrived, 1)
+        away = (self._arrived / n - self._usual) / self._spread * np.sqrt(n)
+        unusual: FloatArray = np.maximum(away * np.sign(mean), 0.0)
+        return unusual
+
+    def _fading(self, mean: FloatArray) -> FloatArray:
+        """Return how clearly surprises become less over time, in standard errors; at least 0."""
+        n = np.maximum(self._n_settled, 2)
+        slope = self._moments - self._total * (n + 1) / 2
+        variance = np.maximum(self._squares / n - (self._total / n) ** 2, 1e-12)
+        fading: FloatArray = np.maximum(-slope * np.sign(mean) / np.sqrt(variance * n * (n**2 - 1) / 12), 0.0)
+        return fading
 
 
 def features(quality: FloatArray, cost: FloatArray) -> FloatArray:

@@ -169,6 +169,18 @@ def test_surprises_of_an_order_will_be_made_up_for() -> None:
     assert outlook(0.6, 0.3)[0] == pytest.approx(-0.3 * BELIEVED * (0.9 * 40 / 60 - 0.1))
 
 
+def test_surprises_that_fade_are_those_of_an_order() -> None:
+    expected = []
+    for surprises in ([0.4] * 20 + [0.0] * 20, [0.0] * 20 + [0.4] * 20):
+        seen = Outlook(Estimates(np.array([[0.4], [0.6]]), np.ones((2, 1))), horizon=80)
+        for number, surprise in enumerate(surprises):
+            seen.see(tiny_query(number, [0.5], [1.0]))
+            seen.add(surprise, 0.0)
+        expected.append(seen.rest()[0])
+    assert expected[0] < 0  # after half of the queries, what was too good so far will be made up for
+    assert expected[1] == pytest.approx(0.2 * BELIEVED)  # what becomes better is not
+
+
 def test_what_is_not_scored_says_nothing_of_quality() -> None:
     seen = Outlook(Estimates(np.full((2, 1), 0.5), np.ones((2, 1))), horizon=10)
     seen.add(float("nan"), 0.5)
