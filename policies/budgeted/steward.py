@@ -26,6 +26,8 @@ from sim.interface import (
     State,
 )
 
+FEW = 20  # queries: what comes more often than so many is no window, but a flow
+
 
 class Steward(Policy):
     """Spend every budget where it is worth most, in any order of arrival.
@@ -80,6 +82,7 @@ class Steward(Policy):
         self._residuals = Residuals(unit(history.features.embeddings).mean(axis=0), setting.horizon)
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
         self._spread = np.maximum(spread(error), 1e-3)
+        self._renewals = Renewals(setting.budgets)
         self._refused = setting.refused
         self._budgets, self._accounts, self._horizon = setting.budgets, setting.accounts, setting.horizon
         self._interval = max(1, setting.horizon // self._solves)
@@ -88,10 +91,11 @@ class Steward(Policy):
 
     def decide(self, query: Query, state: State) -> Decision:
         """Choose by corrected estimates at the present prices."""
+        renewed = self._renewals.see(state.remaining, state.now_s)
         outstanding = pooled((state.queued + state.in_flight) * self._mean_cost, self._accounts)  # not settled
         remaining = np.maximum(state.remaining - outstanding, 0.0)
-        if query.id % self._interval == 0:
-            self._solve(self._to_come(query, remaining))
+        if renewed or query.id % self._interval == 0:
+            self._solve(*self._to_come(query, remaining, state.now_s))
         quality, cost = self.believes(query)
         self._forecast.see(query, quality, cost)
         self._outlook.see(query)
@@ -124,18 +128,71 @@ class Steward(Policy):
         self._residuals.add(feedback.query.embedding, quality, log_cost)
         self._outlook.add(quality, log_cost)
 
-    def _to_come(self, query: Query, remaining: FloatArray) -> FloatArray:
-        """Return what may be spent (n_deployments,) on this query and all after it."""
+    def _to_come(self, query: Query, remaining: FloatArray, now_s: float) -> tuple[FloatArray, float]:
+        """Return what may be spent (n_deployments,), and for which share of this query and all after it."""
+        left = max(self._horizon - query.id, 1)
         if self._refused != "wait":
-            return remaining
-        return np.maximum(remaining, self._budgets * ((self._horizon - query.id) / self._horizon))
+            in_window = self._renewals.queries_to_come(now_s)
+            if in_window is not None:
+                return remaining, min(1.0, in_window / left)
+            if not self._renewals.are_expected:
+                return remaining, 1.0
+        return np.maximum(remaining, self._budgets * (left / self._horizon)), 1.0
 
-    def _solve(self, remaining: FloatArray) -> None:
+    def _solve(self, remaining: FloatArray, share: float) -> None:
         """Find prices for what is left and what is still to come."""
         rest = self._forecast.rest(*self._outlook.rest().tolist())
         cost, chance = accepted(rest.cost, remaining, self._spread)
         quality, cost = rest.quality * chance, cost * chance
-        self._prices = smooth_prices(quality, cost, rest.weights, remaining, self._prices, accounts=self._accounts)
+        weights = rest.weights * share
+        self._prices = smooth_prices(quality, cost, weights, remaining, self._prices, accounts=self._accounts)
+
+
+class Renewals:
+    """When budgets renew themselves, as far as a run has shown.
+
+    Budgets that are given out over time are less than those of the whole run at the first query. When most of them
+    rise together, a window has begun: the next one is expected after as long as this one has lasted, and until then as
+    many queries a second as came in the last window and this one.
+
+    Parameters
+    ----------
+    budgets : array (n_deployments,)
+        Of the whole run.
+    """
+
+    def __init__(self, budgets: FloatArray) -> None:
+        self._budgets = budgets
+        self._limited = np.isfinite(budgets) & (budgets > 0)
+        self._last: FloatArray | None = None
+        self._most = np.zeros_like(budgets)
+        self._began_s = 0.0
+        self._length_s = np.inf
+        self._counts = (0, 0)  # queries in the window before, and in this one
+        self.are_expected = False
+
+    def see(self, remaining: FloatArray, now_s: float) -> bool:
+        """Take note of an arrival, and return whether a window has begun since the one before."""
+        before, self._last = self._last, remaining.copy()
+        self._most = np.maximum(self._most, remaining)
+        self._counts = (self._counts[0], self._counts[1] + 1)
+        if before is None:
+            self.are_expected = bool((remaining < self._budgets * (1 - 1e-6))[self._limited].any())
+            return False
+        rose = (remaining > before * (1 + 1e-9))[self._limited]
+        if not rose.any() or 2 * rose.sum() < (before < self._most * (1 - 1e-9))[self._limited].sum():
+            return False
+        self._length_s, self._began_s = now_s - self._began_s, now_s
+        self._counts = (self._counts[1] - 1, 1)
+        return True
+
+    def queries_to_come(self, now_s: float) -> float | None:
+        """Return how many queries will come before the next window, this one included; None where none is known."""
+        since_s = now_s - self._began_s
+        if self._counts[0] < FEW or since_s > 1.5 * self._length_s:
+            return None
+        rate = sum(self._counts) / (self._length_s + since_s)
+        return max(1.0, rate * (self._length_s - since_s))
 
 
 def spread(error: FloatArray) -> FloatArray:

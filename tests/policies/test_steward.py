@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from policies.budgeted.sampled_dual import SampledDual
-from policies.budgeted.steward import Steward, accepted
+from policies.budgeted.steward import Renewals, Steward, accepted
 from policies.estimators.kernel_ridge import KernelRidge
 from policies.estimators.neighbours import ExactNeighbours
 from policies.parts.forecast import Forecast, Known
@@ -21,7 +21,7 @@ from scenarios.orders.ranked import cheap_first, costly_first, easy_first, hard_
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.prices import minimise
 from sim.interface import Decision, EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
-from sim.scenario import Order, Scenario
+from sim.scenario import Order, Scenario, Window
 from sim.study.experiment import compare
 from sim.world.services.slots import Instant
 from tests.worlds import idle, tiny_query, tiny_setting
@@ -185,6 +185,38 @@ def test_what_is_not_scored_says_nothing_of_quality() -> None:
     seen = Outlook(Estimates(np.full((2, 1), 0.5), np.ones((2, 1))), horizon=10)
     seen.add(float("nan"), 0.5)
     assert seen.rest().tolist() == pytest.approx([0.0, 0.5 / (1 + SURPRISES)])
+
+
+# --- budgets that renew themselves
+
+
+def test_a_window_is_expected_to_last_as_long_as_the_one_before() -> None:
+    renewals = Renewals(np.array([100.0, 100.0, np.inf]))
+    for second in range(40):
+        left = 10.0 - second % 40 / 4  # a tenth of the whole in the first window, spent little by little
+        assert not renewals.see(np.array([left, left, np.inf]), float(second))
+    assert renewals.are_expected
+    assert renewals.queries_to_come(39.0) is None  # nothing has shown how long a window is
+    assert renewals.see(np.array([10.0, 10.0, np.inf]), 40.0)
+    assert renewals.queries_to_come(40.0) == pytest.approx(40, abs=2)  # one a second for forty seconds
+    assert not renewals.see(np.array([9.0, 9.0, np.inf]), 60.0)
+    assert renewals.queries_to_come(60.0) == pytest.approx(14, abs=1)  # 42 came in a minute, and 20 s are left
+    assert renewals.queries_to_come(101.0) is None  # the second window should have come long ago
+
+
+def test_a_top_up_of_one_budget_is_no_window() -> None:
+    renewals = Renewals(np.full(3, 10.0))
+    assert not renewals.see(np.full(3, 10.0), 0.0)
+    assert not renewals.are_expected
+    assert not renewals.see(np.full(3, 5.0), 1.0)
+    assert not renewals.see(np.array([9.0, 5.0, 5.0]), 2.0)
+
+
+def test_in_windows_it_spends_what_each_of_them_has() -> None:
+    world = replace(scenario(shuffled), window=Window(length_s=50.0))  # 12 windows of 50 queries
+    quality = compare(world, {"steward": Steward(estimator())}, replications=1)["quality"].mean()
+    whole = compare(scenario(shuffled), {"steward": Steward(estimator())}, replications=1)["quality"].mean()
+    assert quality > 0.8 * whole
 
 
 # --- the policy
