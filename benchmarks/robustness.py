@@ -134,12 +134,9 @@ TABLES = (
     Made(history=10_000),
     Made(total=0.25),
     Made(total=4.0),
-    Made(shown=0.0, models=3, history=200, total=4.0),
     Made(shown=0.0, models=30, history=200, total=0.25),
-    Made(shown=1.0, models=3, total=0.25),
     Made(harder=0.5),
     Made(worse=1.0, models=4, longer=-0.4),
-    Made(worse=0.6, models=6, harder=0.4, longer=-0.4, total=2.0),
 )
 
 

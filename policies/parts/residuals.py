@@ -18,6 +18,7 @@ PRIOR = 0.5  # how many outcomes of equal direction the estimates are worth
 SURPRISES = (
     20.0  # how many outcomes of any the estimates are worth: variance of one over that of what all have in common
 )
+LASTING = np.array([0.15, 0.3])  # by how much estimates of quality and log cost may be wrong of all queries
 DOUBT = 4.0  # chi-square of arrivals, of one degree of freedom, up to which chance explains them
 
 
@@ -74,12 +75,12 @@ class Outlook:
 
     The rest is expected to differ from its estimates by
 
-        a m - (1 - a) m min(1, t / (T - t)),    a = min(1, DOUBT / max(z^2, y^2)),
+        a clip(m, -LASTING, LASTING) - (1 - a) m min(1, t / (T - t)),    a = min(1, DOUBT / max(z^2, y^2)),
 
     after t of T queries, where m is the mean surprise of settled outcomes. z is by how many standard errors the mean
     estimate of all arrivals exceeds that of the history, if it does so in the direction of m, and y by how many the
     surprises fade (their slope over time, against the direction of m): both are signs of an order, whose surprises sum
-    to 0 in the end. What neither shows is expected to last.
+    to 0 in the end. What neither shows is expected to last, unless it is more than estimates are ever wrong by.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ class Outlook:
         order = np.maximum(self._unusual(mean), self._fading(mean))
         lasting = np.minimum(1.0, DOUBT / np.maximum(order**2, DOUBT))
         made_up = min(1.0, self._n_arrived / max(self._horizon - self._n_arrived, 1))
-        differs: FloatArray = mean * (lasting - (1 - lasting) * made_up)
+        differs: FloatArray = lasting * np.clip(mean, -LASTING, LASTING) - (1 - lasting) * mean * made_up
         return differs
 
     def _unusual(self, mean: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from policies.budgeted.steward import Renewals, Steward, accepted
 from policies.estimators.kernel_ridge import KernelRidge
 from policies.estimators.neighbours import ExactNeighbours
 from policies.parts.forecast import Forecast, Known
-from policies.parts.residuals import PRIOR, SURPRISES, Outlook, Residuals
+from policies.parts.residuals import LASTING, PRIOR, SURPRISES, Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from scenarios.arrivals import Deterministic
 from scenarios.budgets import Weighted
@@ -158,27 +158,31 @@ BELIEVED = 40 / (40 + SURPRISES)
 
 
 def test_surprises_of_queries_that_look_usual_will_last() -> None:
-    assert outlook(0.5, -0.3) == pytest.approx((-0.3 * BELIEVED, 0.2 * BELIEVED))
-    assert outlook(0.5, 0.3)[0] == pytest.approx(0.3 * BELIEVED)
+    assert outlook(0.5, -0.15) == pytest.approx((-0.15 * BELIEVED, 0.2 * BELIEVED))
+    assert outlook(0.5, 0.15)[0] == pytest.approx(0.15 * BELIEVED)
+
+
+def test_no_more_is_expected_to_last_than_estimates_are_ever_wrong_by() -> None:
+    assert outlook(0.5, -0.6)[0] == -LASTING[0]
 
 
 def test_surprises_of_an_order_will_be_made_up_for() -> None:
     # Queries that look harder by 40 ** 0.5 standard errors: chance explains a tenth of their surprises.
-    assert outlook(0.4, -0.3)[0] == pytest.approx(0.3 * BELIEVED * (0.9 * 40 / 60 - 0.1))
-    assert outlook(0.6, -0.3)[0] == pytest.approx(-0.3 * BELIEVED)  # they look easy, so no order made them hard
-    assert outlook(0.6, 0.3)[0] == pytest.approx(-0.3 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+    assert outlook(0.4, -0.15)[0] == pytest.approx(0.15 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+    assert outlook(0.6, -0.15)[0] == pytest.approx(-0.15 * BELIEVED)  # they look easy, so no order made them hard
+    assert outlook(0.6, 0.15)[0] == pytest.approx(-0.15 * BELIEVED * (0.9 * 40 / 60 - 0.1))
 
 
 def test_surprises_that_fade_are_those_of_an_order() -> None:
     expected = []
-    for surprises in ([0.4] * 20 + [0.0] * 20, [0.0] * 20 + [0.4] * 20):
+    for surprises in ([0.2] * 20 + [0.0] * 20, [0.0] * 20 + [0.2] * 20):
         seen = Outlook(Estimates(np.array([[0.4], [0.6]]), np.ones((2, 1))), horizon=80)
         for number, surprise in enumerate(surprises):
             seen.see(tiny_query(number, [0.5], [1.0]))
             seen.add(surprise, 0.0)
         expected.append(seen.rest()[0])
     assert expected[0] < 0  # after half of the queries, what was too good so far will be made up for
-    assert expected[1] == pytest.approx(0.2 * BELIEVED)  # what becomes better is not
+    assert expected[1] == pytest.approx(0.1 * BELIEVED)  # what becomes better is not
 
 
 def test_what_is_not_scored_says_nothing_of_quality() -> None:
