@@ -8,7 +8,9 @@ from scipy.special import ndtr
 from policies.estimators.neighbours import unit
 from policies.parts.forecast import Forecast, Known
 from policies.parts.held_out import held_out, is_same
+from policies.parts.load import SlotTime
 from policies.parts.ranked import best_first
+from policies.parts.renewals import Renewals
 from policies.parts.residuals import Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from sim.assignment.rows import pooled
@@ -25,8 +27,6 @@ from sim.interface import (
     Setting,
     State,
 )
-
-FEW = 20  # queries: what comes more often than so many is no window, but a flow
 
 
 class Steward(Policy):
@@ -54,6 +54,9 @@ class Steward(Policy):
     estimator : Estimator
     solves : int
         How often prices are solved in a run.
+    slots : bool
+        Whether the slots of deployments have a price too: what they can serve in the time left bounds what is spent,
+        as the budget does. For where waiting loses queries (patience, deadlines); not with shared accounts.
 
     Raises
     ------
@@ -63,11 +66,12 @@ class Steward(Policy):
 
     paces = True
 
-    def __init__(self, estimator: Estimator, solves: int = 100) -> None:
+    def __init__(self, estimator: Estimator, solves: int = 100, slots: bool = False) -> None:
         if solves < 1:
             raise ValueError(f"solves is {solves}; prices must be solved at least once")
         self.estimator: Estimator = estimator
         self._solves = solves
+        self._slots = slots
         self._studied: tuple[History, Estimates, Known] | None = None
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
@@ -83,6 +87,7 @@ class Steward(Policy):
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
         self._spread = np.maximum(spread(error), 1e-3)
         self._renewals = Renewals(setting.budgets)
+        self._time = SlotTime(setting) if self._slots and setting.accounts is None else None
         self._refused = setting.refused
         self._budgets, self._accounts, self._horizon = setting.budgets, setting.accounts, setting.horizon
         self._interval = max(1, setting.horizon // self._solves)
@@ -95,7 +100,13 @@ class Steward(Policy):
         outstanding = pooled((state.queued + state.in_flight) * self._mean_cost, self._accounts)  # not settled
         remaining = np.maximum(state.remaining - outstanding, 0.0)
         if renewed or query.id % self._interval == 0:
-            self._solve(*self._to_come(query, remaining, state.now_s))
+            may_spend, share = self._to_come(query, remaining, state.now_s)
+            if self._time is not None:
+                busy = (state.queued + state.in_flight) * self._mean_cost
+                slots = share * self._time.left(query, self._horizon, state.now_s) - busy
+                self._solve(np.minimum(may_spend, np.maximum(slots, 0.0)), share)
+            else:
+                self._solve(may_spend, share)
         quality, cost = self.believes(query)
         self._forecast.see(query, quality, cost)
         self._outlook.see(query)
@@ -105,7 +116,10 @@ class Steward(Policy):
             surplus = surplus * chance
         is_hopeless = chance <= 0 if self._refused != "wait" else np.zeros_like(state.available)
         surplus[is_hopeless | ~state.available] = -np.inf
-        return best_first(surplus, surplus > 0)
+        decision = best_first(surplus, surplus > 0)
+        if self._time is not None and decision.deployment is not None:
+            self._time.send(query, decision.deployment, state)
+        return decision
 
     def believes(self, query: Query) -> Estimates:
         """Return the estimates, corrected by the outcomes of queries near this one."""
@@ -114,6 +128,8 @@ class Steward(Policy):
 
     def learn(self, feedback: Feedback) -> None:
         """Correct what is expected of queries like this one."""
+        if self._time is not None:
+            self._time.learn(feedback)
         k, query = feedback.deployment, feedback.query
         if query.cost_hat[k] > 0 and feedback.cost > 0:
             typical = np.log(query.cost_hat[k]) - self._spread[k] ** 2 / 2  # the mean log of a cost with this mean
@@ -146,53 +162,6 @@ class Steward(Policy):
         quality, cost = rest.quality * chance, cost * chance
         weights = rest.weights * share
         self._prices = smooth_prices(quality, cost, weights, remaining, self._prices, accounts=self._accounts)
-
-
-class Renewals:
-    """When budgets renew themselves, as far as a run has shown.
-
-    Budgets that are given out over time are less than those of the whole run at the first query. When most of them
-    rise together, a window has begun: the next one is expected after as long as this one has lasted, and until then as
-    many queries a second as came in the last window and this one.
-
-    Parameters
-    ----------
-    budgets : array (n_deployments,)
-        Of the whole run.
-    """
-
-    def __init__(self, budgets: FloatArray) -> None:
-        self._budgets = budgets
-        self._limited = np.isfinite(budgets) & (budgets > 0)
-        self._last: FloatArray | None = None
-        self._most = np.zeros_like(budgets)
-        self._began_s = 0.0
-        self._length_s = np.inf
-        self._counts = (0, 0)  # queries in the window before, and in this one
-        self.are_expected = False
-
-    def see(self, remaining: FloatArray, now_s: float) -> bool:
-        """Take note of an arrival, and return whether a window has begun since the one before."""
-        before, self._last = self._last, remaining.copy()
-        self._most = np.maximum(self._most, remaining)
-        self._counts = (self._counts[0], self._counts[1] + 1)
-        if before is None:
-            self.are_expected = bool((remaining < self._budgets * (1 - 1e-6))[self._limited].any())
-            return False
-        rose = (remaining > before * (1 + 1e-9))[self._limited]
-        if not rose.any() or 2 * rose.sum() < (before < self._most * (1 - 1e-9))[self._limited].sum():
-            return False
-        self._length_s, self._began_s = now_s - self._began_s, now_s
-        self._counts = (self._counts[1] - 1, 1)
-        return True
-
-    def queries_to_come(self, now_s: float) -> float | None:
-        """Return how many queries will come before the next window, this one included; None where none is known."""
-        since_s = now_s - self._began_s
-        if self._counts[0] < FEW or since_s > 1.5 * self._length_s:
-            return None
-        rate = sum(self._counts) / (self._length_s + since_s)
-        return max(1.0, rate * (self._length_s - since_s))
 
 
 def spread(error: FloatArray) -> FloatArray:

@@ -1,29 +1,43 @@
 """Steward, part by part on numbers that can be checked by hand, then against the rules that it is to beat."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from policies.budgeted.sampled_dual import SampledDual
-from policies.budgeted.steward import Renewals, Steward, accepted
+from policies.budgeted.steward import Steward, accepted
 from policies.estimators.kernel_ridge import KernelRidge
 from policies.estimators.neighbours import ExactNeighbours
 from policies.parts.forecast import Forecast, Known
+from policies.parts.load import SlotTime
+from policies.parts.renewals import Renewals
 from policies.parts.residuals import LASTING, PRIOR, SURPRISES, Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from scenarios.arrivals import Deterministic
-from scenarios.budgets import Weighted
+from scenarios.budgets import Unlimited, Weighted
 from scenarios.events import BudgetCut
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given, shuffled
 from scenarios.orders.ranked import cheap_first, costly_first, easy_first, hard_first
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.prices import minimise
-from sim.interface import Decision, EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
+from sim.distributions import Constant
+from sim.interface import (
+    Decision,
+    DeploymentInfo,
+    EmbeddingArray,
+    Estimates,
+    Features,
+    Feedback,
+    FloatArray,
+    History,
+    Setting,
+)
 from sim.scenario import Order, Scenario, Window
 from sim.study.experiment import compare
-from sim.world.services.slots import Instant
+from sim.world.services.slots import Instant, Slots
 from tests.worlds import idle, tiny_query, tiny_setting
 
 # --- prices
@@ -221,6 +235,29 @@ def test_in_windows_it_spends_what_each_of_them_has() -> None:
     quality = compare(world, {"steward": Steward(estimator())}, replications=1)["quality"].mean()
     whole = compare(scenario(shuffled), {"steward": Steward(estimator())}, replications=1)["quality"].mean()
     assert quality > 0.8 * whole
+
+
+# --- slots
+
+
+def test_what_slots_can_serve_is_their_time_by_what_a_unit_of_cost_takes() -> None:
+    fleet = (DeploymentInfo("a", "a", "usd", slots=2), DeploymentInfo("b", "b", "usd"))
+    time = SlotTime(replace(tiny_setting([math.inf, math.inf], 100), fleet=fleet))
+    busy = idle(2)._replace(queued=np.array([1, 0]), in_flight=np.array([2, 9]))
+    for number, k in enumerate((0, 1)):
+        query = tiny_query(number, [0.5, 0.5], [3.0, 3.0])
+        time.send(query, k, busy)
+        time.learn(Feedback(query, k, 1.0, 3.0, 12.0))  # with two before it in two slots: two turns of 6 s
+    left = time.left(tiny_query(20, [0.5, 0.5], [3.0, 3.0]), 100, 10.0)  # two queries a second, 80 to come in 40 s
+    assert left.tolist() == [2 * 40 / 2, math.inf]
+
+
+def test_slots_with_a_price_lose_fewer_of_the_queries_that_do_not_wait() -> None:
+    fleet = OnePerModel(Slots(1, 0.5, 0.02), patience=Constant(5.0))
+    world = replace(scenario(shuffled), fleet=fleet, budget=Unlimited(), arrivals=Deterministic(2.0))
+    policies = {str(slots): Steward(estimator(), slots=slots) for slots in (False, True)}
+    quality = compare(world, policies, replications=1).groupby("policy")["quality"].mean()
+    assert quality["True"] > quality["False"]
 
 
 # --- the policy
