@@ -18,10 +18,9 @@ test: $(VENV)/.tested
 	$(BIN)/mypy
 	$(PYTEST)
 
-# The examples of README and docs that take a while, reports in a browser, sweeps in several processes.
+# What takes several seconds a test: the examples of README and docs, reports in a browser, sweeps in several processes, the course.
 examples: $(VENV)/.tested
-	$(PYTEST) -m slow tests/project/test_readme.py tests/project/test_docs.py tests/cli/own/test_project.py \
-		tests/cli/test_report.py tests/cli/test_sweep.py
+	$(PYTEST) -m lengthy
 
 # The tests that a processor's kernels could break, under several of them.
 kernels: $(VENV)/.tested
@@ -57,9 +56,10 @@ benchmark: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.plan
 	$(BIN)/python -m benchmarks.steward 2 1
 
-# Pages of every public class and function, from their docstrings.
-docs: $(VENV)/.tested
-	$(BIN)/python -m pdoc --docformat numpy --output-directory build/api sim policies scenarios switchyard
+# The site, in build/site: it opens from the disk. A warning stops it, as does a link that leads nowhere.
+docs: $(VENV)/.documented
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python docs/site/links.py build/site
 
 clean:
 	rm -rf $(VENV) $(VENV)-live outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -78,4 +78,8 @@ $(VENV)-live/.installed: pyproject.toml
 
 $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/.documented: $(VENV)/.installed constraints-docs.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint constraints-docs.txt --editable '.[docs]'
 	touch $@

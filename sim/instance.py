@@ -31,6 +31,7 @@ from sim.selection import arriving_rows, in_time, mean_steps, n_within, seen, to
 from sim.spending.scope import TAGS, Scope
 from sim.traits import ArrivalsTraits, OrderTraits, ServiceTraits
 from sim.truth import (
+    brought,
     capped,
     cost_in_units,
     cost_in_usd,
@@ -121,6 +122,8 @@ class Instance:
         How long after each answer it is scored, and after its offer each call breaks off; NaN for never.
     scopes : mapping of str to Scope
         Which queries each limit is for, by its name.
+    brought : Estimates or None
+        Quality and cost of each test row (n_test, n_deployments) as the workload itself predicts them.
     tasks : Tasks or None
         Which rows are the steps of which task; None where each stands for itself.
     """
@@ -161,6 +164,7 @@ class Instance:
     scored_after_s: FloatArray | None = None
     fails_after_s: FloatArray | None = None
     scopes: Mapping[str, Scope] = field(default_factory=dict)
+    brought: Estimates | None = None
 
     @property
     def tags(self) -> list[np.ndarray[Any, np.dtype[Any]]]:
@@ -319,6 +323,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         session=test.session,
         scored_after_s=None if test.scored_after_s is None else take(test.scored_after_s, columns),
         fails_after_s=None if test.fails_after_s is None else take(test.fails_after_s, columns),
+        brought=brought(test, columns, units),
     )
 
 

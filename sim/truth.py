@@ -101,6 +101,21 @@ def cost_in_units(rows: Rows, cost_usd: FloatArray, columns: Sequence[int], unit
     return frozen(np.where(np.array(units) == "tokens", tokens, cost_usd))
 
 
+def brought(rows: Rows, columns: Sequence[int], units: Sequence[str]) -> Estimates | None:
+    """Return the estimates (n, n_deployments) that rows bring of their own; None if they bring none.
+
+    Raises
+    ------
+    ValueError
+        If a budget is in tokens, as the costs that they bring are in USD.
+    """
+    if rows.quality_hat is None or rows.cost_hat_usd is None:
+        return None
+    if set(units) != {"usd"}:
+        raise ValueError("the workload's estimates of cost are in USD and a budget in tokens; use budget.unit=usd")
+    return Estimates(take(rows.quality_hat, columns), take(rows.cost_hat_usd, columns))
+
+
 def energy_in_j(rows: Rows, columns: Sequence[int], fleet: Sequence[Deployment]) -> FloatArray | None:
     """Return the energy of each answer (n, n_deployments): measured, else output tokens x J per token.
 

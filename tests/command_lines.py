@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.drawn_studies import CONF, costs_of, made_of, names_of, node, topics_of
 
+STORIES = (CONF / "experiment").glob("story_*.yaml")  # worlds whose keys stand as they are, in tests/stories
 NEEDS_A_FILE = {
     "workload": {"mmlu_two_models", "recorded", "routerbench", "table", "trace"},
     "fleet": {"measured"},  # of latencies
@@ -22,7 +23,7 @@ NEEDS_A_FILE = {
     "arrivals": {"recorded"},
     "budget": {"recorded"},
     "events": {"recorded"},
-    "experiment": {"mmlu_pro", "mmlu_two_models", "zeroeval"},
+    "experiment": {"mmlu_pro", "mmlu_two_models", "zeroeval"} | {path.stem for path in STORIES},
 }
 FOR_SWEEPS = {"experiment": {"task_caps", "volume_fixed_budget", "volume_growing_budget"}}
 GROUPS = (

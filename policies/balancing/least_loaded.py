@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from policies.parts.load import candidates, least_loaded_of, slots_of
+from policies.parts.load import candidates, least_loaded_of, load, slots_of
 from sim.errors import check_number
-from sim.interface import Decision, Policy, Query, Setting, State
+from sim.interface import Decision, Policy, Query, Reasons, Setting, State
 
 
 class LeastLoaded(Policy):
@@ -32,6 +32,12 @@ class LeastLoaded(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Keep the slots."""
         self._slots = slots_of(setting)
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the load of each deployment, as a number below 0: waiting and in service, by slot."""
+        queued, in_flight = state.queued.tolist(), state.in_flight.tolist()
+        loads = [load(*each) for each in zip(self._slots, queued, in_flight, strict=True)]
+        return Reasons(scores=0.0 - np.array(loads), words="it joins the shortest queue that it sees")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.interface import Decision, Policy, Query, Setting, State
+from sim.interface import Decision, Policy, Query, Reasons, Setting, State
 
 
 class RoundRobin(Policy):
@@ -17,6 +17,10 @@ class RoundRobin(Policy):
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
         """Begin with the first."""
         self._next = 0
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Say that each deployment has its turn."""
+        return Reasons(words="it takes the deployments in turn, whatever the query")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return whose turn it is."""

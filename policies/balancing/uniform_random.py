@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.interface import Decision, Policy, Query, Setting, State
+from sim.interface import Decision, Policy, Query, Reasons, Setting, State
 
 
 class UniformRandom(Policy):
@@ -16,6 +16,10 @@ class UniformRandom(Policy):
         self._rng, self._block = rng, max(setting.horizon, 1)
         self._decisions: list[Decision] = []
         self._draw()
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Say that chance decides."""
+        return Reasons(words="chance decides, whatever the query")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the query's draw."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.parts.paying import can_pay, pays_or_waits, used_share
 from policies.parts.ranked import best_first
-from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
 
 
 class Balance(Policy):
@@ -36,6 +36,10 @@ class Balance(Policy):
         """Keep the budgets and how refused queries go on."""
         self._budgets = setting.budgets
         self._refused = setting.refused
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the share of each budget that is left."""
+        return Reasons(scores=1.0 - used_share(self._budgets, state), words="the fullest budget comes first")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmin, or decline."""

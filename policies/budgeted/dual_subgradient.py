@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from policies.parts.priced import best_worth, budget_per_query, cost_units, if_it_fits
+from policies.parts.priced import at_prices, best_worth, budget_per_query, cost_units, if_it_fits
 from sim.assignment.rows import pooled
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
 
 
 class DualSubgradient(Policy):
@@ -59,6 +59,10 @@ class DualSubgradient(Policy):
         self._rate = self._step / math.sqrt(setting.horizon)
         self._prices = np.zeros(len(setting.fleet))
         self._refused = setting.refused
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the prices and what they leave."""
+        return at_prices(query, self._prices / self._units)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Take the best deployment that is worth its price, and move the prices."""

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from policies.parts.priced import best_worth, if_it_fits
+from policies.parts.priced import at_prices, best_worth, if_it_fits, learning
 from sim.assignment.program import solve_linear
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Reasons, Setting, State
 
 
 class DynamicPrice(Policy):
@@ -61,6 +61,12 @@ class DynamicPrice(Policy):
         self._quality: list[FloatArray] = []
         self._cost: list[FloatArray] = []
         self._prices = np.zeros(len(setting.fleet))
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the prices and what they leave; of the first queries that they are declined."""
+        if len(self._quality) < self._n_first:
+            return learning(self._n_first)
+        return at_prices(query, self._prices)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Take the best deployment that is worth its price, and note the query's estimates."""

@@ -11,7 +11,7 @@ from policies.parts.paying import can_pay, pays_or_waits, used_share
 from policies.parts.ranked import best_first
 from sim.assignment.rows import account_of
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, History, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, History, Policy, Query, Reasons, Setting, State
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -89,6 +89,11 @@ class KnapsackThreshold(Policy):
             return TINY, TINY
         low, high = np.quantile(quality[known] / cost[known], [self._tail, 1 - self._tail]).tolist()
         return low, high
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the quality that each budget asks for a unit of it, and what is left above that."""
+        threshold = self._lowest_known * np.exp(used_share(self._budgets, state) * self._growth - 1.0)
+        return Reasons(threshold, words="the best must bring its budget's threshold of quality for its cost")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the best above its threshold, or decline."""

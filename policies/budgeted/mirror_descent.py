@@ -8,10 +8,10 @@ from abc import abstractmethod
 import numpy as np
 
 from policies.parts.paying import pays_or_waits
-from policies.parts.priced import DECLINE, budget_per_query, cost_units
+from policies.parts.priced import DECLINE, at_prices, budget_per_query, cost_units
 from sim.assignment.rows import pooled
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Setting, State, affords
+from sim.interface import Decision, Estimator, Feedback, FloatArray, Policy, Query, Reasons, Setting, State, affords
 
 LOWEST, HIGHEST = 1e-6, 1e6  # of an entropic price: so low changes no choice, so high buys nothing
 
@@ -71,6 +71,11 @@ class MirrorDescent(Policy):
         self._refused = setting.refused
         # What was charged since the query before. The first one finds a subgradient of 0.
         self._charged = self._share / pooled(np.ones(len(setting.fleet)), setting.accounts)
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the prices, moved by the query before, and what they leave."""
+        moved = self._moved(self._prices, pooled(self._charged, self._accounts))
+        return at_prices(query, moved / self._units)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Move the prices by the query before, and take the best affordable deployment that is worth its price."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.parts.paying import can_pay, pays_or_waits, used_share
 from policies.parts.ranked import best_first
-from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
 
 
 class Msvv(Policy):
@@ -35,6 +35,10 @@ class Msvv(Policy):
         """Keep the budgets and how refused queries go on."""
         self._budgets = setting.budgets
         self._refused = setting.refused
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show predicted quality, discounted by the used share of each budget."""
+        return Reasons(scores=query.quality_hat * (1.0 - np.exp(used_share(self._budgets, state) - 1.0)))
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmax, or decline."""

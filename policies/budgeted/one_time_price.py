@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.exploration import Exploration
-from policies.parts.priced import DECLINE, best_worth, if_it_fits
+from policies.parts.priced import DECLINE, at_prices, best_worth, if_it_fits, learning
 from sim.assignment.program import solve_linear
 from sim.errors import check_number, check_one_of
-from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
 
 EXPLORE = ("decline", "random")
 
@@ -61,6 +61,14 @@ class OneTimePrice(Policy):
         self._accounts = setting.accounts
         self._prices = np.zeros(len(setting.fleet))
         self._refused = setting.refused
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the prices and what they leave; of the first queries what becomes of them."""
+        if not self._exploration.covers(query):
+            return at_prices(query, self._prices)
+        if self._declines:
+            return learning(self._exploration.n_queries)
+        return self._exploration.reasons
 
     def decide(self, query: Query, state: State) -> Decision:
         """Learn, or take the best deployment that is worth its price."""

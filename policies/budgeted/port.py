@@ -8,9 +8,10 @@ import numpy as np
 
 from policies.parts.box_minimum import box_minimum
 from policies.parts.exploration import Exploration
+from policies.parts.priced import at_prices
 from sim.assignment.rows import account_of
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Reasons, Setting, State
 
 DIFFERENCE = 1e-8  # of the numeric gradient, as SciPy's L-BFGS-B takes it
 
@@ -63,6 +64,12 @@ class Port(Policy):
         self._budgets, self._accounts = setting.budgets, setting.accounts
         self._exploration = Exploration(setting, self._eps, rng)
         self._gamma = np.zeros(len(setting.fleet))
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show prices and what they leave, divided by ``alpha``; of the first queries that chance decides."""
+        if self._exploration.covers(query):
+            return self._exploration.reasons
+        return at_prices(query, self._gamma / self._alpha)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Explore, or take the best priced deployment."""

@@ -6,10 +6,11 @@ import numpy as np
 
 from policies.parts.exploration import Exploration
 from policies.parts.paying import can_pay, not_lost
+from policies.parts.priced import at_prices
 from policies.parts.ranked import best_first
 from sim.assignment.program import solve_linear
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, Policy, Query, Setting, State
+from sim.interface import Decision, Estimator, Policy, Query, Reasons, Setting, State
 
 
 class SampledDual(Policy):
@@ -51,6 +52,10 @@ class SampledDual(Policy):
         self._refused = setting.refused
         self._exploration = Exploration(setting, self._eps, rng)
         self._gamma = np.zeros(len(setting.fleet))
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the prices and what they leave; of the first queries that chance decides."""
+        return self._exploration.reasons if self._exploration.covers(query) else at_prices(query, self._gamma)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Explore, or take the best deployment that is worth its price."""

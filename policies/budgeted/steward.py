@@ -24,6 +24,7 @@ from sim.interface import (
     History,
     Policy,
     Query,
+    Reasons,
     Setting,
     State,
 )
@@ -93,6 +94,13 @@ class Steward(Policy):
         self._interval = max(1, setting.horizon // self._solves)
         _, self._mean_cost = history.means()
         self._prices = 0.3 / np.where(self._mean_cost > 0, self._mean_cost, 1.0)  # where the first solution starts
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the last prices and what they leave of corrected estimates, unless it solves them anew first."""
+        quality, cost = self.believes(query)
+        if query.id % self._interval == 0:
+            return Reasons(words="it solves its prices anew at this query")
+        return Reasons(self._prices, quality - self._prices * cost)
 
     def decide(self, query: Query, state: State) -> Decision:
         """Choose by corrected estimates at the present prices."""

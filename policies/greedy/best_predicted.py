@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.interface import Decision, Estimator, Policy, Query, State
+from sim.interface import Decision, Estimator, Policy, Query, Reasons, State
 
 
 class BestPredicted(Policy):
@@ -14,6 +14,10 @@ class BestPredicted(Policy):
 
     def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show that predicted quality is all that counts."""
+        return Reasons(scores=query.quality_hat, words="it looks at predicted quality alone")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmax."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from policies.parts.named_deployments import pair_of, place_of
 from sim.errors import check_number
-from sim.interface import Answer, Combine, Decision, Keep, Policy, Query, Setting, State
+from sim.interface import Answer, Combine, Decision, Keep, Policy, Query, Reasons, Setting, State
 
 
 class Cascade(Policy):
@@ -50,6 +50,10 @@ class Cascade(Policy):
     def lacks(self, setting: Setting) -> str | None:
         """Say so where no answer has a confidence."""
         return None if setting.signals.confidences else "no answer comes with a confidence"
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Say what makes it ask again."""
+        return Reasons(words=f"it asks the next one where an answer's confidence is below {self._threshold:g}")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Ask the first."""

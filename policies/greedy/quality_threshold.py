@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, Policy, Query, State
+from sim.interface import Decision, Estimator, Policy, Query, Reasons, State
 
 
 class QualityThreshold(Policy):
@@ -27,6 +27,14 @@ class QualityThreshold(Policy):
         check_number("threshold", threshold, least=0, most=1)
         self.estimator = estimator
         self._threshold = threshold
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Say which deployments are good enough."""
+        n_good = int((query.quality_hat >= self._threshold).sum())
+        rule = "it takes the cheapest of these" if n_good else "it takes the best predicted"
+        return Reasons(
+            words=f"{n_good} of {len(query.quality_hat)} are predicted {self._threshold:g} or better; {rule}"
+        )
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the cheapest that is good enough."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from policies.parts.batch import estimates
-from sim.interface import Decision, FloatArray, Query, Setting
+from sim.interface import Decision, FloatArray, Query, Reasons, Setting
 
 
 class Exploration:
@@ -41,6 +41,14 @@ class Exploration:
     def covers(self, query: Query) -> bool:
         """Return whether this is one of the first queries."""
         return query.id < self.n_queries
+
+    @property
+    def reasons(self) -> Reasons:
+        """Why one of the first queries goes where it goes."""
+        these = (
+            "this is the first query" if self.n_queries == 1 else f"this is one of the first {self.n_queries} queries"
+        )
+        return Reasons(words=f"{these}, and chance sends it, to sample what comes")
 
     def send(self, query: Query) -> Decision:
         """Return where chance sends one of the first queries, and keep its estimates."""

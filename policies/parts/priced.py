@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.assignment.rows import pooled
-from sim.interface import Decision, FloatArray, Query, Setting, State, affords
+from sim.interface import Decision, FloatArray, Query, Reasons, Setting, State, affords
 
 DECLINE = Decision(None)
 
@@ -22,6 +22,17 @@ def best_worth(query: Query, prices: FloatArray) -> int | None:
     surplus = query.quality_hat - prices * query.cost_hat
     best = int(surplus.argmax())
     return best if surplus[best] > 0 else None
+
+
+def at_prices(query: Query, prices: FloatArray) -> Reasons:
+    """Return the reasons of a rule that compares quality_hat_i - prices_i cost_hat_i; prices as in ``best_worth``."""
+    return Reasons(prices, query.quality_hat - prices * query.cost_hat)
+
+
+def learning(n_first: int) -> Reasons:
+    """Return the reasons of a rule that declines the first queries."""
+    those = "the first query is" if n_first == 1 else f"the first {n_first} queries are"
+    return Reasons(words=f"{those} declined, to learn prices")
 
 
 def if_it_fits(query: Query, choice: int | None, state: State, refused: str) -> Decision:

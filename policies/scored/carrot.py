@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.parts.ranked import by_score
 from sim.errors import check_number
-from sim.interface import Decision, Estimator, Policy, Query, State
+from sim.interface import Decision, Estimator, FloatArray, Policy, Query, Reasons, State
 
 
 class Carrot(Policy):
@@ -39,6 +39,12 @@ class Carrot(Policy):
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return the argmax, and the others in the order of their score."""
+        return by_score(self._score(query))
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Show the score that it compares."""
+        return Reasons(scores=self._score(query))
+
+    def _score(self, query: Query) -> FloatArray:
         weight = self._cost_weight
-        score = (1 - weight) * query.quality_hat - weight * self._cost_scale * query.cost_hat
-        return by_score(score)
+        return (1 - weight) * query.quality_hat - weight * self._cost_scale * query.cost_hat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.parts.named_deployments import pair_of, place_of
-from sim.interface import Decision, Policy, Query, Setting, State
+from sim.interface import Decision, Policy, Query, Reasons, Setting, State
 
 BY_MEAN = ("cheapest", "best")
 
@@ -33,6 +33,10 @@ class Always(Policy):
         is_name = any(info.name == self._name for info in setting.fleet)
         place = None if is_name else by_mean.get(self._name)
         self._decision = Decision(place_of(setting, self._name, BY_MEAN) if place is None else place)
+
+    def reasons(self, query: Query, state: State) -> Reasons:
+        """Say that there is no choice."""
+        return Reasons(words="every query goes there")
 
     def decide(self, query: Query, state: State) -> Decision:
         """Return it."""

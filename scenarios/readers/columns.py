@@ -1,7 +1,8 @@
 """Says which column of a table is what: of a model, of the queries, or not read. It reads no cell.
 
 A model m has its score in the column ``m``, its cost in ``m|total_cost`` and, optionally, ``m|output_tokens`` and the
-signals ``m|confidence``, ``m|latency_s``, ``m|energy_j``; of a step of a task, ``m|cached_cost``; and in ``m@CAP`` its
+signals ``m|confidence``, ``m|latency_s``, ``m|energy_j``; what is predicted of it in ``m|quality_hat`` and
+``m|cost_hat``; of a step of a task, ``m|cached_cost``; and in ``m@CAP`` its
 score where its answer is cut at CAP output tokens.
 """
 
@@ -14,7 +15,9 @@ from sim.errors import near, note, unknown
 from sim.workload.rows import SIGNALS
 
 COST, TOKENS = "total_cost", "output_tokens"
-SUFFIXES = (COST, TOKENS, *SIGNALS, "cached_cost", "model_response", "input_tokens")  # the last two are of no use
+HATS = ("quality_hat", "cost_hat")
+OF_NO_USE = ("model_response", "input_tokens")
+SUFFIXES = (COST, TOKENS, *SIGNALS, *HATS, "cached_cost", *OF_NO_USE)
 STEP_COLUMNS = ("task", "step", "tool_s", "cached_tokens")
 PREFIX_COLUMNS = ("prefix_blocks", "session")
 QUERY_COLUMNS = (
@@ -22,7 +25,7 @@ QUERY_COLUMNS = (
     *STEP_COLUMNS,
     *PREFIX_COLUMNS,
 )
-LABELS = ("index", "sample_id", "eval_name")  # known and of no use
+LABELS = ("index", "sample_id", "eval_name", "arrival_s")  # known and of no use here; arrivals=replay reads the last
 MEANT = {COST: COST, "cost": COST, TOKENS: TOKENS, "tokens": TOKENS, "score": ""}
 """Words that people write after the bar, and the suffix they mean; a score has none."""
 ALIKE = 0.75  # how near a suffix must be to one of those words to be taken for a misspelling
@@ -139,7 +142,7 @@ def described(column: str, columns: Sequence[str]) -> str:
     """Return the name of a column, with the column that it may be meant for, if the table lacks that one."""
     name, bar, suffix = column.rpartition("|")
     lacking = [name for name in QUERY_COLUMNS if name not in columns]
-    signals = {signal: f"{name}|{signal}" for signal in SIGNALS if f"{name}|{signal}" not in columns}
+    signals = {signal: f"{name}|{signal}" for signal in (*SIGNALS, *HATS) if f"{name}|{signal}" not in columns}
     meant = [signals[alike] for alike in near(suffix, list(signals), cutoff=ALIKE)] if bar else []
     meant = meant or near(column, lacking, cutoff=ALIKE)
     return f"{column!r}" + (f" (did you mean {meant[0]!r}?)" if meant else "")

@@ -19,7 +19,7 @@ def is_history(frame: pd.DataFrame) -> BoolArray:
 
 
 def split(
-    frame: pd.DataFrame, n_queries: int | None, n_history: int | None, split_seed: int
+    frame: pd.DataFrame, n_queries: int | None, n_history: int | None, split_seed: int, is_estimated: bool = False
 ) -> tuple[IntArray, IntArray]:
     """Return the row numbers of history and test.
 
@@ -30,6 +30,9 @@ def split(
         How many rows of each to keep, or tasks where it has tasks; None for all.
     split_seed : int
         Of the draw, where the table does not say which is which.
+    is_estimated : bool
+        Whether the table brings estimates of its own. Then it may have no history, and without ``split`` all of its
+        rows are test, in their order.
 
     Raises
     ------
@@ -53,6 +56,8 @@ def split(
             task = frame["task"].iloc[int(np.argmax(units == both[0]))]
             raise ValueError(f"task {task!r} has steps in the history and in the test; it must be in one{of(frame)}")
         history, test = parts["history"], parts["test"]
+    elif is_estimated:
+        test, history = np.arange(n), np.arange(0)
     else:
         if n_queries is None:
             raise ValueError(
@@ -63,10 +68,10 @@ def split(
         shuffled = np.random.default_rng(split_seed).permutation(n)
         test, history = shuffled[:n_queries], np.sort(shuffled[n_queries:])
     for name, part in (("history", history), ("test", test)):
-        if not len(part):
+        if not len(part) and not (is_estimated and name == "history"):
             raise ValueError(f"the table has no {name} rows; at least one must have split '{name}'{of(frame)}")
     return (
-        rows_of(units, first(history, n_history, "n_history", what)),
+        rows_of(units, first(history, n_history, "n_history", what)) if len(history) else history.astype(np.int64),
         rows_of(units, first(test, n_queries, "n_queries", what)),
     )
 

@@ -6,12 +6,14 @@ USD, optional ``m|output_tokens``. Ours besides, all optional: ``priority`` (0 t
 from arrival to the deadline), which do something where a discipline or a policy reads them; ``preference`` (weight of
 quality against cost, in [0, 1]); ``class`` and ``tenant`` (names); and for each model m, or for some, ``m|confidence``
 (at least 0), ``m|latency_s`` (above 0) and ``m|energy_j`` (at least 0). ``scenarios.readers.steps`` has the columns of
-tasks, and ``scenarios.readers.prefixes`` those of prefixes and sessions. Others are not read.
+tasks, ``scenarios.readers.prefixes`` those of prefixes and sessions, and ``scenarios.readers.tables.hats`` estimates of
+the table's own, with which it needs neither history nor embeddings. Others are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,8 +27,9 @@ from scenarios.readers.places import located
 from scenarios.readers.prefixes import read_prefixes, read_sessions
 from scenarios.readers.splitting import is_history, split
 from scenarios.readers.steps import read_steps
+from scenarios.readers.tables.hats import as_history, brings_estimates, read_hats
 from sim.errors import note
-from sim.interface import FloatArray, IntArray
+from sim.interface import EmbeddingArray, FloatArray, IntArray
 from sim.workload import Rows, Workload
 from sim.workload.prefixes import BLOCK_TOKENS
 from sim.workload.rows import MOST_COST_USD, SIGNALS
@@ -89,8 +92,8 @@ def build(
         raise ValueError(f"workload.scores is {scores!r}; it must be {' or '.join(SCORES)}")
     faults = Faults(of(frame))
     complete = faults.of(lambda: check_complete(frame, names, exclude))
-    parts = faults.of(lambda: split(frame, n_queries, n_history, split_seed))
-    vectors = faults.of(lambda: load_embeddings(frame, embeddings, embedder))
+    parts = faults.of(lambda: split(frame, n_queries, n_history, split_seed, brings_estimates(frame, names)))
+    vectors = faults.of(lambda: vectors_of(frame, embeddings, embedder, brings_estimates(frame, names)))
     tokens = faults.of(lambda: input_tokens(frame))
     if complete:  # a model without values has no numbers to check
         quality = faults.of(lambda: in_range(frame, names, table_of(frame, names), scores))
@@ -99,6 +102,7 @@ def build(
         confidence = faults.of(lambda: signal(frame, names, "confidence"))
         latency_s = faults.of(lambda: signal(frame, names, "latency_s", above_0=True))
         energy_j = faults.of(lambda: signal(frame, names, "energy_j"))
+        hats = faults.of(lambda: read_hats(frame, names))
         steps = None
         if tokens is not None and cost is not None:
             steps = faults.of(lambda: read_steps(frame, names, tokens, cost))
@@ -141,8 +145,19 @@ def build(
             session=None if session is None else session[chosen],
         )
 
+    arriving = rows(test)
+    if hats is not None:
+        arriving = replace(arriving, quality_hat=hats.quality[test], cost_hat_usd=hats.cost[test])
+    known = rows(history) if len(history) else as_history(arriving)
     from_file = [] if embeddings in (None, HASHING) else [embeddings]
-    return Workload(tuple(names), rows(history), rows(test), tuple(located(str(file)) for file in [*files, *from_file]))
+    return Workload(tuple(names), known, arriving, tuple(located(str(file)) for file in [*files, *from_file]))
+
+
+def vectors_of(frame: pd.DataFrame, embeddings: str | None, embedder: str | None, is_estimated: bool) -> EmbeddingArray:
+    """Return embeddings (n_rows, dim); of a table that brings estimates none, unless they are asked for."""
+    if is_estimated and embeddings is None and embedder is None:
+        return np.zeros((len(frame), 0), dtype=np.float32)
+    return load_embeddings(frame, embeddings, embedder)
 
 
 def prompts(frame: pd.DataFrame) -> IntArray | None:

@@ -22,7 +22,7 @@ from sim.cli.own.fleets import PREFIX, with_fleets
 from sim.cli.own.policies import offered
 from sim.cli.own.words import Brought, bring, without_places
 from sim.cli.renamed import follow_moves
-from sim.cli.trace_words import check_trace, with_record, with_trace
+from sim.cli.trace_words import EVENTS, check_trace, with_record, with_trace
 from sim.cli.types import check, check_all, shown, takes_any_name
 from sim.cli.words import nearest, of_own_estimators, quoted
 
@@ -62,6 +62,10 @@ def configure(verb: str, overrides: Sequence[str]) -> DictConfig:
         raise ValueError(f"no policy is chosen; choose one or more of {', '.join(options('policy'))}")
     if config.get("axes") and verb != "sweep":
         raise ValueError(f"axes, with {', '.join(map(str, config.axes))}, is for sweep and not for {verb}")
+    if config.get("trace") == EVENTS and verb not in ("run", "compare"):
+        raise ValueError(
+            f"trace=events is for run and compare and not for {verb}; a file of that name is trace=./events"
+        )
     if verb in ("ratio", "explain", "plan", "export", "frontier") and config.oracle.get("names"):
         raise ValueError(f"oracle.names is for run, compare and sweep and not for {verb}; leave it out")
     if verb not in ("run", "compare") and any(word.lstrip("+").startswith("roundings=") for word in words):

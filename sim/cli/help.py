@@ -13,22 +13,29 @@ from omegaconf import OmegaConf
 from sim.cli.configuration import GROUPS, composed, options
 from sim.cli.docstrings import parameters
 from sim.cli.project import SHIPPED, Project
-from sim.cli.verbs import VERBS
+from sim.cli.verbs import STORY, VERBS
 from sim.study.output.source_digest import targets
 
 OPTIONS = """\
 options:
+  --answer       of story: say the answer to its question
   --cfg          print the configuration and do nothing
   --no-report    write tables alone, a small study in a quarter of the time; switchyard report DIR draws them later
   --overwrite    replace what another command wrote to out=DIR, once the new output is whole
   --project DIR  find your own conf/ and modules in DIR; without it in the current folder
   --suggest GOAL say which policy of a comparison fits a goal: cost, quality or latency; the same as suggest=GOAL
+  --query ID     of explain DIR: why each policy of a finished run or comparison sent one query where it did
   --traceback    on an error, print where it happened
   --help         with a verb: its keys, their meaning and their values
   --version      print the version
 """
 WIDTH = 118
 KEY_WIDTH = 34
+TAKES = {
+    "new": "KIND NAME",
+    "story": "NAME [--answer] [KEY=VALUE ...]",
+    "explain": "[OPTION ...] [KEY=VALUE ...]\n       switchyard explain DIR --query ID [policy=NAME] [replication=N]",
+}
 NAMES = ("policy", "order", "events", "metric")  # groups whose options stand under their own names
 NOT_LISTED = ("metric", "axes")  # whose keys are too many to be of help
 
@@ -58,13 +65,17 @@ def help_of_verb(verb: str, words: Sequence[str], project: Project | None) -> st
     project : Project or None
     """
     one = VERBS[verb]
-    lines = [f"usage: switchyard {verb} {'KIND NAME' if verb == 'new' else '[OPTION ...] [KEY=VALUE ...]'}"]
+    lines = [f"usage: switchyard {verb} {TAKES.get(verb, '[OPTION ...] [KEY=VALUE ...]')}"]
     lines += ["", f"{one.what[0].upper()}{one.what[1:]}.", "", f"example: switchyard {one.example}", ""]
     if verb == "new":
         kinds = "policy, metric, workload, arrivals or fleet"
         lines += [f"KIND is {kinds}. NAME is a name for it in small letters, such as mine.", ""]
         wanted = [line for line in OPTIONS.splitlines() if "--project" in line or "--traceback" in line]
         return "\n".join([*lines, "options:", *wanted]) + "\n"
+    if verb == "story":
+        names = [name.removeprefix(STORY) for name in options("experiment") if name.startswith(STORY)]
+        lines += [*wrapped("NAME is one of ", ", ".join(names), 15), ""]
+        words = [word for word in words if "=" in word]
     config: dict[str, Any] = OmegaConf.to_container(composed(verb, words)[0], resolve=False)  # type: ignore[assignment]
     meanings = comments(verb, config, project)
     groups = [group for group in GROUPS if group in meanings or group in config]

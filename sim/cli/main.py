@@ -28,14 +28,26 @@ from sim.errors import UnreadableError, notes_to
 # The key of words without KEY=, by verb.
 TAKE_WORDS = {
     "report": "directories",
+    "replay": "directories",
     "diff": "directories",
     "data": "tables",
     "import": "files",
     "fit": "requests",
 }
 USER_ERRORS = (ValueError, OSError, ImportError, RuntimeError, HydraException, OmegaConfBaseException)
-FLAGS = ("--cfg", "--help", "--no-report", "--overwrite", "--project", "--suggest", "--traceback", "--version")
-WITHOUT_REPORT = ("check", "data", "import", "new", "report")
+FLAGS = (
+    "--answer",
+    "--cfg",
+    "--help",
+    "--no-report",
+    "--overwrite",
+    "--project",
+    "--query",
+    "--suggest",
+    "--traceback",
+    "--version",
+)
+WITHOUT_REPORT = ("check", "data", "import", "new", "replay", "report", "story")
 
 
 class MisunderstoodError(Exception):
@@ -47,7 +59,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise."""
-        needs = {"--project": "a folder, as in --project DIR", "--suggest": "a goal, as in --suggest cost"}
+        needs = {
+            "--project": "a folder, as in --project DIR",
+            "--query": "a number, as in --query 17",
+            "--suggest": "a goal, as in --suggest cost",
+        }
         [said] = [f"{flag} needs {value}" for flag, value in needs.items() if flag in message] or [message]
         raise MisunderstoodError(said)
 
@@ -79,8 +95,9 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("words", nargs="*")
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--project", type=Path)
+    parser.add_argument("--query")
     parser.add_argument("--suggest")
-    for flag in ("--cfg", "--no-report", "--overwrite", "--traceback", "--version"):
+    for flag in ("--answer", "--cfg", "--no-report", "--overwrite", "--traceback", "--version"):
         parser.add_argument(flag, action="store_true")
     asked, rest = parser.parse_known_intermixed_args(words)
     if rest:
@@ -93,6 +110,9 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
         raise MisunderstoodError(f"unknown verb {asked.verb!r}{nearest(asked.verb, list(VERBS))}")
     if asked.no_report and asked.verb in WITHOUT_REPORT:
         raise MisunderstoodError(f"--no-report is for studies and not for {asked.verb}; leave it out")
+    for flag, given, verb in (("--query", asked.query is not None, "explain"), ("--answer", asked.answer, "story")):
+        if given and asked.verb != verb:
+            raise MisunderstoodError(f"{flag} is for {verb} and not for {asked.verb}; leave it out")
     return asked
 
 
@@ -113,8 +133,17 @@ def carry_out(asked: argparse.Namespace) -> int:
                 sys.stdout.write(OmegaConf.to_yaml(configure("check", asked.words), resolve=True))
                 return 0
             return int(work(asked.words))
+        if asked.verb == "story":  # whose words choose an experiment
+            return int(work(asked.words, asked.answer, asked.cfg))
+        if asked.query is not None:  # of a directory, which has a configuration of its own
+            from sim.cli.verbs.telling.query import explain_query
+
+            return explain_query(asked.words, asked.query)
         if asked.verb == "new":  # whose words are no configuration
             return int(work(asked.words, asked.project or Path()))
+        if asked.verb == "explain" and (plain := [word for word in asked.words if "=" not in word]):
+            example = f"switchyard explain {plain[0]} --query 17"
+            raise ValueError(f"explain takes a directory, {plain[0]}, where one of its queries is asked for: {example}")
         words = with_plain_words(asked.words, TAKE_WORDS[asked.verb]) if asked.verb in TAKE_WORDS else asked.words
         config = configure(asked.verb, words)
         if asked.cfg:

@@ -75,7 +75,9 @@ def remarks(config: DictConfig, scenario: Scenario, policies: Mapping[str, Polic
     curve = config.workload.get("cap_curve")
     if curve is not None and not any(mentions(policy, "max_output_tokens") for policy in policies.values()):
         yield f"workload.cap_curve={curve} does nothing, as {' and '.join(map(str, policies))} cap no answer"
-    if config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
+    if config.get("estimator") and scenario.workload.test.quality_hat is not None:
+        yield "estimator= does nothing, as the workload brings estimates of its own"
+    elif config.get("estimator") and not any("estimator" in spec for spec in config.policy.values()):
         yield f"estimator= does nothing, as {' and '.join(map(str, config.policy))} make no use of estimates"
 
 

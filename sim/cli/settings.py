@@ -78,6 +78,10 @@ class Settings:
     quick_customers: int
     batches: int
     directories: Sequence[str]
+    policies: Sequence[str] | None
+    replication: int
+    queries: int
+    reasons: bool
     metrics: Sequence[str] | None
     margin: float
     command: Sequence[str]
@@ -86,6 +90,7 @@ class Settings:
     seeds: Sequence[int]
     words_of_table: Mapping[str, Sequence[str]]
     frozen: str | None
+    story: Mapping[str, Any]
     folder: str | None
     source: str | None
     embedder: str | None

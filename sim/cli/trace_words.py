@@ -1,5 +1,6 @@
 """Spells out the words ``trace=FILE`` and ``record=FILE``. It reads no file.
 
+``trace=events`` is no file: it asks for the event table, and stays as it is; ``trace=./events`` is a file of that name.
 The first chooses times, lengths and order of one recorded trace; the second all of a day that a gateway recorded.
 """
 
@@ -12,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
+EVENTS = "events"
 BRINGS = {"workload": "trace", "arrivals": "replay", "order": "given"}
 OF_PROFILE = BRINGS | {"arrivals": "profile", "order": "resampled"}
 SETS = {
@@ -39,7 +41,7 @@ def with_record(words: Sequence[str]) -> list[str]:
     """
     given = values(words)
     record = given.get("record")
-    for key in ("trace", *OF_RECORD) if record is not None else ():
+    for key in (*(("trace",) if given.get("trace") != EVENTS else ()), *OF_RECORD) if record is not None else ():
         if given.get(key, OF_RECORD.get(key)) != OF_RECORD.get(key):
             raise ValueError(f"record={record} brings its own workload; leave {key}={given[key]} out")
     brought = [] if record is None else [f"{key}={value}" for key, value in OF_RECORD.items() if key not in given]
@@ -60,7 +62,7 @@ def with_trace(words: Sequence[str]) -> list[str]:
         If the words choose another workload or other arrivals, or set what the trace sets.
     """
     given = values(words)
-    if given.get("trace") is None:
+    if given.get("trace") in (None, EVENTS):
         return list(words)
     brings = OF_PROFILE if given.get("arrivals") == OF_PROFILE["arrivals"] else BRINGS
     for group, option in brings.items():
@@ -110,7 +112,7 @@ def check_trace(config: DictConfig) -> None:
         return
     if config.record is not None and OmegaConf.select(config, "workload.path") != config.record:
         raise ValueError(f"record={config.record} is a word of the command line and does nothing in a YAML")
-    if config.trace is None:
+    if config.trace in (None, EVENTS):
         beside = {"columns": None, "rate_scale": 1, "trace_block": None}
         for key in (key for key, without in beside.items() if config[key] != without):
             raise ValueError(f"{key} is for a recorded trace, and there is none: give one with trace=FILE")

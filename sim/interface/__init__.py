@@ -7,7 +7,7 @@ A *cost* here is what a query takes from its deployment's budget, in that budget
 """
 
 from sim.interface.arrays import TOLERANCE, BoolArray, EmbeddingArray, FloatArray, IntArray, affords
-from sim.interface.policy import Estimates, Estimator, Policy, Predictor, reviews
+from sim.interface.policy import Estimates, Estimator, Policy, Predictor, Reasons, reviews
 from sim.interface.prefixes import PrefixTree, place_of, prefix_key
 from sim.interface.queries import Answer, Combine, Decision, Feedback, Gate, Hit, Keep, Query, State, Task
 from sim.interface.setting import Capped, DeploymentInfo, Features, History, Setting, Signals
@@ -35,6 +35,7 @@ __all__ = [
     "Predictor",
     "PrefixTree",
     "Query",
+    "Reasons",
     "Setting",
     "Signals",
     "State",

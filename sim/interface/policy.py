@@ -20,6 +20,24 @@ class Estimates(NamedTuple):
     cost: FloatArray
 
 
+class Reasons(NamedTuple):
+    """Why a rule is about to decide as it does, where it says so (``Policy.reasons``).
+
+    Parameters
+    ----------
+    prices : array (n_deployments,) or None
+        What it takes a unit of each budget to be worth, in quality; None for a rule without prices.
+    scores : array (n_deployments,) or None
+        What it compares deployments by, of which the highest is best; None for a rule without such.
+    words : str
+        The rest in a few words that go on after "as", such as ``it is one of the first 3 queries, which go anywhere``.
+    """
+
+    prices: FloatArray | None = None
+    scores: FloatArray | None = None
+    words: str = ""
+
+
 class Predictor(Protocol):
     """A fitted estimator: a pure function of each row, so bulk and row by row give the same."""
 
@@ -95,6 +113,15 @@ class Policy(ABC):
         ``explain`` plans with what it knew; no run asks.
         """
         return Estimates(query.quality_hat, query.cost_hat)
+
+    def reasons(self, query: Query, state: State) -> Reasons | None:
+        """Return why the rule will decide on a query as it is about to; it must change nothing and draw nothing.
+
+        Whoever tells a run step by step asks this right before ``decide`` (``explain DIR --query``, ``story``,
+        ``trace=events``); no other run asks, and decisions are the same. None, as by default: the decision is then
+        explained by what went into it.
+        """
+        return None
 
     def learn(self, feedback: Feedback) -> None:  # noqa: B027 - optional, so not abstract
         """Take note of an outcome; by default ignore it. Its score may be missing (NaN), or come later."""

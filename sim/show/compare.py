@@ -13,6 +13,7 @@ from sim.show.answers.fates import behind_percentiles
 from sim.show.answers.latency import answered as fastest
 from sim.show.answers.latency import by_draw
 from sim.show.answers.quality import answered, best_on_sources, fitting
+from sim.show.answers.standing import ranked, standing
 from sim.show.answers.subject import asked, latency_column, of_made_up
 from sim.show.diff import behind_table
 from sim.show.drawings.capacity import capacity_figures
@@ -43,10 +44,11 @@ CAPTIONS = {
 def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what a comparison says: the policy of the highest quality, its lead, and what became of the queries."""
     summary = pd.read_csv(folder / SUMMARY)
-    policies = summary[~summary["policy"].isin(ORACLES)]
-    names = policies["policy"].unique().tolist()
     n_replications = summary["replication"].nunique()
     time = latency_column(manifest["config"], summary)
+    summary = ranked(summary, standing(summary, time))
+    policies = summary[~summary["policy"].isin(ORACLES)]
+    names = policies["policy"].unique().tolist()
     n, what = arrivals(summary)
     question = (
         f"{asked(names, time)} {'from' if time is None else 'of'} {n:,.0f} {what} "
@@ -63,6 +65,7 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     of_sources, fates = "", behind_percentiles(folder, summary, time is not None)
     if time is None and (folder / SOURCES).is_file():
         by_source = pd.read_csv(folder / SOURCES, dtype={"source": str}, keep_default_na=False)
+        by_source = ranked(by_source, standing(summary))
         tables.append(sources(by_source, arrivals(summary)[1] == "tasks"))
         of_sources = best_on_sources(by_source) if len(names) > 1 else ""
     return Report(
@@ -74,24 +77,25 @@ def compare_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         + searched(folder)
         + fitting(summary, manifest["config"]),
         tuple(tables),
-        tuple(figures(folder, summary, time is not None)),
+        tuple(figures(folder, summary, time)),
         tuple(checks(folder, summary, manifest, time is not None)),
     )
 
 
-def figures(folder: Path, summary: pd.DataFrame, is_of_latency: bool) -> Iterator[Shown]:
+def figures(folder: Path, summary: pd.DataFrame, time: str | None) -> Iterator[Shown]:
     """Yield the figures of a comparison; one policy alone is no bar and no dot, so that its tables say it."""
     fleet = read_fleet(folder)
-    if is_of_latency:  # plans in hindsight are of quality
+    if time is not None:  # plans in hindsight are of quality
         summary = summary[~summary["policy"].isin(ORACLES)]
     policies = summary["policy"].unique().tolist()
     if len(policies) > 1:
-        if not is_of_latency:
+        if time is None:
             yield Shown("figures/quality", "Total quality of each policy; grey bars know the future.", quality(summary))
             yield Shown("figures/cost_quality", "What quality costs: up and left is better.", cost_quality(summary))
         if (summary["served"] < summary["arrived"]).any():
             yield Shown("figures/served", "What became of the arrivals.", served(summary))
-    spending = spend(folder, fleet, policies)
+    means = summary[~summary["policy"].isin(ORACLES)].groupby("policy", sort=False)[time or "quality"].mean()
+    spending = spend(folder, fleet, {str(policy): float(mean) for policy, mean in means.items()})
     if spending is not None:
         yield Shown("figures/spend", *spending)
     for name, drawing in clock_figures(folder, fleet, policies):

@@ -12,14 +12,21 @@ import pandas as pd
 from rich.table import Table
 
 from sim.show.answers.events import read_events
-from sim.show.drawings.explain import in_words, occurring, per, price_figures, stacked
+from sim.show.answers.standing import ranked, standing
+from sim.show.choices.figures import choice_figures
+from sim.show.drawings.explain import HINDSIGHT, LUCK, in_words, occurring, per, price_figures, stacked
 from sim.show.page import Check, Report, Shown
 from sim.show.timelines.marks import marks
 from sim.show.words import listed, plus_minus, scenario, searched, several
 from sim.study.statistics import mean_interval
 
 TOLERANCE = 1e-6  # relative to the optimum
-LUCK = "luck_of_outcomes"
+
+
+def by_achieved(quality: pd.DataFrame, prices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return terms and prices in the order of what the policies achieve, the best first; hindsight leads its prices."""
+    names = standing(quality[quality["term"] == "achieved"])
+    return ranked(quality, names), ranked(prices, [*HINDSIGHT, *names])
 
 
 def quality_table(quality: pd.DataFrame) -> Table:
@@ -92,7 +99,7 @@ def amount(value: float) -> str:
 
 def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return what an explanation says: the largest term of the policy that achieved most."""
-    quality, prices = pd.read_csv(folder / "decomposition.csv"), pd.read_csv(folder / "prices.csv")
+    quality, prices = by_achieved(pd.read_csv(folder / "decomposition.csv"), pd.read_csv(folder / "prices.csv"))
     policies = quality["policy"].unique().tolist()
     n_replications = quality["replication"].nunique()
     by_run = quality.pivot_table(index=["policy", "replication"], columns="term", values="quality", sort=False)
@@ -118,6 +125,7 @@ def explain_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     shown = marks(read_events(folder), prices["deployment"].nunique())
     for name, drawing in price_figures(prices, shown):
         figures.append(Shown(name, "Shadow prices over time; dashed: in hindsight.", drawing))
+    figures += choice_figures(folder)
     return Report(
         f"Where did the quality of {listed(policies)} go, and what would more budget be worth?",
         scenario(manifest["config"], manifest.get("fleet")),

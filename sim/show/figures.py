@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
+from sim.show.words import shortened
 from sim.study.oracles import ORACLES
 
 MARKERS = "osD^vP*Xp<>h"
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 GREY = 7  # of the palette; it is for what knows the future
+LETTERS_PER_INCH = 10.5  # of a headline, on average
 EQUAL_CONTRAST = 0.179  # the luminance on which black and white can be read equally well (WCAG 2.1)
 
 
@@ -119,11 +124,26 @@ def heat_map(
 
 
 def in_contrast(axes: Axes) -> None:
-    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell."""
-    for text, colour in zip(axes.texts, axes.collections[0].get_facecolor(), strict=False):
+    """Write the numbers of a heat map in black or white, whichever is easier to read on its cell; some have none."""
+    mesh = axes.collections[0]
+    has_number = ~np.ma.getmaskarray(np.ma.asarray(mesh.get_array())).ravel()
+    for text, colour in zip(axes.texts, np.asarray(mesh.get_facecolor())[has_number], strict=False):
         text.set_color("black" if sns.utils.relative_luminance(colour) > EQUAL_CONTRAST else "white")
 
 
-def legend_at_right(figure: Figure, axes: Axes) -> None:
-    """Put the legend of one panel beside all of them."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False, handlelength=3.5)
+def headline(figure: Figure, words: str) -> None:
+    """Write what a figure shows above all of it, in a sentence that is broken into lines where it is too long."""
+    width_in = figure.get_size_inches()[0]
+    figure.suptitle(wrapped(words, width_in), fontsize="medium", fontweight="bold", x=0.01, ha="left")
+
+
+def wrapped(words: str, width_in: float) -> str:
+    """Return a sentence in lines that are at most so wide in the letters of a headline."""
+    return textwrap.fill(words, max(20, int(width_in * LETTERS_PER_INCH)))
+
+
+def legend_at_right(figure: Figure, axes: Axes) -> Legend:
+    """Put the legend of one panel beside all of them, and return it."""
+    handles, labels = axes.get_legend_handles_labels()
+    names = [shortened(label) for label in labels]
+    return figure.legend(handles, names, loc="outside right center", frameon=False, handlelength=3.5)

@@ -24,10 +24,28 @@ def ranking_table(ranks: pd.DataFrame, table: pd.DataFrame) -> Table:
     for column in ("rank", "policy", "mean", "worst", "worst at", *tables):
         made.add_column(column, justify="left" if column in ("policy", "worst at") else "right", no_wrap=True)
     of_table = table.pivot_table(index="policy", columns="table", values="optimum_ratio")
-    for rank, policy, mean, worst, worst_at in ranks.itertuples(index=False):
+    for rank, policy, mean, half_width, worst, worst_at in ranks.itertuples(index=False):
         cells = (f"{of_table.loc[policy, name]:.3f}" for name in tables)
-        made.add_row(str(rank), policy, f"{mean:.3f}", f"{worst:.3f}", worst_at, *cells)
+        interval = f"{mean:.3f}" if pd.isna(half_width) else f"{mean:.3f} +- {half_width:.3f}"
+        made.add_row(str(rank), policy, interval, f"{worst:.3f}", worst_at, *cells)
     return made
+
+
+def places(gaps: pd.DataFrame) -> Iterator[str]:
+    """Yield for each policy of one's own where it is behind the best of the others, and where ahead."""
+    for policy in gaps["policy"].unique() if len(gaps) else ():
+        rows = gaps[gaps["policy"] == policy].sort_values("gap", ascending=False, kind="stable").to_dict("records")
+        count = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ("behind", "ahead", "open")}
+        most = rows[0]
+        where = (
+            f", most in {most['table']}, {most['order']}: {most['share']:.3f} against {most['share_of_other']:.3f} of "
+            f"{most['best_other']}"
+        )
+        yield (
+            f"{policy} is behind the best of the others in {count['behind']} of {len(rows)} tables and orders"
+            f"{where if count['behind'] else ''}; it is ahead in {count['ahead']}, "
+            f"and the intervals leave {count['open']} open."
+        )
 
 
 def comparison(table: pd.DataFrame, frozen: pd.DataFrame | None, n_both: int, lines: list[str]) -> Iterator[str]:
@@ -51,6 +69,7 @@ def leaderboard_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
     """Return the report of a leaderboard."""
     table, ranks = pd.read_csv(folder / "leaderboard.csv"), pd.read_csv(folder / "ranking.csv")
     differences = pd.read_csv(folder / "differences.csv")["difference"].tolist()
+    gaps = pd.read_csv(folder / "gaps.csv") if (folder / "gaps.csv").exists() else pd.DataFrame()
     first = ranks.iloc[0]
     config = manifest["config"]
     seeds = several(len(config["seeds"]), "seed")
@@ -59,6 +78,8 @@ def leaderboard_report(folder: Path, manifest: Mapping[str, Any]) -> Report:
         f"{first['policy']} is ahead with {first['mean']:.3f} of the optimum on average, "
         f"and {first['worst']:.3f} where it is weakest ({first['worst_at']})."
     )
+    answer = " ".join([answer, *places(gaps)])
+    ranks = ranks[ranks["policy"].isin(table["policy"])]  # frozen rows of others stand in ranking.csv alone
     agrees = Check(not differences, "Every figure that the frozen leaderboard has too is the same.")
     return Report(
         "Which policy gets most of the hindsight optimum?",

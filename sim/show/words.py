@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import textwrap
 from collections.abc import Container, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def left_out(skipped: Mapping[str, str]) -> list[str]:
     return sentences
 
 
+LONGEST_NAME, OF_A_PANEL = 40, 24  # letters, in a drawing and in a line above a panel
 SHOWN = "; the published one loses it, and oracle.names=[published_optimum] shows that"
 REFUSED = {
     "lost": "a query that a deployment refuses is lost, as published and as for every policy here",
@@ -156,6 +158,25 @@ def searched(folder: Path) -> str:
 def heading(order: str) -> str:
     """Return an order's name with blanks, where a narrow column can break it."""
     return order.replace("_", " ")
+
+
+def shortened(name: str) -> str:
+    """Return a name for a drawing, without the middle of one that is very long.
+
+    >>> shortened("port"), shortened("a" * 30 + "b" * 30)
+    ('port', 'aaaaaaaaaaaaaaaaaaa...bbbbbbbbbbbbbbbbbb')
+    """
+    kept = LONGEST_NAME - len("...")
+    return name if len(name) <= LONGEST_NAME else f"{name[: kept - kept // 2]}...{name[-(kept // 2) :]}"
+
+
+def above_a_panel(name: str) -> str:
+    r"""Return a name for the title of a panel, in two lines where it is long.
+
+    >>> above_a_panel("port_exact"), above_a_panel("the_policy_of_somebody_else")
+    ('port_exact', 'the_policy_of_somebody_e\nlse')
+    """
+    return textwrap.fill(shortened(name), OF_A_PANEL)
 
 
 def value(of_an_axis: object) -> str:

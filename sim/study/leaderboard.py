@@ -97,18 +97,21 @@ def ranking(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A row per policy, the best first: ``rank`` (equal means share one), ``policy``, ``mean`` and ``worst`` of
-        ``optimum_ratio`` over tables and orders, and ``worst_at``, the table and order of the latter.
+        ``optimum_ratio`` over tables and orders, ``half_width``, the mean of their half-widths, which is at least that
+        of ``mean``, and ``worst_at``, the table and order of ``worst``.
     """
     shares = table.set_index("policy")
     shares = shares.assign(at=shares["table"] + ", " + shares["order"])
     grouped = shares["optimum_ratio"].groupby(level="policy", sort=False)
-    found = pd.DataFrame({"mean": grouped.mean(), "worst": grouped.min()})
+    widths = shares["optimum_ratio_half_width"].groupby(level="policy", sort=False).mean()
+    found = pd.DataFrame({"mean": grouped.mean(), "half_width": widths, "worst": grouped.min()})
     lowest = shares.sort_values("optimum_ratio", kind="stable").groupby(level="policy", sort=False)["at"].first()
     found["worst_at"] = lowest.reindex(found.index)
-    found[["mean", "worst"]] = found[["mean", "worst"]].map(lambda share: float(WORDS % share))
+    figures = ["mean", "half_width", "worst"]
+    found[figures] = found[figures].map(lambda share: float(WORDS % share))
     found = found.sort_values("mean", ascending=False, kind="stable").reset_index()
     found.insert(0, "rank", found["mean"].rank(ascending=False, method="min").astype(int))
-    return found[["rank", "policy", "mean", "worst", "worst_at"]]
+    return found[["rank", "policy", *figures, "worst_at"]]
 
 
 def write(table: pd.DataFrame, path: Path) -> None:

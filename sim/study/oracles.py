@@ -95,7 +95,8 @@ class EstimateCache:
     def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
         """Return predictions for every test row (n_test, n_deployments); history means without an estimator.
 
-        Of a query that tells on arrival what it would get and cost, the predictions are the truth. Of one that has a
+        Of a workload that brings estimates of its own, these are the predictions of every estimator. Of a query that
+        tells on arrival what it would get and cost, they are the truth. Of one that has a
         price of its own (``Rows.price``), everybody knows that price: a predicted cost in USD is multiplied by it.
         """
         estimates = self._predicted(estimator, instance)
@@ -108,6 +109,8 @@ class EstimateCache:
         )
 
     def _predicted(self, estimator: Estimator | None, instance: Instance) -> Estimates:
+        if instance.brought is not None:
+            return instance.brought
         key = (estimator, told(instance))
         if key not in self._known:
             history, shape = instance.setting.history, instance.quality.shape

@@ -150,6 +150,7 @@ class Watched(Policy):
         self._policy = policy
         self._asks = asks
         self.estimator = policy.estimator
+        self.gate = policy.gate  # a run looks at it before it resets its policy
         self.paces = policy.paces
         self._noted: dict[int, tuple[float, Estimates | None, Decision]] = {}
         self._reviewed: dict[tuple[int, int], tuple[float, Decision | Keep | Combine]] = {}
@@ -157,9 +158,8 @@ class Watched(Policy):
             self.review = self._review  # type: ignore[method-assign]
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
-        """Begin a run and its note; the policy's gate holds from then on."""
+        """Begin a run and its note."""
         self._policy.reset(setting, rng)
-        self.gate = self._policy.gate
         self._noted = {}
         self._reviewed = {}
 

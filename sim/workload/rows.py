@@ -18,6 +18,7 @@ MOST_COST_USD = 1e9
 OUTCOMES = ("quality", "cost_usd", "output_tokens")
 SIGNALS = ("confidence", "latency_s", "energy_j")  # arrays (n, n_models), NaN where a model has none, or None
 RECORDED = ("scored_after_s", "fails_after_s")
+BROUGHT = ("quality_hat", "cost_hat_usd")
 EXPECTED = tuple(f"expected_{name}" for name in OUTCOMES)
 OF_EACH_MODEL = (*OUTCOMES, *SIGNALS, *RECORDED, *EXPECTED)  # arrays (n, n_models), or None
 
@@ -74,6 +75,9 @@ class Rows:
         How long after it was offered each call breaks off, with its answer lost; NaN for one that does not. None: none.
     steps : Steps or None
         Which step of which task each query is; None where each stands for itself.
+    quality_hat, cost_hat_usd : arrays (n, n_models) or None
+        What is predicted of each query, by whoever made the workload: finite numbers, the cost at least 0. Both or
+        neither. Every policy then sees these estimates, whatever its estimator, and no estimator is fitted.
     expected_quality : array (n, n_models) or None
         E[score | query], in [0, 1], where the workload knows of what chance a score is one draw: what the best
         estimator would say of the query. Given the query, scores and costs are independent. Like the outcomes it is
@@ -109,6 +113,8 @@ class Rows:
     session: IntArray | None = None
     scored_after_s: FloatArray | None = None
     fails_after_s: FloatArray | None = None
+    quality_hat: FloatArray | None = None
+    cost_hat_usd: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
@@ -160,11 +166,25 @@ def check_signals(rows: Rows, models: Sequence[str], split: str) -> None:
         values = getattr(rows, name)
         if values is not None:
             refuse(~(np.isnan(values) | (np.isfinite(values) & (values >= 0))), values, name, "finite and at least 0")
+    check_brought(rows, models, split)
     if rows.preference is not None:
         bad = ~((rows.preference >= 0) & (rows.preference <= 1))
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(f"the preference is {rows.preference[row]} in {split} row {row}; it must be in [0, 1]")
+
+
+def check_brought(rows: Rows, models: Sequence[str], split: str) -> None:
+    """Raise ValueError for the first estimate that cannot be, or quality without cost, or cost without quality."""
+    given = [getattr(rows, name) for name in BROUGHT]
+    if (given[0] is None) != (given[1] is None):
+        raise ValueError(f"the {split} rows have one of quality_hat and cost_hat_usd; they must have both, or neither")
+    for name, values in zip(BROUGHT, given, strict=True):
+        if values is not None:
+            if values.shape != (len(rows), len(models)):
+                raise ValueError(f"{split} {name} has shape {values.shape}, not {(len(rows), len(models))}")
+            bad = ~np.isfinite(values) | ((values < 0) if name == "cost_hat_usd" else False)
+            refuser(models, split)(bad, values, name, "finite" + (" and at least 0" if name == "cost_hat_usd" else ""))
 
 
 def check_rows(rows: Rows, models: Sequence[str], split: str) -> None:

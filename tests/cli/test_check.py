@@ -117,6 +117,7 @@ def test_a_policy_that_reads_the_history_of_models_that_nobody_has_seen_is_caugh
     assert "-: 'sees nothing of the history that is hidden' did not run where every model is known on the" in printed
 
 
+@pytest.mark.lengthy
 def test_the_history_that_the_words_hide_is_fenced_in_every_world(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "policy=random", "new_model_share=0.4"]) == 0
     assert row(capsys.readouterr().out, "random", "history that is hidden") == ["yes"] * 8
@@ -162,6 +163,7 @@ def test_a_fleet_that_refuses_by_the_length_of_answers_to_come_cannot_be_used(
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.lengthy
 def test_an_option_that_is_chosen_takes_the_place_of_what_the_worlds_have() -> None:
     assert main(["check", "policy=random", "arrivals=mmpp", "window=null"]) == 1  # waiting needs a window
     assert main(["check", "policy=random", "arrivals=mmpp", "budget=uniform"]) == 0

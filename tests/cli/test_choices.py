@@ -22,7 +22,7 @@ VERBS = {
     "frontier": ["replications=1", "policy=[knn_threshold]", "knobs.knn_threshold.threshold=[0,1]"],
     "check": ["policy=[greedy_cost]"],
 }
-WITHOUT_GROUPS = ("validate", "fit", "report", "diff")
+WITHOUT_GROUPS = ("validate", "fit", "report", "diff", "replay")
 FIRST = "WizardLM-13B-V1.2"
 NEEDS = {
     ("workload", "table"): ["workload.path=absent.csv"],
@@ -100,6 +100,7 @@ def sample() -> Iterator[list[str]]:
         yield words(verb, chosen)
 
 
+@pytest.mark.lengthy
 def test_every_option_is_carried_out_or_refused_in_one_line_beside_options_of_all_other_groups(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

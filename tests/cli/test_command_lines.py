@@ -249,8 +249,10 @@ def each_of(number: int, how_many: int, slow: bool, what: Callable[[Line], None]
     each()
 
 
-@pytest.mark.parametrize("shard", range(QUICK_SHARDS))
-def test_sixty_random_command_lines_hold_to_everything(shard: int) -> None:
+@pytest.mark.parametrize(
+    "shard", [pytest.param(shard, marks=pytest.mark.lengthy if shard >= 3 else ()) for shard in range(QUICK_SHARDS)]
+)
+def test_random_command_lines_hold_to_everything(shard: int) -> None:
     each_of(shard, QUICK_EACH, False, hold)
 
 

@@ -40,7 +40,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 
 # The others are drawn by make examples.
 EVERY_VERB = [
-    pytest.param(verb, marks=() if verb in ("run", "compare", "sweep", "plan", "diff") else pytest.mark.slow)
+    pytest.param(verb, marks=() if verb in ("run", "compare", "sweep", "plan", "diff") else pytest.mark.lengthy)
     for verb in (*VERBS, "diff")
 ]
 Outputs = Callable[[str], Path]
@@ -241,7 +241,7 @@ def browse(words: list[str], profile: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([BROWSER, *options, *words], capture_output=True, text=True, timeout=120, check=True)
 
 
-@pytest.mark.slow  # make examples runs it
+@pytest.mark.lengthy
 @pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
 @pytest.mark.parametrize("verb", EVERY_VERB)
 def test_a_browser_shows_and_prints_the_report_without_an_error(verb: str, outputs: Outputs, tmp_path: Path) -> None:

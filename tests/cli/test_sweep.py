@@ -281,7 +281,7 @@ def test_bounds_are_kept_with_their_plans(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 def test_jobs_may_share_a_store(tmp_path: Path) -> None:
     def value(number: int) -> list[float]:
         made = Store(tmp_path).arrays([b"shared", bytes([number % 4])], lambda: [np.full(50_000, number % 4)])
@@ -469,7 +469,7 @@ def test_a_point_is_the_comparison_of_its_configuration(tmp_path: Path) -> None:
         assert swept[column].tolist() == expected[column].tolist()
 
 
-@pytest.mark.slow  # make examples runs it
+@pytest.mark.lengthy
 def test_two_processes_give_what_one_gives_bit_for_bit(tmp_path: Path) -> None:
     words = ["sweep", *SMALL, "policy=[random,port,model_perf]", "replications=2", "n_queries=30,60", "fleet.size=2,3"]
     for name, launcher in (("one", ["launcher=basic"]), ("two", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"])):
@@ -505,7 +505,7 @@ def test_a_point_that_fails_is_reported_and_loses_nothing_else(
     assert table_of(out)["fleet.size"].unique().tolist() == [1, 3]
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 def test_a_sweep_that_is_killed_goes_on_with_the_same_command(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -532,7 +532,7 @@ def test_a_sweep_that_is_killed_goes_on_with_the_same_command(
     pd.testing.assert_frame_equal(table_of(out), table_of(tmp_path / "in one go"), check_exact=True)
 
 
-@pytest.mark.slow  # make examples runs it
+@pytest.mark.lengthy
 def test_an_interrupted_sweep_says_what_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "o"
     words = [
@@ -644,7 +644,7 @@ def node(job: Job) -> Outcome:
     return Outcome(job.number, ray.get_runtime_context().get_node_id())
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 @pytest.mark.filterwarnings("default")  # Ray's own
 def test_ray_spreads_jobs_over_a_cluster_of_two_nodes_and_survives_a_lost_worker() -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'llm-switchyard[ray]'")
@@ -663,7 +663,7 @@ def test_ray_spreads_jobs_over_a_cluster_of_two_nodes_and_survives_a_lost_worker
         cluster.shutdown()
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 @pytest.mark.filterwarnings("default")
 def test_ray_gives_what_one_process_gives(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed: pip install 'llm-switchyard[ray]'")
@@ -684,7 +684,7 @@ def test_ray_gives_what_one_process_gives(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(table_of(tmp_path / "basic"), table_of(tmp_path / "ray"), check_exact=True)
 
 
-@pytest.mark.slow
+@pytest.mark.lengthy
 @pytest.mark.filterwarnings("default")  # submitit's own
 def test_submitit_runs_every_job_and_reports_a_lost_one(tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'llm-switchyard[submitit]'")

@@ -62,6 +62,8 @@ TABLES = {  # the heading of a table's section: the command that writes it, and 
     "`history_truth.parquet`": ("export", "history_truth.parquet"),
     "`decomposition.csv`": ("explain", "decomposition.csv"),
     "`prices.csv`": ("explain", "prices.csv"),
+    "`choices.parquet`": ("explain", "choices.parquet"),
+    "`one_query.csv`": ("explain", "one_query.csv"),
     "`points.csv`": ("frontier", "points.csv"),
     "`frontier.csv`": ("frontier", "frontier.csv"),
     "`leaderboard.csv`": ("leaderboard", "leaderboard.csv"),

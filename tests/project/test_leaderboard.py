@@ -8,6 +8,8 @@ import pytest
 
 from scenarios.budgets import Each
 from sim.cli.main import main
+from sim.show.leaderboard import places
+from sim.study.beside import beside, gaps, new_policies
 from sim.study.leaderboard import Task, differing, ranking, read, standings, write
 from sim.study.oracles import Oracle
 from tests.scripted import Scripted
@@ -33,7 +35,8 @@ def test_a_policys_row_is_its_mean_over_seeds_as_a_share_of_the_optimum() -> Non
 def shares(**by_policy: list[float]) -> pd.DataFrame:
     """Standings with these shares of the optimum, in two orders of one table."""
     rows = [
-        {"table": "t", "order": order, "policy": policy, "optimum_ratio": share}
+        {"table": "t", "order": order, "seeds": 5, "policy": policy, "optimum_ratio": share}
+        | {"optimum_ratio_half_width": 0.05}
         for policy, found in by_policy.items()
         for order, share in zip("ab", found, strict=True)
     ]
@@ -78,6 +81,38 @@ def test_the_shipped_standings_are_found_again_and_a_policy_of_ones_own_is_ranke
     again = [*words, "tables=[mmlu_two_models]", "orders=[random,hard_first]", f"frozen={changed}", "out=null"]
     assert main(again) == 1
     assert "1 figure of 8 rows differs from the frozen leaderboard:" in capsys.readouterr().out
+
+
+def test_a_policy_of_ones_own_is_set_beside_frozen_ones_that_have_every_task() -> None:
+    frozen = shares(first=[0.9, 0.3], second=[0.6, 0.5]).drop(index=1)  # the first is not known in order b
+    ranked = beside(shares(mine=[0.45, 0.75]), frozen)
+    assert new_policies(ranked, frozen) == ["mine"]
+    assert ranked["policy"].unique().tolist() == ["mine", "second"]
+    found = gaps(ranked, ["mine"])
+    assert found["best_other"].tolist() == ["second", "second"]
+    assert found["gap"].tolist() == pytest.approx([0.15, -0.25])
+    assert found["gap_half_width"].tolist() == pytest.approx([0.1, 0.1])
+    assert found["verdict"].tolist() == ["behind", "ahead"]
+    assert list(places(found)) == [
+        "mine is behind the best of the others in 1 of 2 tables and orders, most in t, a: 0.450 against 0.600 of "
+        "second; it is ahead in 1, and the intervals leave 0 open."
+    ]
+
+
+def test_a_policy_in_a_file_is_ranked_among_all_shipped_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = tmp_path / "ranked_rule.py"
+    rule.write_text(
+        "from sim.interface import Decision, Policy\n\n\n"
+        "class Mine(Policy):\n    def decide(self, query, state):\n        return Decision(0)\n"
+    )
+    words = [f"policy=[{rule}:Mine]", "tables=[mmlu_two_models]", "orders=[random]"]
+    assert main(["leaderboard", *words, f"out={tmp_path / 'board'}"]) == 0
+    ranks = pd.read_csv(tmp_path / "board" / "ranking.csv")
+    assert {"mine", "steward", "port"} < set(ranks["policy"])
+    assert len(pd.read_csv(tmp_path / "board" / "gaps.csv")) == 1
+    assert "mine is behind the best of the others in 1 of 1 tables and orders" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def sh_blocks(document: str) -> list[str]:
 def example(command: str) -> object:
     """A command that runs one policy is quick; the others are examples that take a while, for make examples."""
     is_quick = command.split()[1] in ("run", "check", "data", "report", "diff")
-    return pytest.param(command, marks=() if is_quick else pytest.mark.slow)
+    return pytest.param(command, marks=() if is_quick else pytest.mark.lengthy)
 
 
 @pytest.mark.parametrize("command", [example(command) for command in commands("README.md")])
@@ -52,7 +52,7 @@ def test_the_readme_writes_a_policy_as_the_recipe_that_is_run_below_does() -> No
     assert shown in sh_blocks("CONTRIBUTING.md")
 
 
-@pytest.mark.slow  # make examples runs it
+@pytest.mark.lengthy
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_works_when_followed_to_the_letter(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

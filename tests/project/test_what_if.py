@@ -17,7 +17,8 @@ NEEDS_A_FILE = {"mmlu_pro", "mmlu_two_models", "zeroeval"}
 SWEEPS = {"task_caps", "volume_fixed_budget", "volume_growing_budget"}  # in test_caps.py and test_sweep.py
 NO_CHANGE = {"systems"}  # in tests/systems/test_side_by_side.py
 SHIPPED = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-EXPERIMENTS = sorted(SHIPPED - NEEDS_A_FILE - SWEEPS - NO_CHANGE)
+STORIES = {name for name in SHIPPED if name.startswith("story_")}  # in tests/stories
+EXPERIMENTS = sorted(SHIPPED - NEEDS_A_FILE - SWEEPS - NO_CHANGE - STORIES)
 # A quarter of the queries, and times to match; learned from fewer.
 SMALL = ["workload.n_queries=1000", "workload.n_history=500", "workload.dim=16", "oracle.names=[]", "replications=2"]
 SHORTER = {

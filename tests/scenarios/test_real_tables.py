@@ -34,6 +34,7 @@ def experiment(name: str, out: Path, *overrides: str) -> pd.DataFrame:
     return pd.read_csv(out / "summary.csv").set_index("policy")
 
 
+@pytest.mark.lengthy
 @needs_data
 def test_zeroeval_meets_the_authors_code(tmp_path: Path) -> None:
     summary = experiment("zeroeval", tmp_path / "o")

@@ -119,7 +119,7 @@ def test_the_folder_of_a_run_is_enough_to_mark_outage_and_crowd_again(tmp_path: 
         *("latency.png", "utilisation.png", "queue.png", "spend.png")
     }
     fleet = pd.read_csv(out / "fleet.csv")
-    caption, drawing = spend(out, fleet, ["random"]) or ("", None)
+    caption, drawing = spend(out, fleet, {"random": 1.0}) or ("", None)
     assert caption.startswith("What each deployment's queries have cost")  # without a budget, no share of one
     assert drawing is not None
     assert drawing.axes[0].get_ylabel() == "settled spend (USD)"
@@ -131,14 +131,14 @@ def test_spending_of_deployments_without_a_budget_is_left_out_beside_those_with_
     assert main(["run", *SMALL, "budget=unlimited", f"out={out}"]) == 0
     fleet = pd.read_csv(out / "fleet.csv")
     fleet.loc[0, "budget"] = 1e9
-    caption, drawing = spend(out, fleet, ["random"]) or ("", None)
+    caption, drawing = spend(out, fleet, {"random": 1.0}) or ("", None)
     assert drawing is not None
     assert "without a budget for the run are left out" in caption
     assert drawing.axes[0].get_title() == fleet["deployment"][0]
     assert drawing.axes[0].get_ylabel() == "settled spend (% of budget)"
     requests = pd.read_parquet(out / "requests.parquet").assign(cost_usd=0.0)
     requests.to_parquet(out / "requests.parquet")
-    assert spend(out, fleet, ["random"]) is None  # nothing was spent
+    assert spend(out, fleet, {"random": 1.0}) is None  # nothing was spent
     assert not happened_in(out)
     losing = pd.read_csv(out / "summary.csv").assign(served=50, failed=30, p95_latency_s=1.0)
     assert behind_percentiles(out, losing, False) is None  # nothing happened, and the question is of quality

@@ -315,6 +315,11 @@ def test_the_verb_writes_terms_prices_figures_and_a_manifest(tmp_path: Path, cap
         "decomposition.png",
         "prices.csv",
         "prices.png",
+        "choices.parquet",
+        "one_query.csv",
+        "iso_prices.png",
+        "served_by.png",
+        "decision_map.png",
         "manifest.json",
         "report.html",
     }

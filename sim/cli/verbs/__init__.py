@@ -13,6 +13,8 @@ class Verb(NamedTuple):
     example: str
 
 
+STORY = "story_"  # begins the names of experiments that are stories
+
 VERBS = {
     "run": Verb("one policy on a scenario", "compare:compare", "run policy=port_exact order=random replications=10"),
     "compare": Verb(
@@ -34,6 +36,11 @@ VERBS = {
         "where the quality of policies went, and what more budget would be worth",
         "explain:explain",
         "explain policy=[greedy_perf,port_fallback] replications=1",
+    ),
+    "story": Verb(
+        "a tiny world, told step by step, with a question; --answer has the answer",
+        "telling.story:story",
+        "story greedy_goes_broke",
     ),
     "frontier": Verb(
         "cost against quality of routers that have a trade-off knob, beside single models",
@@ -61,6 +68,11 @@ VERBS = {
         "diff outputs/before outputs/after out=outputs/difference",
     ),
     "report": Verb("report.html of output directories anew, from their files", "report:report", "report outputs/demo"),
+    "replay": Verb(
+        "one page that plays what happened in a run, or in two policies side by side",
+        "files.replay:replay",
+        "replay outputs/demo 'policies=[greedy_perf,steward]'",
+    ),
     "validate": Verb(
         "closed forms of queueing theory beside simulated figures", "validate:validate", "validate quick=true"
     ),

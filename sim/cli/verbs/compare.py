@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 from omegaconf import DictConfig, ListConfig
 
 from sim.cli.building import build_policies, build_settled, configured_runs
 from sim.cli.output import Output
 from sim.cli.progress import progress
-from sim.errors import check_one_of
+from sim.cli.trace_words import EVENTS
+from sim.cli.verbs.telling.steps import Told
+from sim.errors import check_one_of, note
 from sim.show.answers.fates import behind_percentiles
+from sim.show.answers.standing import ranked, standing
 from sim.show.answers.subject import latency_column, of_made_up
 from sim.show.tables.by_class import by_class
 from sim.show.tables.by_hour import hours_table
@@ -26,23 +31,39 @@ def compare(verb: str, config: DictConfig) -> int:
     with output.whole() as folder:
         settled = build_settled(config, build_policies(config))
         scenario, policies, worst = settled.scenario, settled.policies, settled.worst
+        told = None
+        if config.trace == EVENTS:
+            if Path(EVENTS).is_file():
+                note("trace=events prints what happens step by step; the file of that name is trace=./events")
+            told = Told(policies)
+            policies = told.policies
         output.note(**settled.noted())
         rows = {}
         with Archive(folder) as archive, progress(config.replications * (len(policies) + n_oracles(config))) as advance:
             for run in configured_runs(config, scenario, policies):
                 archive.add(run)
+                if told is not None:
+                    told.add(run)
                 rows[run.replication] = run.instance.rows
                 advance(f"{run.policy}, replication {run.replication}")
             summary = archive.finish()
         limits, hours, suggestion = limits_table(folder), hours_table(folder), suggested(config, summary)
         time = latency_column(output.config, summary)
+        summary = ranked(summary, standing(summary, time))
         fates = behind_percentiles(folder, summary, time is not None)
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
     tables = (comparison(summary, time is not None), by_class(summary), limits, hours)
     output.say(
-        settled.fleet, *tables, *by_rounding(summary), fates, of_made_up(output.config, summary), found, suggestion
+        settled.fleet,
+        *(() if told is None else told.shown()),
+        *tables,
+        *by_rounding(summary),
+        fates,
+        of_made_up(output.config, summary),
+        found,
+        suggestion,
     )
     return 0
 

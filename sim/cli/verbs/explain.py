@@ -14,10 +14,10 @@ from sim.cli.progress import progress
 from sim.instance import realise
 from sim.interface import Policy
 from sim.scenario import Scenario
-from sim.show.explain import price_table, quality_table
+from sim.show.explain import by_achieved, price_table, quality_table
 from sim.show.tables.runs import worst_order
 from sim.study.explain.explanation import Explanation, explanations
-from sim.study.output.archive import EVENTS
+from sim.study.output.archive import CHOICES, EVENTS, ONE_QUERY
 from sim.study.ratio.worst_order import write as write_worst
 
 
@@ -38,9 +38,11 @@ def explain(verb: str, config: DictConfig) -> int:
         quality.to_csv(folder / "decomposition.csv", index=False)
         prices.to_csv(folder / "prices.csv", index=False)
         write_events(folder, found)
+        write_choices(folder, found)
         if worst is not None:
             rows = {number: realise(scenario, config.seed, number).rows for number in range(config.replications)}
             write_worst(folder, worst, rows)
+    quality, prices = by_achieved(quality, prices)
     output.say(quality_table(quality), price_table(prices), None if worst is None else worst_order(worst))
     return 0
 
@@ -70,6 +72,16 @@ def write_events(folder: Path, found: Sequence[Explanation]) -> None:
     ]
     if named:
         pd.concat(named).to_csv(folder / EVENTS, index=False)
+
+
+def write_choices(folder: Path, found: Sequence[Explanation]) -> None:
+    """Write what became of single queries in the first replication, for the drawings of them."""
+    of_all = pd.concat([one.choices for one in found if one.choices is not None], ignore_index=True)
+    named = of_all.astype({"policy": "category", "fate": "category"})
+    named.to_parquet(folder / CHOICES, index=False)
+    for one in found:
+        if one.candidates is not None:
+            one.candidates.to_csv(folder / ONE_QUERY, index=False)
 
 
 def tables(found: Sequence[Explanation]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -13,7 +13,8 @@ from sim.cli.configuration import configure
 from sim.cli.output import Output
 from sim.cli.progress import progress
 from sim.errors import unknown
-from sim.show.leaderboard import comparison, ranking_table
+from sim.show.leaderboard import comparison, places, ranking_table
+from sim.study.beside import beside, gaps, new_policies
 from sim.study.leaderboard import Task, differing, ranking, read, standings, write
 from sim.study.oracles import Oracle
 
@@ -31,12 +32,17 @@ def leaderboard(verb: str, config: DictConfig) -> int:
         output.note(files={name: digest for task in tasks for name, digest in files_read(task.scenario).items()})
         with progress(len(tasks) * len(config.seeds) * len(policies)) as advance:
             table = standings(tasks, policies, list(config.seeds), Oracle(), advance)
-        ranks = ranking(table)
+        new = [] if frozen is None else new_policies(table, frozen)
+        ranked = table if frozen is None or not new else beside(table, frozen)
+        ranks = ranking(ranked)
+        behind = gaps(ranked, new) if ranked["policy"].nunique() > 1 else gaps(ranked, [])
         write(table, folder / FILE)
         ranks.to_csv(folder / "ranking.csv", index=False)
         n_both, lines = (0, []) if frozen is None else differing(table, frozen)
+        if len(behind):
+            behind.to_csv(folder / "gaps.csv", index=False)
         pd.DataFrame({"difference": lines}).to_csv(folder / "differences.csv", index=False)
-    output.say(ranking_table(ranks, table), *comparison(table, frozen, n_both, lines))
+    output.say(ranking_table(ranks, ranked), *places(behind), *comparison(table, frozen, n_both, lines))
     return 1 if lines else 0
 
 

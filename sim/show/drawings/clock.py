@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from sim.interface import FloatArray
 from sim.show.answers.events import read_events
-from sim.show.figures import colours, legend_at_right, look, panels
+from sim.show.answers.findings import of_latency
+from sim.show.figures import colours, headline, legend_at_right, look, panels
 from sim.show.timelines.maps import over_time as drawn
 from sim.show.timelines.marks import marks
-from sim.study.metrics.latency import first_token_s, latency_s, lookup_s
+from sim.study.metrics.latency import first_token_s, latency_s, lookup_s, percentile
+from sim.study.oracles import ORACLES
 from sim.study.output.records import read_requests, work_by_policy
 from sim.study.record.series import even_edges, over_time
 
@@ -52,12 +54,39 @@ def clock_figures(folder: Path, fleet: pd.DataFrame, policies: Sequence[str]) ->
     rows, busy = in_use(series, names)
     if rows:
         label = "slots and KV cache in use (%)" if any(kind for _, kind in rows) else "slots in use (%)"
-        yield "utilisation", drawn(busy, rows, edges_s, f"{label}, bin mean", marked, most=100)
+        title = of_peak(busy, rows, "the busiest is {0} under {1}: {2:.0f}% in use on average", np.nanmean)
+        yield "utilisation", drawn(busy, rows, edges_s, f"{label}, bin mean", marked, most=100, title=title)
     queued = {policy: matrix(rows, "queued", len(fleet)) for policy, rows in series.items()}
     if any(numbers.any() for numbers in queued.values()):
         # Queues of 1 and of 1,000 on one scale; what is below a tenth of a query counts as none.
         of_queues = [(name, "") for name in names]
-        yield "queue", drawn(queued, of_queues, edges_s, "queries waiting, bin mean", marked, is_logarithmic=True)
+        title = of_peak(queued, of_queues, "the longest queue is of {2:,.0f}, at {0} under {1}", np.nanmax)
+        label = "queries waiting, bin mean"
+        yield "queue", drawn(queued, of_queues, edges_s, label, marked, is_logarithmic=True, title=title)
+
+
+def of_peak(
+    numbers: Mapping[str, FloatArray],
+    rows: Sequence[tuple[str, str]],
+    words: str,
+    of: Callable[[FloatArray], float],
+) -> str:
+    """Return a sentence on the deployment (0), the policy (1) and the number (2) of the row that has the most.
+
+    >>> numbers = {"a": np.array([[1.0, 3.0], [0.0, 1.0]]), "b": np.array([[5.0, 0.0], [0.0, 0.0]])}
+    >>> of_peak(numbers, [("gpt", ""), ("yi", "")], "at most {2:g}, at {0} under {1}", np.max)
+    'At most 5, at gpt under b'
+    """
+    every = [
+        (of(values), policy, place)
+        for policy, of_rows in numbers.items()
+        for place, values in enumerate(of_rows)
+        if np.isfinite(values).any()
+    ]
+    most, policy, place = max(every, key=lambda each: each[0])
+    deployment, kind = rows[place]
+    said = words.format(f"{deployment}, {kind}" if kind else deployment, policy, most)
+    return said[:1].upper() + said[1:]
 
 
 def in_use(
@@ -117,9 +146,12 @@ def latency(runs: dict[str, pd.DataFrame]) -> Figure:
     if len(runs) > 1:
         legend_at_right(figure, grid[0])
     of = f"{next(iter(runs))}, " if len(runs) == 1 else ""
-    figure.suptitle(
+    figure.supxlabel(
         f"{of}replication 0; dotted lines: the 50th, 90th, 95th and 99th percentile of all arrivals", fontsize="small"
     )
+    medians_s = {policy: percentile(times, 50, len(runs[policy]) - len(times)) for policy, times in values.items()}
+    medians_s = {policy: time_s for policy, time_s in medians_s.items() if policy not in ORACLES} or medians_s
+    headline(figure, of_latency(medians_s))
     return figure
 
 

@@ -10,14 +10,15 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from sim.show.figures import bars_height_in, colours, legend_at_right, look, panels
+from sim.show.figures import bars_height_in, colours, headline, legend_at_right, look, panels, wrapped
 from sim.show.timelines.marks import Mark, name_marks, shade
-from sim.show.words import several
+from sim.show.words import number, several, shortened
 
 MILLION = 1e6
+LUCK = "luck_of_outcomes"
 HINDSIGHT = ("optimum", "optimum_with_slots")
 PARTS = {  # in the order of the sum: the number of a colour, and a hatch for eyes and printers without colour
-    "luck_of_outcomes": (9, ""),
+    LUCK: (9, ""),
     "estimation_error_with_luck": (0, ""),
     "estimation_error": (0, "--"),
     "exploration": (8, "//"),
@@ -35,7 +36,7 @@ def stacked(quality: pd.DataFrame) -> Figure:
     means = quality.pivot_table(index="policy", columns="term", values="quality", sort=False)
     parts = [term for term in reversed(occurring(quality)) if term != "optimum"]
     palette = sns.color_palette("colorblind")
-    figure, axes = plt.subplots(figsize=(9, bars_height_in(len(means)) + 0.6))
+    figure, axes = plt.subplots(figsize=(9, bars_height_in(len(means)) + 1.2), layout="constrained")
     right, left = np.zeros(len(means)), np.zeros(len(means))
     widest = means["optimum"].max()
     for part in parts:
@@ -64,12 +65,40 @@ def stacked(quality: pd.DataFrame) -> Figure:
     axes.axvline(widest, color="black", linestyle="--", linewidth=1.2, label="optimum")
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_ylim(len(means) - 0.4, -0.6)
+    axes.set_yticks(range(len(means)), map(shortened, means.index))
     axes.grid(visible=False, axis="y")
     lower = "; left of 0: negative terms" if (left < 0).any() else ""
     of = several(quality["replication"].nunique(), "replication")
     axes.set(xlabel=f"quality (sum of scores), mean of {of}{lower}", ylabel="")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncol=4, frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncol=4, frameon=False)
+    headline(figure, of_terms(means))
     return figure
+
+
+def of_terms(means: pd.DataFrame) -> str:
+    """Return what the best and the worst policy lose most quality by, luck aside.
+
+    Parameters
+    ----------
+    means : DataFrame
+        A row per policy and a column per term.
+
+    >>> of_terms(pd.DataFrame({"optimum": [9.0], "admission": [3.0], "achieved": [6.0]}, index=["a"]))
+    'a gets 67% of the optimum and loses 33% by admission'
+    """
+    causes = means.drop(columns=[term for term in ("optimum", "achieved", LUCK) if term in means]).fillna(0.0)
+    by_quality = means["achieved"].round(9).sort_values(ascending=False, kind="stable").index
+    words: list[str] = []
+    for policy in dict.fromkeys((by_quality[0], by_quality[-1])):
+        optimum = float(means["optimum"][policy])
+        if not optimum > 0:
+            continue
+        of = " of the optimum" if not words else ""
+        said = f"{policy} gets {float(means['achieved'][policy]) / optimum:.0%}{of}"
+        largest = str(causes.loc[policy].idxmax())
+        lost = float(causes[largest][policy])
+        words.append(said + (f" and loses {lost / optimum:.0%} by {in_words(largest)}" if lost > 0 else ""))
+    return "; ".join(words)
 
 
 def price_figures(prices: pd.DataFrame, marks: Sequence[Mark] = ()) -> Iterator[tuple[str, Figure]]:
@@ -79,11 +108,32 @@ def price_figures(prices: pd.DataFrame, marks: Sequence[Mark] = ()) -> Iterator[
     limited = worth(limited, "budget_price")
     if not limited.empty:
         limited = limited.assign(price=limited["budget_price"] * limited["unit"].map(per))
-        yield "prices", over_time(limited, "what more of each budget is worth", False, marks)
+        yield "prices", over_time(limited, of_prices(limited), False, marks)
     slots = worth(prices[prices["slot_price_per_hour"].notna()], "slot_price_per_hour")
     if not slots.empty:
         slots = slots.assign(price=slots["slot_price_per_hour"], unit="slot-hour")
-        yield "slot_prices", over_time(slots, "what more slots are worth in hindsight", True, marks)
+        title = f"In hindsight one more slot-hour is worth most at {worth_most(slots)}"
+        yield "slot_prices", over_time(slots, title, True, marks)
+
+
+def of_prices(prices: pd.DataFrame) -> str:
+    """Return where more budget is worth most in hindsight, and which policy's prices rise the farthest above that."""
+    hindsight = prices[prices["policy"] == HINDSIGHT[0]]
+    others = prices[prices["policy"] != HINDSIGHT[0]]
+    words = f"In hindsight more budget is worth most at {worth_most(hindsight)}"
+    base = hindsight.groupby("deployment")["price"].mean()
+    ratio = others["price"] / others["deployment"].map(base).where(lambda price: price > 0)
+    by_policy = ratio.groupby(others["policy"], sort=False).max().dropna()
+    if by_policy.empty or not by_policy.max() > 1:
+        return words
+    return f"{words}; what {by_policy.idxmax()} leaves makes it worth up to {by_policy.max():.2g} times as much"
+
+
+def worth_most(prices: pd.DataFrame) -> str:
+    """Return the deployment of the highest mean price, with it."""
+    means = prices.groupby("deployment", sort=False)["price"].mean()
+    unit = {"usd": "USD", "tokens": "million tokens"}.get(str(prices["unit"].iloc[0]), str(prices["unit"].iloc[0]))
+    return f"{means.idxmax()}, {number(float(means.max()))} of quality per {unit}"
 
 
 def worth(prices: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -94,11 +144,11 @@ def worth(prices: pd.DataFrame, column: str) -> pd.DataFrame:
 def over_time(prices: pd.DataFrame, title: str, same_scale: bool, marks: Sequence[Mark] = ()) -> Figure:
     """Draw ``price`` over ``moment_s``, a panel per deployment and a line per policy; hindsight is dashed black."""
     deployments, policies = prices["deployment"].unique().tolist(), prices["policy"].unique().tolist()
-    figure, grid = panels(len(deployments), 3.0, 2.2, margin_in=(2.0, 0.8), sharey=same_scale)
+    figure, grid = panels(len(deployments), 2.7, 2.1, columns=3, margin_in=(1.8, 0.8), sharey=same_scale)
     colour = colours(policies)
     for deployment, axes in zip(deployments, grid, strict=True):
         rows = prices[prices["deployment"] == deployment]
-        for number, policy in enumerate(policies):
+        for place, policy in enumerate(policies):
             line = rows[rows["policy"] == policy]
             if policy in HINDSIGHT:
                 axes.step(
@@ -112,7 +162,7 @@ def over_time(prices: pd.DataFrame, title: str, same_scale: bool, marks: Sequenc
                 color=colour[policy],
                 markersize=4,
                 markevery=3,
-                **look(number),
+                **look(place),
             )
         unit = {"usd": "USD", "tokens": "million tokens"}.get(rows["unit"].iloc[0], rows["unit"].iloc[0])
         axes.set_title(deployment, fontsize="medium")
@@ -122,9 +172,9 @@ def over_time(prices: pd.DataFrame, title: str, same_scale: bool, marks: Sequenc
         shade(axes, marks, begin_s, end_s)
     figure.supxlabel("simulated time (s), replication 0", fontsize="medium")
     if not marks:
-        figure.suptitle(title, fontsize="medium")
+        headline(figure, title)
     legend_at_right(figure, grid[0])
-    name_marks(figure, marks, title)
+    name_marks(figure, marks, wrapped(title, figure.get_size_inches()[0]))
     return figure
 
 

@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.interface import FloatArray
-from sim.show.figures import colours, legend_at_right, panels
+from sim.show.figures import DASHES, colours, headline, legend_at_right, panels, wrapped
 from sim.show.timelines.marks import Mark, name_marks, shade
+from sim.show.words import above_a_panel
 
 MOST_LINES = 4  # deployments, beyond which lines hide each other
 FEW = 0.1  # of a logarithmic scale, below which a number counts as none
-ALONE_IN = 6.5  # width of a panel without others beside it
+ALONE_IN, TOGETHER_IN = 6.5, 7.2  # width of a panel without others beside it, and of two or three
 Marks = Mapping[str, Sequence[Mark]]
 
 
@@ -30,6 +31,7 @@ def over_time(
     *,
     most: float | None = None,
     is_logarithmic: bool = False,
+    title: str = "",
 ) -> Figure:
     """Draw rows of numbers over time, a panel per policy, with what happened marked.
 
@@ -48,6 +50,8 @@ def over_time(
         The end of the scale; None for the greatest number.
     is_logarithmic : bool
         Whether brightness is on a logarithmic scale; lines never are.
+    title : str
+        What it shows.
     """
     top = most or max(float(np.nanmax(values)) for values in numbers.values())
     if len({deployment for deployment, _ in rows}) <= MOST_LINES:
@@ -56,7 +60,9 @@ def over_time(
         figure = maps(numbers, rows, edges_s, label, marks, top, is_logarithmic)
     figure.supxlabel("simulated time (s), replication 0", fontsize="medium")
     named = {mark.label: mark for of_policy in marks.values() for mark in of_policy if is_within(mark, edges_s)}
-    name_marks(figure, list(named.values()))
+    if title and not named:
+        headline(figure, title)
+    name_marks(figure, list(named.values()), wrapped(title, figure.get_size_inches()[0]) if title else None)
     return figure
 
 
@@ -67,7 +73,7 @@ def is_within(mark: Mark, edges_s: FloatArray) -> bool:
 
 def width_in(n_panels: int, narrow: float) -> float:
     """Return the width of a panel in inches; fewer are wider."""
-    return ALONE_IN if n_panels == 1 else max(narrow, 8.0 / min(n_panels, 4))
+    return ALONE_IN if n_panels == 1 else max(narrow, TOGETHER_IN / min(n_panels, 4))
 
 
 def lines(
@@ -78,17 +84,21 @@ def lines(
     marks: Marks,
     top: float,
 ) -> Figure:
-    """Draw each row as a line: its deployment is the colour, and which of its numbers it is the dash."""
-    figure, grid = panels(len(numbers), width_in(len(numbers), 2.6), 2.9, margin_in=(2.2, 0.9))
+    """Draw each row as a line: its deployment is the colour, and which of its numbers it is the dash.
+
+    Where there is one number a deployment, the dash is the deployment's too.
+    """
+    figure, grid = panels(len(numbers), width_in(len(numbers), 2.4), 2.9, margin_in=(2.2, 0.9))
     colour = colours(list(dict.fromkeys(deployment for deployment, _ in rows)))
     kinds = list(dict.fromkeys(kind for _, kind in rows))
     for (policy, values), axes in zip(numbers.items(), grid, strict=True):
         for (deployment, kind), row in zip(rows, values, strict=True):
-            look: dict[str, Any] = {"linestyle": ("-", (0, (3, 1)))[kinds.index(kind) % 2], "linewidth": 1.6}
+            place = kinds.index(kind) if len(kinds) > 1 else list(colour).index(deployment)
+            look: dict[str, Any] = {"linestyle": DASHES[place % len(DASHES)], "linewidth": 1.6}
             axes.stairs(row, edges_s, baseline=None, color=colour[deployment], label=words((deployment, kind)), **look)
         shade(axes, marks.get(policy, ()), edges_s[0], edges_s[-1])
         if len(numbers) > 1:
-            axes.set_title(policy, fontsize="medium")
+            axes.set_title(above_a_panel(policy), fontsize="medium")
         axes.xaxis.set_major_locator(ticks(len(numbers)))
     grid[0].set(ylabel=label, ylim=(0, 1.04 * top), xlim=(edges_s[0], edges_s[-1]))
     if len(rows) > 1:
@@ -110,17 +120,17 @@ def maps(
     """Draw each row as a strip whose brightness is the number; NaN is left white."""
     scale = LogNorm(FEW, max(top, 1.0), clip=True) if is_logarithmic else Normalize(0, top)
     height_in = max(1.9, 0.7 + 0.2 * len(rows))
-    figure, grid = panels(len(numbers), width_in(len(numbers), 2.6), height_in, margin_in=(2.6, 0.9))
+    figure, grid = panels(len(numbers), width_in(len(numbers), 2.4), height_in, margin_in=(2.6, 0.9))
     n_marks = max(map(len, marks.values()), default=0)
     for (policy, values), axes in zip(numbers.items(), grid, strict=True):
         # Thousands of cells would be as many paths in SVG.
         image = axes.pcolormesh(edges_s, np.arange(len(rows) + 1), values, cmap="viridis", norm=scale, rasterized=True)
         shade(axes, marks.get(policy, ()), edges_s[0], edges_s[-1], is_map=True)
         if len(numbers) > 1:
-            axes.set_title(policy, fontsize="medium", pad=6 + 9 * n_marks)
+            axes.set_title(above_a_panel(policy), fontsize="medium", pad=6 + 9 * n_marks)
         axes.grid(visible=False)
         axes.xaxis.set_major_locator(ticks(len(numbers)))
-        axes.tick_params(axis="y", labelsize=7)
+        axes.tick_params(axis="y", labelsize=8)
     grid[0].set_xlim(edges_s[0], edges_s[-1])
     grid[0].set_yticks(np.arange(len(rows)) + 0.5, [words(row) for row in rows])
     grid[0].invert_yaxis()

@@ -62,4 +62,11 @@ def name_marks(figure: Figure, shown: Sequence[Mark], title: str | None = None) 
     if not shown:
         return
     handles = [Patch(facecolor=mark.colour, alpha=0.8, label=mark.label) for mark in shown]
-    figure.legend(handles=handles, loc="outside upper center", ncol=min(2, len(handles)), frameon=False, title=title)
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncol=min(2, len(handles)),
+        frameon=False,
+        title=title,
+        title_fontproperties={"weight": "bold", "size": "medium"},
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +14,31 @@ from sim.interface import FloatArray
 from sim.show.answers.events import read_events
 from sim.show.timelines.maps import over_time
 from sim.show.timelines.marks import marks
+from sim.show.timelines.tellers import BROKE, broke_after, tellers, told
+from sim.show.words import listed, number
 from sim.study.output.records import read_requests, work_by_policy
 
 TIME_BINS = 60
 OF_BUDGETS = "Share of each deployment's budget that is spent over time, in replication 0"
 OF_AMOUNTS = "What each deployment's queries have cost over time, in replication 0"
+CHOSEN = " Of {} policies, the best, the first to go broke, and one between them."
+OTHERS = " Of {} policies, the best, the last, and one between them."
 
 
-def spend(folder: Path, fleets: pd.DataFrame, policies: Sequence[str]) -> tuple[str, Figure] | None:
-    """Return caption and drawing of what is spent over time in replication 0, a panel per policy; None if nothing is.
+def spend(folder: Path, fleets: pd.DataFrame, means: Mapping[str, float]) -> tuple[str, Figure] | None:
+    """Return caption and drawing of what is spent over time in replication 0; None if nothing is.
+
+    It has a panel for each of the three policies that tell the story (``tellers``); ``means`` is what the study asks
+    about, the best policy first.
 
     Deployments that have a budget for the whole run are shown as shares of it, and others are left out; where no
     deployment has one, amounts are shown.
     """
     fleet = fleets[fleets["replication"] == 0].reset_index(drop=True)
     table, work = read_requests(folder, 0), work_by_policy(folder, 0)
+    runs = {str(policy): rows for policy, rows in table.groupby("policy", observed=True)}
+    broke = {policy: broke_after(runs[policy]) for policy in means}
+    policies = tellers(means, broke)
     end = max(float(np.nanmax(table["finished_at_s"].fillna(table["arrived_at_s"]))), 1e-9)
     limited = has_budget(fleet)
     spent = {policy: spent_so_far(work[policy], fleet, end) for policy in policies}
@@ -50,7 +60,27 @@ def spend(folder: Path, fleets: pd.DataFrame, policies: Sequence[str]) -> tuple[
     rows = [(str(name), "") for name in fleet.loc[shown, "deployment"]]
     events = read_events(folder)
     marked = {policy: marks(events, len(fleet), policy) for policy in policies}
-    return f"{caption}.", over_time(spent, rows, np.linspace(0, end, TIME_BINS + 1), label, marked, most=most)
+    is_broke = any(broke[policy] is not None for policy in policies)
+    if limited.any() or is_broke:
+        title = told(policies, broke, max(len(runs[policy]) for policy in policies))
+    else:
+        title = costs({policy: float(amounts[:, -1].sum()) for policy, amounts in spent.items()}, label)
+    caption += "." + (f" {BROKE}" if is_broke else "")
+    if len(policies) < len(means):
+        caption += (CHOSEN if is_broke else OTHERS).format(len(means))
+    edges_s = np.linspace(0, end, TIME_BINS + 1)
+    return caption, over_time(spent, rows, edges_s, label, marked, most=most, title=title)
+
+
+def costs(totals: Mapping[str, float], label: str) -> str:
+    """Return what policies have spent in all, in the unit of a label.
+
+    >>> costs({"a": 0.5, "b": 2.0}, "settled spend (USD)")
+    'a has spent 0.5 USD at the end and b 2'
+    """
+    unit = label.partition("(")[2].strip(")")
+    (first, amount), *others = totals.items()
+    return listed([f"{first} has spent {number(amount)} {unit} at the end", *(f"{n} {number(x)}" for n, x in others)])
 
 
 def has_budget(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:

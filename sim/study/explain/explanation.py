@@ -13,6 +13,7 @@ from sim.instance import Instance
 from sim.interface import FloatArray, Policy
 from sim.scenario import Scenario
 from sim.study.experiment import runs
+from sim.study.explain.choices import HINDSIGHT, Beside
 from sim.study.explain.decomposition import bayes_quality, decompose
 from sim.study.explain.shadow import beginnings_s, budget_prices, slot_prices
 from sim.study.fleet import unbounded
@@ -40,6 +41,11 @@ class Explanation:
         policy of a replication brings the rows of ``optimum`` and, where slots have prices, ``optimum_with_slots``.
     events : DataFrame
         The spans of time in which something happened, see ``sim.world.record.happenings``.
+    choices : DataFrame or None
+        What became of its queries, in the first replication only, see ``sim.study.explain.choices``. The first policy
+        brings the rows of ``hindsight``.
+    candidates : DataFrame or None
+        All that one query could have got, with the first policy of the first replication only.
     """
 
     policy: str
@@ -47,6 +53,8 @@ class Explanation:
     quality: pd.DataFrame
     prices: pd.DataFrame
     events: pd.DataFrame
+    choices: pd.DataFrame | None = None
+    candidates: pd.DataFrame | None = None
 
 
 def explanations(
@@ -74,7 +82,7 @@ def explanations(
     if reason is not None:
         raise ValueError(f"nothing bounds what a policy can achieve, as {reason}")
     check_number("moments", moments, least=1)
-    for name in (OPTIMUM, OPTIMUM_WITH_SLOTS):
+    for name in (OPTIMUM, OPTIMUM_WITH_SLOTS, HINDSIGHT):
         if name in policies:
             raise ValueError(f"a policy is named {name!r}, as hindsight is; rename it")
     watched = {name: Watched(policy, asks=True) for name, policy in policies.items()}
@@ -89,6 +97,7 @@ def explanations(
             )
         at_s = beginnings_s(requests["arrived_at_s"].to_numpy(), moments)
         prices = []
+        choices, candidates = [], None
         if run.replication != replication:
             replication = run.replication
             optimum = bounds.get(OPTIMUM, instance, estimates.get(None, instance)).value
@@ -98,6 +107,12 @@ def explanations(
             slots = slot_prices(instance, at_s)
             if slots is not None:
                 prices.append(table(OPTIMUM_WITH_SLOTS, instance, at_s, *slots))
+            if replication == 0:
+                beside = Beside(instance)
+                choices.append(beside.hindsight(requests))
+                candidates = beside.candidates(requests)
+        if replication == 0:
+            choices.append(beside.choices(run.policy, requests))
         of_budget = np.vstack([first, budget_prices(requests, instance, at_s[1:], run.calls)])
         prices.append(table(run.policy, instance, at_s, of_budget))
         achieved = float(requests["quality"].sum())
@@ -106,7 +121,15 @@ def explanations(
         quality = pd.DataFrame({"term": parts.keys(), "quality": parts.values()})
         quality.insert(0, "policy", run.policy)
         quality.insert(1, "replication", replication)
-        yield Explanation(run.policy, replication, quality, pd.concat(prices, ignore_index=True), run.events)
+        yield Explanation(
+            run.policy,
+            replication,
+            quality,
+            pd.concat(prices, ignore_index=True),
+            run.events,
+            pd.concat(choices, ignore_index=True) if choices else None,
+            candidates,
+        )
 
 
 def table(

@@ -22,6 +22,7 @@ SOURCES = "sources.csv"
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
 LIMITS, ALERTS, EVENTS = "limits.csv", "alerts.csv", "events.csv"
+CHOICES, ONE_QUERY = "choices.parquet", "one_query.csv"
 REPLICAS, HOURS = "replicas.csv", "hours.csv"
 
 

@@ -108,6 +108,7 @@ def test_help_shows_what_a_project_adds(
     assert " last," in printed.split("of these")[0]
 
 
+@pytest.mark.lengthy
 def test_the_manifest_has_the_hashes_of_its_configuration_and_code(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +152,7 @@ NEW = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow  # make examples runs it
+@pytest.mark.lengthy
 def test_what_new_writes_passes_its_own_test_and_what_it_says_to_run_next_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,7 @@ def of_half_loaded() -> Beyond:
 HALF_LOADED = queue(0.5, 1, n_queries=8000)
 
 
+@pytest.mark.lengthy
 def test_headroom_is_what_the_formula_of_a_queue_says() -> None:
     found = of_half_loaded()  # met up to a load of 3/4, which is half as much traffic again
     assert found.headroom is not None
@@ -88,6 +89,7 @@ def test_no_load_is_known_where_something_else_may_end_a_query() -> None:
     assert np.isnan(pressure(queue(1.5, 1, queue_capacity=3), 0)[1])
 
 
+@pytest.mark.lengthy
 def test_the_largest_load_has_no_headroom_to_look_for() -> None:
     found = plan(queue(0.5, 1), Rate(0.1, 0.9, 0.1), judge("mean_wait_s<=2"), beyond=True)
     assert found.beyond is not None

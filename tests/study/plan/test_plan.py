@@ -272,6 +272,7 @@ def test_what_a_candidate_gets_does_not_depend_on_what_was_tried_before() -> Non
     assert alone.figures == pytest.approx(one_of_many.figures)
 
 
+@pytest.mark.lengthy
 def test_the_largest_load_of_a_queue_is_what_erlang_c_says(beside: Beside) -> None:
     rates = np.arange(1.0, 4.0, 0.4)
     for target, theory in (
@@ -338,7 +339,7 @@ def test_searches_that_cannot_be_are_refused() -> None:
     "targets",
     [
         ("mean_wait_s<=0.02",),
-        ("mean_wait_s<=0.02", "quality_per_query>=0.4"),
+        pytest.param(("mean_wait_s<=0.02", "quality_per_query>=0.4"), marks=pytest.mark.lengthy),
         pytest.param(("quality_per_query>=0.7", "mean_wait_s<=1"), marks=pytest.mark.slow),
         pytest.param(("quality_per_query>=0.85", "mean_wait_s<=1"), marks=pytest.mark.slow),
     ],

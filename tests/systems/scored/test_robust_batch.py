@@ -90,7 +90,10 @@ def test_places_are_kept() -> None:
 
 
 @needs_data
-@pytest.mark.parametrize(("cost", "gain"), [(3e-4, 0.008), pytest.param(1e-3, 0.01, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("cost", "gain"),
+    [pytest.param(3e-4, 0.008, marks=pytest.mark.lengthy), pytest.param(1e-3, 0.01, marks=pytest.mark.slow)],
+)
 def test_lower_bounds_gain_some_hundredths_on_zeroeval_where_the_budget_is_not_tight(cost: float, gain: float) -> None:
     plain, robust = RobustBatch(SIXTEEN, cost), RobustBatch(BootstrapLower(SIXTEEN), cost)
     ours = means(unlimited("zeroeval"), {"plain": plain, "robust": robust})

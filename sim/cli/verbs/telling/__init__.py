@@ -1,0 +1,1 @@
+"""Verbs, and words of verbs, that tell a run step by step."""

@@ -1,0 +1,1 @@
+"""Words and tables of what runs did, step by step, and why."""

@@ -1,0 +1,1 @@
+"""What runs did, step by step, and why."""

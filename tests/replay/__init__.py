@@ -1,0 +1,1 @@
+"""Tests of pages that play what happened in a run."""

@@ -1,0 +1,1 @@
+"""Stories, the event table, and explanations of one query."""
