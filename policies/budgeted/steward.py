@@ -8,8 +8,10 @@ from scipy.special import ndtr
 from policies.estimators.neighbours import unit
 from policies.parts.forecast import Forecast, Known
 from policies.parts.held_out import held_out, is_same
+from policies.parts.load import SlotTime
 from policies.parts.ranked import best_first
-from policies.parts.residuals import Residuals
+from policies.parts.renewals import Renewals
+from policies.parts.residuals import Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from sim.assignment.rows import pooled
 from sim.interface import (
@@ -39,19 +41,23 @@ class Steward(Policy):
     2. *Prices follow what is left*: solved ``solves`` times in a run, for the remaining budgets and the queries still
        expected: the history less what has arrived, and what is unlike it by the share seen so far.
     3. *Estimates follow outcomes*: settled qualities and costs correct those of queries near them
-       (``policies.parts.residuals``).
+       (``policies.parts.residuals``), and those of the queries still to come, as far as the order of arrival does not
+       explain them (``Outlook``).
     4. *A budget is a sieve.* A deployment refuses what its budget cannot pay, at no cost, so a query that it accepts
        costs E[cost | cost <= remaining]; by this, and by the chance of acceptance, small remainders are used up. Where
        a refused query is lost (``Setting.refused``), a choice is worth its surplus times that chance. Where it waits,
        budgets renew themselves, and prices are for their share of the queries still to come, if that is more.
 
-    docs/evidence/steward.md has what was measured.
+    docs/steward.md has what was measured.
 
     Parameters
     ----------
     estimator : Estimator
     solves : int
         How often prices are solved in a run.
+    slots : bool
+        Whether the slots of deployments have a price too: what they can serve in the time left bounds what is spent,
+        as the budget does. For where waiting loses queries (patience, deadlines); not with shared accounts.
 
     Raises
     ------
@@ -61,11 +67,12 @@ class Steward(Policy):
 
     paces = True
 
-    def __init__(self, estimator: Estimator, solves: int = 100) -> None:
+    def __init__(self, estimator: Estimator, solves: int = 100, slots: bool = False) -> None:
         if solves < 1:
             raise ValueError(f"solves is {solves}; prices must be solved at least once")
         self.estimator: Estimator = estimator
         self._solves = solves
+        self._slots = slots
         self._studied: tuple[History, Estimates, Known] | None = None
 
     def reset(self, setting: Setting, rng: np.random.Generator) -> None:
@@ -76,9 +83,12 @@ class Steward(Policy):
             self._studied = (history, estimates, Known(history, estimates))
         _, estimates, known = self._studied
         self._forecast = Forecast(known, setting.horizon)
+        self._outlook = Outlook(estimates, setting.horizon)
         self._residuals = Residuals(unit(history.features.embeddings).mean(axis=0), setting.horizon)
         error = np.log(np.maximum(history.cost, 1e-12)) - np.log(np.maximum(estimates.cost, 1e-12))
         self._spread = np.maximum(spread(error), 1e-3)
+        self._renewals = Renewals(setting.budgets)
+        self._time = SlotTime(setting) if self._slots and setting.accounts is None else None
         self._refused = setting.refused
         self._budgets, self._accounts, self._horizon = setting.budgets, setting.accounts, setting.horizon
         self._interval = max(1, setting.horizon // self._solves)
@@ -94,19 +104,30 @@ class Steward(Policy):
 
     def decide(self, query: Query, state: State) -> Decision:
         """Choose by corrected estimates at the present prices."""
+        renewed = self._renewals.see(state.remaining, state.now_s)
         outstanding = pooled((state.queued + state.in_flight) * self._mean_cost, self._accounts)  # not settled
         remaining = np.maximum(state.remaining - outstanding, 0.0)
-        if query.id % self._interval == 0:
-            self._solve(self._to_come(query, remaining))
+        if renewed or query.id % self._interval == 0:
+            may_spend, share = self._to_come(query, remaining, state.now_s)
+            if self._time is not None:
+                busy = (state.queued + state.in_flight) * self._mean_cost
+                slots = share * self._time.left(query, self._horizon, state.now_s) - busy
+                self._solve(np.minimum(may_spend, np.maximum(slots, 0.0)), share)
+            else:
+                self._solve(may_spend, share)
         quality, cost = self.believes(query)
         self._forecast.see(query, quality, cost)
+        self._outlook.see(query)
         accepted_cost, chance = accepted(cost, remaining * (1 + TOLERANCE), self._spread)
         surplus = quality - self._prices * accepted_cost
         if self._refused == "lost":
             surplus = surplus * chance
         is_hopeless = chance <= 0 if self._refused != "wait" else np.zeros_like(state.available)
         surplus[is_hopeless | ~state.available] = -np.inf
-        return best_first(surplus, surplus > 0)
+        decision = best_first(surplus, surplus > 0)
+        if self._time is not None and decision.deployment is not None:
+            self._time.send(query, decision.deployment, state)
+        return decision
 
     def believes(self, query: Query) -> Estimates:
         """Return the estimates, corrected by the outcomes of queries near this one."""
@@ -115,30 +136,40 @@ class Steward(Policy):
 
     def learn(self, feedback: Feedback) -> None:
         """Correct what is expected of queries like this one."""
+        if self._time is not None:
+            self._time.learn(feedback)
         k, query = feedback.deployment, feedback.query
         if query.cost_hat[k] > 0 and feedback.cost > 0:
             typical = np.log(query.cost_hat[k]) - self._spread[k] ** 2 / 2  # the mean log of a cost with this mean
-            self._residuals.add(
-                query.embedding, feedback.quality - float(query.quality_hat[k]), float(np.log(feedback.cost) - typical)
-            )
+            self._correct(feedback, float(np.log(feedback.cost) - typical))
 
     def learn_score(self, feedback: Feedback) -> None:
         """Correct what is expected of queries like this one by a score that came late."""
-        query = feedback.query
-        self._residuals.add(query.embedding, feedback.quality - float(query.quality_hat[feedback.deployment]), np.nan)
+        self._correct(feedback, np.nan)
 
-    def _to_come(self, query: Query, remaining: FloatArray) -> FloatArray:
-        """Return what may be spent (n_deployments,) on this query and all after it."""
+    def _correct(self, feedback: Feedback, log_cost: float) -> None:
+        quality = feedback.quality - float(feedback.query.quality_hat[feedback.deployment])
+        self._residuals.add(feedback.query.embedding, quality, log_cost)
+        self._outlook.add(quality, log_cost)
+
+    def _to_come(self, query: Query, remaining: FloatArray, now_s: float) -> tuple[FloatArray, float]:
+        """Return what may be spent (n_deployments,), and for which share of this query and all after it."""
+        left = max(self._horizon - query.id, 1)
         if self._refused != "wait":
-            return remaining
-        return np.maximum(remaining, self._budgets * ((self._horizon - query.id) / self._horizon))
+            in_window = self._renewals.queries_to_come(now_s)
+            if in_window is not None:
+                return remaining, min(1.0, in_window / left)
+            if not self._renewals.are_expected:
+                return remaining, 1.0
+        return np.maximum(remaining, self._budgets * (left / self._horizon)), 1.0
 
-    def _solve(self, remaining: FloatArray) -> None:
+    def _solve(self, remaining: FloatArray, share: float) -> None:
         """Find prices for what is left and what is still to come."""
-        rest = self._forecast.rest()
+        rest = self._forecast.rest(*self._outlook.rest().tolist())
         cost, chance = accepted(rest.cost, remaining, self._spread)
         quality, cost = rest.quality * chance, cost * chance
-        self._prices = smooth_prices(quality, cost, rest.weights, remaining, self._prices, accounts=self._accounts)
+        weights = rest.weights * share
+        self._prices = smooth_prices(quality, cost, weights, remaining, self._prices, accounts=self._accounts)
 
 
 def spread(error: FloatArray) -> FloatArray:

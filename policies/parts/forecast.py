@@ -99,8 +99,8 @@ class Forecast:
         else:
             self._arrived[self._known.kind(query.quality_hat, query.cost_hat)] += 1
 
-    def rest(self) -> Sample:
-        """Return what is still to come."""
+    def rest(self, better: float = 0.0, dearer: float = 0.0) -> Sample:
+        """Return what is still to come, where the history's like differs so much in quality and in log cost."""
         known, n_strange = self._known, len(self._strange)
         n_arrived = float(self._arrived.sum()) + n_strange
         left = max(self._horizon - n_arrived, 1.0)  # tasks may bring more queries than are expected
@@ -110,12 +110,13 @@ class Forecast:
         strange = max(self._horizon * share - n_strange, LEAST * left * share)
         scale = left / max(float(kinds.sum()) + strange, 1e-12)
         weights = (scale * kinds / (known.shares * len(known.kinds)))[known.kinds]
+        quality, cost = np.clip(known.quality + better, 0.0, 1.0), known.cost * np.exp(dearer)
         if not strange > 0:
-            return Sample(known.quality, known.cost, weights)
+            return Sample(quality, cost, weights)
         seen_quality, seen_cost = (np.array(part) for part in zip(*self._strange, strict=True))
         return Sample(
-            np.vstack([known.quality, seen_quality]),
-            np.vstack([known.cost, seen_cost]),
+            np.vstack([quality, seen_quality]),
+            np.vstack([cost, seen_cost]),
             np.concatenate([weights, np.full(n_strange, scale * strange / n_strange)]),
         )
 

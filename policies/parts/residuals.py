@@ -1,14 +1,25 @@
-"""Corrections of a query's estimates by the outcomes of queries near it."""
+"""What outcomes say of estimates: of queries near them, and of all that are still to come.
+
+Outcomes that are worse than their estimates have two causes, which ask for opposite expectations of the rest. Estimates
+may be wrong of all queries (a model has become worse; the best of many estimates is too good): the rest will be worse
+as well. Or queries that are hard come first, which the estimates tell from others in part: the rest will be better. In
+the second case what the estimates do see is unusual too, and in the same direction; in the first it is not.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from policies.estimators.exact import whole
-from sim.interface import EmbeddingArray, FloatArray
+from sim.interface import EmbeddingArray, Estimates, FloatArray, Query
 
 MOST = 5000  # outcomes remembered; then the oldest make room
 PRIOR = 0.5  # how many outcomes of equal direction the estimates are worth
+SURPRISES = (
+    20.0  # how many outcomes of any the estimates are worth: variance of one over that of what all have in common
+)
+LASTING = np.array([0.15, 0.3])  # by how much estimates of quality and log cost may be wrong of all queries
+DOUBT = 4.0  # chi-square of arrivals, of one degree of freedom, up to which chance explains them
 
 
 class Residuals:
@@ -57,3 +68,76 @@ class Residuals:
         length = float(np.linalg.norm(embedding))
         away: EmbeddingArray = embedding / max(length, 1e-12) - self._centre
         return away / max(float(np.linalg.norm(away)), 1e-12)
+
+
+class Outlook:
+    """By how much the queries to come will differ from their estimates, in quality and in log cost.
+
+    The rest is expected to differ from its estimates by
+
+        a clip(m, -LASTING, LASTING) - (1 - a) m min(1, t / (T - t)),    a = min(1, DOUBT / max(z^2, y^2)),
+
+    after t of T queries, where m is the mean surprise of settled outcomes. z is by how many standard errors the mean
+    estimate of all arrivals exceeds that of the history, if it does so in the direction of m, and y by how many the
+    surprises fade (their slope over time, against the direction of m): both are signs of an order, whose surprises sum
+    to 0 in the end. What neither shows is expected to last, unless it is more than estimates are ever wrong by.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Of each history row, by a fit without it.
+    horizon : int
+        Number of queries that will arrive.
+    """
+
+    def __init__(self, estimates: Estimates, horizon: int) -> None:
+        usual = features(*estimates)
+        self._usual, self._spread = usual.mean(axis=0), np.maximum(usual.std(axis=0), 1e-9)
+        self._horizon = horizon
+        self._n_arrived = 0
+        self._arrived = np.zeros(2)
+        self._n_settled, self._total, self._squares, self._moments = np.zeros((4, 2))
+
+    def see(self, query: Query) -> None:
+        """Take note of an arrival."""
+        self._n_arrived += 1
+        self._arrived += features(query.quality_hat[None], query.cost_hat[None])[0]
+
+    def add(self, quality: float, log_cost: float) -> None:
+        """Take note of how much an outcome exceeded its estimates; NaN for what is not known."""
+        surprise = np.array([quality, log_cost])
+        self._n_settled += ~np.isnan(surprise)
+        surprise = np.nan_to_num(surprise)
+        self._total += surprise
+        self._squares += surprise**2
+        self._moments += self._n_settled * surprise
+
+    def rest(self) -> FloatArray:
+        """Return what to add to quality and to log cost (2,) of the queries still to come."""
+        mean = self._total / (self._n_settled + SURPRISES)
+        order = np.maximum(self._unusual(mean), self._fading(mean))
+        lasting = np.minimum(1.0, DOUBT / np.maximum(order**2, DOUBT))
+        made_up = min(1.0, self._n_arrived / max(self._horizon - self._n_arrived, 1))
+        differs: FloatArray = lasting * np.clip(mean, -LASTING, LASTING) - (1 - lasting) * mean * made_up
+        return differs
+
+    def _unusual(self, mean: FloatArray) -> FloatArray:
+        """Return how unusual arrivals look in the direction of the surprises, in standard errors; at least 0."""
+        n = max(self._n_arrived, 1)
+        away = (self._arrived / n - self._usual) / self._spread * np.sqrt(n)
+        unusual: FloatArray = np.maximum(away * np.sign(mean), 0.0)
+        return unusual
+
+    def _fading(self, mean: FloatArray) -> FloatArray:
+        """Return how clearly surprises become less over time, in standard errors; at least 0."""
+        n = np.maximum(self._n_settled, 2)
+        slope = self._moments - self._total * (n + 1) / 2
+        variance = np.maximum(self._squares / n - (self._total / n) ** 2, 1e-12)
+        fading: FloatArray = np.maximum(-slope * np.sign(mean) / np.sqrt(variance * n * (n**2 - 1) / 12), 0.0)
+        return fading
+
+
+def features(quality: FloatArray, cost: FloatArray) -> FloatArray:
+    """Return the mean quality and the mean log cost (n, 2) over deployments of estimates (n, n_deployments)."""
+    logs = np.log(np.maximum(cost, 1e-12))
+    return np.column_stack([np.add.reduce(part, axis=1) / part.shape[1] for part in (quality, logs)])

@@ -1,5 +1,6 @@
 """Steward, part by part on numbers that can be checked by hand, then against the rules that it is to beat."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,20 +11,33 @@ from policies.budgeted.steward import Steward, accepted
 from policies.estimators.kernel_ridge import KernelRidge
 from policies.estimators.neighbours import ExactNeighbours
 from policies.parts.forecast import Forecast, Known
-from policies.parts.residuals import PRIOR, Residuals
+from policies.parts.load import SlotTime
+from policies.parts.renewals import Renewals
+from policies.parts.residuals import LASTING, PRIOR, SURPRISES, Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from scenarios.arrivals import Deterministic
-from scenarios.budgets import Weighted
+from scenarios.budgets import Unlimited, Weighted
 from scenarios.events import BudgetCut
 from scenarios.fleets import OnePerModel
 from scenarios.orders import given, shuffled
 from scenarios.orders.ranked import cheap_first, costly_first, easy_first, hard_first
 from scenarios.workloads.synthetic import synthetic
 from sim.assignment.prices import minimise
-from sim.interface import Decision, EmbeddingArray, Estimates, Features, Feedback, FloatArray, History, Setting
-from sim.scenario import Order, Scenario
+from sim.distributions import Constant
+from sim.interface import (
+    Decision,
+    DeploymentInfo,
+    EmbeddingArray,
+    Estimates,
+    Features,
+    Feedback,
+    FloatArray,
+    History,
+    Setting,
+)
+from sim.scenario import Order, Scenario, Window
 from sim.study.experiment import compare
-from sim.world.services.slots import Instant
+from sim.world.services.slots import Instant, Slots
 from tests.worlds import idle, tiny_query, tiny_setting
 
 # --- prices
@@ -138,6 +152,112 @@ def test_what_the_history_has_never_seen_is_expected_again() -> None:
     assert rest.weights.sum() == pytest.approx(10)
     is_strange = (rest.quality[:, 0] == 0.4) & (rest.cost[:, 0] == 2.0)
     assert 3.5 < rest.weights[is_strange].sum() < 6.5  # half of what has come, of the ten to come
+
+
+# --- the outlook
+
+
+def outlook(quality_hat: float, surprise: float) -> tuple[float, float]:
+    """What is expected of the rest after 40 of 100 queries that looked so good, and whose outcomes differed so much."""
+    history = Estimates(np.tile([[0.4], [0.6]], (50, 1)), np.ones((100, 1)))  # mean 0.5, standard deviation 0.1
+    seen = Outlook(history, horizon=100)
+    for number in range(40):
+        seen.see(tiny_query(number, [quality_hat], [1.0]))
+        seen.add(surprise, 0.2)
+    quality, log_cost = seen.rest()
+    return float(quality), float(log_cost)
+
+
+BELIEVED = 40 / (40 + SURPRISES)
+
+
+def test_surprises_of_queries_that_look_usual_will_last() -> None:
+    assert outlook(0.5, -0.15) == pytest.approx((-0.15 * BELIEVED, 0.2 * BELIEVED))
+    assert outlook(0.5, 0.15)[0] == pytest.approx(0.15 * BELIEVED)
+
+
+def test_no_more_is_expected_to_last_than_estimates_are_ever_wrong_by() -> None:
+    assert outlook(0.5, -0.6)[0] == -LASTING[0]
+
+
+def test_surprises_of_an_order_will_be_made_up_for() -> None:
+    # Queries that look harder by 40 ** 0.5 standard errors: chance explains a tenth of their surprises.
+    assert outlook(0.4, -0.15)[0] == pytest.approx(0.15 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+    assert outlook(0.6, -0.15)[0] == pytest.approx(-0.15 * BELIEVED)  # they look easy, so no order made them hard
+    assert outlook(0.6, 0.15)[0] == pytest.approx(-0.15 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+
+
+def test_surprises_that_fade_are_those_of_an_order() -> None:
+    expected = []
+    for surprises in ([0.2] * 20 + [0.0] * 20, [0.0] * 20 + [0.2] * 20):
+        seen = Outlook(Estimates(np.array([[0.4], [0.6]]), np.ones((2, 1))), horizon=80)
+        for number, surprise in enumerate(surprises):
+            seen.see(tiny_query(number, [0.5], [1.0]))
+            seen.add(surprise, 0.0)
+        expected.append(seen.rest()[0])
+    assert expected[0] < 0  # after half of the queries, what was too good so far will be made up for
+    assert expected[1] == pytest.approx(0.1 * BELIEVED)  # what becomes better is not
+
+
+def test_what_is_not_scored_says_nothing_of_quality() -> None:
+    seen = Outlook(Estimates(np.full((2, 1), 0.5), np.ones((2, 1))), horizon=10)
+    seen.add(float("nan"), 0.5)
+    assert seen.rest().tolist() == pytest.approx([0.0, 0.5 / (1 + SURPRISES)])
+
+
+# --- budgets that renew themselves
+
+
+def test_a_window_is_expected_to_last_as_long_as_the_one_before() -> None:
+    renewals = Renewals(np.array([100.0, 100.0, np.inf]))
+    for second in range(40):
+        left = 10.0 - second % 40 / 4  # a tenth of the whole in the first window, spent little by little
+        assert not renewals.see(np.array([left, left, np.inf]), float(second))
+    assert renewals.are_expected
+    assert renewals.queries_to_come(39.0) is None  # nothing has shown how long a window is
+    assert renewals.see(np.array([10.0, 10.0, np.inf]), 40.0)
+    assert renewals.queries_to_come(40.0) == pytest.approx(40, abs=2)  # one a second for forty seconds
+    assert not renewals.see(np.array([9.0, 9.0, np.inf]), 60.0)
+    assert renewals.queries_to_come(60.0) == pytest.approx(14, abs=1)  # 42 came in a minute, and 20 s are left
+    assert renewals.queries_to_come(101.0) is None  # the second window should have come long ago
+
+
+def test_a_top_up_of_one_budget_is_no_window() -> None:
+    renewals = Renewals(np.full(3, 10.0))
+    assert not renewals.see(np.full(3, 10.0), 0.0)
+    assert not renewals.are_expected
+    assert not renewals.see(np.full(3, 5.0), 1.0)
+    assert not renewals.see(np.array([9.0, 5.0, 5.0]), 2.0)
+
+
+def test_in_windows_it_spends_what_each_of_them_has() -> None:
+    world = replace(scenario(shuffled), window=Window(length_s=50.0))  # 12 windows of 50 queries
+    quality = compare(world, {"steward": Steward(estimator())}, replications=1)["quality"].mean()
+    whole = compare(scenario(shuffled), {"steward": Steward(estimator())}, replications=1)["quality"].mean()
+    assert quality > 0.8 * whole
+
+
+# --- slots
+
+
+def test_what_slots_can_serve_is_their_time_by_what_a_unit_of_cost_takes() -> None:
+    fleet = (DeploymentInfo("a", "a", "usd", slots=2), DeploymentInfo("b", "b", "usd"))
+    time = SlotTime(replace(tiny_setting([math.inf, math.inf], 100), fleet=fleet))
+    busy = idle(2)._replace(queued=np.array([1, 0]), in_flight=np.array([2, 9]))
+    for number, k in enumerate((0, 1)):
+        query = tiny_query(number, [0.5, 0.5], [3.0, 3.0])
+        time.send(query, k, busy)
+        time.learn(Feedback(query, k, 1.0, 3.0, 12.0))  # with two before it in two slots: two turns of 6 s
+    left = time.left(tiny_query(20, [0.5, 0.5], [3.0, 3.0]), 100, 10.0)  # two queries a second, 80 to come in 40 s
+    assert left.tolist() == [2 * 40 / 2, math.inf]
+
+
+def test_slots_with_a_price_lose_fewer_of_the_queries_that_do_not_wait() -> None:
+    fleet = OnePerModel(Slots(1, 0.5, 0.02), patience=Constant(5.0))
+    world = replace(scenario(shuffled), fleet=fleet, budget=Unlimited(), arrivals=Deterministic(2.0))
+    policies = {str(slots): Steward(estimator(), slots=slots) for slots in (False, True)}
+    quality = compare(world, policies, replications=1).groupby("policy")["quality"].mean()
+    assert quality["True"] > quality["False"]
 
 
 # --- the policy

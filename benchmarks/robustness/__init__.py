@@ -1,0 +1,1 @@
+"""Steward where it was not tuned: python -m benchmarks.robustness."""
