@@ -74,7 +74,7 @@ def main(seeds: int, queries: int, page: Path) -> None:
     lead, where = min(worst)
     behind = sum(lead < -0.01 for lead, _ in worst)
     lines += ["", f"The worst cell: {where}, {lead:+.3f}. {behind} of {len(worst)} tables have a cell below -0.01."]
-    lines += [f"{seeds} seeds of {queries} queries; three rules; {14 * len(worst)} cells."]
+    lines += [f"{seeds} seed{'s' * (seeds > 1)} of {queries} queries; three rules; {14 * len(worst)} cells."]
     print("\n".join(lines[-2:]))
     if page.exists() and START in page.read_text():
         before, rest = page.read_text().split(START)
