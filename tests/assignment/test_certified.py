@@ -49,8 +49,16 @@ def test_it_meets_highs_on_a_larger_program(share: float) -> None:
 # program of all such queries takes minutes.
 
 
-@pytest.mark.parametrize("times", [0.25, 1.0, 4.0, 8.0])
-@pytest.mark.parametrize("is_flat", [False, True])
+@pytest.mark.parametrize(
+    ("times", "is_flat"),
+    [
+        *((times, False) for times in (0.25, 1.0, 4.0, 8.0)),
+        (0.25, True),
+        pytest.param(1.0, True, marks=pytest.mark.lengthy),
+        (4.0, True),
+        (8.0, True),
+    ],
+)
 def test_ample_budgets_and_alike_queries_are_bounded_from_both_sides(times: float, is_flat: bool) -> None:
     n, m = 20_000, 16
     rows = synthetic(n_queries=n, n_history=1, n_models=m, dim=2).test

@@ -61,6 +61,7 @@ def test_what_a_known_service_made_is_predicted_from_its_first_half() -> None:
     assert len(residuals) == 12  # 2 halves x 3 latencies x mean and p95
 
 
+@pytest.mark.lengthy
 def test_replicas_in_step_are_told_from_independent_ones() -> None:
     together = PagedBatching(4, 0.02, 0.001, 0.0, 0.005, 2e-4, batched_tokens=512, ranks=2)
     fitted = fit(made_by(together), Limits(slots=4, batched_tokens=512, replicas=2), evaluations=300)

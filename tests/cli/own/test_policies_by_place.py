@@ -106,6 +106,7 @@ def test_check_holds_it_to_the_contract(place: str) -> None:
     assert main(["check", f"policy={place}:MyRule"]) == 0
 
 
+@pytest.mark.lengthy
 def test_workers_of_a_sweep_find_it_and_its_keys_may_be_an_axis(place: str, tmp_path: Path) -> None:
     words = [*SMALL, f"policy=random,{place}:MyRule", "policy.my_rule.k=0,2", "replications=1", "store=null", "out=o"]
     assert main(["sweep", *words, "launcher=joblib", "launcher.n_jobs=2"]) == 0

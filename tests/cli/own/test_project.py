@@ -133,6 +133,7 @@ def test_a_sweep_finds_the_projects_modules_in_its_workers(project: Path, monkey
     assert len(pd.read_parquet(project / "o" / "sweep.parquet")) == 2
 
 
+@pytest.mark.lengthy
 def test_what_new_writes_stands_where_the_marker_says_and_its_test_finds_the_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,7 @@ def test_headroom_is_what_the_formula_of_a_queue_says() -> None:
     assert found.queries_per_hour == pytest.approx(1800, rel=0.05)
 
 
+@pytest.mark.lengthy
 def test_sensitivities_are_what_the_formula_of_a_queue_says() -> None:
     found = of_half_loaded()
     assert {one.input for one in found.sensitivities} == {"more traffic", "slower servers", "longer prompts"}
