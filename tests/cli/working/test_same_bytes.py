@@ -57,6 +57,13 @@ class Dying(Drawing):
 def is_first_process():
     return os.environ["FIRST"] == str(os.getpid())
 """
+# The interrupt key works, even if the tests run in the background, where it is ignored.
+ATTENTIVE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from sim.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
 VERBS = {
     "compare": ["replications=3", "order=worst_of", "order.worst_of.evaluations=25", "order.worst_of.policy=random"],
     "ratio": ["sizes=[20,60]", "order=[random,cheap_first]",
@@ -141,7 +148,7 @@ def write_no_more_than(most: int, words: list[str]) -> None:
 @pytest.mark.lengthy
 def test_the_interrupt_key_ends_all_processes_and_leaves_nothing(rules: str) -> None:
     words = ["run", *SMALL, f"policy={rules}:Drawing", "replications=100000", "workers=2", "out=stopped"]
-    command = subprocess.Popen([sys.executable, "-m", "sim", *words], stderr=subprocess.PIPE, text=True)
+    command = subprocess.Popen([sys.executable, "-c", ATTENTIVE, *words], stderr=subprocess.PIPE, text=True)
     for _ in range(3000):
         if Path("helped").exists():
             break
