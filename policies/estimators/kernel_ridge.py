@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -18,6 +19,7 @@ from sim.interface import BoolArray, EmbeddingArray, Estimates, Features, FloatA
 WIDTHS = (0.5, 1.0, 2.0, 4.0)  # gamma of exp(-gamma |x - x'|^2), per mean squared length of the inputs
 PENALTIES = 10.0 ** np.arange(-2, 4.5, 0.5)
 RANK_TOLERANCE = 1e-6  # directions of the kernel weaker than this share of the strongest are rounding
+FITS: WeakKeyDictionary[History, dict[KernelRidge, Predictor]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class KernelRidge:
     token_weight: float = 0.3
 
     def fit(self, history: History) -> Predictor:
-        """Choose widths and penalties, and keep the weights.
+        """Choose widths and penalties, and keep the weights, for as long as there is this history.
+
+        The world and a policy fit the same estimator to the same history; the second has the fit of the first.
 
         Raises
         ------
@@ -56,7 +60,10 @@ class KernelRidge:
             raise ValueError(f"the history has {n} row; kernel ridge needs at least 2")
         check_number("landmarks", self.landmarks, least=2)
         check_number("token_weight", self.token_weight, least=0)
-        return by_known(self._fit, history, least=2)
+        fits = FITS.setdefault(history, {})
+        if self not in fits:
+            fits[self] = by_known(self._fit, history, least=2)
+        return fits[self]
 
     def _fit(self, history: History) -> Predictor:
         n = len(history.quality)

@@ -35,7 +35,7 @@ class Capped:
     cost: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     """Queries answered before the first arrival: by every deployment, unless a model is new.
 

@@ -410,6 +410,14 @@ def test_neighbours_of_equal_rows_leave_out_one_of_them() -> None:
     assert left_out.quality[1:, 0] == pytest.approx(2 / 3)
 
 
+def test_one_history_is_fitted_once_by_whoever_asks_and_another_anew() -> None:
+    history = random_history(30)
+    first = KernelRidge().fit(history)
+    assert KernelRidge().fit(history) is first
+    assert KernelRidge(token_weight=0.1).fit(history) is not first
+    assert KernelRidge().fit(random_history(30)) is not first
+
+
 def test_kernel_ridge_without_a_row_is_close_to_a_fit_without_it() -> None:
     history = smooth_history(60)
     left_out = held_out(KernelRidge(), KernelRidge().fit(history), history)
