@@ -48,7 +48,7 @@ class Exploration:
         these = (
             "this is the first query" if self.n_queries == 1 else f"this is one of the first {self.n_queries} queries"
         )
-        return Reasons(words=f"{these}, and chance sends it, to sample what comes")
+        return Reasons(words=f"{these}, and chance decides what becomes of it, to sample what comes")
 
     def send(self, query: Query) -> Decision:
         """Return where chance sends one of the first queries, and keep its estimates."""
