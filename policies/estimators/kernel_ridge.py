@@ -14,10 +14,11 @@ from policies.estimators.log_cost import log_costs, smearing
 from policies.estimators.neighbours import unit
 from policies.estimators.partial import by_known
 from sim.errors import check_number
-from sim.interface import BoolArray, EmbeddingArray, Estimates, Features, FloatArray, History, Predictor
+from sim.interface import BoolArray, EmbeddingArray, Estimates, Features, FloatArray, History, IntArray, Predictor
 
 WIDTHS = (0.5, 1.0, 2.0, 4.0)  # gamma of exp(-gamma |x - x'|^2), per mean squared length of the inputs
 PENALTIES = 10.0 ** np.arange(-2, 4.5, 0.5)
+SOME, FEW = 2000, 300  # rows and landmarks by which the width is chosen: it hardly matters, and all take long
 RANK_TOLERANCE = 1e-6  # directions of the kernel weaker than this share of the strongest are rounding
 FITS: WeakKeyDictionary[History, dict[KernelRidge, Predictor]] = WeakKeyDictionary()
 
@@ -31,8 +32,8 @@ class KernelRidge:
     principal components first, and each component has its own penalty: what deployments have in common (how hard or
     long a query is) is kept, what only one of them does is shrunk, as far as the history shows no better (after
     Breiman and Friedman 1997, "Predicting multivariate responses"). gamma and penalties minimise the squared error of
-    each history row under a fit without it, which has a closed form. Costs are learned in logs and transformed back
-    with the smearing factor (Duan 1983).
+    each history row under a fit without it, which has a closed form; gamma is the same for quality and cost, and chosen
+    on some of the rows. Costs are learned in logs and transformed back with the smearing factor (Duan 1983).
 
     Parameters
     ----------
@@ -69,14 +70,13 @@ class KernelRidge:
         n = len(history.quality)
         inputs = Inputs(history.features, self.token_weight)
         x = inputs.of(history.features)
-        marks = x if n <= self.landmarks else x[np.linspace(0, n - 1, self.landmarks).astype(np.int64)]
+        marks = x[evenly(n, self.landmarks)]
         log_cost, is_free = log_costs(history.cost)
         with threadpool_limits(1):  # so that the last bit does not depend on the machine's cores
-            candidates = []
-            for width in WIDTHS:
-                basis = Basis.of(x, marks, width / max(float((x**2).sum(axis=1).mean()), 1e-12))
-                candidates.append([regress(basis, outcome) for outcome in (history.quality, log_cost)])
-        quality, cost = (min(choices, key=lambda fit: fit.error) for choices in zip(*candidates, strict=True))
+            some, few = evenly(n, SOME), evenly(n, FEW)
+            gamma = chosen_gamma(x[some], x[few], (history.quality[some], log_cost[some]))
+            basis = Basis.of(x, marks, gamma)
+            quality, cost = regress(basis, history.quality), regress(basis, log_cost)
         return Fitted(inputs, marks, quality, cost, smearing(log_cost, cost.left_out, is_free), is_free)
 
 
@@ -176,28 +176,40 @@ class Fitted:
         return Estimates(np.clip(quality, 0.0, 1.0), np.exp(np.where(self._is_free, 0.0, log_cost)) * self._cost_factor)
 
 
+def evenly(n: int, most: int) -> IntArray:
+    """Return the places of at most so many of n rows, evenly spaced."""
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
+
+
+def chosen_gamma(x: FloatArray, marks: FloatArray, outcomes: tuple[FloatArray, FloatArray]) -> float:
+    """Return the gamma of the least squared error, each outcome (n, n_deployments) counted by its own least one."""
+    gammas = [width / max(float((x**2).sum(axis=1).mean()), 1e-12) for width in WIDTHS]
+    bases = [Basis.of(x, marks, gamma) for gamma in gammas]
+    errors = np.array([[regress(basis, outcome).error for outcome in outcomes] for basis in bases])
+    return gammas[int((errors / np.maximum(errors.min(axis=0), 1e-300)).sum(axis=1).argmin())]
+
+
 def regress(basis: Basis, outcome: FloatArray) -> Regression:
     """Regress an outcome (n_history, n_deployments), each principal component with the penalty that predicts best."""
     mean = outcome.mean(axis=0)
     _, _, turn = np.linalg.svd(outcome - mean, full_matrices=False)
     components = (outcome - mean) @ turn.T
-    projected, leverage = basis.directions.T @ components, basis.directions**2
-    left_out, errors = [], []
-    for penalty in PENALTIES:
-        shrink = basis.strength / (basis.strength + penalty)
-        kept = 1 - leverage @ shrink - 1 / len(outcome)  # the share of a row's residual that its own fit leaves
-        residual = (components - basis.directions @ (shrink[:, None] * projected)) / np.maximum(kept, 1e-6)[:, None]
-        left_out.append(components - residual)
-        errors.append((residual**2).mean(axis=0))
-    best = np.argmin(errors, axis=0)
+    projected = basis.directions.T @ components
+    shrink = basis.strength[:, None] / (basis.strength[:, None] + PENALTIES)
+    kept = 1 - basis.directions**2 @ shrink - 1 / len(outcome)  # of a row's residual, what its own fit leaves
+    fitted = basis.directions @ (projected[:, :, None] * shrink[:, None]).reshape(len(projected), -1)
+    residual = components[:, :, None] - fitted.reshape(*components.shape, -1)  # (n_history, n_deployments, penalties)
+    residual /= np.maximum(kept, 1e-6)[:, None]
+    errors = (residual**2).mean(axis=0)
+    best = np.argmin(errors, axis=1)
     each = np.arange(components.shape[1])
     weights = basis.back @ (projected / (basis.strength[:, None] + PENALTIES[best]))
     return Regression(
         basis.gamma,
         weights @ turn,
         mean,
-        float(np.array(errors)[best, each].sum()),
-        np.stack(left_out)[best, :, each].T @ turn + mean,
+        float(errors[each, best].sum()),
+        (components - residual[:, each, best]) @ turn + mean,
     )
 
 
