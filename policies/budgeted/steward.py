@@ -141,16 +141,16 @@ class Steward(Policy):
         k, query = feedback.deployment, feedback.query
         if query.cost_hat[k] > 0 and feedback.cost > 0:
             typical = np.log(query.cost_hat[k]) - self._spread[k] ** 2 / 2  # the mean log of a cost with this mean
-            self._correct(feedback, float(np.log(feedback.cost) - typical))
+            self._correct(feedback, float(np.log(feedback.cost) - typical), feedback.cost / query.cost_hat[k] - 1)
 
     def learn_score(self, feedback: Feedback) -> None:
         """Correct what is expected of queries like this one by a score that came late."""
-        self._correct(feedback, np.nan)
+        self._correct(feedback, np.nan, np.nan)
 
-    def _correct(self, feedback: Feedback, log_cost: float) -> None:
+    def _correct(self, feedback: Feedback, log_cost: float, excess: float) -> None:
         quality = feedback.quality - float(feedback.query.quality_hat[feedback.deployment])
         self._residuals.add(feedback.query.embedding, quality, log_cost)
-        self._outlook.add(quality, log_cost)
+        self._outlook.add(feedback.query, quality, excess)
 
     def _to_come(self, query: Query, remaining: FloatArray, now_s: float) -> tuple[FloatArray, float]:
         """Return what may be spent (n_deployments,), and for which share of this query and all after it."""
@@ -165,7 +165,7 @@ class Steward(Policy):
 
     def _solve(self, remaining: FloatArray, share: float) -> None:
         """Find prices for what is left and what is still to come."""
-        rest = self._forecast.rest(*self._outlook.rest().tolist())
+        rest = self._forecast.rest(*self._outlook.rest())
         cost, chance = accepted(rest.cost, remaining, self._spread)
         quality, cost = rest.quality * chance, cost * chance
         weights = rest.weights * share

@@ -8,6 +8,8 @@ the second case what the estimates do see is unusual too, and in the same direct
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from policies.estimators.exact import whole
@@ -15,10 +17,10 @@ from sim.interface import EmbeddingArray, Estimates, FloatArray, Query
 
 MOST = 5000  # outcomes remembered; then the oldest make room
 PRIOR = 0.5  # how many outcomes of equal direction the estimates are worth
-SURPRISES = (
-    20.0  # how many outcomes of any the estimates are worth: variance of one over that of what all have in common
-)
-LASTING = np.array([0.15, 0.3])  # by how much estimates of quality and log cost may be wrong of all queries
+SURPRISES = 20.0  # how many outcomes the estimates are worth, of what is wrong with all of them
+EXCESSES = 6.0  # and of what an order makes of them, which may be more
+LASTING = np.array([0.15, 0.3])  # by how much estimates of quality, and of cost as a share, may be wrong of all queries
+LEAST = 0.2  # of its estimate, what is expected of the cost of the rest
 DOUBT = 4.0  # chi-square of arrivals, of one degree of freedom, up to which chance explains them
 
 
@@ -96,30 +98,51 @@ class Outlook:
         self._horizon = horizon
         self._n_arrived = 0
         self._arrived = np.zeros(2)
-        self._n_settled, self._total, self._squares, self._moments = np.zeros((4, 2))
+        self._n_settled, self._total, self._squares = np.zeros((3, 2))
+        self._times, self._times_squared, self._moments = np.zeros((3, 2))
 
     def see(self, query: Query) -> None:
         """Take note of an arrival."""
         self._n_arrived += 1
         self._arrived += features(query.quality_hat[None], query.cost_hat[None])[0]
 
-    def add(self, quality: float, log_cost: float) -> None:
-        """Take note of how much an outcome exceeded its estimates; NaN for what is not known."""
-        surprise = np.array([quality, log_cost])
-        self._n_settled += ~np.isnan(surprise)
+    def add(self, query: Query, quality: float, cost: float) -> None:
+        """Take note of by how much an outcome exceeded its estimates, cost as a share of its own; NaN if not known."""
+        surprise = np.array([quality, cost])
+        is_known = ~np.isnan(surprise)
         surprise = np.nan_to_num(surprise)
+        self._n_settled += is_known
         self._total += surprise
         self._squares += surprise**2
-        self._moments += self._n_settled * surprise
+        self._times += is_known * query.id
+        self._times_squared += is_known * query.id**2
+        self._moments += surprise * query.id
 
-    def rest(self) -> FloatArray:
-        """Return what to add to quality and to log cost (2,) of the queries still to come."""
-        mean = self._total / (self._n_settled + SURPRISES)
-        order = np.maximum(self._unusual(mean), self._fading(mean))
+    def rest(self) -> tuple[float, float]:
+        """Return what to add to quality, and to log cost, of the queries still to come."""
+        mean, fading = self._mean()
+        order = np.maximum(self._unusual(mean), fading)
         lasting = np.minimum(1.0, DOUBT / np.maximum(order**2, DOUBT))
         made_up = min(1.0, self._n_arrived / max(self._horizon - self._n_arrived, 1))
-        differs: FloatArray = lasting * np.clip(mean, -LASTING, LASTING) - (1 - lasting) * mean * made_up
-        return differs
+        sure, surer = (self._n_settled / (self._n_settled + worth) for worth in (SURPRISES, EXCESSES))
+        lasts = lasting * np.clip(sure * mean, -LASTING, LASTING)
+        quality, cost = (lasts - (1 - lasting) * surer * mean * made_up).tolist()
+        return quality, math.log(max(1 + cost, LEAST))
+
+    def _mean(self) -> tuple[FloatArray, FloatArray]:
+        """Return the mean surprise of all arrivals, and how clearly surprises fade, in standard errors; at least 0.
+
+        Few of the first may have been accepted, so the mean is read off the line of surprises over arrivals, which is
+        flat where little is known.
+        """
+        n = np.maximum(self._n_settled, 1)
+        spread = np.maximum(self._times_squared - self._times**2 / n, 1e-9)
+        along = self._moments - self._total * self._times / n
+        slope = along / (spread + EXCESSES * (self._n_arrived**2 + 2) / 12)
+        mean = self._total / n + slope * ((self._n_arrived - 1) / 2 - self._times / n)
+        variance = np.maximum(self._squares / n - (self._total / n) ** 2, 1e-12)
+        fading: FloatArray = np.maximum(-along * np.sign(mean) / np.sqrt(variance * spread), 0.0)
+        return mean, fading
 
     def _unusual(self, mean: FloatArray) -> FloatArray:
         """Return how unusual arrivals look in the direction of the surprises, in standard errors; at least 0."""
@@ -127,14 +150,6 @@ class Outlook:
         away = (self._arrived / n - self._usual) / self._spread * np.sqrt(n)
         unusual: FloatArray = np.maximum(away * np.sign(mean), 0.0)
         return unusual
-
-    def _fading(self, mean: FloatArray) -> FloatArray:
-        """Return how clearly surprises become less over time, in standard errors; at least 0."""
-        n = np.maximum(self._n_settled, 2)
-        slope = self._moments - self._total * (n + 1) / 2
-        variance = np.maximum(self._squares / n - (self._total / n) ** 2, 1e-12)
-        fading: FloatArray = np.maximum(-slope * np.sign(mean) / np.sqrt(variance * n * (n**2 - 1) / 12), 0.0)
-        return fading
 
 
 def features(quality: FloatArray, cost: FloatArray) -> FloatArray:

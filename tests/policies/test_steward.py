@@ -13,7 +13,7 @@ from policies.estimators.neighbours import ExactNeighbours
 from policies.parts.forecast import Forecast, Known
 from policies.parts.load import SlotTime
 from policies.parts.renewals import Renewals
-from policies.parts.residuals import LASTING, PRIOR, SURPRISES, Outlook, Residuals
+from policies.parts.residuals import EXCESSES, LASTING, LEAST, PRIOR, SURPRISES, Outlook, Residuals
 from policies.parts.smooth_prices import smooth_prices
 from scenarios.arrivals import Deterministic
 from scenarios.budgets import Unlimited, Weighted
@@ -162,17 +162,17 @@ def outlook(quality_hat: float, surprise: float) -> tuple[float, float]:
     history = Estimates(np.tile([[0.4], [0.6]], (50, 1)), np.ones((100, 1)))  # mean 0.5, standard deviation 0.1
     seen = Outlook(history, horizon=100)
     for number in range(40):
-        seen.see(tiny_query(number, [quality_hat], [1.0]))
-        seen.add(surprise, 0.2)
-    quality, log_cost = seen.rest()
-    return float(quality), float(log_cost)
+        query = tiny_query(number, [quality_hat], [1.0])
+        seen.see(query)
+        seen.add(query, surprise, 0.2)
+    return seen.rest()
 
 
-BELIEVED = 40 / (40 + SURPRISES)
+BELIEVED, OF_AN_ORDER = 40 / (40 + SURPRISES), 40 / (40 + EXCESSES)
 
 
 def test_surprises_of_queries_that_look_usual_will_last() -> None:
-    assert outlook(0.5, -0.15) == pytest.approx((-0.15 * BELIEVED, 0.2 * BELIEVED))
+    assert outlook(0.5, -0.15) == pytest.approx((-0.15 * BELIEVED, np.log1p(0.2 * BELIEVED)))
     assert outlook(0.5, 0.15)[0] == pytest.approx(0.15 * BELIEVED)
 
 
@@ -182,9 +182,9 @@ def test_no_more_is_expected_to_last_than_estimates_are_ever_wrong_by() -> None:
 
 def test_surprises_of_an_order_will_be_made_up_for() -> None:
     # Queries that look harder by 40 ** 0.5 standard errors: chance explains a tenth of their surprises.
-    assert outlook(0.4, -0.15)[0] == pytest.approx(0.15 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+    assert outlook(0.4, -0.15)[0] == pytest.approx(0.15 * (0.9 * 40 / 60 * OF_AN_ORDER - 0.1 * BELIEVED))
     assert outlook(0.6, -0.15)[0] == pytest.approx(-0.15 * BELIEVED)  # they look easy, so no order made them hard
-    assert outlook(0.6, 0.15)[0] == pytest.approx(-0.15 * BELIEVED * (0.9 * 40 / 60 - 0.1))
+    assert outlook(0.6, 0.15)[0] == pytest.approx(-0.15 * (0.9 * 40 / 60 * OF_AN_ORDER - 0.1 * BELIEVED))
 
 
 def test_surprises_that_fade_are_those_of_an_order() -> None:
@@ -192,8 +192,9 @@ def test_surprises_that_fade_are_those_of_an_order() -> None:
     for surprises in ([0.2] * 20 + [0.0] * 20, [0.0] * 20 + [0.2] * 20):
         seen = Outlook(Estimates(np.array([[0.4], [0.6]]), np.ones((2, 1))), horizon=80)
         for number, surprise in enumerate(surprises):
-            seen.see(tiny_query(number, [0.5], [1.0]))
-            seen.add(surprise, 0.0)
+            query = tiny_query(number, [0.5], [1.0])
+            seen.see(query)
+            seen.add(query, surprise, 0.0)
         expected.append(seen.rest()[0])
     assert expected[0] < 0  # after half of the queries, what was too good so far will be made up for
     assert expected[1] == pytest.approx(0.1 * BELIEVED)  # what becomes better is not
@@ -201,8 +202,32 @@ def test_surprises_that_fade_are_those_of_an_order() -> None:
 
 def test_what_is_not_scored_says_nothing_of_quality() -> None:
     seen = Outlook(Estimates(np.full((2, 1), 0.5), np.ones((2, 1))), horizon=10)
-    seen.add(float("nan"), 0.5)
-    assert seen.rest().tolist() == pytest.approx([0.0, 0.5 / (1 + SURPRISES)])
+    query = tiny_query(0, [0.5], [1.0])
+    seen.see(query)
+    seen.add(query, float("nan"), 0.5)
+    assert seen.rest() == pytest.approx((0.0, np.log1p(0.5 / (1 + SURPRISES))))
+
+
+def test_what_was_declined_counts_with_the_surprises_of_its_time() -> None:
+    # Costs fall from twice the estimates to the estimates in 100 queries; of the first half few are accepted.
+    seen = Outlook(Estimates(np.full((2, 1), 0.5), np.array([[0.9], [1.1]])), horizon=200)
+    for number in range(100):
+        query = tiny_query(number, [0.5], [2.0])
+        seen.see(query)
+        if number >= 50 or number % 10 == 0:
+            seen.add(query, 0.0, 1 - number / 100)
+    mean_of_accepted = 0.32
+    made_up = 1 - np.exp(seen.rest()[1])  # as many are still to come as have come
+    assert 1.3 * mean_of_accepted < made_up < 0.505  # 0.505 is the mean of all
+
+
+def test_the_rest_is_never_expected_for_next_to_nothing() -> None:
+    seen = Outlook(Estimates(np.full((2, 1), 0.5), np.array([[0.9], [1.1]])), horizon=20)
+    for number in range(19):
+        query = tiny_query(number, [0.5], [2.0])
+        seen.see(query)
+        seen.add(query, 0.0, 3.0)
+    assert np.exp(seen.rest()[1]) == pytest.approx(LEAST)
 
 
 # --- budgets that renew themselves
