@@ -1,4 +1,4 @@
-"""Steward beside PORT and its mended form on the two real tables, in six orders, with topics missing and budgets cut.
+"""Steward beside PORT, its mended form and mirror descent on two real tables: six orders, missing topics, cut budgets.
 
     python -m benchmarks.steward [seeds, 20 by default] [seeds where a topic is missing] [folder of the tables]
 
@@ -35,6 +35,7 @@ from sim.world.world import simulate
 ORDERS = ("random", "cheap_first", "costly_first", "easy_first", "hard_first", "topic_blocks")
 HNSW = HnswNeighbours()  # of the approximate optimum, as published
 POLICIES = ("port", "port_fallback", "steward")
+RIVALS = ("mirror_descent_entropic", "port_fallback")  # with steward's estimator
 
 
 def main(seeds: int, topic_seeds: int, folder: Path) -> None:
@@ -48,23 +49,25 @@ def main(seeds: int, topic_seeds: int, folder: Path) -> None:
             f"workload.path={folder / name}.parquet",
             f"workload.embeddings={folder / name}_embeddings.npy",
             f"order=[{','.join(ORDERS)}]",
-            f"policy=[{','.join(POLICIES)}]",
         ]
         with initialize_config_module("conf", version_base="1.3"):
-            config = configure("compare", words)
+            config = configure("compare", [*words, f"policy=[{','.join(POLICIES)}]"])
             scenarios = build_scenarios(config)
             policies = {str(each): build_policy(spec, str(each)) for each, spec in config.policy.items()}
+            config = configure("compare", [*words, f"policy=[{','.join(RIVALS)}]", "estimator=blend"])
+            rivals = {f"{each}, blend": build_policy(spec, str(each)) for each, spec in config.policy.items()}
         source = next(iter(scenarios.values())).workload.history.source
         topics = [] if source is None else sorted(set(source.astype(str)))
         print(f"{name}, means of {seeds} seeds (of {topic_seeds} where a topic is missing)")
         print(f"{'':38}" + "".join(f"{order:>14}" for order in ORDERS), flush=True)
-        show("", scenarios, policies, seeds)
+        show("", scenarios, {**policies, **rivals}, seeds)
+        steward = {"steward": policies["steward"]}
         cut = {order: replace(each, events=[BudgetCut(0.5, "50%")]) for order, each in scenarios.items()}
-        show("budgets cut, ", cut, {"steward": policies["steward"]}, seeds)
-        show("budgets cut in view, ", cut, {"steward": policies["steward"]}, seeds, in_view=True)
+        show("cut, ", cut, {**steward, **rivals}, seeds)
+        show("cut, in view, ", cut, steward, seeds, in_view=True)
         for topic in topics:
             missing = {order: replace(each, unseen=[topic]) for order, each in scenarios.items()}
-            show(f"without {topic}, ", missing, {"steward": policies["steward"]}, topic_seeds)
+            show(f"without {topic}, ", missing, steward, topic_seeds)
 
 
 def show(

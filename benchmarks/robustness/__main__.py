@@ -7,7 +7,7 @@ and in five sorted ones: as it is, and with half of what is left of every budget
 and by topics with a topic missing from the history. Figures are expected quality (the chances of right answers, which
 are known of tables that are made up) over that of the approximate optimum, replayed in the same order in the same
 world; means over seeds. A lead is steward's figure less the better one of ``mirror_descent_entropic`` and
-``port_fallback`` with steward's estimator; a table's line has the mean and the least of its cells' leads. Steward
+``port_fallback`` with steward's estimator: of the better mean; a table's line has the mean and the least of its cells' leads, the latter with its standard error over seeds. Steward
 solves its prices ``SOLVES`` times in a run here. Tables are measured side by side.
 """
 
@@ -61,8 +61,8 @@ START, END = "<!-- robustness begins -->", "<!-- robustness ends -->"
 def main(seeds: int, queries: int, page: Path) -> None:
     """Measure every table, print a line for each, and write them into a page."""
     lines = [
-        "| table | R^2 | random | worst order | cut, random | worst | topic missing | mean lead | least | where |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| table | R^2 | random | worst order | cut, random | worst | topic missing | mean lead | least | +- | where |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     print("\n".join(lines), flush=True)
     worst: list[tuple[float, str]] = []
@@ -85,7 +85,7 @@ def measured(made: Made, seeds: int, queries: int) -> tuple[str, float, str]:
     """Return a table's line, its least lead and the cell where that is."""
     estimator = Blend(KernelRidge(), ExactNeighbours(k=50, weights="distance", at_most=True))
     rules = (Steward(estimator, solves=SOLVES), Entropic(estimator), SampledDual(estimator, fallback=True))
-    got = np.full((len(rules), len(CASES), len(ORDERS)), np.nan)
+    got = np.full((seeds, len(rules), len(CASES), len(ORDERS)), np.nan)
     known = 0.0
     for seed in range(seeds):
         workload = made.workload(queries, seed)
@@ -101,18 +101,20 @@ def measured(made: Made, seeds: int, queries: int) -> tuple[str, float, str]:
                 plan = bounds.get(APPROXIMATE, instance, plain_estimates).plan
                 reached = gained(Replay(planned(plan)), instance, plain_estimates, seed)
                 for r, rule in enumerate(rules):
-                    ratio = gained(rule, instance, estimates.get(estimator, instance), seed) / reached
-                    got[r, i, j] = np.nan_to_num(got[r, i, j]) + ratio / seeds
+                    got[seed, r, i, j] = gained(rule, instance, estimates.get(estimator, instance), seed) / reached
         instance = realise(plain, 0, seed)
         missed = (instance.quality - estimates.get(estimator, instance).quality) ** 2
         known += (1 - missed.sum() / ((instance.quality - workload.history.quality.mean(axis=0)) ** 2).sum()) / seeds
-    own, lead = got[0], got[0] - got[1:].max(axis=0)
+    means = got.mean(axis=0)
+    own, lead = means[0], means[0] - means[1:].max(axis=0)
     least = float(np.nanmin(lead))
     case, order_number = np.argwhere(lead == least)[0]
+    leads = got[:, 0, case, order_number] - got[:, 1 + means[1:, case, order_number].argmax(), case, order_number]
+    error = f"{leads.std(ddof=1) / np.sqrt(seeds):.2f}" if seeds > 1 else ""
     where = f"{CASES[case]}, {list(ORDERS)[order_number]}"
     figures = [own[0, 0], own[0, 1:].min(), own[1, 0], own[1, 1:].min(), np.nanmin(own[2])]
     line = f"| {made} | {known:.2f} | " + " | ".join(f"{each:.2f}" for each in figures)
-    return f"{line} | {np.nanmean(lead):+.2f} | {least:+.2f} | {where} |", least, f"{made}: {where}"
+    return f"{line} | {np.nanmean(lead):+.2f} | {least:+.2f} | {error} | {where} |", least, f"{made}: {where}"
 
 
 def gained(policy: Policy, instance: Instance, estimates: Estimates, seed: int) -> float:

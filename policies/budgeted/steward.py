@@ -155,12 +155,11 @@ class Steward(Policy):
     def _to_come(self, query: Query, remaining: FloatArray, now_s: float) -> tuple[FloatArray, float]:
         """Return what may be spent (n_deployments,), and for which share of this query and all after it."""
         left = max(self._horizon - query.id, 1)
-        if self._refused != "wait":
-            in_window = self._renewals.queries_to_come(now_s)
-            if in_window is not None:
-                return remaining, min(1.0, in_window / left)
-            if not self._renewals.are_expected:
-                return remaining, 1.0
+        in_window = self._renewals.queries_to_come(now_s)
+        if in_window is not None:
+            return remaining, min(1.0, in_window / left)
+        if not self._renewals.are_expected and self._refused != "wait":
+            return remaining, 1.0
         return np.maximum(remaining, self._budgets * (left / self._horizon)), 1.0
 
     def _solve(self, remaining: FloatArray, share: float) -> None:
