@@ -6,9 +6,9 @@ Every table is made up here, one or two things away from a middle one; ``Made`` 
 and in five sorted ones: as it is, and with half of what is left of every budget taken away midway; and in random order
 and by topics with a topic missing from the history. Figures are expected quality (the chances of right answers, which
 are known of tables that are made up) over that of the approximate optimum, replayed in the same order in the same
-world; means over seeds. A lead is steward's figure less the better one of ``mirror_descent_entropic`` and
-``port_fallback`` with steward's estimator: of the better mean; a table's line has the mean and the least of its cells' leads, the latter with its standard error over seeds. Steward
-solves its prices ``SOLVES`` times in a run here. Tables are measured side by side.
+world; means over seeds. A lead is steward's figure less that of the better (in the mean) of ``mirror_descent_entropic``
+and ``port_fallback`` with steward's estimator; a table's line has the mean of its cells' leads and the least, with its
+standard error over seeds. Steward solves its prices ``SOLVES`` times in a run here. Tables are measured side by side.
 """
 
 from __future__ import annotations
