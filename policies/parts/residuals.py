@@ -73,16 +73,18 @@ class Residuals:
 
 
 class Outlook:
-    """By how much the queries to come will differ from their estimates, in quality and in log cost.
+    """By how much the queries to come will differ from their estimates, in quality and in cost.
 
     The rest is expected to differ from its estimates by
 
-        a clip(m, -LASTING, LASTING) - (1 - a) m min(1, t / (T - t)),    a = min(1, DOUBT / max(z^2, y^2)),
+        a clip(b m, -LASTING, LASTING) - (1 - a) c m min(1, t / (T - t)),    a = min(1, DOUBT / max(z^2, y^2)),
 
-    after t of T queries, where m is the mean surprise of settled outcomes. z is by how many standard errors the mean
-    estimate of all arrivals exceeds that of the history, if it does so in the direction of m, and y by how many the
-    surprises fade (their slope over time, against the direction of m): both are signs of an order, whose surprises sum
-    to 0 in the end. What neither shows is expected to last, unless it is more than estimates are ever wrong by.
+    after t of T queries, where m is the mean surprise of arrivals, of quality and of cost as a share of its estimate
+    (so that it balances as money does). z is by how many standard errors the mean estimate of all arrivals exceeds that
+    of the history, if it does so in the direction of m, and y by how many the surprises fade (their slope over time,
+    against the direction of m): both are signs of an order, whose surprises sum to 0 in the end. What neither shows is
+    expected to last, unless it is more than estimates are ever wrong by. b and c are n / (n + SURPRISES) and n / (n +
+    EXCESSES) after n outcomes.
 
     Parameters
     ----------
