@@ -242,9 +242,7 @@ def replicate(
         make = estimates.get if is_shared else estimates.upcoming
         predicted = known[name] if name in replays else make(policy.estimator, instance)
         table, wall_s = timed(name, policy, losing(instance) if name == PUBLISHED else instance, predicted, rng)
-        requests = frame(table, instance)
-        calls = None if table.calls is None else call_frame(table.calls, instance)
-        tasks = None if table.tasks is None else task_frame(table.tasks, requests, instance)
+        requests, calls, tasks = framed(table, instance)
         limits = None if table.limits is None else limit_frames(table.limits, scenario.spending)
         measured = discard_warm_up(requests, warm_up)
         try:
@@ -293,6 +291,15 @@ def timed(
     table = simulate(name, policy, instance, estimates, rng)
     took_s = time.perf_counter() - began
     return table, took_s - estimates.took_s if isinstance(estimates, Parts) else took_s
+
+
+def framed(table: RequestTable, instance: Instance) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the tables of requests, calls and tasks of a finished run, in the place of the columns of its table."""
+    requests = frame(table, instance)
+    calls = None if table.calls is None else call_frame(table.calls, instance)
+    tasks = None if table.tasks is None else task_frame(table.tasks, requests, instance)
+    table.let_go()
+    return requests, calls, tasks
 
 
 def capacity(
