@@ -35,7 +35,7 @@ def run(what: str, n_queries: int, words: list[str]) -> None:
         took_s = time.perf_counter() - began
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    busy_s, peak_gb, rate = used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6, n_queries / took_s
+    busy_s, peak_gb, rate = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9, n_queries / took_s
     print(
         f"{what}, {n_queries:,} queries: {took_s:.1f} s ({busy_s:.1f} s of processors), {rate:,.0f} queries/s in all, "
         f"peak {peak_gb:.2f} GB"
