@@ -271,7 +271,7 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
             repeats=OrderTraits.of(scenario.order).with_replacement or scenario.workload.repeats_prompts,
         ),
     )
-    latency_s = None if test.latency_s is None else take(test.latency_s, columns)
+    latency_s, places = None if test.latency_s is None else take(test.latency_s, columns), frozen(np.arange(len(test)))
 
     def numbers_of(k: int, service: Service) -> FloatArray | None:
         """Return what a service needs of each arrival: its random numbers, or the latencies that were measured."""
@@ -298,8 +298,8 @@ def realise(scenario: Scenario, seed: int, replication: int) -> Instance:
         output_tokens=None if test.output_tokens is None else take(test.output_tokens, columns),
         priority=test.priority,
         due_s=test.due_s,
-        prompt=frozen(np.arange(len(test))) if test.prompt is None else test.prompt,
-        table_row=frozen(np.arange(len(test))) if test.row is None else test.row,
+        prompt=places if test.prompt is None else test.prompt,
+        table_row=places if test.row is None else test.row,
         source=test.source,
         draws=tuple(numbers_of(k, deployment.service) for k, deployment in enumerate(fleet)),
         patience_s=tuple(patience_s(d, len(rows), drawn(d, "patience")) for d in fleet),

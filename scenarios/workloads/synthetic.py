@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from scenarios.workloads.capping import with_curve
-from scenarios.workloads.item_response import draw_scores
+from scenarios.workloads.item_response import chances, lowest
 from scenarios.workloads.margins import SEPARATION, with_margins
 from sim.errors import check_number
 from sim.interface import EmbeddingArray, FloatArray, IntArray
 from sim.workload import Rows, Workload
+from sim.workload.rows import EXPECTED
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ DISCRIMINATION = 1.2
 AFFINITY_SD = 0.8
 LENGTH_BY_DIFFICULTY = 0.4  # by so much an answer's log length grows
 EMBEDDING_NOISE = 0.9
+BLOCK = 65_536  # rows whose embeddings are drawn at a time
 
 
 def synthetic(
@@ -57,8 +59,9 @@ def synthetic(
     n_models: int = 11,
     dim: int = 64,
     seed: int = 0,
-    separation: float = SEPARATION,
+    separation: float | None = SEPARATION,
     cap_curve: float | None = None,
+    expectations: bool = True,
 ) -> Workload:
     """Make a workload of topics x difficulty x output length.
 
@@ -88,12 +91,14 @@ def synthetic(
         Dimensions of the embeddings; at least 2.
     seed : int
         Of the whole workload; the same seed and sizes give the same bytes.
-    separation : float
+    separation : float or None
         Chance that a right answer of a model has a larger confidence than a wrong one, from 0.5 (which says nothing)
-        to 0.9999. Nothing else depends on it.
+        to 0.9999. Nothing else depends on it. None: answers have no confidences.
     cap_curve : float or None
         Of what an answer is worth that is cut: of n tokens and cut at c, it keeps (1 - exp(-a c/n)) / (1 - exp(-a)) of
         its score, with this a, above 0 and at most 1000; made up (``capping.retained``). None: answers cannot be cut.
+    expectations : bool
+        Whether queries have expected outcomes, on which nothing else depends. They take as much memory as outcomes do.
 
     Raises
     ------
@@ -104,11 +109,11 @@ def synthetic(
     rng = np.random.default_rng(seed)
     models = catalogue(n_models, rng)
     shared = draw_shared(n_models, dim, rng)
-    history = draw(shared, models, n_history, rng)
+    history = draw(shared, models, n_history, rng, expectations)
     prices = tuple((model.input_usd_per_million, model.output_usd_per_million) for model in models)
     names = tuple(model.name for model in models)
-    drawn = Workload(names, history, draw(shared, models, n_queries, rng), token_prices=prices)
-    return with_curve(with_margins(drawn, separation, seed), cap_curve)
+    drawn = Workload(names, history, draw(shared, models, n_queries, rng, expectations), token_prices=prices)
+    return with_curve(drawn if separation is None else with_margins(drawn, separation, seed), cap_curve)
 
 
 def check_sizes(sizes: Mapping[str, int]) -> None:
@@ -181,52 +186,48 @@ def ask(shared: Shared, n: int, rng: np.random.Generator) -> Questions:
 def embed(shared: Shared, topic: IntArray, difficulty: FloatArray, rng: np.random.Generator) -> EmbeddingArray:
     """Draw embeddings (n, dim) that show topics and difficulties (n,) under noise."""
     n, dim = len(topic), len(shared.difficulty_direction)
-    embeddings = rng.normal(0, EMBEDDING_NOISE / np.sqrt(dim), (n, dim)).astype(np.float32)
-    embeddings += shared.topic_direction[topic].astype(np.float32)
-    embeddings += (0.6 * difficulty[:, None] * shared.difficulty_direction).astype(np.float32)
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    embeddings = np.empty((n, dim), dtype=np.float32)
+    for start in range(0, n, BLOCK):  # as in one piece, whose terms in double precision would take several times more
+        block = slice(start, start + BLOCK)
+        part = embeddings[block]
+        part[:] = rng.normal(0, EMBEDDING_NOISE / np.sqrt(dim), part.shape)
+        part += shared.topic_direction[topic[block]].astype(np.float32)
+        part += (0.6 * difficulty[block, None] * shared.difficulty_direction).astype(np.float32)
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
     return embeddings
 
 
-def scores(
-    shared: Shared, questions: Questions, k: int, mean_quality: float, rng: np.random.Generator
-) -> tuple[IntArray, FloatArray]:
-    """Draw the scores (n,), 0 or 1, of the k-th model; their mean is mean_quality to within one query.
-
-    Returns
-    -------
-    array (n,), array (n,)
-        The scores, and the chance of 1 given topic and difficulty.
-    """
-    hardness = DISCRIMINATION * questions.difficulty - shared.affinity[questions.topic, k]
-    return draw_scores(hardness, round(mean_quality * len(hardness)), rng)
+def hardness_for(shared: Shared, questions: Questions, k: int) -> FloatArray:
+    """Return how hard questions (n,) are for the k-th model, by difficulty and topic."""
+    return np.asarray(DISCRIMINATION * questions.difficulty - shared.affinity[questions.topic, k])
 
 
-def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) -> Rows:
-    """Draw n queries and the outcome of every model on them."""
+def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator, expectations: bool = True) -> Rows:
+    """Draw n queries and the outcome of every model on them, and say what was to be expected of it if that is asked."""
     questions = ask(shared, n, rng)
     topic, difficulty = questions.topic, questions.difficulty
     log_input = shared.topic_length[topic] + rng.normal(0, 0.5, n)
     input_tokens = np.maximum(1, np.rint(MEAN_INPUT_TOKENS * np.exp(log_input) / np.exp(log_input).mean()))
     expected_log_length = shared.topic_length[topic] + LENGTH_BY_DIFFICULTY * difficulty
-    expected_length = np.exp(expected_log_length)
     log_length = expected_log_length + rng.normal(0, 0.3, n)
-
     shape = (n, len(models))
-    quality, expected_quality = np.empty(shape), np.empty(shape)
-    cost_usd, expected_cost_usd = np.empty(shape), np.empty(shape)
-    output_tokens, expected_output_tokens = np.empty(shape, dtype=np.int64), np.empty(shape)
+    quality, cost_usd, output_tokens = np.empty(shape), np.empty(shape), np.empty(shape, dtype=np.int64)
+    expected = {name: np.empty(shape) for name in EXPECTED} if expectations else {}
     for k, model in enumerate(models):
-        quality[:, k], expected_quality[:, k] = scores(shared, questions, k, model.quality, rng)
+        hardness, n_right = hardness_for(shared, questions, k), round(model.quality * n)
+        quality[:, k] = lowest(hardness - rng.logistic(size=n), n_right)
         length = np.exp(log_length + rng.normal(0, 0.25, n))
         mean_output = (1e6 * model.cost_usd - model.input_usd_per_million * input_tokens.mean()) / (
             model.output_usd_per_million
         )
         output_tokens[:, k] = np.maximum(1, np.rint(length * mean_output / length.mean()))
-        expected_output_tokens[:, k] = np.maximum(1.0, expected_length * mean_output / expected_length.mean())
-        for cost, tokens in ((cost_usd, output_tokens), (expected_cost_usd, expected_output_tokens)):
-            paid = input_tokens * model.input_usd_per_million + tokens[:, k] * model.output_usd_per_million
-            cost[:, k] = paid / 1e6
+        cost_usd[:, k] = paid_usd(model, input_tokens, output_tokens[:, k])
+        if expectations:
+            expected_length = np.exp(expected_log_length)
+            tokens = np.maximum(1.0, expected_length * mean_output / expected_length.mean())
+            of_model = (chances(hardness, n_right), paid_usd(model, input_tokens, tokens), tokens)
+            for name, values in zip(EXPECTED, of_model, strict=True):
+                expected[name][:, k] = values
     return Rows(
         embeddings=questions.embeddings,
         input_tokens=input_tokens.astype(np.int64),
@@ -234,7 +235,13 @@ def draw(shared: Shared, models: list[Model], n: int, rng: np.random.Generator) 
         cost_usd=cost_usd,
         output_tokens=output_tokens,
         source=questions.names(),
-        expected_quality=expected_quality,
-        expected_cost_usd=expected_cost_usd,
-        expected_output_tokens=expected_output_tokens,
+        expected_quality=expected.get("expected_quality"),
+        expected_cost_usd=expected.get("expected_cost_usd"),
+        expected_output_tokens=expected.get("expected_output_tokens"),
     )
+
+
+def paid_usd(model: Model, input_tokens: FloatArray, output_tokens: FloatArray | IntArray) -> FloatArray:
+    """Return what queries of these lengths (n,) cost at the list price of a model."""
+    paid = input_tokens * model.input_usd_per_million + output_tokens * model.output_usd_per_million
+    return np.asarray(paid / 1e6)

@@ -19,7 +19,8 @@ from scenarios.readers.places import files_at, located
 from scenarios.readers.prefixes import read_prefixes, read_sessions
 from scenarios.readers.prices.reading import prices_of
 from scenarios.readers.traces.reading import foreign
-from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, scores
+from scenarios.workloads.item_response import draw_scores
+from scenarios.workloads.synthetic import ROUTERBENCH, Shared, ask, check_sizes, draw_shared, hardness_for
 from sim.errors import check_number, unknown
 from sim.interface import IntArray
 from sim.workload import Rows, Workload
@@ -170,7 +171,10 @@ def draw(
     paid = [
         input_tokens * model.input_usd_per_million + output_tokens * model.output_usd_per_million for model in models
     ]
-    drawn = [scores(shared, questions, k, model.quality, rng) for k, model in enumerate(models)]
+    drawn = [
+        draw_scores(hardness_for(shared, questions, k), round(model.quality * len(chosen)), rng)
+        for k, model in enumerate(models)
+    ]
     quality, chance = np.array(drawn, dtype=np.float64).reshape(len(models), 2, len(chosen)).transpose(1, 2, 0)
     return Rows(
         embeddings=questions.embeddings,

@@ -30,8 +30,8 @@ from sim.study.metrics.counting import ROUNDING
 from sim.study.oracles import ORACLES
 from sim.study.output.archive import SOURCES
 from sim.study.output.finished import DRAW, SUMMARY, unvaried
-from sim.study.output.records import read_calls, read_requests
-from sim.study.record.checks import check
+from sim.study.output.records import of_each_policy, read_calls, read_requests
+from sim.study.record.checks import CHECKED, check
 
 BAYES_SLACK = 1e-3  # the optimum is known to 1e-4 of itself
 CAPTIONS = {
@@ -176,8 +176,8 @@ def recheck(folder: Path) -> tuple[int, str | None]:
     fleets = read_fleet(folder)
     n = 0
     for replication, fleet in fleets.groupby("replication"):
-        table, calls = read_requests(folder, int(str(replication))), read_calls(folder, int(str(replication)))
-        for policy, requests in table.groupby("policy", observed=True):
+        calls = read_calls(folder, int(str(replication)))
+        for policy, requests in of_each_policy(read_requests(folder, int(str(replication)), CHECKED)).items():
             n += 1
             of_policy = None if calls is None else calls[calls["policy"] == policy].reset_index(drop=True)
             in_rounds = of_policy is not None and len(of_policy) > 0

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
+import numpy as np
 import pandas as pd
 
 from sim.errors import check_number
@@ -30,6 +31,7 @@ from sim.study.oracles import (
     BoundCache,
     EstimateCache,
     Oracle,
+    Parts,
 )
 from sim.study.record.checks import check
 from sim.study.record.hours import by_hour
@@ -236,13 +238,11 @@ def replicate(
     columns = dict(by_column(metrics, class_names(scenario.workload.test)))
     for name, policy in {**replays, **policies}.items():
         rng = stream(seed, replication, "policy")  # the same for every policy, so that none depends on the others
-        predicted = known[name] if name in replays else estimates.get(policy.estimator, instance)
-        began = time.perf_counter()
-        table = simulate(name, policy, losing(instance) if name == PUBLISHED else instance, predicted, rng)
-        wall_s = time.perf_counter() - began
-        requests = frame(table, instance)
-        calls = None if table.calls is None else call_frame(table.calls, instance)
-        tasks = None if table.tasks is None else task_frame(table.tasks, requests, instance)
+        is_shared = sum(policy.estimator == other.estimator for other in policies.values()) > 1
+        make = estimates.get if is_shared else estimates.upcoming
+        predicted = known[name] if name in replays else make(policy.estimator, instance)
+        table, wall_s = timed(name, policy, losing(instance) if name == PUBLISHED else instance, predicted, rng)
+        requests, calls, tasks = framed(table, instance)
         limits = None if table.limits is None else limit_frames(table.limits, scenario.spending)
         measured = discard_warm_up(requests, warm_up)
         try:
@@ -281,6 +281,25 @@ def replicate(
             *capacity(table, instance, requests, fleet, calls),
             instance=instance,
         )
+
+
+def timed(
+    name: str, policy: Policy, instance: Instance, estimates: Estimates | Parts, rng: np.random.Generator
+) -> tuple[RequestTable, float]:
+    """Return the table of a run and how long the computer took, predictions aside."""
+    began = time.perf_counter()
+    table = simulate(name, policy, instance, estimates, rng)
+    took_s = time.perf_counter() - began
+    return table, took_s - estimates.took_s if isinstance(estimates, Parts) else took_s
+
+
+def framed(table: RequestTable, instance: Instance) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the tables of requests, calls and tasks of a finished run, in the place of the columns of its table."""
+    requests = frame(table, instance)
+    calls = None if table.calls is None else call_frame(table.calls, instance)
+    tasks = None if table.tasks is None else task_frame(table.tasks, requests, instance)
+    table.let_go()
+    return requests, calls, tasks
 
 
 def capacity(

@@ -5,6 +5,7 @@ It runs nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from sim.assignment.program import Bound, binary_program
 from sim.errors import unknown
 from sim.history import history_means
 from sim.instance import Instance
-from sim.interface import DeploymentInfo, Estimates, Estimator
+from sim.interface import DeploymentInfo, Estimates, Estimator, Features, IntArray, Predictor
 from sim.selection import unseen_topics
 from sim.study.output.store import Store, optimum, predictions
 from sim.truth import frozen
@@ -23,6 +24,8 @@ from sim.truth import frozen
 ON_ESTIMATES = APPROXIMATE, PUBLISHED = "approximate_optimum", "published_optimum"
 OPTIMUM, BINARY = "optimum", "binary_optimum"
 ORACLES = (APPROXIMATE, PUBLISHED, OPTIMUM, BINARY)
+MOST_KEPT = 2**24  # predictions: 256 MiB of two numbers each
+EVERY = slice(None)
 BAYES = "bayes_optimum"  # on expected quality and true costs; computed, never replayed
 
 
@@ -82,15 +85,79 @@ def complete(estimates: Estimates, estimator: Estimator, instance: Instance) -> 
     return estimates
 
 
+class Parts:
+    """Predictions that are made for some test rows at a time, and not kept; see ``sim.world.arriving.Upcoming``.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Of an estimator that was fitted on a history in which every model is known.
+    instance : Instance
+
+    Attributes
+    ----------
+    took_s : float
+        How long the predictions so far took.
+    """
+
+    def __init__(self, predictor: Predictor, instance: Instance) -> None:
+        self._predictor = predictor
+        self._instance = instance
+        self.took_s = 0.0
+
+    def of(self, rows: IntArray) -> Estimates:
+        """Return the predictions for these test rows (n_rows, n_deployments)."""
+        began = time.perf_counter()
+        features = self._instance.features
+        predicted = self._predictor.predict(Features(features.embeddings[rows], features.input_tokens[rows]))
+        found = at_own_price(predicted, self._instance, rows)
+        self.took_s += time.perf_counter() - began
+        return found
+
+
+def at_own_price(estimates: Estimates, instance: Instance, rows: IntArray | slice = EVERY) -> Estimates:
+    """Return estimates of these test rows, the costs in USD multiplied by what each query's own price is to others'."""
+    if instance.price is None:
+        return estimates
+    is_usd = np.array([info.unit == "usd" for info in instance.setting.fleet])
+    cost = np.where(is_usd, estimates.cost * instance.price[rows, None], estimates.cost)
+    return Estimates(estimates.quality, frozen(cost))
+
+
 class EstimateCache:
     """Fits each estimator once for each fleet and history, and predicts each test row once.
 
     Predictions are functions of single rows, so they hold for every order of arrival. A store keeps them on disk.
+
+    Parameters
+    ----------
+    store : Store or None
+    most_kept : int
+        How many predictions, of a row and a deployment, are kept for one run; see ``upcoming``.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, most_kept: int = MOST_KEPT) -> None:
         self._store = store
+        self._most_kept = most_kept
         self._known: dict[tuple[Estimator | None, Told], Estimates] = {}
+        self._fitted: dict[tuple[Estimator, Told], Predictor] = {}
+
+    def upcoming(self, estimator: Estimator | None, instance: Instance) -> Estimates | Parts:
+        """Return what ``get`` does, or, where that would be too much to keep, what makes it for any rows.
+
+        The predictions are the same; a second run makes them anew. Estimators that predict no number for a model which
+        the history lacks are found out beforehand, so such a history is predicted from as a whole, as it is with a
+        store, and so are runs whose estimates need no prediction.
+        """
+        key = (estimator, told(instance))
+        needs_none = estimator is None or instance.brought is not None or instance.scenario.workload.tells_on_arrival
+        is_small = instance.quality.size <= self._most_kept
+        whole = needs_none or is_small or self._store is not None or not instance.setting.history.known.all()
+        if estimator is None or whole or key in self._known:
+            return self.get(estimator, instance)
+        if key not in self._fitted:
+            self._fitted[estimator, key[1]] = estimator.fit(instance.setting.history)
+        return Parts(self._fitted[estimator, key[1]], instance)
 
     def get(self, estimator: Estimator | None, instance: Instance) -> Estimates:
         """Return predictions for every test row (n_test, n_deployments); history means without an estimator.
@@ -101,12 +168,7 @@ class EstimateCache:
         """
         estimates = self._predicted(estimator, instance)
         is_true = estimator is not None and instance.scenario.workload.tells_on_arrival
-        if instance.price is None or is_true:
-            return estimates
-        is_usd = np.array([info.unit == "usd" for info in instance.setting.fleet])
-        return Estimates(
-            estimates.quality, frozen(np.where(is_usd, estimates.cost * instance.price[:, None], estimates.cost))
-        )
+        return estimates if is_true else at_own_price(estimates, instance)
 
     def _predicted(self, estimator: Estimator | None, instance: Instance) -> Estimates:
         if instance.brought is not None:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from sim.instance import Instance
-from sim.interface import Estimates, FloatArray, Query
+from sim.interface import Estimates, FloatArray, IntArray, Query
 from sim.truth import frozen
 from sim.world.moment import ARRIVALS, Clock
 
@@ -30,6 +30,14 @@ class Source(Protocol):
 
     def waits_for_more(self, n_waiting: int) -> bool:
         """Return whether another query may arrive while so many wait for their decision."""
+        ...
+
+
+class Upcoming(Protocol):
+    """Estimates that are made as queries come, so that those of all queries are never there at once."""
+
+    def of(self, rows: IntArray) -> Estimates:
+        """Return predicted quality and cost of these test rows, each (n_rows, n_deployments)."""
         ...
 
 
@@ -67,14 +75,14 @@ class OpenLoop:
             self._take(query)
 
 
-def arriving(instance: Instance, estimates: Estimates) -> Iterator[tuple[float, Query]]:
+def arriving(instance: Instance, estimates: Estimates | Upcoming) -> Iterator[tuple[float, Query]]:
     """Yield each query in order of arrival, with the time since the one before."""
     gaps_s = instance.gaps_s
     blocks = (gaps_s[start : start + BLOCK].tolist() for start in range(0, len(gaps_s), BLOCK))
     return zip(chain.from_iterable(blocks), made(instance, estimates, np.cumsum(instance.gaps_s)), strict=True)
 
 
-def made(instance: Instance, estimates: Estimates, times_s: FloatArray) -> Iterator[Query]:
+def made(instance: Instance, estimates: Estimates | Upcoming, times_s: FloatArray) -> Iterator[Query]:
     """Yield the query of each of the instance's rows, as it arrives at these times (n_queries,).
 
     Rows are gathered a block at a time and queries made without their constructor, which takes a third of the time.
@@ -83,13 +91,14 @@ def made(instance: Instance, estimates: Estimates, times_s: FloatArray) -> Itera
     for start in range(0, len(instance.rows), BLOCK):
         block = slice(start, start + BLOCK)
         rows, now_s = instance.rows[block], times_s[block]
+        predicted = of_rows(estimates, rows)
         fields = zip(
             range(start, start + len(rows)),
             now_s.tolist(),
             frozen(features.embeddings[rows]),
             features.input_tokens[rows].tolist(),
-            frozen(estimates.quality[rows]),
-            frozen(estimates.cost[rows]),
+            frozen(predicted.quality),
+            frozen(predicted.cost),
             repeat(0, len(rows)) if instance.priority is None else instance.priority[rows].tolist(),
             repeat(math.inf, len(rows)) if instance.due_s is None else (now_s + instance.due_s[rows]).tolist(),
             repeat(1.0, len(rows)) if instance.preference is None else instance.preference[rows].tolist(),
@@ -99,6 +108,13 @@ def made(instance: Instance, estimates: Estimates, times_s: FloatArray) -> Itera
             strict=True,
         )
         yield from map(tuple.__new__, repeat(Query), fields)
+
+
+def of_rows(estimates: Estimates | Upcoming, rows: IntArray) -> Estimates:
+    """Return the estimates of these test rows, each (n_rows, n_deployments)."""
+    if isinstance(estimates, Estimates):
+        return Estimates(estimates.quality[rows], estimates.cost[rows])
+    return estimates.of(rows)
 
 
 def beginning(instance: Instance, queries: Sequence[Query]) -> Iterator[tuple[float, Query]]:

@@ -18,7 +18,7 @@ from sim.instance import Instance
 from sim.interface import Decision, Estimates, Policy, Query, State, reviews
 from sim.scenario import TokenBucket
 from sim.traits import ArrivalsTraits
-from sim.world.arriving import OpenLoop, Source, arriving, beginning, made
+from sim.world.arriving import OpenLoop, Source, Upcoming, arriving, beginning, made
 from sim.world.asked import SeveralCalls
 from sim.world.caching.cache import Cache
 from sim.world.dispatch import Dispatcher, Views
@@ -34,7 +34,7 @@ from sim.world.users import Users
 
 
 def simulate(
-    name: str, policy: Policy, instance: Instance, estimates: Estimates, rng: np.random.Generator
+    name: str, policy: Policy, instance: Instance, estimates: Estimates | Upcoming, rng: np.random.Generator
 ) -> RequestTable:
     """Run one policy on one instance.
 
@@ -44,8 +44,8 @@ def simulate(
         The policy's name, for error messages.
     policy : Policy
     instance : Instance
-    estimates : Estimates
-        Predicted quality and cost of every test row (n_test, n_deployments).
+    estimates : Estimates or Upcoming
+        Predicted quality and cost of every test row (n_test, n_deployments), or what makes those of any rows.
     rng : Generator
         The policy's own random stream.
 
@@ -77,7 +77,7 @@ class World:
         name: str,
         policy: Policy,
         instance: Instance,
-        estimates: Estimates,
+        estimates: Estimates | Upcoming,
         rng: np.random.Generator,
         in_rounds: bool = False,
     ) -> None:
@@ -122,7 +122,7 @@ class World:
         if purses is not None:
             self._source = self._open_tasks(estimates, purses)
 
-    def _open_tasks(self, estimates: Estimates, purses: Purses) -> Source:
+    def _open_tasks(self, estimates: Estimates | Upcoming, purses: Purses) -> Source:
         """Return where the steps of tasks come from; the tasks themselves come as queries do."""
         instance, table = self._instance, self.table
         queries = list(made(instance, estimates, np.zeros(len(instance.rows))))

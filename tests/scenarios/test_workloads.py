@@ -634,6 +634,6 @@ def test_the_smallest_synthetic_workload_has_one_query() -> None:
         ({"dim": 1}, r"workload\.dim is 1; it must be from 2 to 100000"),
     ],
 )
-def test_a_synthetic_size_that_is_too_small_is_refused(sizes: dict[str, int], message: str) -> None:
+def test_a_synthetic_size_that_is_too_small_is_refused(sizes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         synthetic(**sizes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig, ListConfig
+from rich.console import RenderableType
 
 from sim.cli.building import build_policies, build_settled, configured_study
 from sim.cli.output import Output
@@ -27,12 +29,24 @@ from sim.study.output.archive import Archive
 from sim.study.ratio.worst_order import write as write_worst
 from sim.study.suggestion import GOALS, suggest
 
+MANY = 200_000  # queries, whose tables take long enough to let go of
+
 
 def compare(verb: str, config: DictConfig) -> int:
     """Run the policies, write records and summary, print the table; return 0."""
     output = Output(verb, config)
     check_suggestion(config)
-    with output.whole() as folder, Team(config, of_runs(config), config.trace == EVENTS) as team:
+    with output.whole() as folder:
+        shown, n_arrived = carried_out(config, output, folder)
+        if n_arrived > MANY:
+            gc.collect()  # the world and what it was made of, before the report reads what they left
+    output.say(*shown)
+    return 0
+
+
+def carried_out(config: DictConfig, output: Output, folder: Path) -> tuple[list[RenderableType | None], int]:
+    """Run the policies and write to the folder; return what is to be printed, and how many queries arrived in all."""
+    with Team(config, of_runs(config), config.trace == EVENTS) as team:
         settled = build_settled(config, build_policies(config))
         policies, worst = settled.policies, settled.worst
         told = None
@@ -60,18 +74,17 @@ def compare(verb: str, config: DictConfig) -> int:
         if worst is not None:
             write_worst(folder, worst, rows)
     found = None if worst is None else worst_order(worst)
-    tables = (comparison(summary, time is not None), by_class(summary), limits, hours)
-    output.say(
+    shown = [
         settled.fleet,
         *(() if told is None else told.shown()),
-        *tables,
+        *(comparison(summary, time is not None), by_class(summary), limits, hours),
         *by_rounding(summary),
         fates,
         of_made_up(output.config, summary),
         found,
         suggestion,
-    )
-    return 0
+    ]
+    return shown, int(summary["arrived"].sum())
 
 
 def check_suggestion(config: DictConfig) -> None:

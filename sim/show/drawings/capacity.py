@@ -42,7 +42,7 @@ def capacity_figures(folder: Path, policies: Sequence[str]) -> Iterator[tuple[st
     if (folder / REPLICAS).is_file():
         table = pd.read_csv(folder / REPLICAS, dtype={"policy": str})
         first = table[table["replication"] == 0]
-        end_s = float(read_requests(folder, 0)["ended_at_s"].max())
+        end_s = float(read_requests(folder, 0, ["ended_at_s"])["ended_at_s"].max())
         if end_s > 0:
             edges_s = np.linspace(0.0, end_s, N_BINS + 1)
             series = {policy: means(first[first["policy"] == policy], edges_s) for policy in policies}

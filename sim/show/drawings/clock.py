@@ -20,10 +20,15 @@ from sim.show.timelines.maps import over_time as drawn
 from sim.show.timelines.marks import marks
 from sim.study.metrics.latency import first_token_s, latency_s, lookup_s, percentile
 from sim.study.oracles import ORACLES
-from sim.study.output.records import read_requests, work_by_policy
+from sim.study.output.records import of_each_policy, read_requests, work_by_policy
 from sim.study.record.series import even_edges, over_time
 
 N_BINS = 80
+OF_QUERIES = ("policy", "fate", "arrived_at_s", "decided_at_s", "first_token_at_s", "finished_at_s", "ended_at_s")
+OF_WORK = (
+    *("fate", "deployment", "arrived_at_s", "offered_at_s", "started_at_s", "first_token_at_s", "finished_at_s"),
+    *("ended_at_s", "preempted_s", "input_tokens", "output_tokens", "cost_usd"),
+)
 GUIDES = (50, 90, 95, 99)
 MAX_POINTS = 2000
 
@@ -40,15 +45,16 @@ def clock_figures(folder: Path, fleet: pd.DataFrame, policies: Sequence[str]) ->
     policies : sequence of str
         In the order of the figures.
     """
-    table = read_requests(folder, 0)
+    table = read_requests(folder, 0, OF_QUERIES)
     if not (table["finished_at_s"] > table["arrived_at_s"]).any():
         return
-    runs = {policy: table[table["policy"] == policy] for policy in policies}
+    runs = of_each_policy(table)
+    runs = {policy: runs[policy] for policy in policies}
     fleet = fleet[fleet["replication"] == 0].drop(columns="replication").reset_index(drop=True)
     names = fleet["deployment"].tolist()
     yield "latency", latency(runs)
     edges_s = even_edges(table, N_BINS)
-    work, events = work_by_policy(folder, 0), read_events(folder)
+    work, events = work_by_policy(folder, 0, OF_WORK), read_events(folder)
     marked = {policy: marks(events, len(fleet), policy) for policy in policies}
     series = {policy: over_time(work[policy], fleet, edges_s) for policy in policies}
     rows, busy = in_use(series, names)

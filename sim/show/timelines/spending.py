@@ -16,11 +16,14 @@ from sim.show.timelines.maps import over_time
 from sim.show.timelines.marks import marks
 from sim.show.timelines.tellers import BROKE, broke_after, tellers, told
 from sim.show.words import listed, number
-from sim.study.output.records import read_requests, work_by_policy
+from sim.study.output.records import of_each_policy, read_requests, work_by_policy
+from sim.study.record.series import rows_of_fleet
 
 TIME_BINS = 60
 OF_BUDGETS = "Share of each deployment's budget that is spent over time, in replication 0"
 OF_AMOUNTS = "What each deployment's queries have cost over time, in replication 0"
+OF_QUERIES = ("policy", "id", "fate", "arrived_at_s", "finished_at_s")
+OF_WORK = ("fate", "deployment", "input_tokens", "output_tokens", "cost_usd", "finished_at_s")
 CHOSEN = " Of {} policies, the best, the first to go broke, and one between them."
 OTHERS = " Of {} policies, the best, the last, and one between them."
 
@@ -35,8 +38,8 @@ def spend(folder: Path, fleets: pd.DataFrame, means: Mapping[str, float]) -> tup
     deployment has one, amounts are shown.
     """
     fleet = fleets[fleets["replication"] == 0].reset_index(drop=True)
-    table, work = read_requests(folder, 0), work_by_policy(folder, 0)
-    runs = {str(policy): rows for policy, rows in table.groupby("policy", observed=True)}
+    table, work = read_requests(folder, 0, OF_QUERIES), work_by_policy(folder, 0, OF_WORK)
+    runs = of_each_policy(table)
     broke = {policy: broke_after(runs[policy]) for policy in means}
     policies = tellers(means, broke)
     end = max(float(np.nanmax(table["finished_at_s"].fillna(table["arrived_at_s"]))), 1e-9)
@@ -94,10 +97,9 @@ def has_budget(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
 def spent_so_far(served: pd.DataFrame, fleet: pd.DataFrame, end: float) -> FloatArray:
     """Return settled spend (n_deployments, TIME_BINS), in the unit of each budget, at the end of each time bin."""
     served = served[served["fate"] == "served"]
-    unit = served["deployment"].map(fleet.set_index("deployment")["unit"]).astype(str)
+    row = rows_of_fleet(served, fleet)
     tokens = served["input_tokens"] + served["output_tokens"].fillna(0)
-    cost = np.where(unit == "tokens", tokens, served["cost_usd"])
-    row = pd.Index(fleet["deployment"]).get_indexer(pd.Index(served["deployment"]))
+    cost = np.where((fleet["unit"] == "tokens").to_numpy()[row], tokens, served["cost_usd"])
     time_bin = np.minimum((served["finished_at_s"] / end * TIME_BINS).astype(int), TIME_BINS - 1)
     spent = np.zeros((len(fleet), TIME_BINS))
     np.add.at(spent, (row, time_bin), cost)

@@ -29,9 +29,11 @@ def broke_after(requests: pd.DataFrame) -> int | None:
     >>> broke_after(pd.DataFrame({"id": range(4), "fate": ["served", "exhausted", "served", "exhausted"]}))
     1
     """
-    refused = (requests.sort_values("id", kind="stable")["fate"] == "exhausted").to_numpy()
+    refused = (requests[["id", "fate"]].sort_values("id", kind="stable")["fate"] == "exhausted").to_numpy()
     width = max(FEWEST, len(refused) // PARTS)
-    within = np.convolve(refused, np.ones(width), "full")[width - 1 :]  # of the arrival and those after it
+    before = np.append(0, np.cumsum(refused))
+    until = np.minimum(np.arange(len(refused)) + width, len(refused))
+    within = before[until] - before[:-1]  # of the arrival and those after it
     found = np.flatnonzero(refused & (within > width / 2))
     return int(found[0]) if len(found) and found[0] < LATE * len(refused) else None
 

@@ -19,7 +19,7 @@ from sim.world.record.calls import CALL_COLUMNS
 from sim.world.record.tasks import TASK_COLUMNS
 
 SOURCES = "sources.csv"
-ROW_GROUP = 1024 * 1024  # rows, what Parquet's writer takes by itself
+ROW_GROUP = 256 * 1024  # rows that are made ready to be written at a time
 NAME = pa.dictionary(pa.int32(), pa.string())
 CALLS, TASKS = "calls.parquet", "tasks.parquet"
 LIMITS, ALERTS, EVENTS = "limits.csv", "alerts.csv", "events.csv"

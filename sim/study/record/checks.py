@@ -24,6 +24,11 @@ ROUNDING = 1e-15  # of one time, relative to the last
 CLOCK_ROUNDING = 1e-12  # of a time that a service computed in several steps, likewise
 N_BINS = 1024
 STEPS = ("arrived_at_s", "decided_at_s", "started_at_s", "first_token_at_s", "finished_at_s")
+CHECKED = (
+    *("policy", "id", "fate", "deployment", *STEPS, "offered_at_s", "ended_at_s", "preempted_s", "calls", "cost_usd"),
+    *("input_tokens", "output_tokens", "max_output_tokens", "answer_of", "saved_usd", "saved_s"),
+)
+"""Columns of a request table that are looked at, if it has them."""
 NEVER_STARTED = ["declined", "exhausted", "rejected", "too_long", "abandoned", "cached"]
 
 

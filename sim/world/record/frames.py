@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from sim.instance import Instance
 from sim.interface import FloatArray, IntArray
@@ -26,7 +27,7 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
     """
     rows, n = np.array(table.row, dtype=np.int64), len(table.row)
     columns = of_tries(table, n, instance)
-    n_calls: IntArray = (~np.isin(np.asarray(table.fate)[:n], (DECLINED, CACHED))).astype(np.int64)
+    n_calls: np.ndarray[Any, np.dtype[Any]] = ~np.isin(np.asarray(table.fate)[:n], (DECLINED, CACHED))
     if table.calls is not None:
         query = np.asarray(table.calls.query)[: table.calls.size]
         n_calls = np.bincount(query, minlength=n)
@@ -43,7 +44,7 @@ def frame(table: RequestTable, instance: Instance) -> pd.DataFrame:
             "source": labels(instance.source, rows),
             "class": labels(instance.class_name, rows),
             "tenant": labels(instance.tenant, rows),
-            "due_s": np.full(n, np.nan) if instance.due_s is None else instance.due_s[rows],
+            "due_s": repeated(np.nan, n) if instance.due_s is None else instance.due_s[rows],
             "session": whole_numbers(None if instance.session is None else instance.session[rows], n),
             "task": whole_numbers(None if table.tasks is None else table.tasks.task, n),
             "step": whole_numbers(None if table.tasks is None else np.array(table.tasks.step) + 1, n),
@@ -77,6 +78,9 @@ def held_prefixes(columns: dict[str, Any], instance: Instance, rows: IntArray) -
 def savings(table: RequestTable, columns: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that speak of answers from a cache: whose they were, and what they once cost and took."""
     n_queries = len(table.row)
+    if not table.answer_of:
+        nothing = repeated(np.nan, n_queries)
+        return {"answer_of": whole_numbers(None, n_queries), "saved_usd": nothing, "saved_s": nothing}
     hits, queries = (
         np.fromiter(each, np.int64, len(table.answer_of)) for each in (table.answer_of, table.answer_of.values())
     )
@@ -96,8 +100,13 @@ def savings(table: RequestTable, columns: dict[str, Any]) -> dict[str, Any]:
 def whole_numbers(values: Sequence[int] | IntArray | None, n: int) -> pd.arrays.IntegerArray:
     """Return whole numbers (n,) as a column; one without a value for None."""
     if values is None:
-        return pd.arrays.IntegerArray(np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_))
+        return pd.arrays.IntegerArray(repeated(0, n), repeated(True, n))
     return pd.arrays.IntegerArray(np.asarray(values, dtype=np.int64), np.zeros(n, dtype=np.bool_))
+
+
+def repeated(value: float, n: int) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return a column (n,) of one value, read-only, without room for each: most runs have several such columns."""
+    return np.broadcast_to(np.asarray(value), n)
 
 
 def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
@@ -114,21 +123,22 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
     began_at_s, lost_at_s = np.asarray(table.offered_at_s)[:n], np.asarray(table.ended_at_s)[:n]
     offered_at_s = np.where(np.isnan(began_at_s), decided_at_s, began_at_s)
     ended_at_s = np.where(served, finished_at_s, lost_at_s)
-    tokens = pd.array([pd.NA], dtype="Int64").repeat(n)
+    tokens = whole_numbers(None, n)
     if instance.output_tokens is not None:
         tokens = pd.arrays.IntegerArray(instance.output_tokens[rows, chosen].astype(np.int64), ~served)
     whole_energy_j, charged_usd = instance.energy_j, np.asarray(table.cost_usd)[:n]
     cost_usd, quality = outcome(instance.cost_usd), outcome(instance.quality)
-    energy_j = np.where(served, np.nan if whole_energy_j is None else whole_energy_j[rows, chosen], np.nan)
-    caps = np.zeros(n, dtype=np.int64)
+    energy_j = repeated(np.nan, n) if whole_energy_j is None else np.where(served, whole_energy_j[rows, chosen], np.nan)
+    max_tokens, cached_tokens = whole_numbers(None, n), np.asarray(table.cached_tokens)[:n]
     if table.caps:
-        worth = Worth(instance)
+        worth, caps, energy_j = Worth(instance), np.zeros(n, dtype=np.int64), np.array(energy_j)
         for number, cap in table.caps.items():
             caps[number] = cap
             if served[number]:
                 row, k = int(rows[number]), int(chosen[number])
                 quality[number], energy_j[number] = worth.quality(row, k, cap), worth.energy_j(row, k, cap)
                 tokens[number] = min(tokens[number], cap)
+        max_tokens = pd.arrays.IntegerArray(caps, caps == 0)
     for number, score in table.scores.items():
         quality[number] = score
     return {
@@ -145,15 +155,17 @@ def of_tries(table: RequestTable, n: int, instance: Instance) -> dict[str, Any]:
         "quality": quality,
         "cost_usd": np.where(served & ~np.isnan(charged_usd), charged_usd, cost_usd),
         "input_tokens": instance.features.input_tokens[rows],
-        "cached_tokens": np.where(served, np.asarray(table.cached_tokens)[:n], 0),
+        "cached_tokens": np.where(served, cached_tokens, 0) if cached_tokens.any() else repeated(0, n),
         "output_tokens": tokens,
-        "max_output_tokens": pd.arrays.IntegerArray(caps, caps == 0),
+        "max_output_tokens": max_tokens,
         "energy_j": energy_j,
     }
 
 
 def stopped_s(table: RequestTable, n: int) -> FloatArray:
     """Return how long each of the first n entries was stopped in service, 0 for most."""
+    if not table.preempted_s:
+        return repeated(0.0, n)
     values = np.zeros(n)
     for number, value in table.preempted_s.items():
         values[number] = value
@@ -161,7 +173,12 @@ def stopped_s(table: RequestTable, n: int) -> FloatArray:
 
 
 def labels(names: np.ndarray[Any, np.dtype[Any]] | None, rows: IntArray) -> pd.Categorical[Any]:
-    """Return the names of test rows (n,), such as their topics; no value where the workload has none."""
+    """Return the names of test rows (n,), such as their topics; no value where the workload has none.
+
+    Names of some rows at a time become numbers, as texts take several times the room.
+    """
     if names is None:
-        return pd.Categorical.from_codes([-1] * len(rows), pd.Index([], dtype="str"))
-    return pd.Categorical(pd.Series(names[rows]).astype("string"))
+        return pd.Categorical.from_codes(repeated(-1, len(rows)), pd.Index([], dtype="str"))
+    starts = range(0, max(len(rows), 1), LONG)
+    parts = [pd.Categorical(pd.Series(names[rows[start : start + LONG]]).astype("string")) for start in starts]
+    return parts[0] if len(parts) == 1 else union_categoricals(parts, sort_categories=True)

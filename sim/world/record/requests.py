@@ -171,6 +171,12 @@ class RequestTable:
         self.caps: dict[int, int] = {}
         self.preempted_s: dict[int, float] = {}
 
+    def let_go(self) -> None:
+        """Forget all columns but ``arrived_at_s``, once a frame has what it needs of them."""
+        for name, column in vars(self).items():
+            if isinstance(column, array) and name != "arrived_at_s":
+                setattr(self, name, array(column.typecode))
+
     @property
     def beyond(self) -> str | None:
         """What the policy did that the optimum of whole single answers does not bound; None if nothing."""
