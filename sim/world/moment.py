@@ -114,10 +114,10 @@ class Clock(simpy.Environment):
         calls, decisions = self._calls, self._decisions
         for _ in turns:
             if calls and (
-                (time_s := calls[0][0]) < self._arrival_s
-                or (time_s == self._arrival_s and calls[0][1:3] < (ARRIVALS, self._arrival_number))
+                (first := calls[0])[0] < self._arrival_s
+                or (first[0] == self._arrival_s and first[1:3] < (ARRIVALS, self._arrival_number))
             ):
-                if len(calls[0]) == CALL:
+                if len(first) == CALL:
                     self._now, _, _, act, value = heappop(calls)
                     act(value)
                 else:
