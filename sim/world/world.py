@@ -197,7 +197,9 @@ class World:
         queued, in_flight, remaining, available = self._views
         try:
             # The constructor of a named tuple takes twice as long.
-            decision = self._policy.decide(query, tuple.__new__(State, (now_s, queued, in_flight, remaining, available)))
+            decision = self._policy.decide(
+                query, tuple.__new__(State, (now_s, queued, in_flight, remaining, available))
+            )
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} on query {query.id}: {error}") from error
         if type(decision) is not Decision:
