@@ -94,7 +94,10 @@ def each_row(numbers: FloatArray, rows: IntArray) -> Iterable[FloatArray]:
 
     The means of the history, which policies without an estimator see, are the same for every query.
     """
-    return repeat(frozen(numbers[:1])[0], len(rows)) if numbers.strides[0] == 0 else frozen(numbers[rows])
+    if numbers.strides[0] == 0:
+        row: FloatArray = numbers[0]
+        return repeat(frozen(row), len(rows))
+    return frozen(numbers[rows])
 
 
 def beginning(instance: Instance, queries: Sequence[Query]) -> Iterator[tuple[float, Query]]:

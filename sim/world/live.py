@@ -35,5 +35,5 @@ class Amounts:
     """Real numbers, from given values."""
 
     def __init__(self, start: Iterable[float]) -> None:
-        self.write = memoryview(array("d", start))
+        self.write = array("d", start)
         self.view: FloatArray = frozen(np.frombuffer(self.write, dtype=np.float64))

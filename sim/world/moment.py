@@ -81,17 +81,13 @@ class Clock(simpy.Environment):
         Each has the turn of an arrival that is planned when the one before it comes.
         """
         self._arrivals, self._take = arrivals, take
-        self._expect_arrival()
+        gap_s, self._arrival = next(arrivals, NEVER)
+        self._arrival_s, self._arrival_number = self._now + gap_s, next(self._eid)
 
     @property
     def expects_arrival(self) -> bool:
         """Whether anything is still to arrive."""
         return self._arrival is not None
-
-    def _expect_arrival(self) -> None:
-        gap_s, self._arrival = next(self._arrivals, NEVER)
-        self._arrival_s = self._now + gap_s
-        self._arrival_number = next(self._eid)
 
     def peek(self) -> float:
         """Return when the next event, arrival or decision happens, ``inf`` for never."""
@@ -123,8 +119,9 @@ class Clock(simpy.Environment):
                 else:
                     super().step()
             elif (arrival := self._arrival) is not None:
-                self._now = self._arrival_s
-                self._expect_arrival()
+                now_s = self._now = self._arrival_s
+                gap_s, self._arrival = next(self._arrivals, NEVER)
+                self._arrival_s, self._arrival_number = now_s + gap_s, next(self._eid)
                 self._take(arrival)
             else:
                 return False
