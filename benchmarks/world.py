@@ -49,7 +49,8 @@ def world_s(n_queries: int, service: Service, budget: BudgetRule) -> tuple[float
     workload = synthetic(n_queries=n_queries, n_history=100)
     scenario = Scenario(workload, OnePerModel(service), budget, Poisson(rate_per_s=10), given)
     instance = realise(scenario, seed=0, replication=0)
-    blank = Estimates(np.zeros_like(instance.quality), np.zeros_like(instance.cost))
+    means = np.broadcast_to(np.zeros(instance.quality.shape[1]), instance.quality.shape)
+    blank = Estimates(means, means)  # as a policy without an estimator sees one row of means
     began = time.perf_counter()
     simulate("random", UniformRandom(), instance, blank, stream(0, 0, "policy"))
     return time.perf_counter() - began, np.cumsum(instance.gaps_s).tolist()

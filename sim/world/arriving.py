@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Protocol
 
@@ -15,10 +15,9 @@ import numpy as np
 from sim.instance import Instance
 from sim.interface import Estimates, FloatArray, IntArray, Query
 from sim.truth import frozen
-from sim.world.moment import ARRIVALS, Clock
+from sim.world.moment import Clock
 
 BLOCK = 4096
-END = (0.0, None)
 
 
 class Source(Protocol):
@@ -54,25 +53,14 @@ class OpenLoop:
     def __init__(self, env: Clock, upcoming: Iterator[tuple[float, Query]]) -> None:
         self._env = env
         self._upcoming = upcoming
-        self._following: Query | None = None
 
     def begin(self, take: Callable[[Query], None]) -> None:
-        """Expect the first query."""
-        self._take = take
-        self._arrive(None)
+        """Leave it to the clock."""
+        self._env.let_arrive(self._upcoming, take)
 
     def waits_for_more(self, n_waiting: int) -> bool:
         """Return whether the last query has not arrived."""
-        return self._following is not None
-
-    def _arrive(self, _: object) -> None:
-        """Expect the next query, then hand over the one that was expected, if this is not the beginning."""
-        query = self._following
-        gap_s, self._following = next(self._upcoming, END)
-        if self._following is not None:
-            self._env.call(gap_s, ARRIVALS, self._arrive)
-        if query is not None:
-            self._take(query)
+        return self._env.expects_arrival
 
 
 def arriving(instance: Instance, estimates: Estimates | Upcoming) -> Iterator[tuple[float, Query]]:
@@ -91,14 +79,12 @@ def made(instance: Instance, estimates: Estimates | Upcoming, times_s: FloatArra
     for start in range(0, len(instance.rows), BLOCK):
         block = slice(start, start + BLOCK)
         rows, now_s = instance.rows[block], times_s[block]
-        predicted = of_rows(estimates, rows)
         fields = zip(
             range(start, start + len(rows)),
             now_s.tolist(),
             frozen(features.embeddings[rows]),
             features.input_tokens[rows].tolist(),
-            frozen(predicted.quality),
-            frozen(predicted.cost),
+            *of_rows(estimates, rows),
             repeat(0, len(rows)) if instance.priority is None else instance.priority[rows].tolist(),
             repeat(math.inf, len(rows)) if instance.due_s is None else (now_s + instance.due_s[rows]).tolist(),
             repeat(1.0, len(rows)) if instance.preference is None else instance.preference[rows].tolist(),
@@ -110,11 +96,23 @@ def made(instance: Instance, estimates: Estimates | Upcoming, times_s: FloatArra
         yield from map(tuple.__new__, repeat(Query), fields)
 
 
-def of_rows(estimates: Estimates | Upcoming, rows: IntArray) -> Estimates:
-    """Return the estimates of these test rows, each (n_rows, n_deployments)."""
+def of_rows(estimates: Estimates | Upcoming, rows: IntArray) -> tuple[Iterable[FloatArray], Iterable[FloatArray]]:
+    """Return predicted quality and predicted cost of each of these test rows, read-only arrays (n_deployments,)."""
     if isinstance(estimates, Estimates):
-        return Estimates(estimates.quality[rows], estimates.cost[rows])
-    return estimates.of(rows)
+        return each_row(estimates.quality, rows), each_row(estimates.cost, rows)
+    predicted = estimates.of(rows)
+    return frozen(predicted.quality), frozen(predicted.cost)
+
+
+def each_row(numbers: FloatArray, rows: IntArray) -> Iterable[FloatArray]:
+    """Return the rows (n_deployments,) of an array (n_test, n_deployments), read-only; one object where all are one.
+
+    The means of the history, which policies without an estimator see, are the same for every query.
+    """
+    if numbers.strides[0] == 0:
+        row: FloatArray = numbers[0]
+        return repeat(frozen(row), len(rows))
+    return frozen(numbers[rows])
 
 
 def beginning(instance: Instance, queries: Sequence[Query]) -> Iterator[tuple[float, Query]]:

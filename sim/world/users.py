@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 import simpy
 
 from sim.interface import FloatArray, Query
-from sim.world.arriving import END
-from sim.world.moment import ARRIVALS, Moment
+from sim.world.moment import ARRIVALS, NEVER, Moment
 from sim.world.record.requests import RequestTable
 
 
@@ -49,7 +48,7 @@ class Users:
     def begin(self, take: Callable[[Query], None]) -> None:
         """Let every user think for the first time."""
         self._take = take
-        self._following = next(self._upcoming, END)[1]
+        self._following = next(self._upcoming, NEVER)[1]
         for _ in range(self._n_thinking):
             self.think()
 
@@ -67,7 +66,7 @@ class Users:
         """Hand over the next query, for whichever user has thought enough."""
         query = self._following
         assert query is not None
-        self._following = next(self._upcoming, END)[1]
+        self._following = next(self._upcoming, NEVER)[1]
         now_s = self._env.now
         if self._table is not None:
             self._table.arrived_at_s[query.id] = self._table.decided_at_s[query.id] = now_s

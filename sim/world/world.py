@@ -83,7 +83,6 @@ class World:
     ) -> None:
         self._name = name
         self._policy = policy
-        self._decide = policy.decide
         self._instance = instance
         self._scenario = instance.scenario
         self._rng = rng
@@ -194,14 +193,18 @@ class World:
         return self._decide_at_a_level if self._flows else self._decide_at_once
 
     def _decide_at_once(self, query: Query) -> None:
+        now_s = query.arrived_at_s
+        queued, in_flight, remaining, available = self._views
         try:
             # The constructor of a named tuple takes twice as long.
-            decision = self._decide(query, tuple.__new__(State, (query.arrived_at_s, *self._views)))
+            decision = self._policy.decide(
+                query, tuple.__new__(State, (now_s, queued, in_flight, remaining, available))
+            )
         except Exception as error:
             raise self._blame(f"raised {type(error).__name__} on query {query.id}: {error}") from error
         if type(decision) is not Decision:
             raise self._blame(f"returned {decision!r} for query {query.id}; it must be a Decision")
-        self._carry_out(query, decision, query.arrived_at_s)
+        self._carry_out(query, decision, now_s)
 
     def _decide_at_a_level(self, query: Query) -> None:
         """Decide on one query when token buckets have filled up to now."""

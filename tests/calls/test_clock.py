@@ -1,6 +1,7 @@
 """The clock: what is planned without an event has the turn that an event in its place would have."""
 
 import pytest
+from simpy.core import EmptySchedule
 
 from sim.world.moment import ARRIVALS, COMPLETIONS, DECISIONS, RETRIES, Clock, Moment
 
@@ -80,3 +81,36 @@ def test_a_call_has_the_turn_that_an_event_in_its_place_would_have(until: float 
         noting.clock.run(until)
     completions = ["first completion", "second completion", "third completion"]
     assert noting.happened == ["earlier arrival", *completions, "review", "arrival"]
+
+
+@pytest.mark.parametrize("until", [None, 3.0])
+@pytest.mark.parametrize("in_steps", [False, True])
+def test_what_arrives_comes_after_all_else_of_its_time_that_was_planned_before_it(
+    until: float | None, in_steps: bool
+) -> None:
+    noting = Noting()
+    noting.clock.let_arrive(iter([(1.0, "first"), (0.0, "second"), (1.0, "third")]), noting.happened.append)
+    noting.plan(1.0, ARRIVALS, "step of a task")  # planned after the first arrival, and before the second
+    noting.plan(1.0, COMPLETIONS, "completion")
+    noting.clock.call(1.0, RETRIES, lambda _: noting.decide("review"))
+    noting.plan(2.5, COMPLETIONS, "late completion")
+    assert noting.clock.expects_arrival
+    if in_steps:
+        while noting.clock.peek() < float("inf"):
+            noting.clock.step()
+    else:
+        noting.clock.run(until)
+    assert noting.happened == [
+        *("completion", "review", "first", "step of a task", "second"),
+        *("third", "late completion"),
+    ]
+    assert not noting.clock.expects_arrival
+
+
+def test_a_clock_without_anything_to_come_has_no_next_step() -> None:
+    clock = Clock()
+    clock.let_arrive(iter([(1.0, "only")]), lambda _: None)
+    clock.step()
+    assert (clock.now, clock.peek()) == (1.0, float("inf"))
+    with pytest.raises(EmptySchedule):
+        clock.step()

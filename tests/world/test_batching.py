@@ -98,6 +98,17 @@ def test_who_is_cancelled_takes_the_rest_of_its_prefill_along() -> None:
     assert finished(outcomes)[::2] == pytest.approx([5.0, 4.0])
 
 
+def test_prefills_that_wait_move_up_when_one_goes_and_take_longer_when_all_is_slower() -> None:
+    # They would end at 2, 5 and 6 s. The first goes at 1 s: 4 and 5 s. Half speed from 3 s on: 5 and 7 s.
+    # The last goes at 6 s, amid its own, so the second has its token, of 2 s, at 8 s.
+    service = Batching(None, 1.0, 0.0, prefill_per_token_s=1.0)
+    requests = [Request(0.0, 2, 1), Request(0.0, 3, 1), Request(0.0, 1, 1)]
+    actions = [(1.0, cancel(0)), (3.0, slow_down(2.0)), (6.0, cancel(2))]
+    assert finished(serve(service, requests, actions[:1]))[1:] == pytest.approx([6.0, 6.0])
+    assert finished(serve(service, requests, actions[:2]))[1:] == pytest.approx([9.0, 9.0])
+    assert finished(serve(service, requests, actions))[1] == pytest.approx(8.0)
+
+
 def test_a_cancelled_request_gives_its_slot_and_its_cache_to_who_waits() -> None:
     service = Batching(1, 1.0, 0.0, kv_tokens=100)
     outcomes = serve(service, [Request(0.0, 50, 40), Request(0.0, 50, 40)], [(3.0, cancel(0))])

@@ -8,10 +8,23 @@ import numpy as np
 import pytest
 
 from scenarios.budgets import Amounts
-from sim.interface import Decision, Feedback, Gate, Policy, Query, Setting, State
+from sim.instance import realise
+from sim.interface import Decision, Estimates, Feedback, Gate, Policy, Query, Setting, State
+from sim.world.arriving import made
 from sim.world.record import COLUMNS
 from sim.world.services.slots import Slots
 from tests.scripted import Scripted, run
+from tests.worlds import tiny_rows, tiny_scenario, tiny_workload
+
+
+def test_without_an_estimator_every_query_has_the_same_row_of_means() -> None:
+    workload = tiny_workload(tiny_rows([[1, 0]] * 3, [[1, 1]] * 3))
+    instance = realise(tiny_scenario(workload), seed=0, replication=0)
+    means = np.broadcast_to([0.5, 0.25], (3, 2))
+    first, *others = made(instance, Estimates(means, means), np.arange(3.0))
+    assert first.quality_hat.tolist() == [0.5, 0.25]
+    assert all(query.quality_hat is first.quality_hat for query in others)
+    assert not first.quality_hat.flags.writeable
 
 
 def test_an_instant_deployment_serves_at_the_moment_of_arrival() -> None:

@@ -36,6 +36,8 @@ class Ledger:
         Budget less settled cost; read-only, updated in place.
     window : int
         How often the budgets have been renewed.
+    is_endless : bool
+        Whether there is no budget at all, which never changes: then nobody need ask.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Ledger:
         remaining = Amounts(budgets)
         self.remaining, self._write = remaining.view, remaining.write
         self.window = 0
+        self.is_endless = all(map(math.isinf, self._budgets))
         self._overshoot_share = [0.0] * len(first)
         self._is_estimated = False  # whether any cost was not what had been committed for it
         self._closed: dict[int, tuple[list[float], list[float]]] = {}  # budget and spending of windows not all paid for

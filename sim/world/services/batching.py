@@ -6,8 +6,8 @@ V + w. A change of the batch changes the clock's speed and no target, so there i
 and O(log b) work per change; no event stands for an iteration.
 
 A prefill is compute that the batch waits for: first come, first served, V stands still for the input tokens times
-``prefill_per_token_s``. What is still to be prefilled is one number, and needs no event either. Then the request's
-first iteration gives its first token.
+``prefill_per_token_s``. So the server keeps the time at which V runs on, and needs no event for that either. Then the
+request's first iteration gives its first token.
 """
 
 from __future__ import annotations
@@ -96,13 +96,12 @@ class Batching:
 
 
 class BatchingServer:
-    """The clock V, the targets on it, and what is still to be prefilled before it runs on."""
+    """The clock V, the targets on it, and when it runs on after what is still to be prefilled."""
 
     on_room: Room | None = None
 
     def __init__(self, service: Batching, env: Clock, finish: Finish) -> None:
         self._env = env
-        self._call = env.call
         self._finish = finish
         self._slots = float("inf") if service.slots is None else service.slots
         self._kv_tokens = service.kv_tokens
@@ -112,16 +111,14 @@ class BatchingServer:
         self._prefill_s = service.prefill_per_token_s
         self._slowness = 1.0
         self._iteration_s = 0.0  # (W + H b) x slowness
-        self._clock = 0.0  # V at _updated_s
-        self._updated_s = 0.0
+        self._clock = 0.0  # V at _since_s
+        self._since_s = 0.0  # from when on V runs at its present speed; before, it stands still
         self._number = 0
         self._batch: list[tuple[float, int, Job]] = []  # a heap on targets
         self._held_tokens = 0
-        self._prefills: deque[list[float]] = deque()  # [number of the job, seconds left at normal speed]
-        self._stall_s = 0.0  # their sum
+        self._prefills: deque[tuple[Job, float]] = deque()  # when each ends; those that have ended stay for a while
         self._first_tokens: deque[tuple[float, Job]] = deque()  # targets, in order
         self._armed_s = INFINITY  # when the pending event fires: not after the head of the heap is due
-        self._armed = 0  # its number: one with another is not waited for any more
         self._leaving = False
 
     def admits(self, job: Job) -> bool:
@@ -132,12 +129,12 @@ class BatchingServer:
 
     def begin(self, job: Job, now_s: float) -> None:
         """Join the batch."""
-        if self._updated_s < now_s:
-            self._advance(now_s)
         batch = self._batch
         if not batch:
-            self._clock = 0.0
+            self._clock, self._since_s = 0.0, now_s
             self._first_tokens.clear()
+        elif self._since_s < now_s:
+            self._advance(now_s)
         clock = self._clock
         self._number = number = self._number + 1
         job.started_at_s = now_s
@@ -148,31 +145,33 @@ class BatchingServer:
         if self._kv_tokens is not None:
             self._held_tokens += self._needs(job)
         if self._prefill_s:
-            prefill_s = (job.query.input_tokens - job.cached_tokens) * self._prefill_s
-            self._prefills.append([number, prefill_s])
-            self._stall_s += prefill_s
+            self._prefill(job, now_s)
         self._iteration_s = (self._base_s + self._per_sequence_s * len(batch)) * self._slowness
-        if batch[0] is entry:  # else all others leave later than before, and the pending event will see to it
+        if batch[0] is entry and not self._leaving:  # else all leave later: the pending event will see to it
             self._expect(now_s)
 
     def cancel(self, job: Job, now_s: float) -> None:
         """Leave the batch at once, with what was left of the prefill."""
-        self._advance(now_s)
+        if self._since_s < now_s:
+            self._advance(now_s)
         place = next(place for place, (_, _, member) in enumerate(self._batch) if member is job)
-        _, number, _ = self._batch.pop(place)
+        del self._batch[place]
         heapify(self._batch)
         if self._kv_tokens is not None:
             self._held_tokens -= self._needs(job)
-        self._prefills = deque(left for left in self._prefills if left[0] != number)
-        self._stall_s = sum(left[1] for left in self._prefills)
+        self._drop_prefill(job, now_s)
         self._first_tokens = deque(entry for entry in self._first_tokens if entry[1] is not job)
         self._change(now_s)
 
     def slow_down(self, factor: float, now_s: float) -> None:
         """Take ``factor`` times as long as normal for everything from now on."""
         check_number("factor", factor, above=0)
-        self._advance(now_s)
-        self._slowness = factor
+        if self._batch and self._since_s < now_s:
+            self._advance(now_s)
+        ratio, self._slowness = factor / self._slowness, factor
+        self._prefills = deque((job, now_s + (end_s - now_s) * ratio) for job, end_s in self._prefills if end_s > now_s)
+        if self._prefills:
+            self._since_s = self._prefills[-1][1]
         self._change(now_s)
 
     def _needs(self, job: Job) -> int:
@@ -180,12 +179,8 @@ class BatchingServer:
         return job.query.input_tokens + (job.output_tokens if reserved is None else reserved)
 
     def _advance(self, now_s: float) -> None:
-        """Bring the clock to now; since the last change it stood still, then ran at one speed."""
-        start_s, self._updated_s = self._updated_s, now_s
-        if self._prefills:
-            start_s = self._prefill(start_s, now_s)
-        if now_s <= start_s or not self._batch:
-            return
+        """Bring the clock, which runs, to now."""
+        start_s, self._since_s = self._since_s, now_s
         before, iteration_s = self._clock, self._iteration_s
         self._clock = clock = before + (now_s - start_s) / iteration_s
         first_tokens = self._first_tokens
@@ -194,19 +189,25 @@ class BatchingServer:
             if job.first_token_at_s == INFINITY:
                 job.first_token_at_s = start_s + (target - before) * iteration_s
 
-    def _prefill(self, start_s: float, now_s: float) -> float:
-        """Prefill from one time to another; return when the clock ran on, or the latter."""
-        prefills, slowness = self._prefills, self._slowness
-        while prefills:
-            wanted_s, elapsed_s = prefills[0][1] * slowness, now_s - start_s
-            if elapsed_s < wanted_s:
-                prefills[0][1] -= elapsed_s / slowness
-                self._stall_s -= elapsed_s / slowness
-                return now_s
-            start_s += wanted_s
-            self._stall_s -= prefills.popleft()[1]
-        self._stall_s = 0.0  # no rounding is carried on
-        return start_s
+    def _prefill(self, job: Job, now_s: float) -> None:
+        """Let the clock stand still for a job's input, after that of all before it."""
+        while self._prefills and self._prefills[0][1] <= now_s:
+            self._prefills.popleft()
+        self._since_s += (job.query.input_tokens - job.cached_tokens) * self._prefill_s * self._slowness
+        self._prefills.append((job, self._since_s))
+
+    def _drop_prefill(self, job: Job, now_s: float) -> None:
+        """Let those after a job have their prefill the earlier by what is left of its own."""
+        kept: deque[tuple[Job, float]] = deque()
+        before_s, left_s = now_s, 0.0
+        for other, end_s in self._prefills:
+            if other is job:
+                left_s = max(end_s - before_s, 0.0)
+            else:
+                kept.append((other, end_s - left_s))
+            before_s = max(before_s, end_s)
+        self._prefills = kept
+        self._since_s -= left_s
 
     def _change(self, now_s: float) -> None:
         """Set the speed for the present batch."""
@@ -215,30 +216,28 @@ class BatchingServer:
 
     def _expect(self, now_s: float) -> None:
         """See that an event fires no later than the first member leaves."""
-        if self._leaving or not self._batch:
+        if not self._batch:
             return
-        wait_s = (self._batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
-        if now_s + wait_s < self._armed_s:  # else the pending event comes too early, and sets the next
-            self._arm(now_s, wait_s if wait_s > 0.0 else 0.0)  # by rounding
+        due_s = self._since_s + (self._batch[0][0] - self._clock) * self._iteration_s
+        if due_s < self._armed_s:  # else the pending event comes too early, and sets the next
+            self._armed_s = due_s = due_s if due_s > now_s else now_s  # by rounding
+            self._env.call_at(due_s, COMPLETIONS, self._leave, due_s)
 
-    def _arm(self, now_s: float, wait_s: float) -> None:
-        self._armed_s = now_s + wait_s
-        self._armed = number = self._armed + 1
-        self._call(wait_s, COMPLETIONS, self._leave, number)
-
-    def _leave(self, number: int) -> None:
+    def _leave(self, now_s: float) -> None:
         """Let every request go whose target is reached."""
-        if number != self._armed:
-            return  # an earlier one took its place
-        now_s, batch = self._env.now, self._batch
+        if now_s != self._armed_s:
+            return  # an earlier event took the place of this one
         self._armed_s = INFINITY
+        batch = self._batch
         if not batch:
             return
-        self._advance(now_s)
-        left_s = (batch[0][0] - self._clock) * self._iteration_s + self._stall_s * self._slowness
-        if now_s + left_s > now_s:  # others have joined since, and slowed it down
-            self._arm(now_s, left_s)
+        due_s = self._since_s + (batch[0][0] - self._clock) * self._iteration_s
+        if due_s > now_s:  # others have joined since, and slowed it down
+            self._armed_s = due_s
+            self._env.call_at(due_s, COMPLETIONS, self._leave, due_s)
             return
+        if self._since_s < now_s:
+            self._advance(now_s)
         clock, _, job = heappop(batch)
         self._clock = clock  # exactly: no rounding is carried on
         gone = [job]
@@ -255,7 +254,8 @@ class BatchingServer:
         for job in gone:
             self._finish(job, now_s)
         self._leaving = False
-        self._change(now_s)
+        self._iteration_s = (self._base_s + self._per_sequence_s * len(batch)) * self._slowness
+        self._expect(now_s)
 
     def _rebase(self) -> None:
         """Set the clock back to 0; the order of targets stays, so the heap stays one."""

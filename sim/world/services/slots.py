@@ -166,11 +166,12 @@ class SlotsServer:
             self._schedule(job, now_s, (end_s - now_s) * change)
 
     def _schedule(self, job: Job, now_s: float, left_s: float) -> None:
-        self._ends[job] = end = (now_s + left_s, job)
-        self._env.call(left_s, COMPLETIONS, self._end, end)
+        end_s = now_s + left_s
+        self._ends[job] = end = (end_s, job)
+        self._env.call_at(end_s, COMPLETIONS, self._end, end)
 
     def _end(self, end: tuple[float, Job]) -> None:
-        job = end[1]
+        end_s, job = end
         if self._ends.get(job) is end:  # otherwise it was cancelled or put off
             del self._ends[job]
-            self._finish(job, self._env.now)
+            self._finish(job, end_s)

@@ -138,9 +138,7 @@ class Replica:
         return lost
 
     def _serve(self, job: Job, now_s: float) -> None:
-        if (
-            self._prefixes is not None
-        ):  # what is prefilled now is there for all that begin later, as prefills take turns
+        if self._prefixes is not None:  # what is prefilled now is there for all that begin later: prefills take turns
             blocks = job.query.prefix_blocks
             job.cached_tokens = min(self._prefixes.held(blocks) * self._block_tokens, job.query.input_tokens)
             self._prefixes.add(blocks)

@@ -104,7 +104,8 @@ class Station:
 
     def offer(self, job: Job, now_s: float) -> int | None:
         """Begin the job or let it wait; return None if it was taken, else the fate that the refusal would be."""
-        if self._only is not None and self._only.begin(job, now_s):
+        only = self._only
+        if only is not None and only.begin(job, now_s):
             return None
         if not self._available[self._number]:
             return FAILED
