@@ -17,7 +17,7 @@ from simpy.events import Timeout
 from sim.interface import Query
 from sim.world.moment import Clock
 from sim.world.services.batching import TIE_TOKENS, Batching
-from sim.world.services.job import Job, job_of
+from sim.world.services.job import Job
 
 Pairs = list[tuple[float, float]]
 WEIGHTS_S, SEQUENCE_S = 0.02, 0.0002
@@ -30,7 +30,7 @@ def jobs_of(times_s: Sequence[float], inputs: Sequence[int], outputs: Sequence[f
     """Return a job for each request, as the world would make it."""
     embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
     return [
-        job_of(Query(k, time_s, embedding, tokens, estimates, estimates), 0, 0.0, output)  # type: ignore[arg-type]
+        Job(Query(k, time_s, embedding, tokens, estimates, estimates), 0, 0.0, output)  # type: ignore[arg-type]
         for k, (time_s, tokens, output) in enumerate(zip(times_s, inputs, outputs, strict=True))
     ]
 

@@ -11,7 +11,7 @@ import simpy
 from sim.deployment import Service
 from sim.interface import Query
 from sim.world.moment import Clock
-from sim.world.services.job import Job, job_of
+from sim.world.services.job import Job
 from sim.world.stations.replica import Replica
 
 NAN = float("nan")
@@ -41,7 +41,7 @@ def serve(service: Service, requests: Sequence[Request], actions: Sequence[tuple
     outcomes = [Outcome() for _ in requests]
     embedding, estimates = np.zeros(0, np.float32), np.zeros(0)
     jobs = [
-        job_of(
+        Job(
             Query(k, request.arrival_s, embedding, request.input_tokens, estimates, estimates),
             0,
             0.0,

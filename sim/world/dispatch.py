@@ -24,7 +24,7 @@ from sim.world.live import Counts, Flags
 from sim.world.moment import RETRIES, Moment
 from sim.world.record.calls import CallTable, Through, columns_of
 from sim.world.record.requests import ABANDONED, DECLINED, EXHAUSTED, FAILED, REJECTED, SERVED, TIMED_OUT, RequestTable
-from sim.world.services.job import Finish, Job, job_of
+from sim.world.services.job import Finish, Job
 from sim.world.stations.station import Station
 from sim.world.tasks.purses import Purses
 
@@ -184,7 +184,7 @@ class Dispatcher:
         if cap is not None:
             tokens = min(tokens, cap)
         table.deployment[number] = deployment
-        job = job_of(query, deployment, cost, tokens, draws, decision, committed, ledger.window, held_tokens)
+        job = Job(query, deployment, cost, tokens, draws, decision, committed, ledger.window, held_tokens)
         if not self._is_plain:
             job.saving = self._bill.saving(deployment)
         if self._purses is None:

@@ -21,7 +21,7 @@ from sim.world.kept import TruthOfAnswers
 from sim.world.moment import Clock
 from sim.world.record.calls import NONE, CallTable, speak_of
 from sim.world.record.requests import DECLINED, FATES, SERVED, RequestTable
-from sim.world.services.job import Finish, Job, job_of
+from sim.world.services.job import Finish, Job
 from sim.world.tasks.purses import Purses
 
 
@@ -230,7 +230,7 @@ class Rounds:
         if self._finish is not None:
             for place, (call, answer) in enumerate(zip(asked.calls, asked.answers, strict=True)):
                 if place == kept:
-                    self._finish(job_of(query, answer.deployment, answer.cost, answer.output_tokens), now_s)
+                    self._finish(Job(query, answer.deployment, answer.cost, answer.output_tokens), now_s)
                 elif answer.came:
                     latency_s = self.calls.finished_at_s[call] - query.arrived_at_s
                     self._tell(Feedback(query, answer.deployment, math.nan, answer.cost, latency_s))

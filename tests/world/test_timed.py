@@ -10,7 +10,7 @@ from sim.distributions import Constant, Exponential
 from sim.interface import FloatArray, Query
 from sim.study.theory.single import Arriving, serve
 from sim.world.moment import Clock
-from sim.world.services.job import Job, job_of
+from sim.world.services.job import Job
 from sim.world.services.slots import Instant, Slots
 from sim.world.services.timed import Timed
 
@@ -29,7 +29,7 @@ class Given:
 
 def job(number: int, drawn_s: float) -> Job:
     query = Query(number, 0.0, np.zeros(1, dtype=np.float32), 0, np.zeros(1), np.zeros(1))
-    return job_of(query, 0, 0.0, 0, (drawn_s,))
+    return Job(query, 0, 0.0, 0, (drawn_s,))
 
 
 class Finished:

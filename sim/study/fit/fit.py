@@ -19,7 +19,7 @@ from sim.interface import FloatArray, Query
 from sim.study.fit.limits import Limits
 from sim.study.fit.measured import FIGURES, LATENCIES, Measured, figure, latencies
 from sim.world.moment import ARRIVALS, Clock, Moment
-from sim.world.services.job import Job, job_of
+from sim.world.services.job import Job
 from sim.world.services.paged import PagedBatching
 from sim.world.stations.station import Station
 
@@ -58,7 +58,7 @@ def simulate(service: Service, copies: int, measured: Measured) -> tuple[FloatAr
     )
     for k, (arrival_s, input_tokens, output_tokens) in enumerate(requests):
         query = Query(k, arrival_s, EMBEDDING, input_tokens, blank, blank)
-        job = job_of(query, 0, 0.0, output_tokens)
+        job = Job(query, 0, 0.0, output_tokens)
         Moment(env, arrival_s - begin_s, ARRIVALS, job).callbacks.append(arrive)
     env.run()
     return first + begin_s, last + begin_s

@@ -63,23 +63,32 @@ class Job:
         "window",
     )
 
-    query: Query
-    deployment: int
-    cost: float
-    output_tokens: int
-    draws: Sequence[float] | None
-    decision: Decision
-    committed: float
-    window: int
-    cached_tokens: int
-    saving: float
-    started_at_s: float
-    first_token_at_s: float
-    left_s: tuple[float, float] | None
-    preempted_s: float
-    preempted_at_s: float
-    is_waiting: bool
-    is_gone: bool
+    def __init__(
+        self,
+        query: Query,
+        deployment: int,
+        cost: float,
+        output_tokens: int,
+        draws: Sequence[float] | None = None,
+        decision: Decision = ANYWHERE,
+        committed: float = 0.0,
+        window: int = 0,
+        cached_tokens: int = 0,
+    ) -> None:
+        self.decision = decision
+        self.committed = committed
+        self.window = window
+        self.query = query
+        self.deployment = deployment
+        self.cost = cost
+        self.output_tokens = output_tokens
+        self.cached_tokens = cached_tokens
+        self.draws = draws
+        self.saving = 0.0
+        self.is_waiting = self.is_gone = False
+        self.started_at_s = self.first_token_at_s = math.nan
+        self.left_s: tuple[float, float] | None = None
+        self.preempted_s = 0.0
 
     def stop(self, left_s: tuple[float, float], now_s: float) -> None:
         """Be stopped in service, with so much time left to the first and to the last token."""
@@ -92,36 +101,6 @@ class Job:
             self.left_s = None
             self.preempted_s += now_s - self.preempted_at_s
         return left_s
-
-
-def job_of(
-    query: Query,
-    deployment: int,
-    cost: float,
-    output_tokens: int,
-    draws: Sequence[float] | None = None,
-    decision: Decision = ANYWHERE,
-    committed: float = 0.0,
-    window: int = 0,
-    cached_tokens: int = 0,
-) -> Job:
-    """Return a job that has not begun; see ``Job``, whose own constructor would take half as long again."""
-    job = Job()
-    job.query = query
-    job.deployment = deployment
-    job.cost = cost
-    job.output_tokens = output_tokens
-    job.draws = draws
-    job.decision = decision
-    job.committed = committed
-    job.window = window
-    job.cached_tokens = cached_tokens
-    job.saving = 0.0
-    job.started_at_s = job.first_token_at_s = math.nan
-    job.left_s = None
-    job.preempted_s = 0.0
-    job.is_waiting = job.is_gone = False
-    return job
 
 
 Finish = Callable[[Job, float], None]
