@@ -20,7 +20,7 @@ N_OF_A_DAY = 955_000
 TEN = "ten"
 CLOCK = [
     *("policy=port_fallback", "workload.n_models=8", "workload.n_history=10000", "workload.dim=64"),
-    *("workload.separation=null", "workload.expectations=false", "fleet=slots", "fleet.service.slots=64"),
+    *("fleet=slots", "fleet.service.slots=64"),
 ]
 
 

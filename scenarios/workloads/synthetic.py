@@ -50,6 +50,7 @@ DISCRIMINATION = 1.2
 AFFINITY_SD = 0.8
 LENGTH_BY_DIFFICULTY = 0.4  # by so much an answer's log length grows
 EMBEDDING_NOISE = 0.9
+MANY = 1_000_000  # queries
 BLOCK = 65_536  # rows whose embeddings are drawn at a time
 
 
@@ -61,7 +62,7 @@ def synthetic(
     seed: int = 0,
     separation: float | None = SEPARATION,
     cap_curve: float | None = None,
-    expectations: bool = True,
+    expectations: bool | None = None,
 ) -> Workload:
     """Make a workload of topics x difficulty x output length.
 
@@ -97,8 +98,9 @@ def synthetic(
     cap_curve : float or None
         Of what an answer is worth that is cut: of n tokens and cut at c, it keeps (1 - exp(-a c/n)) / (1 - exp(-a)) of
         its score, with this a, above 0 and at most 1000; made up (``capping.retained``). None: answers cannot be cut.
-    expectations : bool
+    expectations : bool or None
         Whether queries have expected outcomes, on which nothing else depends. They take as much memory as outcomes do.
+        None: up to a million queries.
 
     Raises
     ------
@@ -109,6 +111,8 @@ def synthetic(
     rng = np.random.default_rng(seed)
     models = catalogue(n_models, rng)
     shared = draw_shared(n_models, dim, rng)
+    if expectations is None:
+        expectations = n_queries <= MANY
     history = draw(shared, models, n_history, rng, expectations)
     prices = tuple((model.input_usd_per_million, model.output_usd_per_million) for model in models)
     names = tuple(model.name for model in models)

@@ -86,6 +86,14 @@ def test_without_confidences_and_expected_outcomes_a_made_up_workload_is_the_sam
             np.testing.assert_array_equal(getattr(rows, name), getattr(others, name))
 
 
+def test_made_up_queries_have_expected_outcomes_unless_they_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scenarios.workloads.synthetic.MANY", 20)
+    few, many = (synthetic(n_queries=n, n_history=20, n_models=3, dim=4) for n in (20, 21))
+    assert few.test.expected_quality is not None
+    assert many.test.expected_quality is None
+    assert synthetic(n_queries=21, n_history=20, n_models=3, dim=4, expectations=True).test.expected_quality is not None
+
+
 def test_a_replication_is_read_back_without_the_others_and_with_the_columns_that_are_asked_for(tmp_path: Path) -> None:
     of = scenario(synthetic(n_queries=30, n_history=5, n_models=2, dim=2))
     with Archive(tmp_path) as archive:
