@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit  # the quantile of Student's t, without the half second that scipy.stats takes
 
 from sim.interface import FloatArray, IntArray
 
@@ -22,7 +22,7 @@ def mean_interval(values: Sequence[float] | FloatArray, confidence: float = 0.95
     array = np.asarray(values, dtype=np.float64)
     if len(array) < 2:
         return float(array.mean()), float("nan")
-    quantile = student.ppf(0.5 + confidence / 2, len(array) - 1)
+    quantile = stdtrit(len(array) - 1, 0.5 + confidence / 2)
     return float(array.mean()), float(quantile * array.std(ddof=1) / np.sqrt(len(array)))
 
 
@@ -118,7 +118,7 @@ def fitted_line(
     np.add.at(scores, member, design * left[:, None])
     correction = len(names) / (len(names) - 1) * (len(values) - 1) / (len(values) - 2)
     deviation = np.sqrt(np.diag(correction * bread @ scores.T @ scores @ bread))
-    half_width = student.ppf(0.5 + confidence / 2, len(names) - 1) * deviation
+    half_width = stdtrit(len(names) - 1, 0.5 + confidence / 2) * deviation
     varies = float(((values - values.mean()) ** 2).sum())
     r_squared = 1 - float(left @ left) / varies if varies > 0 else float("nan")
     return Line(float(coefficients[0]), float(half_width[0]), float(coefficients[1]), float(half_width[1]), r_squared)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit  # the quantile of Student's t, without the half second that scipy.stats takes
 
 from sim.interface import FloatArray
 from sim.study.output.finished import Finished, direction
@@ -53,7 +53,7 @@ def welch_difference(
     if parts.sum() == 0:
         return difference, 0.0
     degrees = parts.sum() ** 2 / (parts**2 / [len(first) - 1, len(second) - 1]).sum()
-    return difference, float(student.ppf(0.5 + confidence / 2, degrees) * np.sqrt(parts.sum()))
+    return difference, float(stdtrit(degrees, 0.5 + confidence / 2) * np.sqrt(parts.sum()))
 
 
 def pairs_of_policies(a: Finished, b: Finished) -> list[tuple[str, str]]:
