@@ -17,7 +17,7 @@ from sim.interface import Estimates, FloatArray, IntArray, Query
 from sim.truth import frozen
 from sim.world.moment import Clock
 
-BLOCK = 4096
+BLOCK = 512  # queries whose numbers are gathered at a time, so that they stay in the cache
 
 
 class Source(Protocol):
