@@ -32,8 +32,8 @@ class KernelRidge:
     principal components first, and each component has its own penalty: what deployments have in common (how hard or
     long a query is) is kept, what only one of them does is shrunk, as far as the history shows no better (after
     Breiman and Friedman 1997, "Predicting multivariate responses"). gamma and penalties minimise the squared error of
-    each history row under a fit without it, which has a closed form; gamma is the same for quality and cost, and chosen
-    on some of the rows. Costs are learned in logs and transformed back with the smearing factor (Duan 1983).
+    each history row under a fit without it, which has a closed form; gamma is chosen on some of the rows. Costs are
+    learned in logs and transformed back with the smearing factor (Duan 1983).
 
     Parameters
     ----------
@@ -74,9 +74,12 @@ class KernelRidge:
         log_cost, is_free = log_costs(history.cost)
         with threadpool_limits(1):  # so that the last bit does not depend on the machine's cores
             some, few = evenly(n, SOME), evenly(n, FEW)
-            gamma = chosen_gamma(x[some], x[few], (history.quality[some], log_cost[some]))
-            basis = Basis.of(x, marks, gamma)
-            quality, cost = regress(basis, history.quality), regress(basis, log_cost)
+            gammas = chosen_gammas(x[some], x[few], (history.quality[some], log_cost[some]))
+            bases = {gamma: Basis.of(x, marks, gamma) for gamma in set(gammas)}
+            quality, cost = (
+                regress(bases[gamma], outcome)
+                for gamma, outcome in zip(gammas, (history.quality, log_cost), strict=True)
+            )
         return Fitted(inputs, marks, quality, cost, smearing(log_cost, cost.left_out, is_free), is_free)
 
 
@@ -181,12 +184,12 @@ def evenly(n: int, most: int) -> IntArray:
     return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
 
-def chosen_gamma(x: FloatArray, marks: FloatArray, outcomes: tuple[FloatArray, FloatArray]) -> float:
-    """Return the gamma of the least squared error, each outcome (n, n_deployments) counted by its own least one."""
+def chosen_gammas(x: FloatArray, marks: FloatArray, outcomes: tuple[FloatArray, ...]) -> list[float]:
+    """Return the gamma of the least squared error for each outcome (n, n_deployments)."""
     gammas = [width / max(float((x**2).sum(axis=1).mean()), 1e-12) for width in WIDTHS]
     bases = [Basis.of(x, marks, gamma) for gamma in gammas]
     errors = np.array([[regress(basis, outcome).error for outcome in outcomes] for basis in bases])
-    return gammas[int((errors / np.maximum(errors.min(axis=0), 1e-300)).sum(axis=1).argmin())]
+    return [gammas[best] for best in errors.argmin(axis=0)]
 
 
 def regress(basis: Basis, outcome: FloatArray) -> Regression:
