@@ -74,6 +74,11 @@ class Output:
             if self._reports:
                 write_report(directory.folder)
 
+    def get_ready(self) -> None:
+        """Import what a report is drawn with, if one is wanted, which takes more than a second."""
+        if self._reports and self.path is not None:
+            import sim.cli.verbs.report  # noqa: F401
+
     @property
     def config(self) -> Mapping[str, Any]:
         """The configuration as plain values."""

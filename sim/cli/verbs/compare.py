@@ -46,7 +46,7 @@ def compare(verb: str, config: DictConfig) -> int:
 
 def carried_out(config: DictConfig, output: Output, folder: Path) -> tuple[list[RenderableType | None], int]:
     """Run the policies and write to the folder; return what is to be printed, and how many queries arrived in all."""
-    with Team(config, of_runs(config), config.trace == EVENTS) as team:
+    with Team(config, of_runs(config), config.trace == EVENTS, output.get_ready) as team:
         settled = build_settled(config, build_policies(config))
         policies, worst = settled.policies, settled.worst
         told = None

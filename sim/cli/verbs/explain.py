@@ -28,7 +28,7 @@ def explain(verb: str, config: DictConfig) -> int:
     """Carry out the verb: run the policies, write the output directory, print two tables; return 0."""
     check(config)
     output = Output(verb, config)
-    with output.whole() as folder, Team(config, of_explanations(config)) as team:
+    with output.whole() as folder, Team(config, of_explanations(config), meanwhile=output.get_ready) as team:
         settled = build_settled(config, build_policies(config))
         scenario, policies, worst = settled.scenario, settled.policies, settled.worst
         output.note(**settled.noted())

@@ -54,7 +54,7 @@ def plan(verb: str, config: DictConfig) -> int:
     """Carry out the verb: simulate, write the output directory, print; return 2 if nothing met the targets."""
     asked = question(config)
     output = Output(verb, config)
-    with output.whole() as folder, Team(config, of_plan(config)) as team:
+    with output.whole() as folder, Team(config, of_plan(config), meanwhile=output.get_ready) as team:
         settled = build_settled(config, build_policies(config))
         scenario, worst = settled.scenario, settled.worst
         check_classes(asked.targets, scenario)

@@ -42,7 +42,7 @@ def ratio(verb: str, config: DictConfig) -> int:
     unsettled = build_scenarios(config)
     policies, skipped = applicable(config, next(iter(unsettled.values())), build_policies(config))
     remark(config, next(iter(unsettled.values())), policies)
-    with output.whole() as folder, Team(config, of_ratios(config)) as team:
+    with output.whole() as folder, Team(config, of_ratios(config), meanwhile=output.get_ready) as team:
         settled = {name: settle_order(each, policies, config.seed) for name, each in unsettled.items()}
         scenarios = {name: scenario for name, (scenario, _) in settled.items()}
         searched = {name: found for name, (_, found) in settled.items() if found is not None}

@@ -48,6 +48,8 @@ class Team:
         What the study asks for.
     is_alone : bool
         Whether the study has objects of the caller's, which no other process could make.
+    meanwhile : callable or None
+        What this process does while the others begin.
 
     Raises
     ------
@@ -55,8 +57,14 @@ class Team:
         If ``workers`` cannot be.
     """
 
-    def __init__(self, config: DictConfig, amount: Amount, is_alone: bool = False) -> None:
-        self._config, self._amount, self._is_alone = config, amount, is_alone
+    def __init__(
+        self,
+        config: DictConfig,
+        amount: Amount,
+        is_alone: bool = False,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        self._config, self._amount, self._is_alone, self._meanwhile = config, amount, is_alone, meanwhile
         self._pool: ProcessPoolExecutor | None = None
         self._begin = b""
         self._shared: Sequence[object] = ()
@@ -134,6 +142,9 @@ class Team:
             return
         upcoming = (self._sent(self._pool, work, task) for task in tasks)
         sent = deque(islice(upcoming, AHEAD * self.workers))
+        if self._meanwhile is not None:
+            self._meanwhile()
+            self._meanwhile = None
         while sent:
             yield from sent.popleft()
             sent.extend(islice(upcoming, 1))
