@@ -171,6 +171,7 @@ def test_calls_are_written_only_where_several_could_be(tmp_path: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "calls.parquet")) == 3
 
 
+@pytest.mark.lengthy
 def test_the_command_says_that_there_are_no_confidences_and_its_report_passes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_curve_that_nobody_uses_is_said_to_do_nothing(capsys: pytest.CaptureFi
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.lengthy
 def test_a_policy_that_caps_where_it_cannot_is_told_so_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

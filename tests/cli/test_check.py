@@ -103,6 +103,7 @@ def row(printed: str, policy: str, what: str) -> list[str]:
     return [cell.strip() for cell in line.split("│")[3:-1]]
 
 
+@pytest.mark.lengthy
 def test_a_policy_that_reads_the_history_of_models_that_nobody_has_seen_is_caught(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +124,7 @@ def test_the_history_that_the_words_hide_is_fenced_in_every_world(capsys: pytest
     assert row(capsys.readouterr().out, "random", "history that is hidden") == ["yes"] * 8
 
 
+@pytest.mark.lengthy
 def test_a_policy_by_place_that_knows_calls_that_it_did_not_make_is_caught(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,6 +31,7 @@ def test_run_gives_the_record_that_the_command_writes(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(requests[columns], written[columns])
 
 
+@pytest.mark.lengthy
 def test_ratio_and_explain_give_the_tables_that_the_commands_write(tmp_path: Path) -> None:
     words = [*SMALL, "policy=[random,port_fallback]"]
     sized = ["sizes=[60,null]", "order=[random,given]", "min_replications=2", "max_replications=2"]
@@ -64,6 +65,7 @@ def test_a_point_of_a_sweep_that_fails_is_an_error() -> None:
 PLAN = [*SMALL, "fleet=slots", "search=replicas", "arrivals.rate_per_s=2", "targets=[served_share>=0.5]"]
 
 
+@pytest.mark.lengthy
 def test_plan_gives_the_answer_that_the_command_writes(tmp_path: Path) -> None:
     words = [*PLAN, "policy=round_robin", "budget=unlimited", "min_replications=2", "max_replications=2"]
     found = plan(*words)
@@ -74,6 +76,7 @@ def test_plan_gives_the_answer_that_the_command_writes(tmp_path: Path) -> None:
         plan(*PLAN, "policy=[random,port]")
 
 
+@pytest.mark.lengthy
 def test_diff_gives_the_tables_that_the_command_writes(tmp_path: Path) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder, total in zip(folders, (0.5, 1.0), strict=True):

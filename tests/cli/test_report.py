@@ -101,6 +101,7 @@ class Links(HTMLParser):
 
 
 @pytest.mark.parametrize("verb", EVERY_VERB)
+@pytest.mark.lengthy
 def test_every_verb_writes_a_report_that_needs_no_other_file(verb: str, outputs: Outputs) -> None:
     text = (outputs(verb) / "report.html").read_text()
     links = Links(text)
@@ -114,6 +115,7 @@ def test_every_verb_writes_a_report_that_needs_no_other_file(verb: str, outputs:
 
 
 @pytest.mark.parametrize("verb", EVERY_VERB)
+@pytest.mark.lengthy
 def test_a_report_made_again_from_the_files_is_the_same(verb: str, outputs: Outputs) -> None:
     path = outputs(verb) / "report.html"
     before = path.read_bytes()
@@ -141,6 +143,7 @@ def test_a_verb_that_writes_no_report_takes_no_word_against_it(capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("verb", ["compare", "fit"])
+@pytest.mark.lengthy
 def test_the_command_in_the_report_makes_the_same_directory_again(
     verb: str, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -427,6 +427,7 @@ def table_of(out: Path) -> pd.DataFrame:
     return pd.read_parquet(out / "sweep.parquet").drop(columns="wall_s")
 
 
+@pytest.mark.lengthy
 def test_a_sweep_writes_one_tidy_table_and_figures(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "o"
     words = ["sweep", *QUICK, "n_queries=20,40,60", "fleet.size=1,3", "budget=uniform,weighted", f"out={out}"]

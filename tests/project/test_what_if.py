@@ -72,6 +72,7 @@ def test_there_is_a_scenario_without_the_change_for_every_experiment_and_the_doc
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.lengthy
 def test_an_experiment_compares_and_runs(name: str) -> None:
     tiny = [f"experiment={name}", "workload.n_queries=60", "workload.n_history=80", "workload.dim=8"]
     compared = compare(*tiny, "replications=1")

@@ -172,6 +172,7 @@ def test_a_sweep_that_asks_about_latency_shows_latency_and_no_quality() -> None:
 SMALL = ["workload.n_queries=60", "workload.n_history=30", "workload.n_models=2", "workload.dim=4", "fleet=slots"]
 
 
+@pytest.mark.lengthy
 def test_run_and_sweep_answer_a_question_of_latency_with_latency(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -301,6 +301,7 @@ def test_slots_of_a_batch_have_no_price() -> None:
 SMALL = ["workload.n_queries=120", "workload.n_history=80", "workload.n_models=3", "workload.dim=8", "moments=3"]
 
 
+@pytest.mark.lengthy
 def test_the_verb_writes_terms_prices_figures_and_a_manifest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "why"
     assert main(["explain", *SMALL, "policy=[random,port_fallback]", "replications=2", f"out={out}"]) == 0

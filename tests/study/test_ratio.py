@@ -258,6 +258,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.lengthy
 def test_the_command_writes_tables_and_figures_and_marks_the_worst_order(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

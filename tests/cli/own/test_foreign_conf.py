@@ -35,6 +35,7 @@ def pair(what: str, start: str) -> object:
 
 
 @pytest.mark.parametrize(("what", "start"), [pair(what, start) for what in FOREIGN for start in STARTS])
+@pytest.mark.lengthy
 def test_a_folder_of_another_program_breaks_nothing(what: str, start: str, tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     for name, text in FOREIGN[what].items():

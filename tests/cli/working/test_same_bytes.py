@@ -98,6 +98,7 @@ def written(words: list[str], workers: int) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.lengthy
 def test_two_processes_write_the_bytes_of_one_with_a_policy_of_ones_own(rules: str) -> None:
     words = ["compare", f"policy=[random,port_fallback,{rules}:Drawing]", "replications=4", "roundings=1"]
     assert written(words, 1) == written(words, 2)

@@ -396,6 +396,7 @@ SMALL = (
 )
 
 
+@pytest.mark.lengthy
 def test_one_command_from_question_to_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     words = ["plan", "targets=[p95_ttft_s<=9,cost_per_1k_usd<=50]", *SMALL, "arrivals.rate_per_s=5", f"out={out}"]

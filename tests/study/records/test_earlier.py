@@ -35,6 +35,7 @@ def test_another_run_in_the_same_directory_is_refused_with_what_differs(
     assert f"{out} holds an output of run; choose another" in capsys.readouterr().err
 
 
+@pytest.mark.lengthy
 def test_overwrite_replaces_another_output_as_a_whole(tmp_path: Path) -> None:
     out = tmp_path / "o"
     assert main([*RUN, f"out={out}"]) == 0
@@ -117,6 +118,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_and_nothing_beside_i
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
 
 
+@pytest.mark.lengthy
 def test_what_a_user_put_beside_the_files_of_a_verb_stays_there(tmp_path: Path) -> None:
     out = tmp_path / "o"
     assert main([*RUN, f"out={out}"]) == 0
